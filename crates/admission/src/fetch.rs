@@ -1,0 +1,56 @@
+//! The one way admission reaches out: fetch a small JSON document from an issuer.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+/// Fetches documents over https, without redirects, from addresses that are allowed.
+pub trait Fetch: Send + Sync + 'static {
+    /// Gets `url`. Implementations bound size and time and refuse what `FetchError` names.
+    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a>;
+}
+
+/// A fetch under way.
+pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Document, FetchError>> + Send + 'a>>;
+
+/// What came back with status 200.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// At most 256 KiB.
+    pub body: Vec<u8>,
+    /// `Cache-Control: max-age`, if the answer had one.
+    pub max_age: Option<Duration>,
+}
+
+/// Why nothing usable came back. The text goes to the audit log, never to a peer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FetchError {
+    /// Not https, or not a URL.
+    #[error("{0} is not an https URL")]
+    NotHttps(String),
+    /// The address is private, loopback, link-local or a metadata service, and not listed in `outbound.allow`.
+    #[error("{host} resolves to {address}, which outbound.allow does not list")]
+    Forbidden {
+        /// The host as configured.
+        host: String,
+        /// The address it resolved to.
+        address: std::net::IpAddr,
+    },
+    /// Any status but 200: redirects are not followed.
+    #[error("{url} answered {status}")]
+    Status {
+        /// What was asked.
+        url: String,
+        /// What it answered.
+        status: u16,
+    },
+    /// Larger than the limit.
+    #[error("{0} sent more than is accepted")]
+    TooLarge(String),
+    /// Did not resolve, connect, agree on TLS or answer in time.
+    #[error("{url} could not be reached: {cause}")]
+    Unreachable {
+        /// What was asked.
+        url: String,
+        /// What went wrong.
+        cause: String,
+    },
+}

@@ -1,0 +1,83 @@
+//! Who is at the other end, as the gate has proved it. Nothing here is ever taken from a message.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::clock::Timestamp;
+
+/// Who holds a socket. `Anonymous` is a principal too, allowed only where a route names it; it is never a bypass.
+#[derive(Clone, Debug)]
+pub enum Principal {
+    /// Nobody in particular, on a route with `anonymous = true`.
+    Anonymous,
+    /// Somebody a trusted issuer vouched for.
+    User(Arc<Identity>),
+}
+
+impl Principal {
+    /// The proved identity, unless anonymous.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        match self {
+            Self::Anonymous => None,
+            Self::User(identity) => Some(identity),
+        }
+    }
+
+    /// The subject as the issuer names it, unless anonymous.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.identity().map(|identity| &*identity.subject)
+    }
+}
+
+/// What an issuer said of one user, verified.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// `iss`: unique together with `subject` (OpenID Connect Core §5.7).
+    pub issuer: Box<str>,
+    /// `sub`.
+    pub subject: Box<str>,
+    /// The session this proof belongs to: our own cookie session, or the token's `sid`.
+    pub session: Option<SessionId>,
+    /// `jti`: names this one token.
+    pub token_id: Option<Box<str>>,
+    /// Every other claim, for rights.
+    pub claims: Map<String, Value>,
+    /// How and when the user proved who they are.
+    pub authentication: Authentication,
+    /// `iat`, if told; "issued before" revocations compare with it.
+    pub issued_at: Option<Timestamp>,
+    /// The instant at which this proof ends: `exp` plus the issuer's configured leeway (none by default).
+    pub expires_at: Timestamp,
+}
+
+/// The authentication context (OpenID Connect Core §2, RFC 9470).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Authentication {
+    /// `acr`.
+    pub acr: Option<Box<str>>,
+    /// `amr`.
+    pub amr: Vec<Box<str>>,
+    /// `auth_time`.
+    pub time: Option<Timestamp>,
+}
+
+/// Names a session in revocations and audit events. It is not a credential: the cookie's value is hashed to make one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(Box<str>);
+
+impl SessionId {
+    /// A session by its public name.
+    #[must_use]
+    pub fn new(name: impl Into<Box<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// The public name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

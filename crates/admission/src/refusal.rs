@@ -1,0 +1,206 @@
+//! Why somebody was not let in: one short generic answer for the peer, the precise reason for the audit log.
+
+use std::{fmt, time::Duration};
+
+use http::StatusCode;
+
+/// A refusal: always before `101`, always final for this request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which question was not answered.
+    pub stage: Stage,
+    /// The precise reason; goes to the audit log only.
+    pub reason: Reason,
+    /// More for the audit log, cut to 256 bytes; never holds a credential.
+    pub detail: String,
+    /// How long to wait, where waiting helps.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// A refusal without detail.
+    #[must_use]
+    pub fn new(stage: Stage, reason: Reason) -> Self {
+        Self {
+            stage,
+            reason,
+            detail: String::new(),
+            retry_after: None,
+        }
+    }
+
+    /// The same, with a word for the audit log. Cut to 256 bytes at a character boundary.
+    #[must_use]
+    pub fn because(mut self, detail: impl fmt::Display) -> Self {
+        let mut text = detail.to_string();
+        text.truncate(text.floor_char_boundary(256));
+        self.detail = text;
+        self
+    }
+
+    /// The same, with advice to wait.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+}
+
+/// The questions in the order in which they are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Connection caps, before anything is read.
+    Accept,
+    /// The raw HTTP head.
+    Head,
+    /// Is this host ours, and the one TLS was agreed for?
+    Host,
+    /// Is the page allowed?
+    Origin,
+    /// Who is it?
+    Identity,
+    /// May they use this route?
+    Permission,
+    /// Per-address and per-subject limits.
+    Limits,
+}
+
+impl Stage {
+    /// As written in the audit log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Head => "head",
+            Self::Host => "host",
+            Self::Origin => "origin",
+            Self::Identity => "identity",
+            Self::Permission => "permission",
+            Self::Limits => "limits",
+        }
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $public:literal;)*) => {
+        /// The precise reason of a refusal, its audit code, its HTTP status and the generic code a peer is told.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[$doc])* $name,)* }
+
+        impl Reason {
+            /// Every reason, for the code table's test.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// As written in the audit log.
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The HTTP status of the answer.
+            #[must_use]
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            /// What the peer is told: one of a small set that gives nothing away.
+            #[must_use]
+            pub fn public_code(self) -> &'static str {
+                match self { $(Self::$name => $public,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The head breaks HTTP/1.1 (RFC 9112); the detail says how.
+    MalformedHead = "malformed-head", BAD_REQUEST, "bad-request";
+    /// Head larger than 16 KiB or 100 fields.
+    HeadTooLarge = "head-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large";
+    /// Request target longer than 8 KiB.
+    TargetTooLong = "target-too-long", URI_TOO_LONG, "target-too-long";
+    /// Any Transfer-Encoding in a request.
+    TransferEncoding = "transfer-encoding", NOT_IMPLEMENTED, "bad-request";
+    /// A handshake that brings a body, or bytes behind it.
+    UpgradeWithBody = "upgrade-with-body", BAD_REQUEST, "bad-request";
+    /// The handshake was not finished in time.
+    HandshakeTimeout = "handshake-timeout", REQUEST_TIMEOUT, "timeout";
+    /// Not a WebSocket handshake of RFC 6455; the detail says why.
+    BadHandshake = "bad-handshake", BAD_REQUEST, "bad-request";
+    /// `Sec-WebSocket-Version` other than 13.
+    BadVersion = "bad-version", UPGRADE_REQUIRED, "upgrade-required";
+    /// A method this path does not take.
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "method-not-allowed";
+    /// No such path.
+    NotFound = "not-found", NOT_FOUND, "not-found";
+    /// A credential in the URL.
+    CredentialInUrl = "credential-in-url", BAD_REQUEST, "credential-in-url";
+    /// Host missing, doubled or malformed.
+    BadHost = "bad-host", BAD_REQUEST, "bad-request";
+    /// A host that is not ours, or not the one TLS was agreed for.
+    Misdirected = "misdirected", MISDIRECTED_REQUEST, "misdirected";
+    /// Origin is not on the list.
+    OriginNotAllowed = "origin-not-allowed", FORBIDDEN, "origin-not-allowed";
+    /// Origin is missing where one is needed.
+    OriginMissing = "origin-missing", FORBIDDEN, "origin-not-allowed";
+    /// Origin is not a serialised origin, or there are two.
+    OriginMalformed = "origin-malformed", FORBIDDEN, "origin-not-allowed";
+    /// No credential at all.
+    CredentialMissing = "credential-missing", UNAUTHORIZED, "unauthenticated";
+    /// Two credentials, or two that do not go together.
+    CredentialConflict = "credential-conflict", BAD_REQUEST, "credential-conflict";
+    /// A credential that cannot be read.
+    CredentialMalformed = "credential-malformed", UNAUTHORIZED, "unauthenticated";
+    /// A token over 8 KiB.
+    TokenTooLarge = "token-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large";
+    /// Not a JWS of three parts with strict JSON.
+    TokenMalformed = "token-malformed", UNAUTHORIZED, "unauthenticated";
+    /// An algorithm that is not allowed for this issuer.
+    TokenAlgorithm = "token-algorithm", UNAUTHORIZED, "unauthenticated";
+    /// `typ` or the configured discriminator does not say "access token".
+    TokenType = "token-type", UNAUTHORIZED, "unauthenticated";
+    /// `crit` names something.
+    TokenCritical = "token-critical", UNAUTHORIZED, "unauthenticated";
+    /// No configured issuer of that name.
+    TokenIssuer = "token-issuer", UNAUTHORIZED, "unauthenticated";
+    /// `aud` does not name us.
+    TokenAudience = "token-audience", UNAUTHORIZED, "unauthenticated";
+    /// A required claim is missing or of the wrong type.
+    TokenClaims = "token-claims", UNAUTHORIZED, "unauthenticated";
+    /// No key of that id at that issuer.
+    TokenKey = "token-key", UNAUTHORIZED, "unauthenticated";
+    /// The signature does not verify.
+    TokenSignature = "token-signature", UNAUTHORIZED, "unauthenticated";
+    /// Expired.
+    TokenExpired = "token-expired", UNAUTHORIZED, "expired";
+    /// `nbf` or `iat` lies in the future.
+    TokenNotYetValid = "token-not-yet-valid", UNAUTHORIZED, "unauthenticated";
+    /// The issuer's keys cannot be had.
+    KeysUnavailable = "keys-unavailable", SERVICE_UNAVAILABLE, "unavailable";
+    /// No such session, or it has ended.
+    SessionUnknown = "session-unknown", UNAUTHORIZED, "unauthenticated";
+    /// No such ticket: never issued, already used, or expired.
+    TicketUnknown = "ticket-unknown", UNAUTHORIZED, "unauthenticated";
+    /// The ticket was issued for another origin, route or session.
+    TicketBinding = "ticket-binding", UNAUTHORIZED, "unauthenticated";
+    /// Revoked: the token, the session, the subject, or everything issued before an instant.
+    Revoked = "revoked", UNAUTHORIZED, "unauthenticated";
+    /// Signed in, but not strongly or recently enough for this route (RFC 9470).
+    InsufficientAuthentication = "insufficient-authentication", UNAUTHORIZED, "insufficient-authentication";
+    /// The route does not take anonymous or non-browser clients.
+    RouteForbidden = "route-forbidden", FORBIDDEN, "forbidden";
+    /// Offers none of the route's subprotocols.
+    Subprotocol = "subprotocol", BAD_REQUEST, "subprotocol";
+    /// Too many connections from one address (IPv6: one /64).
+    TooManyFromAddress = "too-many-from-address", TOO_MANY_REQUESTS, "too-many-connections";
+    /// Too many connections of one subject.
+    TooManyOfSubject = "too-many-of-subject", TOO_MANY_REQUESTS, "too-many-connections";
+    /// Too many tickets outstanding.
+    TooManyTickets = "too-many-tickets", TOO_MANY_REQUESTS, "too-many-requests";
+    /// The pool of connections that are not yet admitted is full.
+    PoolFull = "pool-full", SERVICE_UNAVAILABLE, "unavailable";
+    /// The server is shutting down.
+    Draining = "draining", SERVICE_UNAVAILABLE, "unavailable";
+    /// The audit log cannot be written, so nobody new is let in.
+    AuditUnavailable = "audit-unavailable", SERVICE_UNAVAILABLE, "unavailable";
+}

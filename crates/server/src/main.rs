@@ -1,0 +1,3 @@
+//! The `wardwire` binary.
+
+fn main() {}
