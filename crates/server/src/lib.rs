@@ -1,0 +1,6 @@
+//! Wardwire's server: everything that touches a socket, a file or the clock.
+//!
+//! The way of a connection: [`listen`] accepts, [`tls`] agrees keys, [`http`] reads one strictly checked request after
+//! another, the handshake hands it to admission, and after `101` a [`session`] owns it.
+
+pub mod tls;

@@ -1,0 +1,54 @@
+//! TLS, without a buffer that outlives its bytes.
+//!
+//! [`records`] speaks rustls' unbuffered API and is the only file that knows it; [`stream`] puts a TCP socket under it for
+//! the handshake and HTTP; [`sni`] remembers which name a client asked for. After `101` a session takes the stream apart
+//! and drives the records itself.
+
+mod records;
+mod sni;
+mod stream;
+
+use std::sync::Arc;
+
+use rustls::{
+    ServerConfig,
+    crypto::{CryptoProvider, aws_lc_rs},
+    server::NoServerSessionStorage,
+    sign::CertifiedKey,
+    version::{TLS12, TLS13},
+};
+
+pub use records::Records;
+pub use stream::{Parts, TlsStream, accept};
+
+/// What both ends may agree on: TLS 1.2 and 1.3, X25519MLKEM768 preferred, ECDHE with AEAD only (Mozilla's intermediate
+/// profile, RFC 9325). Passed explicitly, so that no other crate's default provider can slip in.
+#[must_use]
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(CryptoProvider {
+        kx_groups: vec![
+            aws_lc_rs::kx_group::X25519MLKEM768,
+            aws_lc_rs::kx_group::X25519,
+            aws_lc_rs::kx_group::SECP256R1,
+            aws_lc_rs::kx_group::SECP384R1,
+        ],
+        ..aws_lc_rs::default_provider()
+    })
+}
+
+/// The server's TLS settings for one certificate: HTTP/1.1 only, no 0-RTT (RFC 8446 §8 leaves replay to the application),
+/// no resumption, so that nothing of a session outlives it.
+///
+/// # Errors
+/// If the provider cannot do TLS 1.2 and 1.3, which a test would find first.
+pub fn server_config(certified: Arc<CertifiedKey>) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(sni::Remembering(certified)));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.max_early_data_size = 0;
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,190 @@
+//! One TLS connection's state by rustls' unbuffered API: the only file that knows that API. The caller owns every buffer.
+
+use std::sync::Arc;
+
+use rustls::{
+    ServerConfig,
+    server::{ServerConnectionData, UnbufferedServerConnection},
+    unbuffered::{
+        ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
+    },
+};
+
+/// Keys and sequence numbers of one connection; no record buffers.
+pub struct Records {
+    conn: UnbufferedServerConnection,
+    peer_closed: bool,
+    close_sent: bool,
+}
+
+/// A TLS record adds at most this much to its payload: header, content type, nonce, tag (RFC 5246 §6.2.3, RFC 8446 §5.2).
+const RECORD_OVERHEAD: usize = 64;
+const RECORD_PAYLOAD: usize = 16 * 1024;
+/// How often rustls may be asked again after an error, for the alert it wants to send.
+const ALERTS: usize = 4;
+
+impl Records {
+    /// A connection whose hello has not been read.
+    ///
+    /// # Errors
+    /// As rustls refuses the settings.
+    pub fn new(config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
+        Ok(Self {
+            conn: UnbufferedServerConnection::new(config)?,
+            peer_closed: false,
+            close_sent: false,
+        })
+    }
+
+    /// Reads as many whole records as `incoming` holds. Appends what they carry to `plain` and what must be answered
+    /// (handshake, key update, alerts) to `out`. Returns how many bytes of `incoming` are done with; the rest is a record
+    /// cut short, to be offered again with more behind it.
+    ///
+    /// # Errors
+    /// The peer broke TLS. `out` then ends with the alert to send before the socket is dropped.
+    pub fn read(
+        &mut self,
+        incoming: &mut [u8],
+        plain: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, rustls::Error> {
+        let mut done = 0;
+        loop {
+            let rest = incoming.get_mut(done..).unwrap_or_default();
+            let UnbufferedStatus { discard, state } = self.conn.process_tls_records(rest);
+            done += discard;
+            match state {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(record) = traffic.next_record() {
+                        plain.extend_from_slice(record?.payload);
+                    }
+                }
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, out)?,
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::PeerClosed) => self.peer_closed = true,
+                Ok(ConnectionState::ReadEarlyData(_)) => {
+                    return Err(rustls::Error::General("0-RTT is off".into()));
+                }
+                Ok(_) => return Ok(done),
+                Err(broken) => {
+                    self.alert(out);
+                    return Err(broken);
+                }
+            }
+        }
+    }
+
+    /// Encrypts `plain` behind what `out` holds, in records of at most 16 KiB.
+    ///
+    /// # Errors
+    /// Before the handshake is over, and when the keys are worn out.
+    pub fn write(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<(), rustls::Error> {
+        let records = plain.len() / RECORD_PAYLOAD + 1;
+        self.when_writable(out, |traffic, out| {
+            append(out, plain.len() + records * RECORD_OVERHEAD, |room| {
+                traffic.encrypt(plain, room).map_err(required)
+            })
+        })
+    }
+
+    /// Appends `close_notify` once (RFC 8446 §6.1), so that the peer can tell an end from a cut.
+    ///
+    /// # Errors
+    /// Before the handshake is over.
+    pub fn close(&mut self, out: &mut Vec<u8>) -> Result<(), rustls::Error> {
+        if std::mem::replace(&mut self.close_sent, true) {
+            return Ok(());
+        }
+        self.when_writable(out, |traffic, out| {
+            append(out, RECORD_OVERHEAD, |room| {
+                traffic.queue_close_notify(room).map_err(required)
+            })
+        })
+    }
+
+    /// The peer said `close_notify`: nothing more will come.
+    #[must_use]
+    pub fn peer_closed(&self) -> bool {
+        self.peer_closed
+    }
+
+    /// Whether the handshake is still under way.
+    #[must_use]
+    pub fn is_handshaking(&self) -> bool {
+        self.conn.is_handshaking()
+    }
+
+    fn when_writable(
+        &mut self,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Traffic<'_>, &mut Vec<u8>) -> Result<(), rustls::Error>,
+    ) -> Result<(), rustls::Error> {
+        loop {
+            match self.conn.process_tls_records(&mut []).state? {
+                ConnectionState::WriteTraffic(mut traffic) => return write(&mut traffic, out),
+                ConnectionState::EncodeTlsData(data) => encode(data, out)?,
+                ConnectionState::TransmitTlsData(data) => data.done(),
+                ConnectionState::PeerClosed => self.peer_closed = true,
+                _ => return Err(rustls::Error::HandshakeNotComplete),
+            }
+        }
+    }
+
+    /// Whatever alert rustls has queued after an error; there is nothing to do if it cannot be had.
+    fn alert(&mut self, out: &mut Vec<u8>) {
+        for _ in 0..ALERTS {
+            match self.conn.process_tls_records(&mut []).state {
+                Ok(ConnectionState::EncodeTlsData(data)) => {
+                    if encode(data, out).is_err() {
+                        return;
+                    }
+                }
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                _ => return,
+            }
+        }
+    }
+}
+
+type Traffic<'a> = WriteTraffic<'a, ServerConnectionData>;
+
+fn encode(
+    mut data: EncodeTlsData<'_, ServerConnectionData>,
+    out: &mut Vec<u8>,
+) -> Result<(), rustls::Error> {
+    append(out, 0, |room| match data.encode(room) {
+        Ok(written) => Ok(written),
+        Err(EncodeError::InsufficientSize(short)) => Err(Some(short.required_size)),
+        Err(EncodeError::AlreadyEncoded) => Err(None),
+    })
+}
+
+fn required(error: EncryptError) -> Option<usize> {
+    match error {
+        EncryptError::InsufficientSize(short) => Some(short.required_size),
+        EncryptError::EncryptExhausted => None,
+    }
+}
+
+/// Lets `fill` write behind what `out` holds, in `room` bytes or as many as it then asks for.
+fn append(
+    out: &mut Vec<u8>,
+    room: usize,
+    mut fill: impl FnMut(&mut [u8]) -> Result<usize, Option<usize>>,
+) -> Result<(), rustls::Error> {
+    let start = out.len();
+    out.resize(start + room, 0);
+    loop {
+        match fill(out.get_mut(start..).unwrap_or_default()) {
+            Ok(written) => {
+                out.truncate(start + written);
+                return Ok(());
+            }
+            Err(Some(required)) if required > out.len() - start => out.resize(start + required, 0),
+            Err(_) => {
+                out.truncate(start);
+                return Err(rustls::Error::EncryptError);
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! TLS over a TCP socket from the first byte to the `101`: an ordinary async stream for the handshake and for HTTP.
+//! Its buffers exist only while they hold something.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+use super::{Records, sni};
+
+/// An agreed TLS connection.
+pub struct TlsStream {
+    tcp: TcpStream,
+    records: Records,
+    /// A record cut short: less than one record, at most 16 KiB and a little.
+    cut: Vec<u8>,
+    /// Decrypted, not yet read.
+    plain: Vec<u8>,
+    /// Encrypted, not yet taken by the kernel.
+    unsent: Vec<u8>,
+}
+
+/// What a session takes over.
+pub struct Parts {
+    /// The socket.
+    pub tcp: TcpStream,
+    /// Keys and sequence numbers.
+    pub records: Records,
+    /// The start of a record of which the end has not come.
+    pub cut: Vec<u8>,
+    /// Decrypted bytes that nobody has read.
+    pub plain: Vec<u8>,
+    /// Encrypted bytes that the kernel has not taken.
+    pub unsent: Vec<u8>,
+}
+
+const READ: usize = 16 * 1024;
+/// One `poll_write` takes no more than this, so that `unsent` stays bounded.
+const WRITE: usize = 64 * 1024;
+
+/// Runs the TLS handshake. Returns the stream and the server name the client asked for.
+///
+/// # Errors
+/// The peer broke TLS, offered nothing acceptable, or went away. The caller sets the deadline.
+pub async fn accept(
+    tcp: TcpStream,
+    config: Arc<ServerConfig>,
+) -> io::Result<(TlsStream, Option<Box<str>>)> {
+    let records = Records::new(config).map_err(io::Error::other)?;
+    let mut stream = TlsStream {
+        tcp,
+        records,
+        cut: Vec::new(),
+        plain: Vec::new(),
+        unsent: Vec::new(),
+    };
+    let mut name = None;
+    std::future::poll_fn(|cx| stream.poll_handshake(cx, &mut name)).await?;
+    Ok((stream, name))
+}
+
+impl TlsStream {
+    /// Takes the stream apart for a session.
+    #[must_use]
+    pub fn into_parts(self) -> Parts {
+        let Self {
+            tcp,
+            records,
+            cut,
+            plain,
+            unsent,
+        } = self;
+        Parts {
+            tcp,
+            records,
+            cut,
+            plain,
+            unsent,
+        }
+    }
+
+    fn poll_handshake(
+        &mut self,
+        cx: &mut Context<'_>,
+        name: &mut Option<Box<str>>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_send(cx))?;
+            if !self.records.is_handshaking() {
+                return Poll::Ready(Ok(()));
+            }
+            let outcome = ready!(self.poll_receive(cx));
+            if let Some(asked) = sni::take() {
+                *name = Some(asked);
+            }
+            if outcome? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+
+    /// Reads once from the socket into `plain`. Returns how many encrypted bytes came; none means the peer is gone.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut chunk = [0; READ];
+        let mut read = ReadBuf::new(&mut chunk);
+        ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut read))?;
+        let came = read.filled().len();
+        self.cut.extend_from_slice(read.filled());
+        let outcome = self
+            .records
+            .read(&mut self.cut, &mut self.plain, &mut self.unsent);
+        match outcome {
+            Ok(done) => {
+                self.cut.drain(..done);
+                if self.cut.is_empty() {
+                    self.cut = Vec::new();
+                }
+                Poll::Ready(Ok(came))
+            }
+            Err(broken) => {
+                // The alert is worth one try; a peer that broke TLS gets no patience.
+                let _ = self.poll_send(cx);
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, broken)))
+            }
+        }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            let sent = ready!(Pin::new(&mut self.tcp).poll_write(cx, &self.unsent))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unsent.drain(..sent);
+        }
+        self.unsent = Vec::new();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for TlsStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while self.plain.is_empty() {
+            if self.records.peer_closed() || ready!(self.poll_receive(cx))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            // A key update or an alert may ask for an answer; it is sent when the socket takes it.
+            let _ = self.poll_send(cx)?;
+        }
+        let take = self.plain.len().min(buf.remaining());
+        buf.put_slice(self.plain.get(..take).unwrap_or_default());
+        self.plain.drain(..take);
+        if self.plain.is_empty() {
+            self.plain = Vec::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for TlsStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_send(cx))?;
+        let data = data.get(..WRITE).unwrap_or(data);
+        let this = &mut *self;
+        this.records
+            .write(data, &mut this.unsent)
+            .map_err(io::Error::other)?;
+        let _ = self.poll_send(cx)?;
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_send(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.records
+            .close(&mut this.unsent)
+            .map_err(io::Error::other)?;
+        ready!(self.poll_send(cx))?;
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}
