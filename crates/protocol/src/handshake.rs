@@ -1,0 +1,278 @@
+//! The opening handshake (RFC 6455 §4) over HTTP/1.1: what a client offers, and what a server answers.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, request};
+use sha1::{Digest as _, Sha1};
+
+/// What a client offers, in a request that is a WebSocket handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    accept: HeaderValue,
+    /// In the client's order, without duplicates; credentials among them are not yet judged.
+    pub subprotocols: Vec<Box<str>>,
+}
+
+/// Why a request is not a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OfferError {
+    /// RFC 6455 §4.1: the method is GET.
+    #[error("the method of a handshake is GET")]
+    Method,
+    /// RFC 6455 §4.1: at least HTTP/1.1.
+    #[error("a handshake is made over HTTP/1.1")]
+    HttpVersion,
+    /// RFC 6455 §4.2.1: `Upgrade: websocket`.
+    #[error("Upgrade does not name websocket")]
+    Upgrade,
+    /// RFC 6455 §4.2.1: `Connection: Upgrade`.
+    #[error("Connection does not name upgrade")]
+    Connection,
+    /// RFC 6455 §4.2.1: version 13, once.
+    #[error("Sec-WebSocket-Version is not 13")]
+    Version,
+    /// RFC 6455 §4.2.1: one key of 16 bytes in base64.
+    #[error("Sec-WebSocket-Key is not one base64 value of 16 bytes")]
+    Key,
+    /// RFC 6455 §4.1: distinct tokens; at most 16 of them, 8 KiB in all.
+    #[error("Sec-WebSocket-Protocol is not a list of at most 16 distinct tokens")]
+    Subprotocols,
+}
+
+impl OfferError {
+    /// The status of the answer.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Version => StatusCode::UPGRADE_REQUIRED,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// Appended to the key before hashing (RFC 6455 §1.3).
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+const SUBPROTOCOLS: usize = 16;
+const SUBPROTOCOL_BYTES: usize = 8 * 1024;
+
+impl Offer {
+    /// Reads the offer in a request's head.
+    ///
+    /// # Errors
+    /// The first rule of RFC 6455 §4.2.1 that the request breaks.
+    pub fn parse(request: &request::Parts) -> Result<Self, OfferError> {
+        let headers = &request.headers;
+        if request.method != Method::GET {
+            return Err(OfferError::Method);
+        }
+        if request.version != Version::HTTP_11 {
+            return Err(OfferError::HttpVersion);
+        }
+        if !lists(headers, &header::UPGRADE, "websocket") {
+            return Err(OfferError::Upgrade);
+        }
+        if !lists(headers, &header::CONNECTION, "upgrade") {
+            return Err(OfferError::Connection);
+        }
+        if one(headers, &header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+            return Err(OfferError::Version);
+        }
+        let key = one(headers, &header::SEC_WEBSOCKET_KEY)
+            .filter(|key| is_key(key))
+            .ok_or(OfferError::Key)?;
+        Ok(Self {
+            accept: accept(key.as_bytes()),
+            subprotocols: subprotocols(headers)?,
+        })
+    }
+
+    /// The headers of the `101`, with the subprotocol that was selected.
+    ///
+    /// INVARIANT: a browser fails a socket of which none of the offered subprotocols was selected.
+    #[must_use]
+    pub fn answer(&self, selected: Option<&'static str>) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept.clone());
+        if let Some(selected) = selected {
+            headers.insert(
+                header::SEC_WEBSOCKET_PROTOCOL,
+                HeaderValue::from_static(selected),
+            );
+        }
+        headers
+    }
+}
+
+/// The head of a client's handshake. `nonce` must be fresh and random; `fields` are further header lines.
+#[must_use]
+pub fn request_head(host: &str, target: &str, nonce: [u8; 16], fields: &[(&str, &str)]) -> String {
+    let key = STANDARD.encode(nonce);
+    let mut head = format!(
+        "GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+    );
+    for (name, value) in fields {
+        head.extend([*name, ": ", *value, "\r\n"]);
+    }
+    head.push_str("\r\n");
+    head
+}
+
+/// Whether a server's `Sec-WebSocket-Accept` answers the nonce of [`request_head`] (RFC 6455 §4.1).
+#[must_use]
+pub fn is_accepted(nonce: [u8; 16], answer: &str) -> bool {
+    accept(STANDARD.encode(nonce).as_bytes()) == answer
+}
+
+#[expect(clippy::expect_used, reason = "base64 is ASCII")]
+fn accept(key: &[u8]) -> HeaderValue {
+    let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+    HeaderValue::try_from(STANDARD.encode(digest)).expect("base64 is a header value")
+}
+
+/// Canonical base64 of 16 bytes: what decodes and encodes to itself.
+fn is_key(text: &str) -> bool {
+    text.len() == 24
+        && STANDARD
+            .decode(text)
+            .is_ok_and(|key| key.len() == 16 && STANDARD.encode(key) == text)
+}
+
+/// The value of a header that stands exactly once.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut lines = headers.get_all(name).iter();
+    let value = lines.next()?;
+    lines
+        .next()
+        .is_none()
+        .then(|| value.to_str().ok())
+        .flatten()
+}
+
+/// Whether a list header names `wanted`, in any case.
+fn lists(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .any(|item| item.trim().eq_ignore_ascii_case(wanted))
+}
+
+fn subprotocols(headers: &HeaderMap) -> Result<Vec<Box<str>>, OfferError> {
+    let mut found: Vec<Box<str>> = Vec::new();
+    let mut bytes = 0;
+    for line in headers.get_all(header::SEC_WEBSOCKET_PROTOCOL) {
+        let line = line.to_str().map_err(|_| OfferError::Subprotocols)?;
+        for token in line.split(',').map(|item| item.trim_matches([' ', '\t'])) {
+            bytes += token.len();
+            let fits = found.len() < SUBPROTOCOLS && bytes <= SUBPROTOCOL_BYTES;
+            if !fits || !is_token(token) || found.iter().any(|other| **other == *token) {
+                return Err(OfferError::Subprotocols);
+            }
+            found.push(token.into());
+        }
+    }
+    Ok(found)
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+
+    fn parse(change: impl FnOnce(&mut Request<()>)) -> Result<Offer, OfferError> {
+        let mut request = Request::get("/live")
+            .header("upgrade", "websocket")
+            .header("connection", "keep-alive, Upgrade")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", KEY)
+            .body(())
+            .unwrap();
+        change(&mut request);
+        Offer::parse(&request.into_parts().0)
+    }
+
+    fn set(name: &'static str, value: &'static str) -> Result<Offer, OfferError> {
+        parse(|request| {
+            request
+                .headers_mut()
+                .insert(name, HeaderValue::from_static(value));
+        })
+    }
+
+    #[test]
+    fn the_rfcs_own_example_is_answered_as_it_says() {
+        let offer = set("sec-websocket-protocol", "chat, superchat").unwrap();
+        assert_eq!(
+            offer.answer(None)["sec-websocket-accept"],
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        );
+        assert_eq!(offer.subprotocols, ["chat".into(), "superchat".into()]);
+    }
+
+    #[test]
+    fn each_rule_of_the_handshake_is_judged() {
+        assert_eq!(
+            parse(|it| *it.method_mut() = Method::POST),
+            Err(OfferError::Method)
+        );
+        assert_eq!(
+            parse(|it| *it.version_mut() = Version::HTTP_10),
+            Err(OfferError::HttpVersion)
+        );
+        assert_eq!(set("upgrade", "h2c"), Err(OfferError::Upgrade));
+        assert_eq!(set("connection", "close"), Err(OfferError::Connection));
+        assert_eq!(set("sec-websocket-version", "8"), Err(OfferError::Version));
+        for key in [
+            "",
+            "dGhlIHNhbXBsZQ==",
+            "dGhlIHNhbXBsZSBub25jZR==",
+            "not base64 at all!!!!!!!",
+        ] {
+            assert_eq!(set("sec-websocket-key", key), Err(OfferError::Key), "{key}");
+        }
+        for list in ["a, a", "a,,b", "a b", "(a)", ""] {
+            assert_eq!(
+                set("sec-websocket-protocol", list),
+                Err(OfferError::Subprotocols),
+                "{list}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_doubled_key_or_version_is_refused() {
+        let key = |it: &mut Request<()>| {
+            it.headers_mut()
+                .append("sec-websocket-key", HeaderValue::from_static(KEY));
+        };
+        assert_eq!(parse(key), Err(OfferError::Key));
+        let version = |it: &mut Request<()>| {
+            it.headers_mut()
+                .append("sec-websocket-version", HeaderValue::from_static("13"));
+        };
+        assert_eq!(parse(version), Err(OfferError::Version));
+    }
+
+    #[test]
+    fn a_client_knows_the_answer_to_its_own_nonce() {
+        let nonce = *b"the sample nonce";
+        assert!(request_head("localhost", "/", nonce, &[]).contains(KEY));
+        assert!(is_accepted(nonce, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        assert!(!is_accepted([0; 16], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    }
+}
