@@ -1,0 +1,1 @@
+export { adviceFor, type Advice } from './codes.js';
