@@ -3,7 +3,21 @@
 //! Cheap, anonymous questions come first and network calls last, so that a stranger can never make the gate work hard.
 //! This crate does no I/O of its own: it reaches out through [`fetch::Fetch`] and tells time by [`clock::Clock`].
 
+pub mod admit;
+pub mod caps;
 pub mod clock;
+pub mod credential;
 pub mod fetch;
+pub mod gate;
+pub mod head;
+pub mod host;
+pub mod lease;
+pub mod origin;
 pub mod principal;
 pub mod refusal;
+pub mod revocation;
+pub mod route;
+pub mod secret;
+pub mod session;
+pub mod ticket;
+pub mod token;

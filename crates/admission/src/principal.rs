@@ -81,3 +81,22 @@ impl SessionId {
         &self.0
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Somebody whom the issuer vouched for at 1,000 s, until 2,000 s.
+    pub(crate) fn identity(subject: &str) -> Identity {
+        Identity {
+            issuer: "https://id.example".into(),
+            subject: subject.into(),
+            session: None,
+            token_id: None,
+            claims: Map::new(),
+            authentication: Authentication::default(),
+            issued_at: Some(Timestamp::from_secs(1000)),
+            expires_at: Timestamp::from_secs(2000),
+        }
+    }
+}

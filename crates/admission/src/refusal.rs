@@ -15,6 +15,8 @@ pub struct Refusal {
     pub detail: String,
     /// How long to wait, where waiting helps.
     pub retry_after: Option<Duration>,
+    /// What a stronger sign-in would have to bring (RFC 9470).
+    step_up: Option<Box<str>>,
 }
 
 impl Refusal {
@@ -26,6 +28,7 @@ impl Refusal {
             reason,
             detail: String::new(),
             retry_after: None,
+            step_up: None,
         }
     }
 
@@ -36,6 +39,26 @@ impl Refusal {
         text.truncate(text.floor_char_boundary(256));
         self.detail = text;
         self
+    }
+
+    /// The same, with the challenge of a route that wants a stronger sign-in.
+    #[must_use]
+    pub(crate) fn step_up(mut self, challenge: String) -> Self {
+        self.step_up = Some(challenge.into());
+        self
+    }
+
+    /// What `WWW-Authenticate` says (RFC 6750 §3): every 401 has one, and it gives no reason away.
+    #[must_use]
+    pub fn challenge(&self) -> Option<String> {
+        if self.reason.status() != StatusCode::UNAUTHORIZED {
+            return None;
+        }
+        let plain = match self.reason {
+            Reason::CredentialMissing => "Bearer",
+            _ => "Bearer error=\"invalid_token\"",
+        };
+        Some(self.step_up.as_deref().unwrap_or(plain).to_owned())
     }
 
     /// The same, with advice to wait.
@@ -121,6 +144,8 @@ reasons! {
     TargetTooLong = "target-too-long", URI_TOO_LONG, "target-too-long";
     /// Any Transfer-Encoding in a request.
     TransferEncoding = "transfer-encoding", NOT_IMPLEMENTED, "bad-request";
+    /// A body over 16 KiB.
+    BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "bad-request";
     /// A handshake that brings a body, or bytes behind it.
     UpgradeWithBody = "upgrade-with-body", BAD_REQUEST, "bad-request";
     /// The handshake was not finished in time.

@@ -1,0 +1,356 @@
+//! The stages of admission as types. Each consumes the one before it, and only the last can be upgraded.
+//!
+//! ```text
+//! RequestHead -> OriginChecked -> Identified -> Permitted -> Admitted
+//! ```
+//!
+//! Nothing outside this module can make an [`Admitted`]:
+//!
+//! ```compile_fail
+//! let forged = wardwire_admission::admit::Admitted { admission: todo!() };
+//! ```
+
+use std::{net::IpAddr, sync::Arc};
+
+use http::{HeaderMap, Method, header, request};
+use wardwire_protocol::handshake::{Offer, OfferError};
+
+use crate::{
+    caps::ConnectionSlot,
+    credential::{Credential, check_query},
+    gate::Gate,
+    host::HostName,
+    lease::Lease,
+    origin::Origin,
+    principal::{Identity, Principal},
+    refusal::{Reason, Refusal, Stage},
+    route::Route,
+};
+
+/// Where a request came in, as the connection knows it.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    /// The other end.
+    pub peer: IpAddr,
+    /// The name TLS was agreed for.
+    pub server_name: Option<Box<str>>,
+}
+
+/// What the audit log is told of a request, whatever becomes of it. Nothing here is trusted, and nothing opens anything.
+#[derive(Clone, Debug, Default)]
+pub struct Trail {
+    /// Names the connection.
+    pub connection: u64,
+    /// The other end.
+    pub peer: Option<IpAddr>,
+    /// Without the query, which may hold what must not be logged.
+    pub path: Option<Box<str>>,
+    /// As sent.
+    pub origin: Option<Box<str>>,
+    /// A correlation id of the client's own choice.
+    pub trace: Option<Box<str>>,
+    /// Once known.
+    pub issuer: Option<Box<str>>,
+    /// Once known.
+    pub subject: Option<Box<str>>,
+}
+
+/// A client may name its attempt with this subprotocol, or with the header [`TRACE_HEADER`].
+pub const TRACE_PREFIX: &str = "wardwire.trace.";
+/// See [`TRACE_PREFIX`].
+pub const TRACE_HEADER: &str = "wardwire-trace";
+
+impl Trail {
+    /// What can be said before anything is judged.
+    #[must_use]
+    pub fn begin(connection: u64, peer: IpAddr, request: &request::Parts) -> Self {
+        let text = |name: &str| {
+            request
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let offered = text("sec-websocket-protocol")
+            .into_iter()
+            .flat_map(|list| list.split(','));
+        let trace = offered
+            .filter_map(|name| name.trim().strip_prefix(TRACE_PREFIX))
+            .chain(text(TRACE_HEADER))
+            .find(|id| is_trace(id));
+        Self {
+            connection,
+            peer: Some(peer),
+            path: Some(request.uri.path().into()),
+            origin: text("origin").map(Into::into),
+            trace: trace.map(Into::into),
+            issuer: None,
+            subject: None,
+        }
+    }
+
+    fn identified(&mut self, principal: &Principal) {
+        if let Some(identity) = principal.identity() {
+            self.issuer = Some(identity.issuer.clone());
+            self.subject = Some(identity.subject.clone());
+        }
+    }
+}
+
+fn is_trace(id: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (8..=64).contains(&id.len()) && id.bytes().all(allowed)
+}
+
+/// A request for a host of ours, without a credential in its URL.
+pub struct RequestHead<'r> {
+    request: &'r request::Parts,
+}
+
+impl<'r> RequestHead<'r> {
+    /// Judges host and target.
+    ///
+    /// # Errors
+    /// A malformed or foreign host, one TLS was not agreed for, or a credential in the URL.
+    pub fn parse(
+        request: &'r request::Parts,
+        transport: &Transport,
+        gate: &Gate,
+    ) -> Result<Self, Refusal> {
+        let bad = |detail: &str| Refusal::new(Stage::Host, Reason::BadHost).because(detail);
+        let text = request
+            .headers
+            .get(header::HOST)
+            .and_then(|value| value.to_str().ok())
+            .ok_or_else(|| bad("no Host"))?;
+        let host = HostName::parse(text).ok_or_else(|| bad("malformed"))?;
+        if let Some(authority) = request.uri.authority() {
+            // RFC 9112 §3.2.2: in absolute form the target names a host too, and here both must agree.
+            if HostName::parse(authority.as_str()).as_ref() != Some(&host) {
+                return Err(bad("the target names another host"));
+            }
+        }
+        let misdirected =
+            |detail: &str| Refusal::new(Stage::Host, Reason::Misdirected).because(detail);
+        if !gate.hosts().holds(&host) {
+            return Err(misdirected("not a host of ours"));
+        }
+        let asked = transport.server_name.as_deref().map(HostName::parse);
+        if asked.is_some_and(|name| name.as_ref() != Some(&host)) {
+            return Err(misdirected("not the name that TLS was agreed for"));
+        }
+        check_query(request.uri.query().unwrap_or_default())?;
+        Ok(Self { request })
+    }
+
+    /// Judges the page the request comes from. A wrong origin is refused whatever else the request brings.
+    ///
+    /// # Errors
+    /// An origin that is malformed, doubled or not allowed.
+    pub fn check_origin(self, gate: &Gate) -> Result<OriginChecked<'r>, Refusal> {
+        let origin = origin(&self.request.headers)?;
+        if let Some(origin) = &origin
+            && !gate.origins().allow(origin)
+        {
+            return Err(Refusal::new(Stage::Origin, Reason::OriginNotAllowed));
+        }
+        Ok(OriginChecked {
+            request: self.request,
+            origin,
+        })
+    }
+}
+
+fn origin(headers: &HeaderMap) -> Result<Option<Origin>, Refusal> {
+    let refuse =
+        |detail: &str| Refusal::new(Stage::Origin, Reason::OriginMalformed).because(detail);
+    let mut lines = headers.get_all(header::ORIGIN).iter();
+    let Some(line) = lines.next() else {
+        return Ok(None);
+    };
+    if lines.next().is_some() {
+        return Err(refuse("Origin twice"));
+    }
+    let origin = line.to_str().ok().and_then(Origin::parse);
+    origin
+        .map(Some)
+        .ok_or_else(|| refuse("not a serialised origin"))
+}
+
+/// A request from an allowed page, or from no page at all.
+pub struct OriginChecked<'r> {
+    request: &'r request::Parts,
+    /// The page. None from a client that is no browser, or a browser's same-origin GET.
+    pub origin: Option<Origin>,
+}
+
+impl<'r> OriginChecked<'r> {
+    /// Judges whether the request is a handshake for a route, and who sent it.
+    ///
+    /// # Errors
+    /// Whatever the first unanswered question is; network calls come last.
+    pub async fn identify(self, gate: &Gate, trail: &mut Trail) -> Result<Identified, Refusal> {
+        let offer = Offer::parse(self.request).map_err(not_a_handshake)?;
+        let path = self.request.uri.path();
+        let route = gate
+            .routes()
+            .find(path)
+            .cloned()
+            .ok_or_else(|| Refusal::new(Stage::Head, Reason::NotFound))?;
+        let subprotocol = route.select(&offer.subprotocols)?;
+        let credential = Credential::find(&self.request.headers, &offer.subprotocols)?;
+        if self.origin.is_none() && (credential.is_ambient() || !route.native_clients) {
+            return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
+        }
+        let principal = match credential {
+            Credential::Missing => Principal::Anonymous,
+            Credential::Ticket { ticket, session } => {
+                let session = session.as_ref();
+                Principal::User(gate.redeem(&ticket, session, self.origin.as_ref(), &route)?)
+            }
+            credential => Principal::User(gate.verify(credential).await?),
+        };
+        trail.identified(&principal);
+        gate.check_revoked(&principal)?;
+        Ok(Identified {
+            principal,
+            route,
+            offer,
+            subprotocol,
+        })
+    }
+
+    /// Who sent an ordinary request to one of our own endpoints. A ticket opens sockets, not endpoints.
+    ///
+    /// # Errors
+    /// No credential, or one that does not hold.
+    pub async fn authenticate(
+        &self,
+        gate: &Gate,
+        trail: &mut Trail,
+    ) -> Result<Arc<Identity>, Refusal> {
+        let credential = Credential::find(&self.request.headers, &[])?;
+        // A browser names the page in every request that changes something. Reading across origins is CORS' business.
+        let reads = self.request.method == Method::GET;
+        if self.origin.is_none() && credential.is_ambient() && !reads {
+            return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
+        }
+        let identity = gate.verify(credential).await?;
+        let principal = Principal::User(identity.clone());
+        trail.identified(&principal);
+        gate.check_revoked(&principal)?;
+        Ok(identity)
+    }
+
+    /// The request's headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.request.headers
+    }
+}
+
+fn not_a_handshake(error: OfferError) -> Refusal {
+    let reason = match error {
+        OfferError::Method => Reason::MethodNotAllowed,
+        OfferError::Version => Reason::BadVersion,
+        _ => Reason::BadHandshake,
+    };
+    Refusal::new(Stage::Head, reason).because(error)
+}
+
+/// A handshake of somebody known, or of nobody in particular.
+pub struct Identified {
+    principal: Principal,
+    route: Arc<Route>,
+    offer: Offer,
+    subprotocol: Option<&'static str>,
+}
+
+impl Identified {
+    /// Judges the right to the route.
+    ///
+    /// # Errors
+    /// As the route demands more.
+    pub fn permit(self, gate: &Gate) -> Result<Permitted, Refusal> {
+        self.route.permit(&self.principal, gate.now())?;
+        let Self {
+            principal,
+            route,
+            offer,
+            subprotocol,
+        } = self;
+        Ok(Permitted {
+            principal,
+            route,
+            offer,
+            subprotocol,
+        })
+    }
+}
+
+/// A handshake with a right to its route.
+pub struct Permitted {
+    principal: Principal,
+    route: Arc<Route>,
+    offer: Offer,
+    subprotocol: Option<&'static str>,
+}
+
+impl Permitted {
+    /// Takes a place among the subject's sockets and asks once more whether anything was taken back.
+    ///
+    /// # Errors
+    /// Too many sockets, revoked meanwhile, or the server goes down.
+    pub fn admit(self, mut slot: ConnectionSlot, gate: &Gate) -> Result<Admitted, Refusal> {
+        slot.admit(&self.principal)?;
+        // INVARIANT: the lease is registered before this check, and a revocation is remembered before it looks for
+        // leases. So of a revocation and an upgrade at the same instant, one always sees the other.
+        let lease = gate.begin_lease(self.principal.clone())?;
+        gate.check_revoked(&self.principal)?;
+        let Self {
+            principal,
+            route,
+            offer,
+            subprotocol,
+        } = self;
+        let admission = Admission {
+            principal,
+            lease,
+            slot,
+            route,
+            offer,
+            subprotocol,
+        };
+        Ok(Admitted { admission })
+    }
+}
+
+/// Proof that every question was answered. Only [`Permitted::admit`] makes one, and the upgrade takes it by value:
+/// an unauthenticated upgrade does not compile.
+pub struct Admitted {
+    admission: Admission,
+}
+
+impl Admitted {
+    /// What the socket is made of.
+    #[must_use]
+    pub fn into_admission(self) -> Admission {
+        self.admission
+    }
+}
+
+/// What an admitted socket stands on.
+#[non_exhaustive]
+pub struct Admission {
+    /// Who it is.
+    pub principal: Principal,
+    /// For how long.
+    pub lease: Arc<Lease>,
+    /// Its place.
+    pub slot: ConnectionSlot,
+    /// Where it leads.
+    pub route: Arc<Route>,
+    /// What the client offered.
+    pub offer: Offer,
+    /// What was selected of it.
+    pub subprotocol: Option<&'static str>,
+}

@@ -1,0 +1,272 @@
+//! How many may be here: per address, per subject, and in the pool of those who are not yet admitted.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    principal::{Identity, Principal},
+    refusal::{Reason, Refusal, Stage},
+};
+
+/// The most connections of each kind.
+#[derive(Clone, Debug)]
+pub struct CapLimits {
+    /// Open connections from one IPv4 address or IPv6 /64, admitted or not.
+    pub per_ip: u32,
+    /// Admitted sockets of one subject.
+    pub per_subject: u32,
+    /// Connections that are not admitted. A quarter more may still be told so; beyond that they are dropped.
+    pub unadmitted: u32,
+}
+
+/// Counts connections.
+pub struct Caps {
+    limits: CapLimits,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    per_ip: HashMap<IpAddr, u32>,
+    per_subject: HashMap<Subject, u32>,
+    unadmitted: u32,
+}
+
+/// Issuer and subject.
+type Subject = (Box<str>, Box<str>);
+
+/// A connection's place. Dropping it gives the place back.
+pub struct ConnectionSlot {
+    caps: Arc<Caps>,
+    ip: IpAddr,
+    stage: SlotStage,
+}
+
+enum SlotStage {
+    Unadmitted,
+    Admitted(Option<Subject>),
+}
+
+/// What becomes of a connection that was just accepted.
+pub enum Accepted {
+    /// It may try.
+    Welcome(ConnectionSlot),
+    /// It may be told why not, and no more.
+    Turned(ConnectionSlot, Refusal),
+    /// Not even that.
+    Dropped,
+}
+
+const RETRY: Duration = Duration::from_secs(5);
+
+impl Caps {
+    /// No connections yet.
+    #[must_use]
+    pub fn new(limits: CapLimits) -> Arc<Self> {
+        Arc::new(Self {
+            limits,
+            counts: Mutex::default(),
+        })
+    }
+
+    /// Counts a connection in.
+    pub fn accept(self: &Arc<Self>, ip: IpAddr) -> Accepted {
+        let ip = bucket(ip);
+        let mut counts = self.counts.lock();
+        let pool = self.limits.unadmitted;
+        if counts.unadmitted >= pool.saturating_add((pool / 4).max(1)) {
+            return Accepted::Dropped;
+        }
+        let of_ip = counts.per_ip.entry(ip).or_default();
+        *of_ip += 1;
+        let crowded = *of_ip > self.limits.per_ip;
+        counts.unadmitted += 1;
+        let full = counts.unadmitted > pool;
+        drop(counts);
+        let slot = ConnectionSlot {
+            caps: self.clone(),
+            ip,
+            stage: SlotStage::Unadmitted,
+        };
+        let turned = |reason| Refusal::new(Stage::Accept, reason).retry_after(RETRY);
+        if crowded {
+            Accepted::Turned(slot, turned(Reason::TooManyFromAddress))
+        } else if full {
+            Accepted::Turned(slot, turned(Reason::PoolFull))
+        } else {
+            Accepted::Welcome(slot)
+        }
+    }
+
+    /// How many connections are not admitted.
+    #[must_use]
+    pub fn unadmitted(&self) -> u32 {
+        self.counts.lock().unadmitted
+    }
+}
+
+impl ConnectionSlot {
+    /// Moves the connection from the pool to the principal's sockets.
+    ///
+    /// # Errors
+    /// The subject has as many as it may have.
+    pub(crate) fn admit(&mut self, principal: &Principal) -> Result<(), Refusal> {
+        let subject = principal.identity().map(subject);
+        let mut counts = self.caps.counts.lock();
+        if let Some(subject) = &subject {
+            let of_subject = counts.per_subject.entry(subject.clone()).or_default();
+            if *of_subject >= self.caps.limits.per_subject {
+                return Err(
+                    Refusal::new(Stage::Limits, Reason::TooManyOfSubject).retry_after(RETRY)
+                );
+            }
+            *of_subject += 1;
+        }
+        if matches!(self.stage, SlotStage::Unadmitted) {
+            counts.unadmitted -= 1;
+        }
+        drop(counts);
+        self.stage = SlotStage::Admitted(subject);
+        Ok(())
+    }
+}
+
+impl Drop for ConnectionSlot {
+    fn drop(&mut self) {
+        let mut counts = self.caps.counts.lock();
+        give_back(&mut counts.per_ip, &self.ip);
+        match &self.stage {
+            SlotStage::Unadmitted => counts.unadmitted -= 1,
+            SlotStage::Admitted(Some(subject)) => give_back(&mut counts.per_subject, subject),
+            SlotStage::Admitted(None) => {}
+        }
+    }
+}
+
+fn give_back<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u32>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+fn subject(identity: &Identity) -> Subject {
+    (identity.issuer.clone(), identity.subject.clone())
+}
+
+/// One household or host has a whole IPv6 /64 (RFC 4291 §2.5.1), so that counts as one address.
+fn bucket(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 64 << 64;
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::principal::tests::identity;
+
+    fn caps(per_ip: u32, per_subject: u32, unadmitted: u32) -> Arc<Caps> {
+        Caps::new(CapLimits {
+            per_ip,
+            per_subject,
+            unadmitted,
+        })
+    }
+
+    fn reason(accepted: &Accepted) -> Option<Reason> {
+        match accepted {
+            Accepted::Turned(_, refusal) => Some(refusal.reason),
+            _ => None,
+        }
+    }
+
+    fn user(name: &str) -> Principal {
+        Principal::User(Arc::new(identity(name)))
+    }
+
+    const HOME: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, 1));
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_address() {
+        let caps = caps(1, 9, 9);
+        let _first = caps.accept(HOME);
+        let neighbour = caps.accept("2001:db8:0:1:ffff::2".parse().unwrap());
+        assert_eq!(reason(&neighbour), Some(Reason::TooManyFromAddress));
+        let other = caps.accept("2001:db8:0:2::1".parse().unwrap());
+        assert!(matches!(other, Accepted::Welcome(_)));
+        assert_eq!(
+            bucket("::ffff:192.0.2.1".parse().unwrap()),
+            "192.0.2.1".parse::<IpAddr>().unwrap()
+        );
+    }
+
+    #[test]
+    fn a_full_pool_is_told_so_and_an_overfull_one_dropped() {
+        let caps = caps(99, 99, 4);
+        let held: Vec<_> = (0..4).map(|_| caps.accept(HOME)).collect();
+        let told = caps.accept(HOME);
+        assert_eq!(reason(&told), Some(Reason::PoolFull));
+        assert!(matches!(caps.accept(HOME), Accepted::Dropped));
+        drop((held, told));
+        assert_eq!(caps.unadmitted(), 0);
+    }
+
+    #[test]
+    fn one_subject_has_so_many_sockets_and_the_admitted_leave_the_pool() {
+        let caps = caps(99, 1, 2);
+        let admit = |name: &str| match caps.accept(HOME) {
+            Accepted::Welcome(mut slot) => slot.admit(&user(name)).map(|()| slot),
+            _ => panic!("the pool is empty"),
+        };
+        let _alice = admit("alice").unwrap();
+        assert_eq!(
+            admit("alice").err().unwrap().reason,
+            Reason::TooManyOfSubject
+        );
+        let _bob = admit("bob").unwrap();
+        assert_eq!(caps.unadmitted(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_every_place_is_given_back(steps: Vec<(u8, bool, bool)>) {
+            let caps = caps(3, 2, 5);
+            let mut held = Vec::new();
+            for (ip, admit, release) in steps {
+                let ip = IpAddr::from([10, 0, 0, ip % 3]);
+                match caps.accept(ip) {
+                    Accepted::Welcome(mut slot) => {
+                        if admit {
+                            let _ = slot.admit(&user("alice"));
+                        }
+                        held.push(slot);
+                    }
+                    Accepted::Turned(slot, _) => held.push(slot),
+                    Accepted::Dropped => {}
+                }
+                if release && !held.is_empty() {
+                    held.remove(0);
+                }
+            }
+            drop(held);
+            let counts = caps.counts.lock();
+            prop_assert_eq!(counts.unadmitted, 0);
+            prop_assert!(counts.per_ip.is_empty() && counts.per_subject.is_empty());
+        }
+    }
+}

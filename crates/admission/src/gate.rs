@@ -1,0 +1,353 @@
+//! The gate: what it knows, and the questions it answers for the stages of [`crate::admit`].
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use http::request;
+
+use crate::{
+    admit::{Admitted, OriginChecked, RequestHead, Trail, Transport},
+    caps::{Caps, ConnectionSlot},
+    clock::{Clock, Timestamp},
+    credential::Credential,
+    host::Hosts,
+    lease::{EndReason, Lease, Leases},
+    origin::{AllowedOrigins, Origin},
+    principal::{Identity, Principal},
+    refusal::{Reason, Refusal, Stage},
+    revocation::{Revocation, Revocations},
+    route::{Route, Routes},
+    secret::Secret,
+    session::Sessions,
+    ticket::{self, Binding, Tickets},
+    token::Issuers,
+};
+
+/// What a gate is made of.
+pub struct GateConfig {
+    /// The hosts it answers to.
+    pub hosts: Hosts,
+    /// The pages it answers.
+    pub origins: AllowedOrigins,
+    /// Where sockets may lead.
+    pub routes: Routes,
+    /// Whom it trusts.
+    pub issuers: Issuers,
+    /// How many may be here.
+    pub caps: Arc<Caps>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Decides who gets a socket, and who keeps one.
+pub struct Gate {
+    config: GateConfig,
+    tickets: Tickets,
+    sessions: Sessions,
+    revocations: Revocations,
+    leases: Arc<Leases>,
+    draining: AtomicBool,
+}
+
+/// A ticket, as it is handed out.
+pub struct IssuedTicket {
+    /// Offered as the subprotocol `wardwire.ticket.<ticket>`.
+    pub ticket: Secret,
+    /// How long it lives.
+    pub lifetime: Duration,
+}
+
+/// Why a socket's proof was not replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefreshError {
+    /// The token does not hold; the socket lives on with the old one.
+    Refused(Refusal),
+    /// The token is somebody else's: the socket ends (3003).
+    OtherSubject,
+}
+
+impl Gate {
+    /// A gate that has admitted nobody.
+    #[must_use]
+    pub fn new(config: GateConfig) -> Self {
+        Self {
+            config,
+            tickets: Tickets::default(),
+            sessions: Sessions::default(),
+            revocations: Revocations::default(),
+            leases: Leases::new(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks every question of a handshake. The trail says what became known, whatever the outcome.
+    ///
+    /// # Errors
+    /// The first question that was not answered.
+    pub async fn admit(
+        &self,
+        request: &request::Parts,
+        transport: &Transport,
+        slot: ConnectionSlot,
+        trail: &mut Trail,
+    ) -> Result<Admitted, Refusal> {
+        self.check_draining()?;
+        RequestHead::parse(request, transport, self)?
+            .check_origin(self)?
+            .identify(self, trail)
+            .await?
+            .permit(self)?
+            .admit(slot, self)
+    }
+
+    /// Judges host and origin of an ordinary request.
+    ///
+    /// # Errors
+    /// As for a handshake.
+    pub fn check<'r>(
+        &self,
+        request: &'r request::Parts,
+        transport: &Transport,
+    ) -> Result<OriginChecked<'r>, Refusal> {
+        RequestHead::parse(request, transport, self)?.check_origin(self)
+    }
+
+    /// Issues a ticket for a route, to whoever could enter it.
+    ///
+    /// # Errors
+    /// The reason for which the handshake would be refused.
+    pub async fn issue_ticket(
+        &self,
+        checked: &OriginChecked<'_>,
+        path: &str,
+        trail: &mut Trail,
+    ) -> Result<IssuedTicket, Refusal> {
+        self.check_draining()?;
+        let identity = checked.authenticate(self, trail).await?;
+        let route = self.routes().find(path);
+        let route = route.ok_or_else(|| Refusal::new(Stage::Permission, Reason::RouteForbidden))?;
+        if checked.origin.is_none() && !route.native_clients {
+            return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
+        }
+        route.permit(&Principal::User(identity.clone()), self.now())?;
+        let binding = Binding {
+            identity,
+            origin: checked.origin.clone(),
+            route: route.path.clone(),
+        };
+        let ticket = self.tickets.issue(binding, self.now())?;
+        Ok(IssuedTicket {
+            ticket,
+            lifetime: ticket::LIFETIME,
+        })
+    }
+
+    /// Ends the cookie session of a request and all its sockets. Returns whose it was and how many sockets.
+    ///
+    /// # Errors
+    /// There is no such session, or the request does not say from which page it comes.
+    pub fn end_session(
+        &self,
+        checked: &OriginChecked<'_>,
+        trail: &mut Trail,
+    ) -> Result<(Arc<Identity>, usize), Refusal> {
+        if checked.origin.is_none() {
+            return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
+        }
+        let unknown = || Refusal::new(Stage::Identity, Reason::SessionUnknown);
+        let Credential::Session(secret) = Credential::find(checked.headers(), &[])? else {
+            return Err(Refusal::new(Stage::Identity, Reason::CredentialMissing));
+        };
+        let identity = self.sessions.end(&secret).ok_or_else(unknown)?;
+        trail.issuer = Some(identity.issuer.clone());
+        trail.subject = Some(identity.subject.clone());
+        let ended = match &identity.session {
+            Some(id) => {
+                let issuer = identity.issuer.clone();
+                self.end(
+                    &Revocation::Session {
+                        issuer,
+                        id: id.as_str().into(),
+                    },
+                    EndReason::LoggedOut,
+                )
+            }
+            None => 0,
+        };
+        Ok((identity, ended))
+    }
+
+    /// Takes something back, now and for every later handshake. Returns how many sockets that ended.
+    pub fn revoke(&self, revocation: &Revocation) -> usize {
+        self.end(revocation, EndReason::Revoked)
+    }
+
+    /// Replaces a live socket's proof.
+    ///
+    /// # Errors
+    /// The token does not hold, or is not of the same issuer, subject, tenant and session.
+    pub async fn refresh(&self, lease: &Lease, token: &str) -> Result<Arc<Identity>, RefreshError> {
+        let fresh = self.verify(Credential::Bearer(token.into())).await;
+        let fresh = fresh.map_err(RefreshError::Refused)?;
+        let held = lease.principal();
+        let same = held
+            .identity()
+            .is_some_and(|held| is_same_user(held, &fresh));
+        if !same {
+            return Err(RefreshError::OtherSubject);
+        }
+        lease.renew(fresh.clone());
+        // Asked after the lease stands on it, for the same reason as at the upgrade.
+        self.check_revoked(&Principal::User(fresh.clone()))
+            .map_err(RefreshError::Refused)?;
+        Ok(fresh)
+    }
+
+    /// Lets nobody new in and ends every socket, as the server goes down. Returns how many.
+    pub fn drain(&self) -> usize {
+        self.draining.store(true, Ordering::SeqCst);
+        self.leases.end_all()
+    }
+
+    /// Whether the server goes down.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// The open cookie sessions.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The live sockets' leases.
+    #[must_use]
+    pub fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// Where sockets may lead.
+    #[must_use]
+    pub fn routes(&self) -> &Routes {
+        &self.config.routes
+    }
+
+    /// How many are here.
+    #[must_use]
+    pub fn caps(&self) -> &Arc<Caps> {
+        &self.config.caps
+    }
+
+    /// The pages that may reach this server.
+    #[must_use]
+    pub fn origins(&self) -> &AllowedOrigins {
+        &self.config.origins
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.config.clock.now()
+    }
+
+    pub(crate) fn hosts(&self) -> &Hosts {
+        &self.config.hosts
+    }
+
+    /// Who a token or a session cookie stands for.
+    pub(crate) async fn verify(&self, credential: Credential) -> Result<Arc<Identity>, Refusal> {
+        let refuse = |reason| Refusal::new(Stage::Identity, reason);
+        match credential {
+            Credential::Missing => Err(refuse(Reason::CredentialMissing)),
+            Credential::Ticket { .. } => Err(refuse(Reason::CredentialConflict)),
+            Credential::Bearer(token) => self.config.issuers.verify(&token).await.map(Arc::new),
+            Credential::Session(secret) => self
+                .sessions
+                .find(&secret, self.now())
+                .ok_or_else(|| refuse(Reason::SessionUnknown)),
+        }
+    }
+
+    /// Whom a ticket admits. It is used up even if its binding does not fit: a ticket that was seen elsewhere is stolen.
+    pub(crate) fn redeem(
+        &self,
+        ticket: &Secret,
+        cookie: Option<&Secret>,
+        origin: Option<&Origin>,
+        route: &Route,
+    ) -> Result<Arc<Identity>, Refusal> {
+        let refuse = |reason| Refusal::new(Stage::Identity, reason);
+        let now = self.now();
+        let binding = self
+            .tickets
+            .redeem(ticket, now)
+            .ok_or_else(|| refuse(Reason::TicketUnknown))?;
+        let other = |detail: &str| refuse(Reason::TicketBinding).because(detail);
+        if binding.origin.as_ref() != origin {
+            return Err(other("another origin"));
+        }
+        if binding.route != route.path {
+            return Err(other("another route"));
+        }
+        if let Some(cookie) = cookie {
+            let session = self
+                .sessions
+                .find(cookie, now)
+                .and_then(|it| it.session.clone());
+            if session.is_none() || session != binding.identity.session {
+                return Err(other("another session"));
+            }
+        }
+        if binding.identity.expires_at <= now {
+            return Err(refuse(Reason::TokenExpired));
+        }
+        Ok(binding.identity)
+    }
+
+    pub(crate) fn check_revoked(&self, principal: &Principal) -> Result<(), Refusal> {
+        match principal.identity() {
+            Some(identity) if self.revocations.cover(identity) => {
+                Err(Refusal::new(Stage::Identity, Reason::Revoked))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Registers a lease; draining is asked afterwards, so that a drain beside an upgrade sees one or the other.
+    pub(crate) fn begin_lease(&self, principal: Principal) -> Result<Arc<Lease>, Refusal> {
+        let lease = self.leases.begin(principal);
+        self.check_draining()?;
+        Ok(lease)
+    }
+
+    fn end(&self, revocation: &Revocation, reason: EndReason) -> usize {
+        self.revocations.insert(revocation, self.now());
+        self.leases.revoke(revocation, reason)
+    }
+
+    fn check_draining(&self) -> Result<(), Refusal> {
+        if self.is_draining() {
+            let refusal = Refusal::new(Stage::Accept, Reason::Draining);
+            return Err(refusal.retry_after(Duration::from_secs(1)));
+        }
+        Ok(())
+    }
+}
+
+/// The same issuer and subject, and whatever else both tell of tenant and session.
+fn is_same_user(held: &Identity, fresh: &Identity) -> bool {
+    const TENANT: [&str; 4] = ["tid", "tenant", "tenant_id", "org_id"];
+    let sessions = (&held.session, &fresh.session);
+    held.issuer == fresh.issuer
+        && held.subject == fresh.subject
+        && TENANT
+            .iter()
+            .all(|&name| held.claims.get(name) == fresh.claims.get(name))
+        && !matches!(sessions, (Some(held), Some(fresh)) if held != fresh)
+}

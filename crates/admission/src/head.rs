@@ -1,0 +1,356 @@
+//! A strict reading of a raw HTTP/1.1 request head (RFC 9112), before any other parser sees it.
+//!
+//! What two parsers can read differently is refused: that is what request smuggling lives on. Rules are judged on every
+//! call, so that a head that can never be right is refused while it is still arriving.
+
+use http::Method;
+
+use crate::refusal::{Reason, Refusal, Stage};
+
+/// The largest head, in bytes.
+pub const HEAD: usize = 16 * 1024;
+/// The most header lines.
+pub const FIELDS: usize = 100;
+/// The longest request target, in bytes.
+pub const TARGET: usize = 8 * 1024;
+/// The largest body any of our endpoints takes, in bytes.
+pub const BODY: usize = 16 * 1024;
+
+/// What the head says of the bytes behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadFacts {
+    /// Of the head itself, with the empty line.
+    pub length: usize,
+    /// Of the body.
+    pub body: usize,
+    /// It asks for an upgrade.
+    pub upgrade: bool,
+}
+
+/// Reads the head that `received` begins with. None while it is cut short and may still be right.
+///
+/// # Errors
+/// The first rule it breaks, with the answer it gets.
+pub fn examine(received: &[u8]) -> Result<Option<HeadFacts>, Refusal> {
+    let window = received.get(..HEAD).unwrap_or(received);
+    let mut facts = Facts::default();
+    let mut rest = window;
+    let mut number = 0_usize;
+    loop {
+        let Some(end) = rest.iter().position(|&byte| byte == b'\n') else {
+            partial_line(rest, number)?;
+            return if window.len() == HEAD {
+                Err(too_large(number))
+            } else {
+                Ok(None)
+            };
+        };
+        let (line, after) = rest.split_at(end + 1);
+        let line = line
+            .strip_suffix(b"\r\n")
+            .ok_or_else(|| malformed("a line ends in bare LF"))?;
+        rest = after;
+        if number == 0 {
+            request_line(line)?;
+        } else if line.is_empty() {
+            return facts.conclude(window.len() - rest.len()).map(Some);
+        } else if number > FIELDS {
+            return Err(too_many());
+        } else {
+            facts.field(line)?;
+        }
+        number += 1;
+    }
+}
+
+/// What the fields that decide about framing say.
+#[derive(Default)]
+struct Facts {
+    hosts: usize,
+    length: Option<usize>,
+    transfer_encoding: bool,
+    upgrade: bool,
+}
+
+impl Facts {
+    fn field(&mut self, line: &[u8]) -> Result<(), Refusal> {
+        if line
+            .first()
+            .is_some_and(|byte| matches!(byte, b' ' | b'\t'))
+        {
+            return Err(malformed("a folded header line"));
+        }
+        let colon = line
+            .iter()
+            .position(|&byte| byte == b':')
+            .ok_or_else(|| malformed("a header line without a colon"))?;
+        let (name, value) = line.split_at(colon);
+        if name.is_empty() || !name.iter().copied().all(is_token) {
+            return Err(malformed("a header name that is not a token"));
+        }
+        let value = value.strip_prefix(b":").unwrap_or_default().trim_ascii();
+        if value.iter().any(|&byte| is_control(byte) && byte != b'\t') {
+            return Err(malformed("a control character in a header value"));
+        }
+        self.framing(name, value)
+    }
+
+    fn framing(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refusal> {
+        if name.eq_ignore_ascii_case(b"host") {
+            self.hosts += 1;
+        } else if name.eq_ignore_ascii_case(b"upgrade") {
+            self.upgrade = true;
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            self.transfer_encoding = true;
+        } else if name.eq_ignore_ascii_case(b"expect") {
+            return Err(malformed("Expect is not taken"));
+        } else if name.eq_ignore_ascii_case(b"content-length") {
+            if self.length.is_some() {
+                return Err(malformed("Content-Length twice"));
+            }
+            self.length = Some(content_length(value)?);
+        }
+        Ok(())
+    }
+
+    fn conclude(self, length: usize) -> Result<HeadFacts, Refusal> {
+        match (self.transfer_encoding, self.length) {
+            (true, Some(_)) => {
+                return Err(malformed("Content-Length and Transfer-Encoding together"));
+            }
+            (true, None) => return Err(refuse(Reason::TransferEncoding, "")),
+            _ => {}
+        }
+        if self.hosts != 1 {
+            let detail = if self.hosts == 0 {
+                "no Host"
+            } else {
+                "Host twice"
+            };
+            return Err(Refusal::new(Stage::Host, Reason::BadHost).because(detail));
+        }
+        let body = self.length.unwrap_or(0);
+        if self.upgrade && body > 0 {
+            return Err(refuse(Reason::UpgradeWithBody, "a handshake with a body"));
+        }
+        if body > BODY {
+            return Err(refuse(Reason::BodyTooLarge, ""));
+        }
+        Ok(HeadFacts {
+            length,
+            body,
+            upgrade: self.upgrade,
+        })
+    }
+}
+
+/// What can already be said of a line that is cut short.
+fn partial_line(line: &[u8], number: usize) -> Result<(), Refusal> {
+    if number > FIELDS {
+        return Err(too_many());
+    }
+    let body = line.strip_suffix(b"\r").unwrap_or(line);
+    if body.iter().any(|&byte| is_control(byte) && byte != b'\t') {
+        return Err(malformed("a control character in the head"));
+    }
+    if number > 0 {
+        return Ok(());
+    }
+    let mut parts = line.splitn(3, |&byte| byte == b' ');
+    let method = parts.next().unwrap_or_default();
+    if method.len() > 32 || !method.iter().copied().all(is_token) {
+        return Err(malformed("the method is not a token"));
+    }
+    match parts.next() {
+        Some(target) if target.len() > TARGET => Err(refuse(Reason::TargetTooLong, "")),
+        _ => Ok(()),
+    }
+}
+
+/// `METHOD SP target SP HTTP/1.1` (RFC 9112 §3).
+fn request_line(line: &[u8]) -> Result<(), Refusal> {
+    let mut parts = line.split(|&byte| byte == b' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(malformed("the request line has not three parts"));
+    };
+    if target.len() > TARGET {
+        return Err(refuse(Reason::TargetTooLong, ""));
+    }
+    if method.len() > 32 || Method::from_bytes(method).is_err() {
+        return Err(malformed("the method is not a token"));
+    }
+    if target.is_empty() || !target.iter().all(u8::is_ascii_graphic) {
+        return Err(malformed("the target holds what no target holds"));
+    }
+    if version != b"HTTP/1.1" {
+        return Err(malformed("not HTTP/1.1"));
+    }
+    Ok(())
+}
+
+/// Digits, and not too many (RFC 9112 §6.3): no sign, no list.
+fn content_length(value: &[u8]) -> Result<usize, Refusal> {
+    let digits = !value.is_empty() && value.len() <= 12 && value.iter().all(u8::is_ascii_digit);
+    digits
+        .then(|| std::str::from_utf8(value).ok()?.parse().ok())
+        .flatten()
+        .ok_or_else(|| malformed("Content-Length is not one number"))
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn is_control(byte: u8) -> bool {
+    byte < 0x20 || byte == 0x7F
+}
+
+fn refuse(reason: Reason, detail: &str) -> Refusal {
+    Refusal::new(Stage::Head, reason).because(detail)
+}
+
+fn malformed(detail: &str) -> Refusal {
+    refuse(Reason::MalformedHead, detail)
+}
+
+fn too_many() -> Refusal {
+    refuse(Reason::HeadTooLarge, "over 100 header lines")
+}
+
+fn too_large(number: usize) -> Refusal {
+    if number == 0 {
+        refuse(Reason::TargetTooLong, "")
+    } else {
+        refuse(Reason::HeadTooLarge, "")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn reason(head: &str) -> Reason {
+        examine(head.as_bytes()).unwrap_err().reason
+    }
+
+    const GOOD: &str = "GET /live HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n";
+
+    #[test]
+    fn a_good_head_is_measured() {
+        let facts = examine(format!("{GOOD}rest").as_bytes()).unwrap().unwrap();
+        assert_eq!(
+            facts,
+            HeadFacts {
+                length: GOOD.len(),
+                body: 0,
+                upgrade: true
+            }
+        );
+        let post = "POST /x HTTP/1.1\r\nhost: a\r\ncontent-length: 12\r\n\r\n";
+        assert_eq!(examine(post.as_bytes()).unwrap().unwrap().body, 12);
+    }
+
+    #[test]
+    fn what_two_parsers_could_read_differently_is_refused() {
+        for fields in [
+            "Content-Length: 1\r\nContent-Length: 1\r\n",
+            "Content-Length: 1\r\nContent-Length: 2\r\n",
+            "Content-Length: 1, 1\r\n",
+            "Content-Length: +1\r\n",
+            "Content-Length:\r\n",
+            "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n",
+            "X: a\r\n b\r\n",
+            "X : a\r\n",
+            " X: a\r\n",
+            "X\r\n",
+            ": a\r\n",
+            "X: a\rb\r\n",
+            "X: a\0b\r\n",
+            "X: a\nY: b\r\n",
+            "X: \x1b[31m\r\n",
+            "Expect: 100-continue\r\n",
+        ] {
+            let head = format!("POST /x HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+            assert_eq!(reason(&head), Reason::MalformedHead, "{fields:?}");
+        }
+        assert_eq!(
+            reason("POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xyz\r\n\r\n"),
+            Reason::TransferEncoding
+        );
+    }
+
+    #[test]
+    fn request_lines_are_exact() {
+        for line in [
+            "GET  /x HTTP/1.1",
+            "GET /x",
+            "GET /x HTTP/1.0",
+            "GET /x HTTP/2.0",
+            "GET /x http/1.1",
+            "G(T /x HTTP/1.1",
+            "GET /\u{e9} HTTP/1.1",
+            "GET\t/x HTTP/1.1",
+            "",
+            "GET /a b HTTP/1.1",
+        ] {
+            assert_eq!(
+                reason(&format!("{line}\r\nHost: a\r\n\r\n")),
+                Reason::MalformedHead,
+                "{line}"
+            );
+        }
+        assert_eq!(
+            reason("GET /x HTTP/1.1\nHost: a\n\n"),
+            Reason::MalformedHead
+        );
+    }
+
+    #[test]
+    fn a_host_stands_exactly_once() {
+        assert_eq!(reason("GET / HTTP/1.1\r\n\r\n"), Reason::BadHost);
+        assert_eq!(
+            reason("GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n"),
+            Reason::BadHost
+        );
+    }
+
+    #[test]
+    fn sizes_are_bounded_also_while_the_head_still_arrives() {
+        let long = format!("GET /{}", "x".repeat(TARGET));
+        assert_eq!(reason(&long), Reason::TargetTooLong);
+        let many = format!("GET / HTTP/1.1\r\n{}", "X: y\r\n".repeat(FIELDS + 1));
+        assert_eq!(reason(&many), Reason::HeadTooLarge);
+        let large = format!("GET / HTTP/1.1\r\nX: {}", "y".repeat(HEAD));
+        assert_eq!(reason(&large), Reason::HeadTooLarge);
+        assert_eq!(
+            reason("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\n"),
+            Reason::BodyTooLarge
+        );
+    }
+
+    #[test]
+    fn a_handshake_brings_no_body() {
+        let head = GOOD.replace("\r\n\r\n", "\r\nContent-Length: 5\r\n\r\n");
+        assert_eq!(reason(&head), Reason::UpgradeWithBody);
+    }
+
+    proptest! {
+        #[test]
+        fn a_good_head_is_never_refused_while_it_arrives(at: prop::sample::Index) {
+            let cut = at.index(GOOD.len());
+            prop_assert_eq!(examine(&GOOD.as_bytes()[..cut]), Ok(None));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>, line in "[ -~\r\n]{0,80}") {
+            let _ = examine(&bytes);
+            let _ = examine(format!("GET / HTTP/1.1\r\n{line}\r\n\r\n").as_bytes());
+        }
+    }
+}

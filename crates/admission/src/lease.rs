@@ -1,0 +1,318 @@
+//! What a live socket holds for as long as its proof is good, and the index by which a revocation finds it.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, Weak},
+    task::Waker,
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    clock::Timestamp,
+    principal::{Identity, Principal},
+    revocation::Revocation,
+};
+
+/// The proof a socket stands on. It ends by time, or when somebody ends it; then the socket is woken and closes.
+pub struct Lease {
+    state: Mutex<State>,
+    key: u64,
+    leases: Arc<Leases>,
+}
+
+struct State {
+    principal: Principal,
+    until: Timestamp,
+    ended: Option<EndReason>,
+    waker: Option<Waker>,
+}
+
+/// How a lease stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseStatus {
+    /// Good until then.
+    Valid {
+        /// The instant at which it expires.
+        until: Timestamp,
+    },
+    /// The token's time is over.
+    Expired,
+    /// Somebody ended it.
+    Ended(EndReason),
+}
+
+/// Why a lease was ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// Taken back.
+    Revoked,
+    /// The user signed out.
+    LoggedOut,
+    /// The server goes down.
+    Restart,
+}
+
+/// An anonymous lease has no token that could end.
+const NEVER: Timestamp = Timestamp::from_millis(u64::MAX);
+
+impl Lease {
+    /// Whether the socket may live on.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> LeaseStatus {
+        let state = self.state.lock();
+        match state.ended {
+            Some(reason) => LeaseStatus::Ended(reason),
+            None if state.until <= now => LeaseStatus::Expired,
+            None => LeaseStatus::Valid { until: state.until },
+        }
+    }
+
+    /// Wakes this task when somebody ends the lease.
+    pub fn register(&self, waker: &Waker) {
+        let mut state = self.state.lock();
+        if !state
+            .waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker))
+        {
+            state.waker = Some(waker.clone());
+        }
+    }
+
+    /// Who holds the socket, as last proved.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        self.state.lock().principal.clone()
+    }
+
+    /// Stands on a fresh proof from now on. The caller has checked that it is the same user's.
+    pub(crate) fn renew(&self, identity: Arc<Identity>) {
+        let mut state = self.state.lock();
+        state.until = identity.expires_at;
+        state.principal = Principal::User(identity);
+    }
+
+    /// Ends it and wakes the socket. False if it had ended before.
+    pub(crate) fn end(&self, reason: EndReason) -> bool {
+        let waker = {
+            let mut state = self.state.lock();
+            if state.ended.is_some() {
+                return false;
+            }
+            state.ended = Some(reason);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    fn end_if(&self, revocation: &Revocation, reason: EndReason) -> bool {
+        let covered = self
+            .state
+            .lock()
+            .principal
+            .identity()
+            .is_some_and(|it| revocation.covers(it));
+        covered && self.end(reason)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.leases.forget(self.key);
+    }
+}
+
+/// The leases of all live sockets.
+pub struct Leases {
+    /// By a keyed hash of issuer and subject. INVARIANT: a collision costs a comparison, as every hit is judged itself.
+    live: Mutex<HashMap<u64, Vec<Weak<Lease>>>>,
+    hasher: RandomState,
+}
+
+impl Leases {
+    /// No leases.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            live: Mutex::default(),
+            hasher: RandomState::new(),
+        })
+    }
+
+    /// Registers a lease for a socket that is about to live.
+    pub(crate) fn begin(self: &Arc<Self>, principal: Principal) -> Arc<Lease> {
+        let (key, until) = match principal.identity() {
+            Some(identity) => (
+                self.key(&identity.issuer, &identity.subject),
+                identity.expires_at,
+            ),
+            None => (0, NEVER),
+        };
+        let state = State {
+            principal,
+            until,
+            ended: None,
+            waker: None,
+        };
+        let lease = Arc::new(Lease {
+            state: Mutex::new(state),
+            key,
+            leases: self.clone(),
+        });
+        self.live
+            .lock()
+            .entry(key)
+            .or_default()
+            .push(Arc::downgrade(&lease));
+        lease
+    }
+
+    /// Ends every lease that the revocation covers. Returns how many.
+    pub(crate) fn revoke(&self, revocation: &Revocation, reason: EndReason) -> usize {
+        let found: Vec<Arc<Lease>> = {
+            let live = self.live.lock();
+            match revocation {
+                Revocation::Subject {
+                    issuer, subject, ..
+                } => {
+                    let of_subject = live.get(&self.key(issuer, subject));
+                    of_subject
+                        .into_iter()
+                        .flatten()
+                        .filter_map(Weak::upgrade)
+                        .collect()
+                }
+                _ => live.values().flatten().filter_map(Weak::upgrade).collect(),
+            }
+        };
+        found
+            .iter()
+            .filter(|lease| lease.end_if(revocation, reason))
+            .count()
+    }
+
+    /// Ends all, as the server goes down.
+    pub(crate) fn end_all(&self) -> usize {
+        let all: Vec<Arc<Lease>> = self
+            .live
+            .lock()
+            .values()
+            .flatten()
+            .filter_map(Weak::upgrade)
+            .collect();
+        all.iter()
+            .filter(|lease| lease.end(EndReason::Restart))
+            .count()
+    }
+
+    /// How many sockets live.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.live.lock().values().map(Vec::len).sum()
+    }
+
+    fn key(&self, issuer: &str, subject: &str) -> u64 {
+        self.hasher.hash_one((issuer, subject))
+    }
+
+    /// Drops the entries of leases that are gone. Under the key of one subject there are few; under that of the anonymous
+    /// there may be many, so they are swept when half of them are gone.
+    fn forget(&self, key: u64) {
+        let mut live = self.live.lock();
+        if let Some(leases) = live.get_mut(&key) {
+            if key != 0 || leases.len() < 64 || leases.len() == leases.capacity() {
+                leases.retain(|lease| lease.strong_count() > 0);
+            }
+            if leases.is_empty() {
+                live.remove(&key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{principal::tests::identity, revocation::Revocations};
+
+    const NOW: Timestamp = Timestamp::from_secs(1500);
+
+    fn user(subject: &str) -> Principal {
+        Principal::User(Arc::new(identity(subject)))
+    }
+
+    fn of(subject: &str) -> Revocation {
+        Revocation::Subject {
+            issuer: "https://id.example".into(),
+            subject: subject.into(),
+            issued_before: NOW,
+        }
+    }
+
+    #[test]
+    fn a_lease_ends_with_its_token() {
+        let lease = Leases::new().begin(user("alice"));
+        assert_eq!(
+            lease.status(NOW),
+            LeaseStatus::Valid {
+                until: Timestamp::from_secs(2000)
+            }
+        );
+        assert_eq!(
+            lease.status(Timestamp::from_secs(2000)),
+            LeaseStatus::Expired
+        );
+    }
+
+    #[test]
+    fn a_revocation_ends_every_lease_it_covers_and_no_other() {
+        let leases = Leases::new();
+        let alices = [leases.begin(user("alice")), leases.begin(user("alice"))];
+        let bob = leases.begin(user("bob"));
+        let nobody = leases.begin(Principal::Anonymous);
+        assert_eq!(leases.revoke(&of("alice"), EndReason::Revoked), 2);
+        assert_eq!(leases.revoke(&of("alice"), EndReason::Revoked), 0, "once");
+        assert!(
+            alices
+                .iter()
+                .all(|it| it.status(NOW) == LeaseStatus::Ended(EndReason::Revoked))
+        );
+        assert!(matches!(bob.status(NOW), LeaseStatus::Valid { .. }));
+        assert!(matches!(nobody.status(NOW), LeaseStatus::Valid { .. }));
+    }
+
+    #[test]
+    fn a_lease_that_is_gone_is_forgotten() {
+        let leases = Leases::new();
+        let lease = leases.begin(user("alice"));
+        let other = leases.begin(Principal::Anonymous);
+        assert_eq!(leases.count(), 2);
+        drop((lease, other));
+        assert!(leases.live.lock().is_empty());
+    }
+
+    #[test]
+    fn a_revocation_beside_an_upgrade_is_seen_by_one_of_the_two() {
+        for _ in 0..300 {
+            let leases = Leases::new();
+            let revocations = Revocations::default();
+            let escaped = std::thread::scope(|scope| {
+                let upgrade = scope.spawn(|| {
+                    let lease = leases.begin(user("alice"));
+                    let refused = revocations.cover(&identity("alice"));
+                    (lease, refused)
+                });
+                revocations.insert(&of("alice"), NOW);
+                leases.revoke(&of("alice"), EndReason::Revoked);
+                let (lease, refused) = upgrade.join().unwrap();
+                !refused && matches!(lease.status(NOW), LeaseStatus::Valid { .. })
+            });
+            assert!(!escaped);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! What has been taken back. Asked before and at the upgrade, and followed by every live socket.
+
+use std::collections::{HashMap, HashSet};
+
+use parking_lot::RwLock;
+
+use crate::{clock::Timestamp, principal::Identity};
+
+/// Takes back what an issuer vouched for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// One token, by its `jti`.
+    Token {
+        /// Who issued it.
+        issuer: Box<str>,
+        /// `jti`.
+        id: Box<str>,
+    },
+    /// One session: a cookie session of ours, or an issuer's `sid`.
+    Session {
+        /// Who issued it.
+        issuer: Box<str>,
+        /// The session's public name.
+        id: Box<str>,
+    },
+    /// Everything of one subject that was issued up to an instant.
+    Subject {
+        /// Who issued it.
+        issuer: Box<str>,
+        /// `sub`.
+        subject: Box<str>,
+        /// What was issued later counts again. A token that does not say when it was issued never does.
+        issued_before: Timestamp,
+    },
+    /// Everything of one issuer that was issued up to an instant.
+    Issuer {
+        /// Who issued it.
+        issuer: Box<str>,
+        /// As above.
+        issued_before: Timestamp,
+    },
+}
+
+impl Revocation {
+    /// Whether this takes back what `identity` stands on.
+    #[must_use]
+    pub fn covers(&self, identity: &Identity) -> bool {
+        match self {
+            Self::Token { issuer, id } => {
+                *issuer == identity.issuer && identity.token_id.as_ref() == Some(id)
+            }
+            Self::Session { issuer, id } => {
+                let session = identity.session.as_ref();
+                *issuer == identity.issuer && session.is_some_and(|it| it.as_str() == &**id)
+            }
+            Self::Subject {
+                issuer,
+                subject,
+                issued_before,
+            } => {
+                *issuer == identity.issuer
+                    && *subject == identity.subject
+                    && issued_up_to(identity, *issued_before)
+            }
+            Self::Issuer {
+                issuer,
+                issued_before,
+            } => *issuer == identity.issuer && issued_up_to(identity, *issued_before),
+        }
+    }
+}
+
+/// `iat` counts whole seconds: what was issued within the second of the revocation is taken back too.
+fn issued_up_to(identity: &Identity, instant: Timestamp) -> bool {
+    identity.issued_at.is_none_or(|issued| issued <= instant)
+}
+
+/// Everything that was taken back since the server started.
+#[derive(Default)]
+pub struct Revocations {
+    set: RwLock<Set>,
+}
+
+#[derive(Default)]
+struct Set {
+    tokens: HashSet<Named>,
+    sessions: HashSet<Named>,
+    subjects: HashMap<Named, Timestamp>,
+    issuers: HashMap<Box<str>, Timestamp>,
+}
+
+/// Something of an issuer.
+type Named = (Box<str>, Box<str>);
+
+/// The most entries of a kind. One more takes back everything that its issuer issued before: too much, never too little.
+const ENTRIES: usize = 200_000;
+
+impl Revocations {
+    /// Remembers a revocation for as long as the server runs.
+    pub fn insert(&self, revocation: &Revocation, now: Timestamp) {
+        let mut set = self.set.write();
+        match revocation.clone() {
+            Revocation::Token { issuer, .. } if set.tokens.len() >= ENTRIES => {
+                set.tokens.retain(|(other, _)| *other != issuer);
+                raise(set.issuers.entry(issuer).or_insert(now), now);
+            }
+            Revocation::Session { issuer, .. } if set.sessions.len() >= ENTRIES => {
+                set.sessions.retain(|(other, _)| *other != issuer);
+                raise(set.issuers.entry(issuer).or_insert(now), now);
+            }
+            Revocation::Subject { issuer, .. } if set.subjects.len() >= ENTRIES => {
+                set.subjects.retain(|(other, _), _| *other != issuer);
+                raise(set.issuers.entry(issuer).or_insert(now), now);
+            }
+            Revocation::Token { issuer, id } => {
+                set.tokens.insert((issuer, id));
+            }
+            Revocation::Session { issuer, id } => {
+                set.sessions.insert((issuer, id));
+            }
+            Revocation::Subject {
+                issuer,
+                subject,
+                issued_before,
+            } => {
+                raise(
+                    set.subjects
+                        .entry((issuer, subject))
+                        .or_insert(issued_before),
+                    issued_before,
+                );
+            }
+            Revocation::Issuer {
+                issuer,
+                issued_before,
+            } => {
+                raise(
+                    set.issuers.entry(issuer).or_insert(issued_before),
+                    issued_before,
+                );
+            }
+        }
+    }
+
+    /// Whether anything of what `identity` stands on was taken back.
+    #[must_use]
+    pub fn cover(&self, identity: &Identity) -> bool {
+        let set = self.set.read();
+        let of = |name: &str| (identity.issuer.clone(), Box::<str>::from(name));
+        let token = || {
+            identity
+                .token_id
+                .as_ref()
+                .is_some_and(|id| set.tokens.contains(&of(id)))
+        };
+        let session = || {
+            let id = identity.session.as_ref();
+            id.is_some_and(|id| set.sessions.contains(&of(id.as_str())))
+        };
+        let subject = || {
+            let before = set.subjects.get(&of(&identity.subject));
+            before.is_some_and(|&before| issued_up_to(identity, before))
+        };
+        let issuer = || {
+            let before = set.issuers.get(&identity.issuer);
+            before.is_some_and(|&before| issued_up_to(identity, before))
+        };
+        (!set.tokens.is_empty() && token())
+            || (!set.sessions.is_empty() && session())
+            || (!set.subjects.is_empty() && subject())
+            || issuer()
+    }
+}
+
+fn raise(entry: &mut Timestamp, to: Timestamp) {
+    *entry = (*entry).max(to);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::principal::{SessionId, tests::identity};
+
+    const NOW: Timestamp = Timestamp::from_secs(1500);
+
+    fn covered(revocation: Revocation, identity: &Identity) -> bool {
+        let set = Revocations::default();
+        assert!(!set.cover(identity));
+        set.insert(&revocation, NOW);
+        assert_eq!(
+            set.cover(identity),
+            revocation.covers(identity),
+            "both ways agree"
+        );
+        set.cover(identity)
+    }
+
+    #[test]
+    fn each_kind_covers_its_own_and_nothing_of_another_issuer() {
+        let issuer: Box<str> = "https://id.example".into();
+        let mut alice = identity("alice");
+        alice.token_id = Some("t1".into());
+        alice.session = Some(SessionId::new("s1"));
+        let kinds = |issuer: &str| {
+            let issuer: Box<str> = issuer.into();
+            [
+                Revocation::Token {
+                    issuer: issuer.clone(),
+                    id: "t1".into(),
+                },
+                Revocation::Session {
+                    issuer: issuer.clone(),
+                    id: "s1".into(),
+                },
+                Revocation::Subject {
+                    issuer: issuer.clone(),
+                    subject: "alice".into(),
+                    issued_before: NOW,
+                },
+                Revocation::Issuer {
+                    issuer,
+                    issued_before: NOW,
+                },
+            ]
+        };
+        assert!(kinds(&issuer).into_iter().all(|it| covered(it, &alice)));
+        assert!(
+            !kinds("https://id.example.evil")
+                .into_iter()
+                .any(|it| covered(it, &alice))
+        );
+    }
+
+    #[test]
+    fn what_was_issued_later_counts_and_what_does_not_say_does_not() {
+        let revocation = Revocation::Subject {
+            issuer: "https://id.example".into(),
+            subject: "alice".into(),
+            issued_before: NOW,
+        };
+        let later = Identity {
+            issued_at: Some(Timestamp::from_secs(1501)),
+            ..identity("alice")
+        };
+        let silent = Identity {
+            issued_at: None,
+            ..identity("alice")
+        };
+        assert!(!covered(revocation.clone(), &later));
+        assert!(covered(revocation, &silent));
+    }
+
+    #[test]
+    fn a_full_set_takes_back_more_and_never_less() {
+        let set = Revocations::default();
+        let one = |n: usize| Revocation::Token {
+            issuer: "https://id.example".into(),
+            id: n.to_string().into(),
+        };
+        for n in 0..=ENTRIES {
+            set.insert(&one(n), NOW);
+        }
+        let first = Identity {
+            token_id: Some("0".into()),
+            ..identity("alice")
+        };
+        assert!(set.cover(&first) && set.cover(&identity("bob")));
+        assert!(set.set.read().tokens.is_empty());
+    }
+}

@@ -1,0 +1,212 @@
+//! Where a socket may lead, and what a route demands of who enters it.
+
+use std::{sync::Arc, time::Duration};
+
+use wardwire_protocol::connection::Limits;
+
+use crate::{
+    clock::Timestamp,
+    principal::{Authentication, Principal},
+    refusal::{Reason, Refusal, Stage},
+};
+
+/// One path that can be upgraded.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Matched exactly.
+    pub path: Box<str>,
+    /// What is spoken there.
+    pub kind: RouteKind,
+    /// Takes sockets without a credential.
+    pub anonymous: bool,
+    /// Takes clients that are no browsers, and so send no Origin.
+    pub native_clients: bool,
+    /// How strongly and how recently users must have signed in.
+    pub require: Requirement,
+    /// Of each socket.
+    pub limits: Arc<Limits>,
+    /// Messages a second from each socket; 0 is no limit.
+    pub messages_per_second: u32,
+}
+
+/// What a route is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteKind {
+    /// `wardwire.v1`: channels.
+    Channels,
+    /// Every message comes back: for tests and measurements.
+    Echo,
+}
+
+/// The channel protocol.
+pub const WARDWIRE_V1: &str = "wardwire.v1";
+/// What a client without an application protocol offers beside its ticket, as a browser needs one to be selected.
+pub const WARDWIRE_RAW: &str = "wardwire.raw";
+
+impl Route {
+    /// Selects the subprotocol.
+    ///
+    /// # Errors
+    /// A channels route speaks `wardwire.v1` only.
+    pub(crate) fn select(&self, offered: &[Box<str>]) -> Result<Option<&'static str>, Refusal> {
+        let offers = |name: &str| offered.iter().any(|it| **it == *name);
+        match self.kind {
+            RouteKind::Channels if offers(WARDWIRE_V1) => Ok(Some(WARDWIRE_V1)),
+            RouteKind::Channels => Err(Refusal::new(Stage::Permission, Reason::Subprotocol)),
+            RouteKind::Echo => Ok(offers(WARDWIRE_RAW).then_some(WARDWIRE_RAW)),
+        }
+    }
+
+    /// Whether this principal may enter.
+    ///
+    /// # Errors
+    /// Anonymous where a credential is needed, or not signed in strongly or recently enough (RFC 9470).
+    pub(crate) fn permit(&self, principal: &Principal, now: Timestamp) -> Result<(), Refusal> {
+        let Some(identity) = principal.identity() else {
+            return if self.anonymous {
+                Ok(())
+            } else {
+                Err(Refusal::new(Stage::Identity, Reason::CredentialMissing))
+            };
+        };
+        match self.require.unmet(&identity.authentication, now) {
+            None => Ok(()),
+            Some(detail) => {
+                let refusal = Refusal::new(Stage::Permission, Reason::InsufficientAuthentication);
+                Err(refusal.because(detail).step_up(self.require.challenge()))
+            }
+        }
+    }
+}
+
+/// What a route demands of the sign-in itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requirement {
+    /// `acr` must be this.
+    pub acr: Option<Box<str>>,
+    /// `amr` must hold all of these.
+    pub amr: Vec<Box<str>>,
+    /// `auth_time` must be no older.
+    pub max_age: Option<Duration>,
+}
+
+impl Requirement {
+    fn unmet(&self, authentication: &Authentication, now: Timestamp) -> Option<&'static str> {
+        if self.acr.is_some() && self.acr != authentication.acr {
+            return Some("acr");
+        }
+        if !self
+            .amr
+            .iter()
+            .all(|method| authentication.amr.contains(method))
+        {
+            return Some("amr");
+        }
+        let fresh = |age| {
+            authentication
+                .time
+                .is_some_and(|time| now < time.after(age))
+        };
+        if self.max_age.is_some_and(|age| !fresh(age)) {
+            return Some("auth_time");
+        }
+        None
+    }
+
+    /// RFC 9470 §3.
+    fn challenge(&self) -> String {
+        let mut challenge = String::from("Bearer error=\"insufficient_user_authentication\"");
+        if let Some(acr) = &self.acr {
+            let acr = acr.replace(['"', '\\'], "");
+            challenge.push_str(&format!(", acr_values=\"{acr}\""));
+        }
+        if let Some(age) = self.max_age {
+            challenge.push_str(&format!(", max_age=\"{}\"", age.as_secs()));
+        }
+        challenge
+    }
+}
+
+/// All routes, by exact path.
+#[derive(Clone, Debug, Default)]
+pub struct Routes(Vec<Arc<Route>>);
+
+impl Routes {
+    /// From a list without two of the same path.
+    #[must_use]
+    pub fn new(routes: impl IntoIterator<Item = Route>) -> Self {
+        Self(routes.into_iter().map(Arc::new).collect())
+    }
+
+    /// The route of a path.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<&Arc<Route>> {
+        self.0.iter().find(|route| *route.path == *path)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(10_000);
+
+    #[test]
+    fn a_route_can_demand_how_strongly_and_how_recently_one_signed_in() {
+        let require = Requirement {
+            acr: Some("mfa".into()),
+            amr: vec!["otp".into()],
+            max_age: Some(Duration::from_secs(60)),
+        };
+        let strong = Authentication {
+            acr: Some("mfa".into()),
+            amr: vec!["pwd".into(), "otp".into()],
+            time: Some(Timestamp::from_secs(9_941)),
+        };
+        assert_eq!(require.unmet(&strong, NOW), None);
+        assert_eq!(
+            require.unmet(
+                &Authentication {
+                    acr: None,
+                    ..strong.clone()
+                },
+                NOW
+            ),
+            Some("acr")
+        );
+        assert_eq!(
+            require.unmet(
+                &Authentication {
+                    amr: vec![],
+                    ..strong.clone()
+                },
+                NOW
+            ),
+            Some("amr")
+        );
+        let old = Authentication {
+            time: Some(Timestamp::from_secs(9_940)),
+            ..strong.clone()
+        };
+        assert_eq!(require.unmet(&old, NOW), Some("auth_time"));
+        assert_eq!(
+            require.unmet(
+                &Authentication {
+                    time: None,
+                    ..strong
+                },
+                NOW
+            ),
+            Some("auth_time")
+        );
+        assert_eq!(
+            require.challenge(),
+            "Bearer error=\"insufficient_user_authentication\", acr_values=\"mfa\", max_age=\"60\""
+        );
+    }
+}
