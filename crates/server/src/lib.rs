@@ -3,4 +3,5 @@
 //! The way of a connection: [`listen`] accepts, [`tls`] agrees keys, [`http`] reads one strictly checked request after
 //! another, the handshake hands it to admission, and after `101` a [`session`] owns it.
 
+pub mod audit;
 pub mod tls;
