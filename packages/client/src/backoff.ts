@@ -1,0 +1,35 @@
+/** How long to wait before the next attempt. */
+
+/** The shape of the waits. */
+export interface Backoff {
+  /** The first wait is drawn from [0, base], in milliseconds. */
+  readonly baseMs: number;
+  /** No wait is drawn from more than [0, cap], in milliseconds. */
+  readonly capMs: number;
+}
+
+/** Half a second, doubling, to half a minute. */
+export const defaultBackoff: Backoff = { baseMs: 500, capMs: 30_000 };
+
+/** Longer waits that a server asks for are cut to this: a day, well inside what timers can hold. */
+export const longestWaitMs = 86_400_000;
+
+/**
+ * Full jitter: uniform in [0, min(cap, base * 2^attempt)], on top of what the server asked for.
+ *
+ * After a restart every client is disconnected in the same second; drawing from the whole interval spreads their
+ * return evenly, and adding it to `Retry-After` keeps them from all coming back at that very instant.
+ */
+export function waitMs(backoff: Backoff, attempt: number, retryAfterMs: number | null, random: () => number): number {
+  const ceiling = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(attempt, 30));
+  return Math.min(longestWaitMs, Math.max(0, retryAfterMs ?? 0) + random() * ceiling);
+}
+
+/** Reads `Retry-After`: seconds or an HTTP date (RFC 9110 §10.2.3). */
+export function readRetryAfter(value: string | null, nowMs: number): number | null {
+  if (value === null) return null;
+  const text = value.trim();
+  if (/^[0-9]{1,9}$/.test(text)) return Math.min(longestWaitMs, Number(text) * 1000);
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? null : Math.min(longestWaitMs, Math.max(0, date - nowMs));
+}

@@ -1,0 +1,183 @@
+/**
+ * One socket from its handshake to its end: requests and their answers, notifications, and the watch for a dead server.
+ *
+ * It reconnects nothing and remembers nothing; whoever made it does.
+ */
+
+import { rpcError, WardwireError } from './error.js';
+import type { Platform, SocketLike, Timer } from './platform.js';
+import { type Frame, readFrame } from './wire.js';
+
+/** How a connection ended: the close code and the first word of its reason. */
+export interface End {
+  readonly code: number;
+  readonly word: string;
+}
+
+/** Close codes of this side. Browsers let a page send 1000 and 3000 to 4999 only. */
+export const localEnds = {
+  done: { code: 1000, word: 'done' },
+  malformed: { code: 4002, word: 'malformed' },
+  protocol: { code: 4003, word: 'protocol' },
+  dead: { code: 1006, word: 'dead' },
+  slowHandshake: { code: 1006, word: 'slow-handshake' },
+} as const satisfies Record<string, End>;
+
+/** Bounds in milliseconds, bytes and pieces. */
+export interface ConnectionLimits {
+  readonly handshakeMs: number;
+  readonly requestMs: number;
+  readonly pingEveryMs: number;
+  readonly maxPending: number;
+  readonly maxMessageBytes: number;
+  readonly maxBufferedBytes: number;
+}
+
+/** Who is told. After `ended` nothing more comes. */
+export interface ConnectionListener {
+  opened(): void;
+  notified(frame: Extract<Frame, { kind: 'publication' | 'expiring' | 'unknown' }>): void;
+  ended(end: End): void;
+}
+
+interface Pending {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: WardwireError) => void;
+  readonly timer: Timer;
+}
+
+const subprotocol = 'wardwire.v1';
+
+export class Connection {
+  readonly #socket: SocketLike;
+  readonly #pending = new Map<number, Pending>();
+  readonly #platform: Platform;
+  readonly #limits: ConnectionLimits;
+  readonly #listener: ConnectionListener;
+  readonly #trace: string;
+  #phase: 'handshake' | 'open' | 'ended' = 'handshake';
+  #watch: Timer;
+  #nextId = 1;
+
+  constructor(
+    url: string,
+    ticket: string,
+    trace: string,
+    platform: Platform,
+    limits: ConnectionLimits,
+    listener: ConnectionListener,
+  ) {
+    this.#platform = platform;
+    this.#limits = limits;
+    this.#listener = listener;
+    this.#trace = trace;
+    this.#socket = new platform.WebSocket(url, [subprotocol, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
+    this.#socket.onopen = () => this.#opened();
+    this.#socket.onmessage = (event: { data: unknown }) => this.#received(event.data);
+    this.#socket.onclose = (event: { code: number; reason: string }) => {
+      this.#end({ code: event.code, word: firstWord(String(event.reason)) });
+    };
+    // A browser tells nothing here, and a close event follows. npm `ws` throws without a listener.
+    this.#socket.onerror = () => undefined;
+    this.#watch = platform.clock.after(limits.handshakeMs, () => this.drop(localEnds.slowHandshake));
+  }
+
+  /** Asks the server. Rejects with a {@link WardwireError}; every request of a connection that ends is rejected. */
+  request(method: string, params: object): Promise<unknown> {
+    const refuse = (code: string, title: string): Promise<never> =>
+      Promise.reject(new WardwireError({ code, title, trace: this.#trace }));
+    if (this.#phase !== 'open') return refuse('disconnected', 'There is no open connection.');
+    if (this.#pending.size >= this.#limits.maxPending || this.#socket.bufferedAmount > this.#limits.maxBufferedBytes) {
+      return refuse('queue-full', 'Too much waits to be sent or answered.');
+    }
+    const id = this.#nextId++;
+    const text = encode({ jsonrpc: '2.0', id, method, params });
+    if (text === null) return refuse('not-json', 'That cannot be written as JSON.');
+    if (!fits(text, this.#limits.maxMessageBytes)) return refuse('message-too-large', 'The message is too large; nothing was sent.');
+    return new Promise((resolve, reject) => {
+      const timer = this.#platform.clock.after(this.#limits.requestMs, () => {
+        this.#pending.delete(id);
+        reject(new WardwireError({ code: 'timeout', title: 'The server did not answer in time.', trace: this.#trace }));
+      });
+      this.#pending.set(id, { resolve, reject, timer });
+      this.#socket.send(text);
+    });
+  }
+
+  /** Ends the connection without waiting for the server, which may be gone. */
+  drop(end: End): void {
+    if (this.#phase === 'ended') return;
+    this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
+    if (end.code === 1000 || end.code >= 3000) this.#socket.close(end.code, end.word);
+    else this.#socket.close();
+    this.#end(end);
+  }
+
+  #opened(): void {
+    // A server that selects another subprotocol speaks another language (RFC 6455 §4.1).
+    if (this.#socket.protocol !== subprotocol) return this.drop(localEnds.protocol);
+    this.#phase = 'open';
+    this.#heard();
+    this.#listener.opened();
+  }
+
+  #received(data: unknown): void {
+    if (this.#phase !== 'open') return;
+    const frame = readFrame(data);
+    if (frame === null) return this.drop(localEnds.malformed);
+    this.#heard();
+    if (frame.kind === 'result' || frame.kind === 'error') this.#answered(frame);
+    else this.#listener.notified(frame);
+  }
+
+  #answered(frame: Extract<Frame, { kind: 'result' | 'error' }>): void {
+    const pending = this.#pending.get(frame.id);
+    if (pending === undefined) return; // It came after its time was up.
+    this.#pending.delete(frame.id);
+    pending.timer.cancel();
+    if (frame.kind === 'result') pending.resolve(frame.result);
+    else pending.reject(rpcError(frame.code, frame.message, this.#trace));
+  }
+
+  /** Starts the silence anew: after `pingEveryMs` of it the server is asked, and a server that keeps silent is dead. */
+  #heard(): void {
+    this.#watch.cancel();
+    this.#watch = this.#platform.clock.after(this.#limits.pingEveryMs, () => {
+      this.request('ping', {}).catch((error: WardwireError) => {
+        if (error.code === 'timeout' || error.code === 'queue-full') this.drop(localEnds.dead);
+      });
+    });
+  }
+
+  #end(end: End): void {
+    if (this.#phase === 'ended') return;
+    this.#phase = 'ended';
+    this.#watch.cancel();
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject, timer } of pending) {
+      timer.cancel();
+      reject(new WardwireError({ code: 'disconnected', title: 'The connection ended before the answer came.', trace: this.#trace }));
+    }
+    this.#listener.ended(end);
+  }
+}
+
+/** The stable word that a reason begins with. */
+function firstWord(reason: string): string {
+  return /^[a-z0-9-]*/.exec(reason)?.[0] ?? '';
+}
+
+function encode(message: object): string | null {
+  try {
+    return JSON.stringify(message);
+  } catch {
+    return null;
+  }
+}
+
+/** Whether `text` has at most `bytes` bytes as UTF-8; a UTF-16 unit becomes one to three of them. */
+function fits(text: string, bytes: number): boolean {
+  if (text.length > bytes) return false;
+  return text.length * 3 <= bytes || new TextEncoder().encode(text).length <= bytes;
+}

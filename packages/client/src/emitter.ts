@@ -1,0 +1,32 @@
+/** A small typed emitter. */
+
+/** Ends what the call that returned it began. Calling it twice is harmless. */
+export type Unsubscribe = () => void;
+
+/** Calls a listener of the application: its exception is reported where uncaught ones go, and stops nobody else. */
+export function callSafely(listener: () => void): void {
+  try {
+    listener();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
+/** Listeners by event name. */
+export class Emitter<Events> {
+  readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
+
+  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): Unsubscribe {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    return () => void listeners.delete(listener);
+  }
+
+  emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+      callSafely(() => (listener as (event: Events[Name]) => void)(event));
+    }
+  }
+}

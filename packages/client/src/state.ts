@@ -1,0 +1,25 @@
+/** Where a client stands: exactly one of these, and why. */
+
+import type { Advice } from './codes.js';
+import type { WardwireError } from './error.js';
+
+/** Why there is no connection. */
+export type Reason =
+  /** The gate refused a ticket, or could not be asked. */
+  | { readonly kind: 'refused'; readonly error: WardwireError }
+  /** The socket closed. `word` is the stable first word of the server's reason. */
+  | { readonly kind: 'closed'; readonly code: number; readonly word: string; readonly advice: Advice; readonly trace: string }
+  /** The user signed out, on this client or (`word` of the close) at the server. */
+  | { readonly kind: 'signed-out'; readonly by: 'client' | 'server'; readonly word: string }
+  /** The application called `close()`. */
+  | { readonly kind: 'stopped' };
+
+/** A client's state. */
+export type State =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'connecting'; readonly attempt: number; readonly trace: string }
+  | { readonly kind: 'open'; readonly trace: string }
+  /** The next attempt begins at `until` (milliseconds since the epoch). */
+  | { readonly kind: 'waiting'; readonly until: number; readonly attempt: number; readonly reason: Reason }
+  /** Nothing more happens until `start()`. */
+  | { readonly kind: 'ended'; readonly reason: Reason };

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+
+import { type Clock, type State, WardwireError } from '../src/index.js';
+import { Gate, reaches } from './gate.js';
+
+let gate: Gate;
+beforeEach(async () => void (gate = await Gate.open()));
+afterEach(() => gate.close());
+
+/** A clock of which the test turns the hands. */
+function handClock(): Clock & { readonly waits: number[]; fire(): void } {
+  const due: { ms: number; action: () => void }[] = [];
+  return {
+    now: () => 1_000_000,
+    get waits() {
+      return due.map((item) => item.ms);
+    },
+    fire() {
+      for (const item of due.splice(0)) item.action();
+    },
+    after(ms, action) {
+      const item = { ms, action };
+      due.push(item);
+      return { cancel: () => void (due.includes(item) && due.splice(due.indexOf(item), 1)) };
+    },
+  };
+}
+
+test('every attempt brings a fresh ticket and a trace of its own, and no credential in a URL', async () => {
+  const client = gate.client();
+  client.start();
+  for (let round = 0; round < 3; round += 1) {
+    const peer = await gate.nextPeer();
+    await reaches(client, 'open');
+    if (round < 2) peer.socket.close(1012, 'restart');
+    if (round < 2) await reaches(client, 'waiting');
+  }
+  const offered = gate.peers.map((peer) => peer.protocols);
+  assert.deepEqual(
+    offered.map(([first, ticket]) => [first, ticket]),
+    [1, 2, 3].map((n) => ['wardwire.v1', `wardwire.ticket.ticket-of-one-use-${n}`]),
+  );
+  const traces = gate.tickets().map((item) => String(item.headers['wardwire-trace']));
+  assert.equal(new Set(traces).size, 3);
+  assert.deepEqual(offered.map((list) => list[2]), traces.map((trace) => `wardwire.trace.${trace}`));
+  for (const trace of traces) assert.match(trace, /^[A-Za-z0-9_-]{8,64}$/);
+  for (const seen of gate.seen) assert.equal(seen.path, '/.wardwire/tickets');
+  assert.deepEqual(JSON.parse(gate.tickets()[0]!.body), { route: '/live' });
+  client.close();
+});
+
+test('a token goes as a bearer without cookies, a cookie without a token, and a ticket comes from the application', async () => {
+  const modes: (RequestCredentials | undefined)[] = [];
+  const platform = { fetch: (input: RequestInfo | URL, init?: RequestInit) => (modes.push(init?.credentials), fetch(input, init)) };
+  for (const credential of [{ kind: 'token', token: async () => 'abc' }, { kind: 'cookie' }] as const) {
+    const client = gate.client({ credential, platform });
+    client.start();
+    await reaches(client, 'open');
+    client.close();
+  }
+  assert.deepEqual(gate.tickets().map((item) => item.headers.authorization), ['Bearer abc', undefined]);
+  assert.deepEqual(modes, ['omit', 'include']);
+
+  const asked = gate.client({ credential: { kind: 'ticket', ticket: () => 'not a ticket' } });
+  asked.start();
+  const { reason } = await reaches(asked, 'waiting');
+  assert.equal(reason.kind === 'refused' && reason.error.code, 'malformed-answer');
+  asked.close();
+  assert.equal(gate.tickets().length, 2);
+});
+
+test('a refusal tells its true reason and ends what no waiting can mend', async () => {
+  for (const [status, code] of [[401, 'unauthenticated'], [403, 'origin-not-allowed'], [400, 'credential-conflict']] as const) {
+    gate.refusals.push({ status, code });
+    const client = gate.client();
+    client.start();
+    const { reason } = await reaches(client, 'ended');
+    assert.ok(reason.kind === 'refused' && reason.error instanceof WardwireError);
+    assert.deepEqual([reason.error.status, reason.error.code, reason.error.title], [status, code, 'No.']);
+    assert.equal(reason.error.trace, gate.tickets().at(-1)?.headers['wardwire-trace']);
+  }
+  assert.equal(gate.peers.length, 0);
+});
+
+test('Retry-After is waited for, with jitter on top', async () => {
+  for (const random of [0, 0.999]) {
+    gate.refusals.push({ status: 429, code: 'too-many-requests', retryAfter: '7' });
+    const clock = handClock();
+    const client = gate.client({ backoff: { baseMs: 1000, capMs: 8000 }, platform: { clock, random: () => random } });
+    client.start();
+    const waiting = await reaches(client, 'waiting');
+    assert.deepEqual(clock.waits, [7000 + random * 1000]);
+    assert.equal(waiting.until, 1_007_000 + random * 1000);
+    assert.ok(waiting.reason.kind === 'refused' && waiting.reason.error.retryAfterMs === 7000);
+    clock.fire();
+    await reaches(client, 'open');
+    client.close();
+  }
+});
+
+test('a server that cannot be reached is tried again, each time asking for the truth first', async () => {
+  let down = 3;
+  const fetchLate: typeof fetch = (input, init) => (down-- > 0 ? Promise.reject(new TypeError('down')) : fetch(input, init));
+  const client = gate.client({ platform: { fetch: fetchLate } });
+  const reasons: unknown[] = [];
+  client.on('state', (state) => state.kind === 'waiting' && reasons.push(state.reason.kind === 'refused' && state.reason.error.code));
+  client.start();
+  await reaches(client, 'open');
+  assert.deepEqual(reasons, ['unreachable', 'unreachable', 'unreachable']);
+  client.close();
+});
+
+test('a handshake that fails is followed by a new ticket, not by the old one', async () => {
+  let handshakes = 0;
+  gate.http.prependListener('upgrade', (_, socket) => void (++handshakes === 1 && socket.destroy()));
+  const client = gate.client();
+  client.start();
+  const { reason } = await reaches(client, 'waiting');
+  assert.deepEqual(reason.kind === 'closed' && [reason.code, reason.advice], [1006, 'later']);
+  await reaches(client, 'open');
+  assert.equal(gate.tickets().length, 2);
+  client.close();
+});
+
+test('a server that selects another subprotocol is left', async () => {
+  gate.select = 'wardwire.trace.none';
+  const client = gate.client();
+  client.start();
+  const { reason } = await reaches(client, 'waiting');
+  assert.notEqual(reason.kind, 'refused');
+  client.close();
+});
+
+test('an answer that never comes ends the attempt in time, also from the application itself', async () => {
+  const clock = handClock();
+  const client = gate.client({ credential: { kind: 'ticket', ticket: () => new Promise<string>(() => undefined) }, platform: { clock } });
+  client.start();
+  assert.deepEqual(clock.waits, [15_000]);
+  clock.fire();
+  const { reason } = await reaches(client, 'waiting');
+  assert.equal(reason.kind === 'refused' && reason.error.code, 'timeout');
+  client.close();
+});
+
+test('waiting grows from attempt to attempt, start() ends it early, and close() for good', async () => {
+  gate.refusals.push(...Array.from({ length: 4 }, () => ({ status: 503, code: 'unavailable' })));
+  const clock = handClock();
+  const client = gate.client({ backoff: { baseMs: 100, capMs: 350 }, platform: { clock, random: () => 0.5 } });
+  const states: State['kind'][] = [];
+  client.on('state', (state) => states.push(state.kind));
+  const waits: number[] = [];
+  client.start();
+  for (let round = 0; round < 4; round += 1) {
+    await reaches(client, 'waiting');
+    waits.push(...clock.waits);
+    if (round < 3) client.start();
+  }
+  assert.deepEqual(waits, [50, 100, 175, 175]);
+  client.close();
+  assert.deepEqual(clock.waits, []);
+  assert.deepEqual(states.slice(-2), ['waiting', 'ended']);
+});
+
+test('addresses that would carry or leak a credential are refused', () => {
+  for (const url of [
+    'ws://example.com/live',
+    'http://example.com/live',
+    'wss://user@example.com/live',
+    'wss://user:secret@example.com/live',
+    'wss://example.com/live?access_token=abc',
+    'wss://example.com/live#token',
+    'ftp://example.com/live',
+    'javascript:alert(1)',
+  ]) {
+    assert.throws(() => gate.client({ url }), TypeError, url);
+  }
+  gate.client({ url: 'wss://example.com/live' });
+});
