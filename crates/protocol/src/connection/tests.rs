@@ -38,7 +38,9 @@ impl Peer {
         let mut bytes = bytes.to_vec();
         let mut at = 0;
         while at < bytes.len() {
-            let step = self.connection.receive(&mut bytes[at..], self.now, &mut self.out);
+            let step = self
+                .connection
+                .receive(&mut bytes[at..], self.now, &mut self.out);
             at += step.consumed;
             let heard = match step.action {
                 Action::More => None,
