@@ -1,0 +1,285 @@
+//! Who may do what in which channel, as the configuration states it. What no rule allows is forbidden.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use wardwire_admission::principal::{Identity, Principal};
+use wardwire_protocol::channel::ChannelName;
+
+/// The rules for all channels whose names fit a pattern. The first rule that fits decides.
+#[derive(Clone, Debug)]
+pub struct ChannelRule {
+    /// Which channels.
+    pub pattern: Pattern,
+    /// Who may follow them.
+    pub subscribe: Right,
+    /// Who may publish to them.
+    pub publish: Right,
+    /// What is kept of them.
+    pub history: History,
+}
+
+/// How much of a channel is kept for those who come back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// The most publications; 0 keeps nothing.
+    pub size: usize,
+    /// For how long.
+    pub ttl: Duration,
+}
+
+/// Channel names with holes: `chat/{room}`. A hole takes one whole segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Fixed(Box<str>),
+    Hole(Box<str>),
+}
+
+/// Who may do something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// Nobody.
+    Nobody,
+    /// Whoever is signed in.
+    Authenticated,
+    /// Whoever holds a socket.
+    Anyone,
+    /// Whoever has a claim that is equal to a value, or an array that contains it.
+    Claim {
+        /// The claim's name. `sub`, `iss` and `acr` name what the identity holds under them.
+        claim: Box<str>,
+        /// How it is compared.
+        test: Test,
+        /// The value; `{room}` stands for what the pattern's hole took.
+        value: Box<str>,
+    },
+}
+
+/// How a claim is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// The claim is this string.
+    Equals,
+    /// The claim is an array that holds this string.
+    Contains,
+}
+
+/// What the holes of a pattern took, by name.
+pub(crate) type Captures<'a> = Vec<(&'a str, &'a str)>;
+
+/// Why a text is no pattern.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPattern {
+    /// Not a channel name when its holes are filled.
+    #[error("{0:?} is not a channel name with holes like {{room}}")]
+    Shape(String),
+    /// Two holes of one name.
+    #[error("{{{0}}} stands twice")]
+    Twice(String),
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn parse(text: &str) -> Result<Self, BadPattern> {
+        let mut parts: Vec<Part> = Vec::new();
+        for segment in text.split('/') {
+            let hole = segment
+                .strip_prefix('{')
+                .and_then(|rest| rest.strip_suffix('}'));
+            let part = match hole {
+                Some(name) if is_hole(name) => Part::Hole(name.into()),
+                Some(_) => return Err(BadPattern::Shape(text.to_owned())),
+                None if ChannelName::parse(segment).is_ok() => Part::Fixed(segment.into()),
+                None => return Err(BadPattern::Shape(text.to_owned())),
+            };
+            if matches!(part, Part::Hole(_)) && parts.contains(&part) {
+                return Err(BadPattern::Twice(hole.unwrap_or_default().to_owned()));
+            }
+            parts.push(part);
+        }
+        Ok(Self(parts))
+    }
+
+    /// Whether a pattern has this hole.
+    #[must_use]
+    pub fn has_hole(&self, name: &str) -> bool {
+        self.0
+            .iter()
+            .any(|part| matches!(part, Part::Hole(hole) if **hole == *name))
+    }
+
+    fn fit<'a>(&'a self, channel: &'a ChannelName) -> Option<Captures<'a>> {
+        let mut captures = Vec::new();
+        let mut segments = channel.as_str().split('/');
+        for part in &self.0 {
+            let segment = segments.next()?;
+            match part {
+                Part::Fixed(fixed) if **fixed == *segment => {}
+                Part::Fixed(_) => return None,
+                Part::Hole(name) => captures.push((&**name, segment)),
+            }
+        }
+        segments.next().is_none().then_some(captures)
+    }
+}
+
+fn is_hole(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// The rule that decides for a channel, with what its holes took.
+pub(crate) fn rule_for<'a>(
+    rules: &'a [ChannelRule],
+    channel: &'a ChannelName,
+) -> Option<(&'a ChannelRule, Captures<'a>)> {
+    rules
+        .iter()
+        .find_map(|rule| rule.pattern.fit(channel).map(|captures| (rule, captures)))
+}
+
+impl Right {
+    /// The names of the holes that the right's value mentions.
+    pub fn holes(&self) -> impl Iterator<Item = &str> {
+        let value = match self {
+            Self::Claim { value, .. } => value,
+            _ => "",
+        };
+        value
+            .split('{')
+            .skip(1)
+            .filter_map(|rest| rest.split_once('}'))
+            .map(|(name, _)| name)
+    }
+
+    pub(crate) fn holds(&self, principal: &Principal, captures: &Captures<'_>) -> bool {
+        match (self, principal.identity()) {
+            (Self::Anyone, _) | (Self::Authenticated, Some(_)) => true,
+            (Self::Claim { claim, test, value }, Some(identity)) => {
+                has_claim(identity, claim, *test, &fill(value, captures))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Puts what the holes took in their places. What they took is never read as a template itself.
+fn fill(template: &str, captures: &Captures<'_>) -> String {
+    let mut out = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, behind)) = after.split_once('}') else {
+            break;
+        };
+        out.push_str(before);
+        out.push_str(
+            captures
+                .iter()
+                .find(|(hole, _)| *hole == name)
+                .map_or("", |(_, took)| took),
+        );
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn has_claim(identity: &Identity, claim: &str, test: Test, value: &str) -> bool {
+    let own = match claim {
+        "sub" => Some(&*identity.subject),
+        "iss" => Some(&*identity.issuer),
+        "acr" => identity.authentication.acr.as_deref(),
+        _ => None,
+    };
+    match (test, own, identity.claims.get(claim)) {
+        (Test::Equals, Some(own), _) => own == value,
+        (Test::Equals, None, Some(Value::String(text))) => text == value,
+        (Test::Contains, None, Some(Value::Array(items))) => {
+            items.iter().any(|item| item.as_str() == Some(value))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{anonymous, user};
+
+    fn captures(pattern: &str, channel: &str) -> Option<String> {
+        let (pattern, channel) = (
+            Pattern::parse(pattern).unwrap(),
+            ChannelName::parse(channel).unwrap(),
+        );
+        pattern
+            .fit(&channel)
+            .map(|captures| format!("{captures:?}"))
+    }
+
+    #[test]
+    fn a_hole_takes_one_whole_segment() {
+        assert_eq!(
+            captures("chat/{room}", "chat/lobby").unwrap(),
+            r#"[("room", "lobby")]"#
+        );
+        for other in ["chat", "chat/a/b", "chats/a", "other/chat/a"] {
+            assert_eq!(captures("chat/{room}", other), None, "{other}");
+        }
+        for bad in ["", "a//b", "{}", "{a b}", "a{b}", "*", "a/..", "{a}/{a}"] {
+            assert!(Pattern::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rights_compare_claims_exactly() {
+        let alice = user(
+            "alice",
+            r#"{"rooms":["lobby","{room}"],"team":"red","level":7}"#,
+        );
+        let claim = |claim: &str, test, value: &str| Right::Claim {
+            claim: claim.into(),
+            test,
+            value: value.into(),
+        };
+        let lobby = vec![("room", "lobby")];
+        assert!(claim("rooms", Test::Contains, "{room}").holds(&alice, &lobby));
+        assert!(!claim("rooms", Test::Contains, "{room}").holds(&alice, &vec![("room", "vip")]));
+        assert!(
+            !claim("rooms", Test::Equals, "{room}").holds(&alice, &lobby),
+            "an array is not a string"
+        );
+        assert!(
+            !claim("team", Test::Contains, "red").holds(&alice, &lobby),
+            "a string is not an array"
+        );
+        assert!(claim("sub", Test::Equals, "{user}").holds(&alice, &vec![("user", "alice")]));
+        assert!(!claim("level", Test::Equals, "7").holds(&alice, &lobby));
+        assert!(!claim("none", Test::Equals, "").holds(&alice, &lobby));
+        assert!(!claim("rooms", Test::Contains, "{room}").holds(&anonymous(), &lobby));
+    }
+
+    #[test]
+    fn what_a_hole_took_is_never_a_template() {
+        assert_eq!(
+            fill("a-{x}-{y}", &vec![("x", "{y}"), ("y", "2")]),
+            "a-{y}-2"
+        );
+    }
+
+    #[test]
+    fn the_simple_rights_say_what_they_mean() {
+        let none = Vec::new();
+        assert!(Right::Anyone.holds(&anonymous(), &none));
+        assert!(!Right::Authenticated.holds(&anonymous(), &none));
+        assert!(Right::Authenticated.holds(&user("alice", "{}"), &none));
+        assert!(!Right::Nobody.holds(&user("alice", "{}"), &none));
+    }
+}
