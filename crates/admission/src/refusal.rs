@@ -74,6 +74,8 @@ impl Refusal {
 pub enum Stage {
     /// Connection caps, before anything is read.
     Accept,
+    /// Agreeing on keys.
+    Tls,
     /// The raw HTTP head.
     Head,
     /// Is this host ours, and the one TLS was agreed for?
@@ -94,6 +96,7 @@ impl Stage {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Accept => "accept",
+            Self::Tls => "tls",
             Self::Head => "head",
             Self::Host => "host",
             Self::Origin => "origin",
@@ -136,6 +139,8 @@ macro_rules! reasons {
 }
 
 reasons! {
+    /// TLS was not agreed: an old version, nothing in common, or silence. There is no HTTP answer.
+    TlsFailed = "tls-failed", BAD_REQUEST, "bad-request";
     /// The head breaks HTTP/1.1 (RFC 9112); the detail says how.
     MalformedHead = "malformed-head", BAD_REQUEST, "bad-request";
     /// Head larger than 16 KiB or 100 fields.
@@ -148,6 +153,10 @@ reasons! {
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "bad-request";
     /// A handshake that brings a body, or bytes behind it.
     UpgradeWithBody = "upgrade-with-body", BAD_REQUEST, "bad-request";
+    /// A body that is not what the endpoint takes.
+    BadBody = "bad-body", BAD_REQUEST, "bad-request";
+    /// Only `application/json` is taken.
+    BadMediaType = "bad-media-type", UNSUPPORTED_MEDIA_TYPE, "bad-request";
     /// The handshake was not finished in time.
     HandshakeTimeout = "handshake-timeout", REQUEST_TIMEOUT, "timeout";
     /// Not a WebSocket handshake of RFC 6455; the detail says why.

@@ -4,4 +4,10 @@
 //! another, the handshake hands it to admission, and after `101` a [`session`] owns it.
 
 pub mod audit;
+pub mod handshake;
+pub mod http;
+pub mod listen;
+pub mod metrics;
+pub mod server;
+pub mod session;
 pub mod tls;

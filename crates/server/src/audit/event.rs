@@ -85,6 +85,15 @@ impl Event {
         event
     }
 
+    /// A socket was shown somebody else's token.
+    #[must_use]
+    pub fn other_subject(trail: &Trail) -> Self {
+        let mut event = Self::new("refusal").about(trail);
+        event.outcome.stage = Some("refresh");
+        event.outcome.reason = Some("other-subject".into());
+        event
+    }
+
     /// The event's line, without its hash.
     pub(super) fn line(&self, seq: u64, prev: &str) -> String {
         let Self {

@@ -1,0 +1,199 @@
+//! Ordinary HTTP/1.1 before the upgrade: one strictly checked request after another, each answered within its time.
+//!
+//! [`guarded`] checks the raw bytes, hyper parses them, this module routes them: to [`api`], to the handshake, or to a
+//! [`Site`]. Every refusal is written down.
+
+mod api;
+mod cors;
+mod guarded;
+mod problem;
+
+use std::{convert::Infallible, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, header, request};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use tokio::time::{Instant, timeout_at};
+use wardwire_admission::{
+    admit::{Trail, Transport},
+    caps::ConnectionSlot,
+    refusal::{Reason, Refusal, Stage},
+};
+
+pub(crate) use api::{json_response, require_json};
+pub use guarded::Guarded;
+pub use problem::problem;
+
+use crate::{handshake, server::Server, tls::TlsStream};
+use guarded::Exchange;
+
+/// One connection before its upgrade.
+pub struct Connection {
+    /// What all connections share.
+    pub server: Arc<Server>,
+    /// Names it in the audit log.
+    pub number: u64,
+    /// Where it came in.
+    pub transport: Transport,
+    /// Its place, until the upgrade takes it.
+    slot: Mutex<Option<ConnectionSlot>>,
+    /// Why it may ask for nothing.
+    turned: Option<Refusal>,
+}
+
+/// Pages and endpoints beside Wardwire's own. It sees only requests for a host of ours, from an allowed page or none.
+pub trait Site: Send + Sync {
+    /// Answers a request, if the path is one of its own.
+    fn respond(&self, server: &Server, request: &SiteRequest<'_>) -> Option<Response<Bytes>>;
+}
+
+/// A request to a [`Site`].
+pub struct SiteRequest<'a> {
+    /// Its head.
+    pub head: &'a request::Parts,
+    /// Its body, at most 16 KiB.
+    pub body: &'a Bytes,
+    /// What the audit log is told of it.
+    pub trail: &'a Trail,
+}
+
+impl Connection {
+    /// A connection that holds `slot`. With `turned`, every request is refused with it.
+    #[must_use]
+    pub fn new(
+        server: Arc<Server>,
+        number: u64,
+        transport: Transport,
+        slot: ConnectionSlot,
+        turned: Option<Refusal>,
+    ) -> Self {
+        Self {
+            server,
+            number,
+            transport,
+            slot: Mutex::new(Some(slot)),
+            turned,
+        }
+    }
+
+    /// The connection's place, once.
+    pub fn take_slot(&self) -> Option<ConnectionSlot> {
+        self.slot.lock().take()
+    }
+}
+
+/// Serves a connection until it is upgraded, closed, or out of time.
+pub async fn serve(connection: Connection, stream: TlsStream, deadline: Instant) {
+    let connection = Arc::new(connection);
+    let exchange = Exchange::new(deadline, connection.server.handshake);
+    let refusing = connection.clone();
+    let refuse = move |refusal: &Refusal| {
+        let trail = Trail {
+            connection: refusing.number,
+            peer: Some(refusing.transport.peer),
+            ..Trail::default()
+        };
+        refusing.server.refused(&trail, refusal);
+        problem::to_bytes(&problem::refused(refusal))
+    };
+    let guarded = Guarded::new(stream, exchange.clone(), Box::new(refuse));
+    let service = service_fn(|request| {
+        let (connection, exchange) = (connection.clone(), exchange.clone());
+        async move {
+            let response = answer(&connection, request, exchange.deadline()).await;
+            exchange.answered();
+            Ok::<_, Infallible>(response.map(Full::new))
+        }
+    });
+    let served = http1::Builder::new()
+        .half_close(true)
+        .max_headers(wardwire_admission::head::FIELDS)
+        .serve_connection(TokioIo::new(guarded), service)
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(connection = connection.number, %error, "connection ended");
+    }
+}
+
+/// Answers one request within its time.
+async fn answer(
+    connection: &Arc<Connection>,
+    request: Request<Incoming>,
+    deadline: Instant,
+) -> Response<Bytes> {
+    let (head, body) = (request.method().clone(), request.uri().path().to_owned());
+    let mut trail = Trail::default();
+    let asked = timeout_at(deadline, route(connection, request, deadline, &mut trail)).await;
+    let timeout = || Refusal::new(Stage::Head, Reason::HandshakeTimeout);
+    let mut response = match asked.unwrap_or_else(|_| Err(timeout())) {
+        Ok(response) => response,
+        Err(refusal) => {
+            connection.server.refused(&trail, &refusal);
+            let mut response = problem::refused(&refusal);
+            if is_ours(&body) && head != Method::OPTIONS {
+                cors::allow(&connection.server, trail.origin.as_deref(), &mut response);
+            }
+            response
+        }
+    };
+    secure(&connection.server, &mut response);
+    response
+}
+
+async fn route(
+    connection: &Arc<Connection>,
+    mut request: Request<Incoming>,
+    deadline: Instant,
+    trail: &mut Trail,
+) -> Result<Response<Bytes>, Refusal> {
+    let server = &connection.server;
+    let upgrade = hyper::upgrade::on(&mut request);
+    let (head, body) = request.into_parts();
+    *trail = Trail::begin(connection.number, connection.transport.peer, &head);
+    if let Some(refusal) = &connection.turned {
+        return Err(refusal.clone());
+    }
+    if server.gate.routes().find(head.uri.path()).is_some() {
+        return handshake::upgrade(connection, &head, upgrade, trail).await;
+    }
+    let checked = server.gate.check(&head, &connection.transport)?;
+    let late = |_| Refusal::new(Stage::Head, Reason::HandshakeTimeout);
+    let body = timeout_at(deadline, body.collect()).await.map_err(late)?;
+    let cut =
+        |_| Refusal::new(Stage::Head, Reason::MalformedHead).because("the body was cut short");
+    let body = body.map_err(cut)?.to_bytes();
+    if is_ours(head.uri.path()) {
+        return api::respond(server, &head, &checked, &body, trail).await;
+    }
+    let request = SiteRequest {
+        head: &head,
+        body: &body,
+        trail,
+    };
+    let page = server
+        .site
+        .as_ref()
+        .and_then(|site| site.respond(server, &request));
+    page.ok_or_else(|| Refusal::new(Stage::Head, Reason::NotFound))
+}
+
+fn is_ours(path: &str) -> bool {
+    matches!(path, api::TICKETS | api::SESSION)
+}
+
+/// What every response says.
+fn secure(server: &Server, response: &mut Response<Bytes>) {
+    let headers = response.headers_mut();
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    if server.hsts {
+        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+}

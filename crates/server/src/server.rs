@@ -1,0 +1,44 @@
+//! What every connection shares.
+
+use std::{sync::Arc, time::Duration};
+
+use rustls::ServerConfig;
+use wardwire_admission::{gate::Gate, refusal::Refusal};
+use wardwire_hub::Hub;
+
+use crate::{
+    audit::{Audit, Event},
+    http::Site,
+    metrics::Metrics,
+};
+use wardwire_admission::admit::Trail;
+
+/// A server's shared parts. Read without locks on a message's way.
+pub struct Server {
+    /// Who gets a socket, and who keeps one.
+    pub gate: Gate,
+    /// What the sockets of channels routes share.
+    pub hub: Arc<Hub>,
+    /// Where it is written down.
+    pub audit: Audit,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// What both ends may agree on.
+    pub tls: Arc<ServerConfig>,
+    /// From the accepted connection to the `101`.
+    pub handshake: Duration,
+    /// Bytes queued for one slow socket.
+    pub outbox: usize,
+    /// Whether browsers are told to come back over TLS only: everywhere but on localhost (RFC 6797).
+    pub hsts: bool,
+    /// Pages and endpoints beside our own; the demo has some.
+    pub site: Option<Box<dyn Site>>,
+}
+
+impl Server {
+    /// Writes a refusal down.
+    pub fn refused(&self, trail: &Trail, refusal: &Refusal) {
+        self.metrics.refusal(refusal);
+        self.audit.record(Event::refusal(trail, refusal));
+    }
+}

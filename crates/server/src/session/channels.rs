@@ -1,0 +1,311 @@
+//! `wardwire.v1`: JSON-RPC 2.0 calls on channels.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+use wardwire_admission::{
+    gate::RefreshError,
+    principal::{Identity, Principal},
+};
+use wardwire_hub::{HubError, Member, Position};
+use wardwire_protocol::{
+    channel::ChannelName,
+    close::{Close, CloseCode},
+    connection::Connection,
+    json::JsonError,
+    message::Message,
+    rpc::{self, Call, Entry, Incoming, RpcError, Unreadable},
+};
+
+use super::{Rate, Session};
+use crate::audit::Event;
+
+/// One socket's conversation.
+pub(super) struct Channels {
+    member: Member,
+    rate: Rate,
+    errors: Errors,
+    /// Bytes of missed publications that may still be answered in this turn.
+    room: usize,
+    refreshing: Option<Refreshing>,
+}
+
+/// A refresh under way. One at a time: it may fetch keys.
+struct Refreshing {
+    id: Box<RawValue>,
+    future: Pin<Box<dyn Future<Output = Result<Arc<Identity>, RefreshError>> + Send>>,
+}
+
+/// Errors in band are patient with mistakes, not with probing.
+struct Errors {
+    count: u32,
+    since: Instant,
+}
+
+/// What one read may make us answer in missed publications, give or take one channel's.
+const RECOVERY: usize = 512 * 1024;
+const ERRORS: u32 = 32;
+const ERRORS_WITHIN: Duration = Duration::from_secs(60);
+
+/// What a call comes to.
+type Outcome = Result<Box<RawValue>, RpcError>;
+
+#[derive(Deserialize)]
+struct ChannelParams {
+    channel: String,
+}
+
+#[derive(Deserialize)]
+struct SubscribeParams {
+    channel: String,
+    #[serde(default)]
+    since: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct PublishParams {
+    channel: String,
+    data: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+struct RefreshParams {
+    token: String,
+}
+
+#[derive(Serialize)]
+struct Subscribed<'a> {
+    channel: &'a str,
+    position: String,
+    recovered: bool,
+    publications: Vec<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+struct Published {
+    position: String,
+}
+
+#[derive(Serialize)]
+struct Refreshed {
+    expires_at: u64,
+}
+
+#[derive(Serialize)]
+struct Empty {}
+
+impl Channels {
+    pub(super) fn new(member: Member, rate: Rate, now: Instant) -> Self {
+        let errors = Errors {
+            count: 0,
+            since: now,
+        };
+        Self {
+            member,
+            rate,
+            errors,
+            refreshing: None,
+        }
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.member.leave();
+        self.refreshing = None;
+    }
+
+    /// Reads a message and answers it.
+    pub(super) fn read(
+        &mut self,
+        text: &str,
+        now: Instant,
+        session: &Session,
+        frames: &mut Connection,
+        out: &mut Vec<u8>,
+    ) -> Option<Close> {
+        let before = self.errors.count;
+        self.room = RECOVERY.saturating_sub(out.len());
+        let answer = match rpc::read(text) {
+            Ok(Incoming::One(entry)) => self.entry(entry, now, session),
+            Ok(Incoming::Batch(entries)) => {
+                let answers: Vec<String> = entries
+                    .into_iter()
+                    .filter_map(|entry| self.entry(entry, now, session))
+                    .collect();
+                (!answers.is_empty()).then(|| format!("[{}]", answers.join(",")))
+            }
+            Err(unreadable) => Some(self.fail(None, reason(unreadable), now)),
+        };
+        if let Some(answer) = answer {
+            frames.send(&Message::Text(answer.into()), out);
+        }
+        session
+            .server
+            .metrics
+            .errors
+            .add(u64::from(self.errors.count.saturating_sub(before)));
+        (self.errors.count > ERRORS).then(|| Close::new(CloseCode::POLICY_VIOLATION, "errors"))
+    }
+
+    /// Goes on with a refresh.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &Session,
+        frames: &mut Connection,
+        out: &mut Vec<u8>,
+    ) -> Option<Close> {
+        let refreshing = self.refreshing.as_mut()?;
+        let Poll::Ready(outcome) = refreshing.future.as_mut().poll(cx) else {
+            return None;
+        };
+        let Refreshing { id, .. } = self.refreshing.take()?;
+        let answer = match outcome {
+            Ok(identity) => {
+                let expires_at = identity.expires_at.as_secs();
+                self.member.renew(Principal::User(identity));
+                rpc::result(&id, Refreshed { expires_at })
+            }
+            Err(RefreshError::Refused(refusal)) => {
+                session.server.refused(&session.trail, &refusal);
+                self.fail(Some(&id), RpcError::TOKEN, Instant::now())
+            }
+            Err(RefreshError::OtherSubject) => {
+                session
+                    .server
+                    .audit
+                    .record(Event::other_subject(&session.trail));
+                return Some(Close::new(CloseCode::FORBIDDEN, "subject"));
+            }
+        };
+        frames.send(&Message::Text(answer.into()), out);
+        None
+    }
+
+    fn entry(&mut self, entry: Entry<'_>, now: Instant, session: &Session) -> Option<String> {
+        let call = match entry {
+            Entry::Ignored => return None,
+            Entry::Invalid => return Some(self.fail(None, RpcError::REQUEST, now)),
+            Entry::Call(call) => call,
+        };
+        if !self.rate.take(now) {
+            return Some(self.fail(Some(call.id), RpcError::RATE, now));
+        }
+        if call.method == "refresh" {
+            return match self.refresh(&call, session) {
+                Ok(()) => None,
+                Err(error) => Some(self.fail(Some(call.id), error, now)),
+            };
+        }
+        Some(match self.call(&call, session) {
+            Ok(result) => rpc::result(call.id, result),
+            Err(error) => self.fail(Some(call.id), error, now),
+        })
+    }
+
+    fn call(&mut self, call: &Call<'_>, session: &Session) -> Outcome {
+        match &*call.method {
+            "subscribe" => self.subscribe(call),
+            "unsubscribe" => {
+                let ChannelParams { channel } = params(call)?;
+                self.member.unsubscribe(&name(&channel)?).map_err(refused)?;
+                answer(&Empty {})
+            }
+            "publish" => {
+                let PublishParams { channel, data } = params(call)?;
+                let position = self
+                    .member
+                    .publish(&name(&channel)?, &data)
+                    .map_err(refused)?;
+                session.server.metrics.publications.inc();
+                answer(&Published {
+                    position: position.to_string(),
+                })
+            }
+            "ping" => answer(&Empty {}),
+            _ => Err(RpcError::METHOD),
+        }
+    }
+
+    fn subscribe(&mut self, call: &Call<'_>) -> Outcome {
+        let SubscribeParams { channel, since } = params(call)?;
+        let since = match since {
+            Some(text) => Some(Position::parse(&text).ok_or(RpcError::PARAMS)?),
+            None => None,
+        };
+        let name = name(&channel)?;
+        // Who asks for much at once is told that it cannot be had, and can ask for the rest channel by channel.
+        let since = since.filter(|_| self.room > 0);
+        let subscribed = self.member.subscribe(&name, since).map_err(refused)?;
+        let bytes: usize = subscribed.publications.iter().map(|text| text.len()).sum();
+        self.room = self.room.saturating_sub(bytes);
+        let raw = |text: &Arc<str>| RawValue::from_string(text.to_string()).ok();
+        answer(&Subscribed {
+            channel: name.as_str(),
+            position: subscribed.position.to_string(),
+            recovered: subscribed.recovered,
+            publications: subscribed.publications.iter().filter_map(raw).collect(),
+        })
+    }
+
+    fn refresh(&mut self, call: &Call<'_>, session: &Session) -> Result<(), RpcError> {
+        let RefreshParams { token } = params(call)?;
+        if self.refreshing.is_some() {
+            return Err(RpcError::RATE);
+        }
+        let (server, lease) = (session.server.clone(), session.lease.clone());
+        let future = Box::pin(async move { server.gate.refresh(&lease, &token).await });
+        self.refreshing = Some(Refreshing {
+            id: call.id.to_owned(),
+            future,
+        });
+        Ok(())
+    }
+
+    fn fail(&mut self, id: Option<&RawValue>, error: RpcError, now: Instant) -> String {
+        if now.saturating_duration_since(self.errors.since) > ERRORS_WITHIN {
+            self.errors = Errors {
+                count: 0,
+                since: now,
+            };
+        }
+        self.errors.count = self.errors.count.saturating_add(1);
+        rpc::error(id, error)
+    }
+}
+
+fn params<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, RpcError> {
+    let params = call.params.ok_or(RpcError::PARAMS)?;
+    serde_json::from_str(params.get()).map_err(|_| RpcError::PARAMS)
+}
+
+fn name(text: &str) -> Result<ChannelName, RpcError> {
+    ChannelName::parse(text).map_err(|_| RpcError::CHANNEL)
+}
+
+fn answer(value: &impl Serialize) -> Outcome {
+    // Structs of texts, numbers and raw JSON always serialise.
+    serde_json::value::to_raw_value(value).map_err(|_| RpcError::CONTENT)
+}
+
+fn refused(error: HubError) -> RpcError {
+    match error {
+        HubError::Forbidden => RpcError::FORBIDDEN,
+        HubError::Limit => RpcError::LIMIT,
+        HubError::Subscription => RpcError::SUBSCRIPTION,
+    }
+}
+
+fn reason(unreadable: Unreadable) -> RpcError {
+    match unreadable {
+        Unreadable::Batch => RpcError::REQUEST,
+        Unreadable::Json(JsonError::Syntax(_)) => RpcError::PARSE,
+        Unreadable::Json(_) => RpcError::CONTENT,
+    }
+}
