@@ -1,0 +1,134 @@
+/** The panel "Try to break in": one card for each attack, and what came of it. */
+
+import { newTrace } from '/client/index.js';
+
+import { element } from '../dom.js';
+import { audit, type Hostile } from '../gate.js';
+import { allAttacks } from './all.js';
+import { type Attack, type Outcome, verdictText } from './attack.js';
+import { ledger } from './ledger.js';
+
+/** The panel, as the page drives it. */
+export interface Panel {
+  signedIn(account: string): void;
+  signedOut(): void;
+}
+
+interface Card {
+  readonly root: HTMLElement;
+  readonly button: HTMLButtonElement;
+  run(): Promise<Outcome['verdict']>;
+  reset(): void;
+}
+
+/** Builds the panel into its place. */
+export function attacksPanel(root: HTMLElement, hostile: Hostile): Panel {
+  const cards = allAttacks(hostile).map(attackCard);
+  const runAll = element('button', { class: 'primary', type: 'button', 'data-testid': 'run-all', text: 'Run all' });
+  const summary = element('p', { class: 'summary', role: 'status', 'data-testid': 'summary' });
+  const hint = 'Sign in first: most of these abuse your own session.';
+
+  runAll.addEventListener('click', () => void runEvery(cards, runAll, summary));
+  root.replaceChildren(
+    element(
+      'header',
+      { class: 'attacks-head' },
+      element('div', {}, element('h2', { id: 'attacks-title', text: 'Try to break in' }), summary),
+      runAll,
+    ),
+    element('ol', { class: 'attack-list', role: 'list' }, ...cards.map(({ root: card }) => card)),
+  );
+
+  const enable = (enabled: boolean): void => {
+    for (const button of [runAll, ...cards.map((card) => card.button)]) button.disabled = !enabled;
+    for (const card of cards) card.reset();
+  };
+  return {
+    signedIn(account) {
+      enable(true);
+      summary.textContent = `${cards.length} attacks on the session of ${account}.`;
+    },
+    signedOut() {
+      enable(false);
+      summary.textContent = hint;
+    },
+  };
+}
+
+async function runEvery(cards: readonly Card[], runAll: HTMLButtonElement, summary: HTMLElement): Promise<void> {
+  runAll.disabled = true;
+  let held = 0;
+  for (const [index, card] of cards.entries()) {
+    summary.textContent = `Attack ${index + 1} of ${cards.length} ...`;
+    const verdict = await card.run();
+    if (verdict.kind !== 'broken' && verdict.kind !== 'untried') held += 1;
+  }
+  summary.textContent = held === cards.length ? `${held} of ${cards.length} attacks came to nothing.` : `Only ${held} of ${cards.length} attacks were turned away.`;
+  runAll.disabled = false;
+}
+
+function attackCard(attack: Attack): Card {
+  const chip = element('span', { class: 'chip', 'data-part': 'verdict' });
+  const button = element('button', { type: 'button', 'data-part': 'run', 'aria-describedby': `${attack.id}-tries`, text: 'Try it' });
+  const stage = element('div', { class: 'stage', 'data-part': 'stage' });
+  const saw = element('ul', { class: 'lines', role: 'list', 'data-part': 'saw' });
+  const log = element('div', { class: 'log', 'data-part': 'audit' });
+  const result = element(
+    'div',
+    { class: 'result', 'aria-live': 'polite' },
+    column('What JavaScript saw', saw),
+    column('What the audit log says', log),
+  );
+  const root = element(
+    'li',
+    { class: 'attack', 'data-testid': `attack-${attack.id}`, 'data-state': 'ready' },
+    element(
+      'div',
+      { class: 'attack-head' },
+      element('h3', { text: attack.title }),
+      element('p', { id: `${attack.id}-tries`, text: attack.tries }),
+      chip,
+      button,
+    ),
+    stage,
+    result,
+  );
+
+  const run = async (): Promise<Outcome['verdict']> => {
+    const trace = newTrace();
+    root.dataset['state'] = 'running';
+    root.dataset['trace'] = trace;
+    button.disabled = true;
+    chip.textContent = 'Trying';
+    saw.replaceChildren();
+    log.replaceChildren();
+    const outcome = await attack.run({ trace, stage }).catch(failed);
+    const events = await audit(trace, outcome.awaits).catch(() => []);
+    saw.replaceChildren(...outcome.saw.map((text) => element('li', { text })));
+    log.replaceChildren(...ledger(events, outcome.awaits));
+    chip.textContent = verdictText(outcome.verdict);
+    root.dataset['verdict'] = outcome.verdict.kind;
+    root.dataset['state'] = 'done';
+    button.disabled = false;
+    button.textContent = 'Again';
+    return outcome.verdict;
+  };
+  const reset = (): void => {
+    root.dataset['state'] = 'ready';
+    stage.replaceChildren();
+    chip.textContent = '';
+    button.textContent = 'Try it';
+  };
+  button.addEventListener('click', () => void run());
+  return { root, button, run, reset };
+}
+
+function column(title: string, content: HTMLElement): HTMLElement {
+  return element('section', { class: 'pane' }, element('h4', { text: title }), content);
+}
+
+/** The attack could not be tried; why is all that can be told. */
+function failed(error: unknown): Outcome {
+  const why = error instanceof Error ? error.message : String(error);
+  return { verdict: { kind: 'untried' }, saw: [why], awaits: 'refusal' };
+}

@@ -1,0 +1,120 @@
+/** The server's HTTP side, as this page uses it. */
+
+/** One line of the audit log. */
+export interface AuditEvent {
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
+/** An HTTP answer, as far as the page shows it. */
+export interface Answer {
+  readonly status: number;
+  readonly body: { readonly [field: string]: unknown };
+}
+
+/** What to send along: the cookie, nothing, or a token instead. */
+export type Proof = { readonly kind: 'cookie' } | { readonly kind: 'nothing' } | { readonly kind: 'token'; readonly token: string };
+
+/** Where the hostile pages live. */
+export interface Hostile {
+  /** Another site: `https://127.0.0.1:8444`. */
+  readonly elsewhere: string;
+  /** Another origin of this very site, to which SameSite cookies do go: `https://localhost:8444`. */
+  readonly sameSite: string;
+}
+
+/** The route that the page connects to. */
+export const route = '/live';
+
+/** The address of its socket. */
+export const socketUrl = `wss://${location.host}${route}`;
+
+/** Who is signed in, and who vouches for them. */
+export interface Session {
+  readonly subject: string;
+  readonly issuer: string;
+}
+
+/** The session that the cookie names; `null` for none. */
+export async function session(): Promise<Session | null> {
+  const { status, body } = await call('GET', '/.wardwire/session', { kind: 'cookie' });
+  if (status !== 200 || typeof body['subject'] !== 'string') return null;
+  return { subject: body['subject'], issuer: String(body['issuer'] ?? location.origin) };
+}
+
+/** Signs in as one of the demo's accounts, which need no password. */
+export async function signIn(account: string): Promise<void> {
+  const answer = await call('POST', '/.wardwire/demo/sign-in', { kind: 'cookie' }, { body: { account } });
+  if (answer.status !== 200) throw new Error(`The server answered ${answer.status}.`);
+}
+
+/** Asks for a ticket. */
+export function askForTicket(proof: Proof, trace: string): Promise<Answer> {
+  return call('POST', '/.wardwire/tickets', proof, { body: { route }, trace });
+}
+
+/** A ticket for the one who is signed in. */
+export async function ticket(trace: string): Promise<string> {
+  const answer = await askForTicket({ kind: 'cookie' }, trace);
+  if (typeof answer.body['ticket'] !== 'string') throw new Error(`No ticket: ${answer.status} ${String(answer.body['code'] ?? '')}`);
+  return answer.body['ticket'];
+}
+
+/** A token that the demo's issuer signed properly, and that has expired. */
+export async function expiredToken(): Promise<string> {
+  const answer = await call('POST', '/.wardwire/demo/expired-token', { kind: 'cookie' });
+  if (typeof answer.body['access_token'] !== 'string') throw new Error(`The server answered ${answer.status}.`);
+  return answer.body['access_token'];
+}
+
+/** Where the hostile pages are. By default one port up, which is where the demo puts them. */
+export async function hostile(): Promise<Hostile> {
+  const next = Number(location.port || 443) + 1;
+  const answer = await call('GET', '/.wardwire/demo/info', { kind: 'cookie' }).catch(() => ({ status: 0, body: {} }) as Answer);
+  const { hostile: elsewhere, hostile_same_site: sameSite } = answer.body;
+  return {
+    elsewhere: typeof elsewhere === 'string' ? elsewhere : `https://127.0.0.1:${next}`,
+    sameSite: typeof sameSite === 'string' ? sameSite : `https://localhost:${next}`,
+  };
+}
+
+/** What the audit log says about one attempt, once it names an event of that kind; what there is after three seconds. */
+export async function audit(trace: string, awaited: string): Promise<readonly AuditEvent[]> {
+  const until = performance.now() + 3000;
+  for (;;) {
+    const events = await auditNow(trace);
+    if (events.some(({ event }) => event === awaited) || performance.now() > until) return events;
+    await new Promise((resolve) => setTimeout(resolve, 120));
+  }
+}
+
+async function auditNow(trace: string): Promise<readonly AuditEvent[]> {
+  const response = await fetch(`/.wardwire/demo/audit?trace=${encodeURIComponent(trace)}`, { cache: 'no-store' });
+  const events: unknown = response.ok ? await response.json() : [];
+  return Array.isArray(events) ? events.filter(isAuditEvent) : [];
+}
+
+function isAuditEvent(value: unknown): value is AuditEvent {
+  return typeof value === 'object' && value !== null && typeof (value as { event?: unknown }).event === 'string';
+}
+
+interface More {
+  readonly body?: object;
+  readonly trace?: string;
+}
+
+async function call(method: string, path: string, proof: Proof, more: More = {}): Promise<Answer> {
+  const headers: Record<string, string> = {};
+  if (more.body !== undefined) headers['content-type'] = 'application/json';
+  if (more.trace !== undefined) headers['wardwire-trace'] = more.trace;
+  if (proof.kind === 'token') headers['authorization'] = `Bearer ${proof.token}`;
+  const response = await fetch(path, {
+    method,
+    headers,
+    body: more.body === undefined ? null : JSON.stringify(more.body),
+    credentials: proof.kind === 'cookie' ? 'same-origin' : 'omit',
+    cache: 'no-store',
+  });
+  const body: unknown = await response.json().catch(() => ({}));
+  return { status: response.status, body: typeof body === 'object' && body !== null ? (body as Answer['body']) : {} };
+}

@@ -1,0 +1,43 @@
+/** The sign-in card: three accounts, and what each may do. */
+
+import { element } from './dom.js';
+
+interface Account {
+  readonly name: string;
+  readonly may: string;
+}
+
+const accounts: readonly Account[] = [
+  { name: 'alice', may: 'Reads and writes in the lobby.' },
+  { name: 'bob', may: 'The same. Open a second browser for him.' },
+  { name: 'mallory', may: 'May sign in, and has no right to any channel.' },
+];
+
+/** Shows the card in place of the room. */
+export function showSignIn(room: HTMLElement, why: string | null, choose: (account: string) => Promise<void>): void {
+  const trouble = element('p', { class: 'notice', role: 'status', 'data-testid': 'notice', text: why ?? '' });
+  trouble.hidden = why === null;
+  const pick = (account: Account): HTMLElement => {
+    const button = element(
+      'button',
+      { class: 'pick', type: 'button', 'data-testid': `sign-in-${account.name}` },
+      element('span', { class: 'badge', 'data-account': account.name, 'aria-hidden': 'true', text: account.name.slice(0, 1) }),
+      element('span', {}, element('strong', { text: account.name }), element('span', { class: 'may', text: account.may })),
+    );
+    button.addEventListener('click', () => {
+      button.disabled = true;
+      choose(account.name).catch((error: unknown) => {
+        button.disabled = false;
+        trouble.hidden = false;
+        trouble.textContent = `That did not work. ${error instanceof Error ? error.message : ''}`;
+      });
+    });
+    return element('li', {}, button);
+  };
+  room.replaceChildren(
+    element('header', { class: 'room-head' }, element('h2', { id: 'room-title', text: 'Sign in' })),
+    trouble,
+    element('p', { class: 'lead', text: 'Pick who you are. The server sets a session cookie that no script can read.' }),
+    element('ul', { class: 'picks', role: 'list' }, ...accounts.map(pick)),
+  );
+}

@@ -1,0 +1,64 @@
+/** The state of the connection, in the page's header. */
+
+import type { Reason, State } from '/client/index.js';
+
+import { element, place } from './dom.js';
+
+let countdown: ReturnType<typeof setInterval> | undefined;
+
+/** Shows a state. The running seconds are hidden from screen readers, which would read each of them. */
+export function showState(state: State): void {
+  clearInterval(countdown);
+  const status = place('status');
+  const seconds = element('span', { 'aria-hidden': 'true' });
+  status.dataset['tone'] = tone(state);
+  status.dataset['state'] = state.kind;
+  status.replaceChildren(element('span', { class: 'dot', 'aria-hidden': 'true' }), element('span', { text: sentence(state) }), seconds);
+  if (state.kind !== 'waiting') return;
+  const tick = (): void => void (seconds.textContent = ` ${Math.max(0, Math.ceil((state.until - Date.now()) / 1000))} s`);
+  tick();
+  countdown = setInterval(tick, 500);
+}
+
+/** Why there is no connection, in one sentence. */
+export function because(reason: Reason): string {
+  switch (reason.kind) {
+    case 'refused':
+      return `${reason.error.title} (${reason.error.code})`;
+    case 'closed':
+      return reason.word === '' ? `The connection was lost (${reason.code}).` : `The server closed: ${reason.word} (${reason.code}).`;
+    case 'signed-out':
+      return reason.by === 'client' ? 'Signed out.' : `The server ended this session: ${reason.word}.`;
+    case 'stopped':
+      return 'Disconnected.';
+  }
+}
+
+function tone(state: State): string {
+  switch (state.kind) {
+    case 'open':
+      return 'good';
+    case 'connecting':
+    case 'waiting':
+      return 'busy';
+    case 'idle':
+      return 'idle';
+    case 'ended':
+      return state.reason.kind === 'refused' ? 'bad' : 'idle';
+  }
+}
+
+function sentence(state: State): string {
+  switch (state.kind) {
+    case 'idle':
+      return 'Not connected';
+    case 'connecting':
+      return 'Connecting';
+    case 'open':
+      return 'Connected';
+    case 'waiting':
+      return 'Reconnecting in';
+    case 'ended':
+      return state.reason.kind === 'refused' ? 'Refused' : 'Not connected';
+  }
+}
