@@ -1,21 +1,126 @@
-//! Tokens of trusted issuers. Nothing is trusted yet: every token is refused.
+//! Tokens: JSON Web Tokens of trusted issuers (RFC 7519, RFC 9068), believed only when every question is answered.
+//!
+//! The order: size, shape and strict JSON; `crit`; which issuer; `alg`; `typ`; the key; the signature; and only then the
+//! claims, so that whoever cannot sign learns nothing of what we would accept. Until the signature holds, `iss` selects
+//! an issuer and nothing else. Keys come from the issuer's own key set, never from anything that a token names: `jku`,
+//! `x5u`, `jwk` and `x5c` are not read at all (RFC 8725 §3.10).
 
+mod algorithm;
+mod claims;
+mod config;
+mod discovery;
+mod jws;
+mod keys;
+mod ring;
+mod strict;
+
+pub use self::{
+    algorithm::{Algorithm, UnknownAlgorithm},
+    config::{Audience, Discriminator, IssuerConfig, IssuerConfigError, KeySource, Profile},
+};
+
+use std::{collections::HashMap, sync::Arc};
+
+use self::{claims::Rules, jws::Jws, keys::Wanted, ring::KeyRing};
 use crate::{
+    clock::Clock,
+    fetch::Fetch,
     principal::Identity,
     refusal::{Reason, Refusal, Stage},
 };
 
-/// The trusted issuers.
-#[derive(Default)]
-pub struct Issuers {}
+/// The longest token that is looked at, in bytes.
+pub const LONGEST: usize = 8 * 1024;
+
+/// The trusted issuers, by their exact names.
+pub struct Issuers {
+    issuers: HashMap<Box<str>, Issuer>,
+    clock: Arc<dyn Clock>,
+}
+
+struct Issuer {
+    algorithms: Box<[Algorithm]>,
+    keys: KeyRing,
+    rules: Rules,
+}
 
 impl Issuers {
-    /// Verifies a token.
+    /// Trusts these. Nothing is fetched before the first token asks for a key.
     ///
     /// # Errors
-    /// Whatever is wrong with it.
-    #[expect(clippy::unused_async, reason = "keys may have to be fetched")]
-    pub async fn verify(&self, _token: &str) -> Result<Identity, Refusal> {
-        Err(Refusal::new(Stage::Identity, Reason::TokenIssuer))
+    /// The first configuration that could let a wrong token in.
+    pub fn new(
+        configs: Vec<IssuerConfig>,
+        fetch: Arc<dyn Fetch>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, IssuerConfigError> {
+        let mut issuers = HashMap::with_capacity(configs.len());
+        for config in configs {
+            config.check()?;
+            let name: Box<str> = config.issuer.as_str().into();
+            let issuer = Issuer {
+                keys: KeyRing::new(&config, Arc::clone(&fetch))?,
+                algorithms: config.algorithms.into(),
+                rules: Rules {
+                    audience: config.audience,
+                    profile: config.profile,
+                    leeway: config.leeway,
+                },
+            };
+            if issuers.insert(name.clone(), issuer).is_some() {
+                return Err(IssuerConfigError::Twice(name.into()));
+            }
+        }
+        Ok(Self { issuers, clock })
     }
+
+    /// Whom a token stands for.
+    ///
+    /// # Errors
+    /// The first question it does not answer. [`Reason::KeysUnavailable`] says that this may change by itself.
+    pub async fn verify(&self, token: &str) -> Result<Identity, Refusal> {
+        if token.len() > LONGEST {
+            return Err(refuse(Reason::TokenTooLarge));
+        }
+        let jws = Jws::parse(token)?;
+        if jws.header.critical {
+            return Err(refuse(Reason::TokenCritical));
+        }
+        let (name, issuer) = self.issuer_of(&jws)?;
+        let algorithm = issuer.algorithm(&jws)?;
+        issuer.rules.judge_type(jws.header.typ.as_deref())?;
+        let wanted = Wanted {
+            id: jws.header.kid.as_deref(),
+            algorithm,
+        };
+        let key = issuer.keys.find(wanted).await?;
+        jws.verify(&key, algorithm)?;
+        issuer.rules.judge(name, jws.claims, self.clock.now())
+    }
+
+    fn issuer_of(&self, jws: &Jws<'_>) -> Result<(&str, &Issuer), Refusal> {
+        let claimed = jws
+            .issuer()
+            .ok_or_else(|| refuse(Reason::TokenClaims).because("iss is missing or not a string"))?;
+        self.issuers
+            .get_key_value(claimed)
+            .map(|(name, issuer)| (&**name, issuer))
+            .ok_or_else(|| refuse(Reason::TokenIssuer).because(claimed))
+    }
+}
+
+impl Issuer {
+    /// The algorithm, by exact name, if this issuer signs by it (RFC 8725 §3.1).
+    fn algorithm(&self, jws: &Jws<'_>) -> Result<Algorithm, Refusal> {
+        let named = jws.header.alg.as_str();
+        self.algorithms
+            .iter()
+            .copied()
+            .find(|allowed| allowed.as_str() == named)
+            .ok_or_else(|| refuse(Reason::TokenAlgorithm).because(format_args!("alg {named:?}")))
+    }
+}
+
+fn refuse(reason: Reason) -> Refusal {
+    Refusal::new(Stage::Identity, reason)
 }

@@ -1,0 +1,173 @@
+//! What a token whose signature holds has to say (RFC 7519 §4.1, RFC 9068 §4), and the identity it makes.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{Audience, Profile, refuse};
+use crate::{
+    clock::Timestamp,
+    principal::{Authentication, Identity, SessionId},
+    refusal::{Reason, Refusal},
+};
+
+/// The longest `sub`, `jti`, `sid` or `acr`, in bytes (OpenID Connect Core §2 has it for `sub`).
+const LONGEST_NAME: usize = 255;
+/// The most entries of `amr`.
+const METHODS: usize = 32;
+/// 9999-12-31T23:59:59Z in seconds: a later date is a mistake.
+const LATEST: f64 = 253_402_300_799.0;
+/// Claims that ID tokens (OpenID Connect Core §2, §3.1.3.6) and logout tokens (Back-Channel Logout §2.4) have, access tokens not.
+const OF_OTHER_TOKENS: [&str; 3] = ["nonce", "at_hash", "events"];
+
+/// What one issuer's tokens have to say.
+pub(super) struct Rules {
+    pub(super) audience: Audience,
+    pub(super) profile: Profile,
+    pub(super) leeway: Duration,
+}
+
+impl Rules {
+    /// Judges the header's `typ`. The media type's prefix may be left out (RFC 7515 §4.1.9), case does not count.
+    pub(super) fn judge_type(&self, typ: Option<&str>) -> Result<(), Refusal> {
+        let written = typ.map(str::to_ascii_lowercase);
+        let kind = written
+            .as_deref()
+            .map(|kind| kind.strip_prefix("application/").unwrap_or(kind));
+        match (&self.profile, kind) {
+            (_, Some("at+jwt")) | (Profile::Jwt(_), Some("jwt") | None) => Ok(()),
+            _ => Err(refuse(Reason::TokenType).because(format_args!("typ {typ:?}"))),
+        }
+    }
+
+    /// Judges the claims, whose `iss` is known to be `issuer`.
+    pub(super) fn judge(
+        &self,
+        issuer: &str,
+        mut claims: Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<Identity, Refusal> {
+        self.judge_kind(&claims)?;
+        self.judge_audience(claims.remove("aud"))?;
+        claims.remove("iss");
+        let subject = name(&mut claims, "sub")?.ok_or_else(|| missing("sub"))?;
+        let expires = date(&mut claims, "exp")?.ok_or_else(|| missing("exp"))?;
+        let not_before = date(&mut claims, "nbf")?;
+        let issued_at = date(&mut claims, "iat")?;
+        let expires_at = expires.after(self.leeway);
+        // RFC 7519 §4.1.4: "on or after" exp it is over.
+        if now >= expires_at {
+            return Err(refuse(Reason::TokenExpired));
+        }
+        let latest_start = now.after(self.leeway);
+        if not_before.max(issued_at) > Some(latest_start) {
+            return Err(refuse(Reason::TokenNotYetValid));
+        }
+        Ok(Identity {
+            issuer: issuer.into(),
+            subject,
+            session: name(&mut claims, "sid")?.map(SessionId::new),
+            token_id: name(&mut claims, "jti")?,
+            authentication: Authentication {
+                acr: name(&mut claims, "acr")?,
+                amr: methods(claims.remove("amr"))?,
+                time: date(&mut claims, "auth_time")?,
+            },
+            claims,
+            issued_at,
+            expires_at,
+        })
+    }
+
+    fn judge_kind(&self, claims: &Map<String, Value>) -> Result<(), Refusal> {
+        if let Some(claim) = OF_OTHER_TOKENS
+            .iter()
+            .find(|claim| claims.contains_key(**claim))
+        {
+            return Err(refuse(Reason::TokenType).because(format_args!("has {claim}")));
+        }
+        // A token bound to a key opens nothing without proof of that key, which this server does not ask for yet.
+        if claims.contains_key("cnf") {
+            return Err(refuse(Reason::TokenType).because("is bound to a key by cnf"));
+        }
+        match &self.profile {
+            Profile::Rfc9068 => Ok(()),
+            Profile::Jwt(told_by) => {
+                match claims.get(&told_by.claim) {
+                    Some(Value::String(value)) if *value == told_by.equals => Ok(()),
+                    _ => Err(refuse(Reason::TokenType)
+                        .because(format_args!("{} differs", told_by.claim))),
+                }
+            }
+        }
+    }
+
+    /// `aud` is one name or several (RFC 7519 §4.1.3), of which one has to be ours.
+    fn judge_audience(&self, claim: Option<Value>) -> Result<(), Refusal> {
+        let ours = match claim {
+            Some(Value::String(name)) => self.audience.contains(&name),
+            Some(Value::Array(names)) if names.iter().all(Value::is_string) => names
+                .iter()
+                .filter_map(Value::as_str)
+                .any(|name| self.audience.contains(name)),
+            Some(_) => return Err(wrong("aud")),
+            None => return Err(refuse(Reason::TokenAudience).because("no aud")),
+        };
+        if ours {
+            Ok(())
+        } else {
+            Err(refuse(Reason::TokenAudience))
+        }
+    }
+}
+
+/// A claim that is a short string and not empty.
+fn name(claims: &mut Map<String, Value>, claim: &str) -> Result<Option<Box<str>>, Refusal> {
+    match claims.remove(claim) {
+        None => Ok(None),
+        Some(Value::String(text)) if (1..=LONGEST_NAME).contains(&text.len()) => {
+            Ok(Some(text.into()))
+        }
+        Some(_) => Err(wrong(claim)),
+    }
+}
+
+/// A claim that is a `NumericDate`: seconds since 1970, fractions allowed (RFC 7519 §2).
+fn date(claims: &mut Map<String, Value>, claim: &str) -> Result<Option<Timestamp>, Refusal> {
+    let Some(value) = claims.remove(claim) else {
+        return Ok(None);
+    };
+    let seconds = value.as_f64().unwrap_or(f64::NAN);
+    if !(0.0..=LATEST).contains(&seconds) {
+        return Err(wrong(claim));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and LATEST, and a part of a millisecond does not count"
+    )]
+    Ok(Some(Timestamp::from_millis((seconds * 1000.0) as u64)))
+}
+
+/// `amr`: the methods by which the user proved who they are (RFC 8176).
+fn methods(claim: Option<Value>) -> Result<Vec<Box<str>>, Refusal> {
+    let list = match claim {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(list)) if list.len() <= METHODS => list,
+        Some(_) => return Err(wrong("amr")),
+    };
+    list.into_iter()
+        .map(|method| match method {
+            Value::String(method) => Ok(method.into()),
+            _ => Err(wrong("amr")),
+        })
+        .collect()
+}
+
+fn missing(claim: &str) -> Refusal {
+    refuse(Reason::TokenClaims).because(format_args!("no {claim}"))
+}
+
+fn wrong(claim: &str) -> Refusal {
+    refuse(Reason::TokenClaims).because(format_args!("{claim} is not what it should be"))
+}

@@ -1,0 +1,136 @@
+//! What has to be said of an issuer before its tokens are believed.
+
+use std::{collections::HashSet, time::Duration};
+
+use super::Algorithm;
+
+/// The longest leeway: a socket may outlive its token by no more.
+const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
+
+/// One trusted issuer.
+#[derive(Clone, Debug)]
+pub struct IssuerConfig {
+    /// Exactly as `iss` has it.
+    pub issuer: String,
+    /// Who we are to this issuer.
+    pub audience: Audience,
+    /// What tells its access tokens from its other tokens.
+    pub profile: Profile,
+    /// By which algorithms it signs; at least one.
+    pub algorithms: Vec<Algorithm>,
+    /// Where its keys are.
+    pub keys: KeySource,
+    /// How far its clock may be off: `exp` counts this much later, `nbf` and `iat` this much earlier. At most 5 minutes.
+    pub leeway: Duration,
+}
+
+/// The names of which a token's `aud` must hold one.
+#[derive(Clone, Debug)]
+pub struct Audience(HashSet<Box<str>>);
+
+/// How access tokens are told from ID tokens, logout tokens and whatever else the same key signs (RFC 8725 §3.11).
+#[derive(Clone, Debug)]
+pub enum Profile {
+    /// `typ` is `at+jwt` (RFC 9068 §2.1).
+    Rfc9068,
+    /// `typ` is `JWT` or absent; then a claim has to tell.
+    Jwt(Discriminator),
+}
+
+/// A claim that only access tokens carry with this value.
+#[derive(Clone, Debug)]
+pub struct Discriminator {
+    /// The claim's name, such as `azp` or `token_use`.
+    pub claim: String,
+    /// The value, compared exactly.
+    pub equals: String,
+}
+
+/// Where an issuer's keys are.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// In the key set that `<issuer>/.well-known/openid-configuration` names (OpenID Connect Discovery §4).
+    Discovery,
+    /// In the key set at this https URL.
+    Url(String),
+    /// In this key set (RFC 7517 §5), as read from a file. It never changes.
+    Static(Vec<u8>),
+}
+
+/// A configuration that cannot be used, or could let a wrong token in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IssuerConfigError {
+    /// An empty issuer.
+    #[error("an issuer has no name: set `issuer` to what its tokens have as `iss`")]
+    NoName,
+    /// The same issuer twice.
+    #[error("issuer {0} is listed twice: keep one of them")]
+    Twice(String),
+    /// Any audience would do.
+    #[error(
+        "issuer {0} has no audience: set `audience` to the name by which its tokens mean this server"
+    )]
+    NoAudience(String),
+    /// Nothing could be verified.
+    #[error("issuer {0} has no algorithms: name at least one, such as ES256")]
+    NoAlgorithm(String),
+    /// The discriminator matches tokens that have no such claim.
+    #[error("the discriminator of issuer {0} is empty: name a claim and its value")]
+    EmptyDiscriminator(String),
+    /// Too forgiving.
+    #[error("the leeway of issuer {0} is over 5 minutes: mend the clock instead")]
+    Leeway(String),
+    /// Keys would come over an open line.
+    #[error("the keys of issuer {issuer} cannot be had from {url}: it has to be an https URL")]
+    NotHttps {
+        /// Whose keys.
+        issuer: String,
+        /// From where.
+        url: String,
+    },
+    /// The given key set is of no use.
+    #[error("the key set of issuer {issuer} is of no use: {cause}")]
+    Keys {
+        /// Whose keys.
+        issuer: String,
+        /// What is wrong.
+        cause: String,
+    },
+}
+
+impl Audience {
+    /// These names. Empty ones are left out.
+    pub fn new<T: Into<Box<str>>>(names: impl IntoIterator<Item = T>) -> Self {
+        let mut names: HashSet<_> = names.into_iter().map(Into::into).collect();
+        names.remove("");
+        Self(names)
+    }
+
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+}
+
+impl IssuerConfig {
+    pub(super) fn check(&self) -> Result<(), IssuerConfigError> {
+        let issuer = || self.issuer.clone();
+        if self.issuer.is_empty() {
+            return Err(IssuerConfigError::NoName);
+        }
+        if self.audience.0.is_empty() {
+            return Err(IssuerConfigError::NoAudience(issuer()));
+        }
+        if self.algorithms.is_empty() {
+            return Err(IssuerConfigError::NoAlgorithm(issuer()));
+        }
+        if self.leeway > LONGEST_LEEWAY {
+            return Err(IssuerConfigError::Leeway(issuer()));
+        }
+        match &self.profile {
+            Profile::Jwt(told_by) if told_by.claim.is_empty() || told_by.equals.is_empty() => {
+                Err(IssuerConfigError::EmptyDiscriminator(issuer()))
+            }
+            Profile::Jwt(_) | Profile::Rfc9068 => Ok(()),
+        }
+    }
+}
