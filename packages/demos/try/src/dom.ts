@@ -36,7 +36,7 @@ export function place(id: string): HTMLElement {
   return found;
 }
 
-/** `HH:MM:SS` in the reader's own zone. */
+/** The time of day in the reader's own zone and manner. */
 export function clockTime(ms: number): string {
-  return new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  return new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
 }

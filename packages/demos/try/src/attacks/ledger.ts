@@ -15,7 +15,7 @@ export function ledger(events: readonly AuditEvent[], awaited: string): readonly
   const named = events.findLast(({ event }) => event === awaited);
   const stage = typeof named?.['stage'] === 'string' ? named['stage'] : null;
   const track = named?.event === 'refusal' && stage !== null ? stageTrack(stage) : null;
-  return [...(track === null ? [] : [track]), ...events.map(entry)];
+  return [...(track === null ? [] : [track]), ...events.map((event) => entry(event, event === named))];
 }
 
 function stageTrack(stopped: string): HTMLElement {
@@ -27,19 +27,31 @@ function stageTrack(stopped: string): HTMLElement {
   return element('ol', { class: 'track', 'aria-label': `Stopped at: ${stopped}` }, ...items);
 }
 
-function entry(event: AuditEvent): HTMLElement {
-  const rows = fields.flatMap((name) => {
+/** One line: the awaited one with what matters spread out, the others in a word. */
+function entry(event: AuditEvent, spread: boolean): HTMLElement {
+  const head = [event['reason'], event['code'], event['subject']].filter((value) => typeof value === 'string' || typeof value === 'number');
+  const whole = element('pre', { text: JSON.stringify(event, null, 1), tabindex: '0' });
+  return element(
+    'article',
+    { class: 'entry', 'data-event': event.event },
+    element(
+      'p',
+      { class: 'entry-head' },
+      element('span', { text: `#${String(event['seq'] ?? '?')}` }),
+      element('strong', { text: event.event }),
+      spread ? null : element('span', { text: head.join(' ') }),
+    ),
+    spread ? element('dl', {}, ...rows(event)) : null,
+    element('details', {}, element('summary', { text: 'The whole line' }), whole),
+  );
+}
+
+function rows(event: AuditEvent): HTMLElement[] {
+  return fields.flatMap((name) => {
     const value = event[name];
     if (value === undefined || value === null || value === '') return [];
     return [element('dt', { text: name }), element('dd', { 'data-field': name, text: name === 'time' ? timeOf(value) : String(value) })];
   });
-  return element(
-    'article',
-    { class: 'entry', 'data-event': event.event },
-    element('p', { class: 'entry-head' }, element('strong', { text: event.event }), element('span', { text: `#${String(event['seq'] ?? '?')}` })),
-    element('dl', {}, ...rows),
-    element('details', {}, element('summary', { text: 'The whole line' }), element('pre', { text: JSON.stringify(event, null, 1), tabindex: '0' })),
-  );
 }
 
 /** The time of day out of an RFC 3339 instant. */

@@ -1,0 +1,79 @@
+// The server under test: one that runs already, or one that this starts and stops.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** How long a server may take until it says "ready"; a debug build makes its certificate slowly. */
+const patienceMs = 60_000;
+
+/** Gives `{ url, ca, stop }`: from WARDWIRE_URL and WARDWIRE_CA, or by starting the binary WARDWIRE_BIN. */
+export async function demoServer() {
+  const { WARDWIRE_BIN: binary, WARDWIRE_URL: url = 'https://localhost:8443', WARDWIRE_CA: ca } = process.env;
+  if (binary !== undefined) return start(binary);
+  if (ca === undefined) throw new Error('Set WARDWIRE_BIN to start a server, or WARDWIRE_URL and WARDWIRE_CA for one that runs.');
+  return { url, ca, stop: async () => undefined };
+}
+
+async function start(binary) {
+  const data = mkdtempSync(join(tmpdir(), 'wardwire-demo-'));
+  const port = await freePair();
+  const server = spawn(binary, ['demo', '--data', data, '--no-open', '--listen', `127.0.0.1:${port}`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const stop = async () => {
+    if (server.exitCode === null && server.signalCode === null) {
+      server.kill('SIGTERM');
+      await once(server, 'exit');
+    }
+    rmSync(data, { recursive: true, force: true });
+  };
+  try {
+    await readyLine(server);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url: `https://localhost:${port}`, ca: join(data, 'ca.pem'), stop };
+}
+
+function readyLine(server) {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const give = setTimeout(() => reject(new Error(`The server did not get ready. It said:\n${said}`)), patienceMs);
+    server.on('error', reject);
+    server.on('exit', (code) => reject(new Error(`The server ended with ${code}. It said:\n${said}`)));
+    server.stdout.on('data', (chunk) => {
+      said += String(chunk);
+      if (!/\bready\b/i.test(said)) return;
+      clearTimeout(give);
+      resolve();
+    });
+  });
+}
+
+/** A free port of which the next one is free too: the hostile origin's. */
+async function freePair() {
+  for (let round = 0; round < 50; round += 1) {
+    const first = await listen(0);
+    const { port } = first.address();
+    const second = await listen(port + 1).catch(() => null);
+    for (const server of [first, second]) {
+      if (server === null) continue;
+      server.close();
+      await once(server, 'close');
+    }
+    if (second !== null) return port;
+  }
+  throw new Error('No two ports side by side are free.');
+}
+
+async function listen(port) {
+  const server = createServer();
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
