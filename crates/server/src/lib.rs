@@ -3,10 +3,14 @@
 //! The way of a connection: [`listen`] accepts, [`tls`] agrees keys, [`http`] reads one strictly checked request after
 //! another, the handshake hands it to admission, and after `101` a [`session`] owns it.
 
+pub mod admin;
 pub mod audit;
+pub mod cli;
+pub mod config;
 pub mod handshake;
 pub mod http;
 pub mod listen;
+pub mod logging;
 pub mod metrics;
 pub mod server;
 pub mod session;

@@ -1,3 +1,7 @@
 //! The `wardwire` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wardwire::cli::main()
+}

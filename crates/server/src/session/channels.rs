@@ -111,6 +111,7 @@ impl Channels {
             member,
             rate,
             errors,
+            room: 0,
             refreshing: None,
         }
     }

@@ -1,0 +1,161 @@
+//! `wardwire serve`: listens until it is told to stop, then lets sockets go in order.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    net::TcpListener,
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::{
+    admin::{self, Token},
+    audit::Event,
+    config::{Config, Running, assemble},
+    listen, logging,
+    server::Server,
+};
+
+/// How often the hub lets go of what nobody needs.
+const SWEEP: Duration = Duration::from_secs(30);
+
+pub(super) fn command(path: &Path) -> ExitCode {
+    logging::start();
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(problems) => {
+            eprint!("{problems}");
+            return ExitCode::FAILURE;
+        }
+    };
+    super::check::warn(&config.warnings);
+    let running = match assemble(config, Vec::new(), None) {
+        Ok(running) => running,
+        Err(error) => {
+            eprintln!("{}: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(&running, &[], |_| {}) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Listens on the configured address, and on `more` for the same server, until SIGTERM or SIGINT. `ready` is told the
+/// address it listens on.
+///
+/// # Errors
+/// An address cannot be listened on.
+pub fn run(
+    running: &Running,
+    more: &[SocketAddr],
+    ready: impl FnOnce(SocketAddr),
+) -> io::Result<()> {
+    raise_descriptor_limit();
+    let runtime = Runtime::new()?;
+    runtime.block_on(async {
+        let server = &running.server;
+        let listener = bind(running.config.file.server.listen)?;
+        let address = listener.local_addr()?;
+        for other in more {
+            tokio::spawn(listen::run(server.clone(), bind(*other)?));
+        }
+        let admin = start_admin(running).await?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        server.audit.record(Event::new("start"));
+        let accepting = tokio::spawn(listen::run(server.clone(), listener));
+        let sweeping = tokio::spawn(sweep(server.clone()));
+        tracing::info!(%address, admin = admin.map(|it| it.to_string()), "listening");
+        ready(address);
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        drain(server, running.config.file.server.drain.0).await;
+        accepting.abort();
+        sweeping.abort();
+        Ok(())
+    })
+}
+
+/// Binds as a server does: quickly again after a restart, with room for a crowd that reconnects at once.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let explain = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).map_err(explain)?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into()).map_err(explain)?;
+    socket.listen(4096).map_err(explain)?;
+    TcpListener::from_std(socket.into())
+}
+
+async fn start_admin(running: &Running) -> io::Result<Option<SocketAddr>> {
+    let Some(config) = &running.config.file.admin else {
+        return Ok(None);
+    };
+    let token = Token::read(&running.config.folder.join(config.token_file.get_ref()))?;
+    let listener = TcpListener::bind(*config.listen.get_ref()).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(admin::run(
+        running.server.clone(),
+        listener,
+        Arc::new(token),
+    ));
+    Ok(Some(address))
+}
+
+async fn sweep(server: Arc<Server>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        server.hub.sweep(Instant::now());
+    }
+}
+
+/// Lets nobody in, tells every socket 1012, and waits until they are gone or `patience` is over.
+async fn drain(server: &Server, patience: Duration) {
+    let told = server.gate.drain();
+    tracing::info!(sockets = told, "draining");
+    let gone = async {
+        while server.gate.leases().count() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(patience, gone).await.is_err() {
+        tracing::warn!(
+            sockets = server.gate.leases().count(),
+            "some sockets did not close in time"
+        );
+    }
+    let mut event = Event::new("stop");
+    event.outcome.ended = Some(told);
+    server.audit.record(event);
+    server.audit.flush(Duration::from_secs(2));
+}
+
+/// Every socket is a descriptor: as many as the system lets this process have.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = rustix::process::Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit on open files stays where it is");
+    }
+}

@@ -1,0 +1,87 @@
+//! The configuration: TOML in, parts of a server out, and every problem named at once with its place and its remedy.
+//!
+//! [`file`] is the shape of the file, [`unknown`] finds misspelt keys, [`judge`] refuses what is unsafe, and [`runtime`]
+//! makes the parts.
+
+mod certificate;
+mod file;
+mod judge;
+mod problem;
+mod runtime;
+mod units;
+mod unknown;
+
+use std::path::{Path, PathBuf};
+
+pub use certificate::{Certificate, load as load_certificate};
+pub use file::{
+    Admin, AuditFile, Channel, Development, File, Issuer, Kind, Limits, Outbound, PlainRight,
+    Profile, Require, Right, Route, RouteLimits, Server, Tls,
+};
+pub use problem::{Problem, Problems};
+pub use runtime::{Running, assemble};
+pub use units::{Bytes, Span};
+
+/// A configuration that was read and found safe.
+pub struct Config {
+    /// As it stands in the file.
+    pub file: File,
+    /// Paths in the file are relative to this folder.
+    pub folder: PathBuf,
+    /// The server's certificate.
+    pub certificate: Certificate,
+    /// What is safe enough, but worth a second look.
+    pub warnings: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads and judges a file.
+    ///
+    /// # Errors
+    /// Every problem that was found.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Problems::one(
+                path,
+                Problem::new(
+                    format!("cannot be read: {error}"),
+                    "Name a file that exists.",
+                ),
+            )
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads and judges a text that stands in the file at `path`.
+    ///
+    /// # Errors
+    /// Every problem that was found.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Problems> {
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let unknown = unknown::find(text);
+        let file: File = match toml::from_str(text) {
+            Ok(file) => file,
+            Err(error) => {
+                let mut problems = unknown;
+                if problems.is_empty() {
+                    problems.push(Problem::of_toml(&error));
+                }
+                return Err(Problems::new(path, text, problems));
+            }
+        };
+        let mut problems = unknown;
+        let (certificate, warnings) = judge::judge(&file, &folder, text, &mut problems);
+        match certificate {
+            Some(certificate) if problems.is_empty() => Ok(Self {
+                file,
+                folder,
+                certificate,
+                warnings,
+            }),
+            _ => Err(Problems::new(path, text, problems)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

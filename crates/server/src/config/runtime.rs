@@ -1,0 +1,249 @@
+//! Makes the parts of a server out of a safe configuration.
+
+use std::{fs, io, sync::Arc};
+
+use toml::Spanned;
+use wardwire_admission::{
+    caps::{CapLimits, Caps},
+    clock::SystemClock,
+    gate::{Gate, GateConfig},
+    host::Hosts,
+    origin::{AllowedOrigins, Origin},
+    route::{Requirement, Route, RouteKind, Routes},
+    token::{
+        Algorithm, Audience, Discriminator, IssuerConfig, Issuers, KeySource,
+        Profile as TokenProfile,
+    },
+};
+use wardwire_hub::{
+    Hub, HubLimits,
+    rights::{ChannelRule, History, Pattern, Right, Test},
+};
+use wardwire_protocol::connection;
+
+use super::{
+    Config, file,
+    file::{Kind, PlainRight, Profile},
+};
+use crate::{audit::Audit, http::Site, metrics::Metrics, server::Server, tls};
+
+/// A server that is ready to listen.
+pub struct Running {
+    /// Its shared parts.
+    pub server: Arc<Server>,
+    /// Where it came from.
+    pub config: Config,
+}
+
+/// Makes the parts. The demo brings its own issuer and pages.
+///
+/// # Errors
+/// A file that was there a moment ago is gone, or the audit log cannot be opened.
+pub fn assemble(
+    config: Config,
+    extra: Vec<IssuerConfig>,
+    site: Option<Box<dyn Site>>,
+) -> io::Result<Running> {
+    let clock = Arc::new(SystemClock);
+    let mut issuers = extra;
+    for issuer in &config.file.issuer {
+        issuers.push(self::issuer(issuer, &config)?);
+    }
+    let outbound = Outbound;
+    let issuers =
+        Issuers::new(issuers, Arc::new(outbound), clock.clone()).map_err(io::Error::other)?;
+    let limits = &config.file.limits;
+    let caps = Caps::new(CapLimits {
+        per_ip: limits.connections_per_ip,
+        per_subject: limits.connections_per_subject,
+        unadmitted: limits.unadmitted,
+    });
+    let gate = Gate::new(GateConfig {
+        hosts: hosts(&config),
+        origins: origins(&config),
+        routes: Routes::new(
+            config
+                .file
+                .route
+                .iter()
+                .map(|route| self::route(route, limits)),
+        ),
+        issuers,
+        caps,
+        clock,
+    });
+    let rules = config.file.channel.iter().filter_map(rule).collect();
+    let hub_limits = HubLimits {
+        channels: limits.channels,
+        subscriptions: limits.subscriptions,
+        ..HubLimits::default()
+    };
+    let audit = Audit::open(&config.folder.join(&config.file.audit.file), site.is_some())?;
+    let server = Server {
+        gate,
+        hub: Hub::new(rules, hub_limits),
+        audit,
+        metrics: Metrics::default(),
+        tls: tls::server_config(config.certificate.certified.clone()).map_err(io::Error::other)?,
+        handshake: limits.handshake.0,
+        outbox: limits.outbox.0,
+        hsts: !config
+            .certificate
+            .names
+            .iter()
+            .any(|name| name == "localhost"),
+        site,
+    };
+    Ok(Running {
+        server: Arc::new(server),
+        config,
+    })
+}
+
+fn hosts(config: &Config) -> Hosts {
+    let named = config
+        .file
+        .server
+        .hosts
+        .iter()
+        .map(|host| host.get_ref().as_str());
+    let certified = config.certificate.names.iter().map(String::as_str);
+    let hosts = if config.file.server.hosts.is_empty() {
+        // A certificate can hold names that are no hosts; those are left out one by one.
+        Hosts::new(certified.filter(|name| Hosts::new([*name]).is_ok()))
+    } else {
+        Hosts::new(named)
+    };
+    hosts.unwrap_or_default()
+}
+
+fn origins(config: &Config) -> AllowedOrigins {
+    if config.file.development.any_origin {
+        return AllowedOrigins::Any;
+    }
+    let listed = config.file.server.origins.iter();
+    AllowedOrigins::Listed(
+        listed
+            .filter_map(|origin| Origin::parse(origin.get_ref()))
+            .collect(),
+    )
+}
+
+fn issuer(issuer: &file::Issuer, config: &Config) -> io::Result<IssuerConfig> {
+    let keys = match (&issuer.jwks_url, &issuer.jwks_file) {
+        (Some(url), _) => KeySource::Url(url.get_ref().clone()),
+        (None, Some(file)) => KeySource::Static(fs::read(config.folder.join(file.get_ref()))?),
+        (None, None) => KeySource::Discovery,
+    };
+    let profile = match (issuer.profile, &issuer.discriminator) {
+        (Profile::Jwt, Some(it)) => TokenProfile::Jwt(Discriminator {
+            claim: it.claim.clone(),
+            equals: it.equals.clone(),
+        }),
+        (Profile::Jwt, None) => {
+            return Err(io::Error::other("profile \"jwt\" without a discriminator"));
+        }
+        (Profile::Rfc9068, _) => TokenProfile::Rfc9068,
+    };
+    let named: Vec<Algorithm> = issuer
+        .algorithms
+        .iter()
+        .filter_map(|name| name.get_ref().parse().ok())
+        .collect();
+    Ok(IssuerConfig {
+        issuer: issuer.issuer.get_ref().clone(),
+        audience: Audience::new([issuer.audience.as_str()]),
+        profile,
+        algorithms: if named.is_empty() {
+            Algorithm::ALL.to_vec()
+        } else {
+            named
+        },
+        keys,
+        leeway: issuer.leeway.0,
+    })
+}
+
+fn authorities(config: &Config) -> io::Result<Vec<Vec<u8>>> {
+    let files = config
+        .file
+        .issuer
+        .iter()
+        .filter_map(|issuer| issuer.ca.as_ref());
+    files
+        .map(Spanned::get_ref)
+        .map(|path| fs::read(config.folder.join(path)))
+        .collect()
+}
+
+fn route(route: &file::Route, limits: &file::Limits) -> Route {
+    let message = route.limits.message.unwrap_or(limits.message).0;
+    let socket = connection::Limits {
+        message,
+        frame: message,
+        fragments: route.limits.fragments.unwrap_or(limits.fragments),
+        message_time: limits.message_time.0,
+        ping_every: limits.ping.0,
+        pong_within: limits.pong.0,
+        ..connection::Limits::default()
+    };
+    Route {
+        path: route.path.get_ref().as_str().into(),
+        kind: match route.kind {
+            Kind::Channels => RouteKind::Channels,
+            Kind::Echo => RouteKind::Echo,
+        },
+        anonymous: route.anonymous,
+        native_clients: route.native_clients,
+        require: Requirement {
+            acr: route.require.acr.as_deref().map(Into::into),
+            amr: route
+                .require
+                .amr
+                .iter()
+                .map(|method| method.as_str().into())
+                .collect(),
+            max_age: route.require.max_age.map(|age| age.0),
+        },
+        limits: Arc::new(socket),
+        messages_per_second: route
+            .limits
+            .messages_per_second
+            .unwrap_or(limits.messages_per_second),
+    }
+}
+
+fn rule(channel: &file::Channel) -> Option<ChannelRule> {
+    let history = channel.history.map(|kept| History {
+        size: kept.size,
+        ttl: kept.ttl.0,
+    });
+    Some(ChannelRule {
+        pattern: Pattern::parse(channel.name.get_ref()).ok()?,
+        subscribe: right(&channel.subscribe),
+        publish: right(&channel.publish),
+        history: history.unwrap_or_default(),
+    })
+}
+
+pub(super) fn right(right: &file::Right) -> Right {
+    let claim = |claim: &str, test, value: &str| Right::Claim {
+        claim: claim.into(),
+        test,
+        value: value.into(),
+    };
+    match right {
+        file::Right::Plain(PlainRight::Nobody) => Right::Nobody,
+        file::Right::Plain(PlainRight::Authenticated) => Right::Authenticated,
+        file::Right::Plain(PlainRight::Anyone) => Right::Anyone,
+        file::Right::Contains(it) => claim(&it.claim, Test::Contains, &it.contains),
+        file::Right::Equals(it) => claim(&it.claim, Test::Equals, &it.equals),
+    }
+}
+
+struct Outbound;
+impl wardwire_admission::fetch::Fetch for Outbound {
+    fn get<'a>(&'a self, url: &'a str) -> wardwire_admission::fetch::Fetching<'a> {
+        Box::pin(async move { Err(wardwire_admission::fetch::FetchError::NotHttps(url.into())) })
+    }
+}

@@ -1,0 +1,138 @@
+//! Keys that the file's shape does not have, each with the one that was probably meant.
+
+use toml::de::{DeTable, DeValue};
+
+use super::Problem;
+
+/// The keys of each table. A test holds this against the shape itself.
+const TABLES: &[(&str, &[&str])] = &[
+    (
+        "",
+        &[
+            "server",
+            "audit",
+            "admin",
+            "outbound",
+            "limits",
+            "issuer",
+            "route",
+            "channel",
+            "development",
+        ],
+    ),
+    ("server", &["listen", "origins", "hosts", "tls", "drain"]),
+    ("server.tls", &["cert", "key"]),
+    ("audit", &["file"]),
+    ("admin", &["listen", "token_file"]),
+    ("outbound", &["allow"]),
+    (
+        "limits",
+        &[
+            "message",
+            "fragments",
+            "message_time",
+            "outbox",
+            "connections_per_ip",
+            "connections_per_subject",
+            "unadmitted",
+            "handshake",
+            "ping",
+            "pong",
+            "messages_per_second",
+            "subscriptions",
+            "channels",
+        ],
+    ),
+    (
+        "issuer",
+        &[
+            "issuer",
+            "audience",
+            "profile",
+            "discriminator",
+            "algorithms",
+            "jwks_url",
+            "jwks_file",
+            "leeway",
+            "ca",
+        ],
+    ),
+    ("issuer.discriminator", &["claim", "equals"]),
+    (
+        "route",
+        &[
+            "path",
+            "kind",
+            "anonymous",
+            "native_clients",
+            "require",
+            "limits",
+        ],
+    ),
+    ("route.require", &["acr", "amr", "max_age"]),
+    (
+        "route.limits",
+        &["message", "fragments", "messages_per_second"],
+    ),
+    ("channel", &["name", "subscribe", "publish", "history"]),
+    ("channel.subscribe", &["claim", "contains", "equals"]),
+    ("channel.publish", &["claim", "contains", "equals"]),
+    ("channel.history", &["size", "ttl"]),
+    ("development", &["any_origin", "without_issuer"]),
+];
+
+/// Every unknown key. None where the text is not TOML: the reader says that better.
+pub(super) fn find(text: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Ok(table) = DeTable::parse(text) {
+        search(table.get_ref(), "", &mut problems);
+    }
+    problems
+}
+
+fn search(table: &DeTable<'_>, path: &str, problems: &mut Vec<Problem>) {
+    let Some((_, known)) = TABLES.iter().find(|(name, _)| *name == path) else {
+        return;
+    };
+    for (key, value) in table {
+        let name = key.get_ref().as_ref();
+        if !known.contains(&name) {
+            problems.push(unknown(name, path, known).at(key.span()));
+            continue;
+        }
+        let inner = if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{path}.{name}")
+        };
+        match value.get_ref() {
+            DeValue::Table(table) => search(table, &inner, problems),
+            DeValue::Array(items) => {
+                for item in items.iter() {
+                    if let DeValue::Table(table) = item.get_ref() {
+                        search(table, &inner, problems);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn unknown(name: &str, path: &str, known: &[&str]) -> Problem {
+    let place = if path.is_empty() {
+        "the file".to_owned()
+    } else {
+        format!("[{path}]")
+    };
+    let near = known
+        .iter()
+        .map(|key| (strsim::damerau_levenshtein(name, key), key))
+        .filter(|(distance, key)| *distance <= key.len().max(3) / 2)
+        .min();
+    let remedy = match near {
+        Some((_, key)) => format!("Did you mean `{key}`?"),
+        None => format!("{place} has: {}.", known.join(", ")),
+    };
+    Problem::new(format!("{place} has no key `{name}`"), remedy)
+}

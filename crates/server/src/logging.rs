@@ -1,0 +1,19 @@
+//! Logs on standard error: pretty on a terminal, JSON otherwise. What peers send goes to the audit log, not here.
+
+use std::io::{IsTerminal as _, stderr};
+
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging at `WARDWIRE_LOG`, or `info`.
+pub fn start() {
+    let filter = EnvFilter::try_from_env("WARDWIRE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr);
+    // A second start, as in a test, keeps the first.
+    let _ = if stderr().is_terminal() {
+        builder.try_init()
+    } else {
+        builder.json().with_ansi(false).try_init()
+    };
+}
