@@ -63,7 +63,7 @@ async function say(page, text) {
 }
 
 function bubble(page, from, text) {
-  return page.locator(`[data-testid=messages] li[data-from="${from}"]`, { hasText: text });
+  return page.locator(`[data-testid=messages] [data-from="${from}"]`, { hasText: text });
 }
 
 async function shoot(page, name) {

@@ -89,6 +89,7 @@ const rpcCodes: ReadonlyMap<number, string> = new Map([
   [-32004, 'content-refused'],
   [-32005, 'channel-name'],
   [-32006, 'subscription'],
+  [-32007, 'token'],
 ]);
 
 /** The error of a request that the server answered with a JSON-RPC error. */

@@ -20,7 +20,7 @@ interface Message {
 
 /** Shows the room for `account` and follows the lobby. */
 export function showRoom(room: HTMLElement, client: Client, account: string): void {
-  const list = element('ol', { class: 'messages', role: 'log', 'aria-live': 'polite', 'aria-label': 'Messages', 'data-testid': 'messages', tabindex: '0' });
+  const list = element('div', { class: 'messages', role: 'log', 'aria-live': 'polite', 'aria-label': 'Messages', 'data-testid': 'messages', tabindex: '0' });
   const note = element('p', { class: 'notice', role: 'status', 'data-testid': 'notice' });
   note.hidden = true;
   const unsent = new Map<string, HTMLElement>();
@@ -97,7 +97,7 @@ function composer(account: string, send: (text: string) => void): HTMLElement {
 
 function bubbleOf(from: string, message: Message, own: boolean, status: string): HTMLElement {
   return element(
-    'li',
+    'div',
     { class: own ? 'bubble own' : 'bubble', 'data-from': from },
     element('span', { class: 'from', text: own ? 'You' : from }),
     element('p', { class: 'text', 'data-part': 'text', text: message.text }),

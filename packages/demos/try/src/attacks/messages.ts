@@ -89,7 +89,7 @@ async function shownBubble(text: string): Promise<Element | null> {
     const found = [...document.querySelectorAll('#room [data-part=text]')].find((item) => item.textContent === text);
     if (found !== undefined) {
       await new Promise((resolve) => setTimeout(resolve, 300));
-      return found.closest('li');
+      return found.closest('.bubble');
     }
     if (performance.now() > until) return null;
     await new Promise((resolve) => setTimeout(resolve, 50));
