@@ -12,6 +12,7 @@ pub mod http;
 pub mod listen;
 pub mod logging;
 pub mod metrics;
+pub mod outbound;
 pub mod server;
 pub mod session;
 pub mod tls;

@@ -25,7 +25,7 @@ use super::{
     Config, file,
     file::{Kind, PlainRight, Profile},
 };
-use crate::{audit::Audit, http::Site, metrics::Metrics, server::Server, tls};
+use crate::{audit::Audit, http::Site, metrics::Metrics, outbound::Outbound, server::Server, tls};
 
 /// A server that is ready to listen.
 pub struct Running {
@@ -49,7 +49,8 @@ pub fn assemble(
     for issuer in &config.file.issuer {
         issuers.push(self::issuer(issuer, &config)?);
     }
-    let outbound = Outbound;
+    let outbound = Outbound::new(config.file.outbound.allow.clone(), &authorities(&config)?)
+        .map_err(io::Error::other)?;
     let issuers =
         Issuers::new(issuers, Arc::new(outbound), clock.clone()).map_err(io::Error::other)?;
     let limits = &config.file.limits;
@@ -238,12 +239,5 @@ pub(super) fn right(right: &file::Right) -> Right {
         file::Right::Plain(PlainRight::Anyone) => Right::Anyone,
         file::Right::Contains(it) => claim(&it.claim, Test::Contains, &it.contains),
         file::Right::Equals(it) => claim(&it.claim, Test::Equals, &it.equals),
-    }
-}
-
-struct Outbound;
-impl wardwire_admission::fetch::Fetch for Outbound {
-    fn get<'a>(&'a self, url: &'a str) -> wardwire_admission::fetch::Fetching<'a> {
-        Box::pin(async move { Err(wardwire_admission::fetch::FetchError::NotHttps(url.into())) })
     }
 }

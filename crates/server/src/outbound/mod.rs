@@ -1,0 +1,263 @@
+//! The way out: fetching small JSON documents from issuers, and from nowhere else.
+//!
+//! A URL comes from the configuration or from an issuer's own document, so it may be wrong or hostile: it may mean this
+//! machine, its neighbours or a cloud's metadata service. A name is therefore resolved once, every address is judged, and
+//! the connection goes to an address that was judged: a second answer of the name server changes nothing. Redirects are
+//! not followed, because whoever answers could send us anywhere.
+
+mod address;
+#[cfg(test)]
+mod tests;
+mod url;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use ipnet::IpNet;
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use wardwire_admission::fetch::{Document, Fetch, FetchError, Fetching};
+
+use self::url::HttpsUrl;
+
+/// The largest document, in bytes.
+const LARGEST: usize = 256 * 1024;
+/// From the name look-up to the last byte.
+const TIME: Duration = Duration::from_secs(5);
+/// To one address, so that one that is silent leaves time for the next.
+const CONNECT_TIME: Duration = Duration::from_secs(2);
+/// Addresses of one name that are tried.
+const ADDRESSES: usize = 4;
+/// The response's head.
+const HEAD: usize = 16 * 1024;
+const FIELDS: usize = 64;
+
+/// Fetches documents over https.
+pub struct Outbound {
+    allow: Vec<IpNet>,
+    tls: TlsConnector,
+    time: Duration,
+}
+
+/// Why nothing can be fetched at all.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    /// An extra root that cannot be read.
+    #[error("an extra certificate authority cannot be used: {0}")]
+    Authority(String),
+    /// TLS cannot be set up.
+    #[error("TLS for outbound calls cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl Outbound {
+    /// Trusts the system's certificate authorities and those in `authorities` (PEM, one or several in each), and reaches
+    /// public addresses and those in `allow`.
+    ///
+    /// # Errors
+    /// If an authority cannot be read.
+    pub fn new(allow: Vec<IpNet>, authorities: &[Vec<u8>]) -> Result<Self, OutboundError> {
+        let mut tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots(authorities)?)
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            allow,
+            tls: TlsConnector::from(Arc::new(tls)),
+            time: TIME,
+        })
+    }
+
+    /// The same, with another time for a whole fetch.
+    #[must_use]
+    pub fn within(mut self, time: Duration) -> Self {
+        self.time = time;
+        self
+    }
+
+    async fn fetch(&self, asked: &str) -> Result<Document, FetchError> {
+        let url = HttpsUrl::parse(asked)?;
+        let unreachable = |cause: String| FetchError::Unreachable {
+            url: asked.to_owned(),
+            cause,
+        };
+        let addresses = self.resolve(&url).await.map_err(|error| match error {
+            Unresolved::Forbidden(address) => FetchError::Forbidden {
+                host: url.host.clone(),
+                address,
+            },
+            Unresolved::Failed(cause) => unreachable(cause),
+        })?;
+        let stream = self.connect(&url, &addresses).await.map_err(unreachable)?;
+        // Dropping the set ends the connection, however this fetch ends.
+        let mut connections = JoinSet::new();
+        let response = ask(&url, stream, &mut connections)
+            .await
+            .map_err(unreachable)?;
+        if response.status() != StatusCode::OK {
+            return Err(FetchError::Status {
+                url: asked.to_owned(),
+                status: response.status().as_u16(),
+            });
+        }
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, LARGEST).collect().await;
+        let body = body.map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                FetchError::TooLarge(asked.to_owned())
+            } else {
+                unreachable(error.to_string())
+            }
+        })?;
+        Ok(Document {
+            body: body.to_bytes().into(),
+            max_age: max_age(&head.headers),
+        })
+    }
+
+    /// INVARIANT: every address that comes out has been judged.
+    async fn resolve(&self, url: &HttpsUrl) -> Result<Vec<SocketAddr>, Unresolved> {
+        let found = lookup_host((url.host.as_str(), url.port)).await;
+        let found: Vec<_> = found
+            .map_err(|error| Unresolved::Failed(error.to_string()))?
+            .collect();
+        let mut within_reach = found.clone();
+        within_reach.retain(|found| address::may_reach(found.ip(), &self.allow));
+        within_reach.truncate(ADDRESSES);
+        match (within_reach.is_empty(), found.first()) {
+            (false, _) => Ok(within_reach),
+            (true, Some(first)) => Err(Unresolved::Forbidden(first.ip())),
+            (true, None) => Err(Unresolved::Failed("the name has no address".to_owned())),
+        }
+    }
+
+    async fn connect(
+        &self,
+        url: &HttpsUrl,
+        addresses: &[SocketAddr],
+    ) -> Result<TlsStream<TcpStream>, String> {
+        let mut failure = String::new();
+        for address in addresses {
+            match timeout(CONNECT_TIME, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    let agreed = self.tls.connect(url.name.clone(), stream).await;
+                    return agreed.map_err(|error| error.to_string());
+                }
+                Ok(Err(error)) => failure = format!("{address}: {error}"),
+                Err(_) => failure = format!("{address} does not answer"),
+            }
+        }
+        Err(failure)
+    }
+}
+
+impl Fetch for Outbound {
+    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
+        Box::pin(async move {
+            timeout(self.time, self.fetch(url))
+                .await
+                .unwrap_or_else(|_| {
+                    Err(FetchError::Unreachable {
+                        url: url.to_owned(),
+                        cause: "it took too long".to_owned(),
+                    })
+                })
+        })
+    }
+}
+
+enum Unresolved {
+    Forbidden(IpAddr),
+    Failed(String),
+}
+
+fn roots(authorities: &[Vec<u8>]) -> Result<RootCertStore, OutboundError> {
+    let mut roots = RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    for error in &system.errors {
+        tracing::debug!(%error, "a system certificate authority cannot be read");
+    }
+    roots.add_parsable_certificates(system.certs);
+    for pem in authorities {
+        let before = roots.len();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate =
+                certificate.map_err(|error| OutboundError::Authority(error.to_string()))?;
+            roots
+                .add(certificate)
+                .map_err(|error| OutboundError::Authority(error.to_string()))?;
+        }
+        if roots.len() == before {
+            let cause = "it holds no PEM certificate".to_owned();
+            return Err(OutboundError::Authority(cause));
+        }
+    }
+    Ok(roots)
+}
+
+async fn ask(
+    url: &HttpsUrl,
+    stream: TlsStream<TcpStream>,
+    connections: &mut JoinSet<()>,
+) -> Result<http::Response<Incoming>, String> {
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(HEAD)
+        .max_headers(FIELDS)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    connections.spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "an outbound connection ended");
+        }
+    });
+    let mut request = Request::new(Empty::<Bytes>::new());
+    *request.uri_mut() = url.target.clone();
+    let headers = request.headers_mut();
+    headers.insert(header::HOST, url.authority.clone());
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static("wardwire"));
+    let response = sender.send_request(request).await;
+    response.map_err(|error| error.to_string())
+}
+
+/// How long the answer may be kept (RFC 9111 §5.2.2): nothing if it says that it may not.
+fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let values = headers.get_all(header::CACHE_CONTROL).iter();
+    let directives = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|directive| directive.trim().to_ascii_lowercase());
+    let mut longest = None;
+    for directive in directives {
+        if directive == "no-store" || directive == "no-cache" {
+            return Some(Duration::ZERO);
+        }
+        if let Some(seconds) = directive.strip_prefix("max-age=") {
+            longest = seconds
+                .trim_matches('"')
+                .parse()
+                .ok()
+                .map(Duration::from_secs);
+        }
+    }
+    longest
+}
