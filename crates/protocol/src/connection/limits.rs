@@ -9,7 +9,7 @@ pub struct Limits {
     pub message: usize,
     /// The largest frame, in bytes. Over it: 1009.
     pub frame: usize,
-    /// The most frames one message may come in, empty ones too. Over it: 1008 `fragments`.
+    /// The most continuation frames of one message, empty ones too. Over it: 1008 `fragments`.
     pub fragments: u32,
     /// The longest time from a message's first byte to its last. Over it: 1008 `slow-message`.
     pub message_time: Duration,

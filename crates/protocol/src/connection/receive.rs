@@ -223,7 +223,7 @@ impl Connection {
                 text: frame.opcode == Opcode::Text,
                 data: Vec::new(),
                 utf8: Utf8::default(),
-                fragments: 1,
+                fragments: 0,
                 begun: self.begun,
             }));
         }
@@ -268,9 +268,8 @@ impl Connection {
         };
         match frame.opcode {
             Opcode::Close => match Close::from_payload(payload) {
-                Ok(close) => Outcome::Closed(close),
-                Err(close) if self.state == State::Open => Outcome::Violation(close),
-                Err(close) => Outcome::Closed(close),
+                // Whatever is wrong with it, it is the peer's last word: there is no other Close to wait for.
+                Ok(close) | Err(close) => Outcome::Closed(close),
             },
             _ if self.flooded(now) => {
                 Outcome::Violation(Close::new(CloseCode::POLICY_VIOLATION, "flood"))

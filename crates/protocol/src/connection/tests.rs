@@ -131,7 +131,7 @@ fn sizes_are_judged_from_the_header() {
 #[test]
 fn fragments_are_counted_also_when_they_are_empty() {
     let mut bytes = frame(Opcode::Text, false, b"");
-    for _ in 0..4 {
+    for _ in 0..5 {
         bytes.extend(frame(Opcode::Continuation, false, b""));
     }
     assert_eq!(verdict(&bytes), 1008);
@@ -182,6 +182,20 @@ fn a_close_is_answered_in_kind_and_nothing_after_it_counts() {
             .connection
             .send(&Message::Text("x".into()), &mut peer.out)
     );
+}
+
+#[test]
+fn a_broken_close_is_the_peers_last_word() {
+    for (payload, code) in [
+        (&b"\x03"[..], 1002),
+        (b"\x03\xed", 1002),
+        (b"\x03\xe8\xff", 1007),
+    ] {
+        let mut peer = Peer::server(Limits::default());
+        peer.hears(&frame(Opcode::Close, true, payload));
+        assert_eq!(peer.heard, [Heard::Closed(code)]);
+        assert_eq!(close_of(&peer.out), code);
+    }
 }
 
 #[test]
