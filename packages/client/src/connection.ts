@@ -40,7 +40,9 @@ export interface ConnectionListener {
   ended(end: End): void;
 }
 
+/** A request without an answer. One that nobody waits for any more stays until its answer comes, so that order is kept. */
 interface Pending {
+  readonly method: string;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: WardwireError) => void;
   readonly timer: Timer;
@@ -87,19 +89,18 @@ export class Connection {
     const refuse = (code: string, title: string): Promise<never> =>
       Promise.reject(new WardwireError({ code, title, trace: this.#trace }));
     if (this.#phase !== 'open') return refuse('disconnected', 'There is no open connection.');
-    if (this.#pending.size >= this.#limits.maxPending || this.#socket.bufferedAmount > this.#limits.maxBufferedBytes) {
-      return refuse('queue-full', 'Too much waits to be sent or answered.');
-    }
     const id = this.#nextId++;
     const text = encode({ jsonrpc: '2.0', id, method, params });
     if (text === null) return refuse('not-json', 'That cannot be written as JSON.');
     if (!fits(text, this.#limits.maxMessageBytes)) return refuse('message-too-large', 'The message is too large; nothing was sent.');
+    if (this.#pending.size >= this.#limits.maxPending || this.#socket.bufferedAmount > this.#limits.maxBufferedBytes) {
+      return refuse('queue-full', 'Too much waits to be sent or answered.');
+    }
     return new Promise((resolve, reject) => {
       const timer = this.#platform.clock.after(this.#limits.requestMs, () => {
-        this.#pending.delete(id);
         reject(new WardwireError({ code: 'timeout', title: 'The server did not answer in time.', trace: this.#trace }));
       });
-      this.#pending.set(id, { resolve, reject, timer });
+      this.#pending.set(id, { method, resolve, reject, timer });
       this.#socket.send(text);
     });
   }
@@ -131,12 +132,22 @@ export class Connection {
   }
 
   #answered(frame: Extract<Frame, { kind: 'result' | 'error' }>): void {
-    const pending = this.#pending.get(frame.id);
-    if (pending === undefined) return; // It came after its time was up.
-    this.#pending.delete(frame.id);
+    const id = frame.id ?? this.#oldest();
+    const pending = id === null ? undefined : this.#pending.get(id);
+    if (id === null || pending === undefined) return;
+    this.#pending.delete(id);
     pending.timer.cancel();
     if (frame.kind === 'result') pending.resolve(frame.result);
     else pending.reject(rpcError(frame.code, frame.message, this.#trace));
+  }
+
+  /**
+   * The request that an answer without an id belongs to. The server reads and answers in order, all but `refresh`, for
+   * which it may have to ask the issuer's keys; so it is the oldest other one.
+   */
+  #oldest(): number | null {
+    for (const [id, { method }] of this.#pending) if (method !== 'refresh') return id;
+    return null;
   }
 
   /** Starts the silence anew: after `pingEveryMs` of it the server is asked, and a server that keeps silent is dead. */

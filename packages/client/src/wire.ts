@@ -27,7 +27,8 @@ export interface Subscribed {
 /** A frame from the server. */
 export type Frame =
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
-  | { readonly kind: 'error'; readonly id: number; readonly code: number; readonly message: string }
+  /** `id` is `null` where the server could not read which request it was (JSON-RPC 2.0 §5). */
+  | { readonly kind: 'error'; readonly id: number | null; readonly code: number; readonly message: string }
   | { readonly kind: 'publication'; readonly publication: Publication }
   | { readonly kind: 'expiring'; readonly expiresAt: number }
   /** A notification that this version does not know. */
@@ -40,13 +41,8 @@ export function readFrame(text: unknown): Frame | null {
   const method = own(frame, 'method');
   if (method !== undefined) return typeof method === 'string' ? readNotification(method, own(frame, 'params')) : null;
   const id = own(frame, 'id');
-  if (typeof id !== 'number') return null;
-  const error = own(frame, 'error');
-  if (error === undefined) return Object.hasOwn(frame, 'result') ? { kind: 'result', id, result: frame['result'] } : null;
-  const fields = asRecord(error);
-  const code = fields && own(fields, 'code');
-  const message = fields && own(fields, 'message');
-  return typeof code === 'number' && typeof message === 'string' ? { kind: 'error', id, code, message } : null;
+  if (Object.hasOwn(frame, 'error')) return readError(id, asRecord(frame['error']));
+  return typeof id === 'number' && Object.hasOwn(frame, 'result') ? { kind: 'result', id, result: frame['result'] } : null;
 }
 
 /** Reads the result of `subscribe`; `null` where it is malformed. */
@@ -89,6 +85,13 @@ export function asRecord(value: unknown): Record<string, unknown> | null {
 /** An own member; `undefined` where there is none, whatever the prototype says. */
 export function own(record: Record<string, unknown>, name: string): unknown {
   return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+function readError(id: unknown, fields: Record<string, unknown> | null): Frame | null {
+  const code = fields && own(fields, 'code');
+  const message = fields && own(fields, 'message');
+  if ((typeof id !== 'number' && id !== null) || typeof code !== 'number' || typeof message !== 'string') return null;
+  return { kind: 'error', id, code, message };
 }
 
 function readNotification(method: string, params: unknown): Frame | null {

@@ -1,31 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
-import { type Clock, type State, WardwireError } from '../src/index.js';
+import { type State, WardwireError } from '../src/index.js';
+import { handClock } from './clock.js';
 import { Gate, reaches } from './gate.js';
 
 let gate: Gate;
 beforeEach(async () => void (gate = await Gate.open()));
 afterEach(() => gate.close());
-
-/** A clock of which the test turns the hands. */
-function handClock(): Clock & { readonly waits: number[]; fire(): void } {
-  const due: { ms: number; action: () => void }[] = [];
-  return {
-    now: () => 1_000_000,
-    get waits() {
-      return due.map((item) => item.ms);
-    },
-    fire() {
-      for (const item of due.splice(0)) item.action();
-    },
-    after(ms, action) {
-      const item = { ms, action };
-      due.push(item);
-      return { cancel: () => void (due.includes(item) && due.splice(due.indexOf(item), 1)) };
-    },
-  };
-}
 
 test('every attempt brings a fresh ticket and a trace of its own, and no credential in a URL', async () => {
   const client = gate.client();

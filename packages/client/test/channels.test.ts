@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
 import { type Client, type Options, type Publication, type SubscriptionStart, WardwireError } from '../src/index.js';
+import { handClock } from './clock.js';
 import { Gate, type Peer, reaches, RpcFailure, subscribed } from './gate.js';
 
 let gate: Gate;
@@ -117,16 +118,41 @@ test('requests that wait are rejected when the connection ends, and at once with
 
 test('requests are bounded in number, size and time, and must be JSON', async () => {
   gate.answer = () => undefined;
-  const { client, peer } = await open({ maxPending: 2, requestTimeoutMs: 40, maxMessageBytes: 200 });
+  const clock = handClock();
+  const { client } = await open({ maxPending: 2, requestTimeoutMs: 777, maxMessageBytes: 200, platform: { clock } });
   const slow = Promise.allSettled([client.publish('a', 1), client.publish('a', 2)]);
   await assert.rejects(client.publish('a', 3), code('queue-full'));
+  clock.fire(777);
   for (const result of await slow) assert.ok(result.status === 'rejected' && code('timeout')(result.reason));
   await assert.rejects(client.publish('a', 'é'.repeat(90)), code('message-too-large'));
   const cycle: Record<string, unknown> = {};
   cycle['self'] = cycle;
   await assert.rejects(client.publish('a', cycle), code('not-json'));
   await assert.rejects(client.publish('a', undefined), code('not-json'));
-  assert.equal(peer.calls.length, 2);
+  client.close();
+});
+
+test('an answer without an id belongs to the oldest request, also after one was given up', async () => {
+  gate.answer = () => undefined;
+  const clock = handClock();
+  const { client, peer } = await open({ requestTimeoutMs: 777, platform: { clock } });
+  const answer = (fields: object): void => peer.socket.send(JSON.stringify({ jsonrpc: '2.0', ...fields }));
+  const refused = { id: null, error: { code: -32004, message: 'no' } };
+  const late = client.publish('a', 1);
+  clock.fire(777);
+  await assert.rejects(late, code('timeout'));
+  const settled = Promise.allSettled([client.refresh('t'), client.publish('a', 2), client.publish('a', 3)]);
+  answer(refused); // Of the one that was given up.
+  answer({ id: 3, result: { position: 'e:2' } });
+  answer(refused);
+  answer({ id: 2, result: { expires_at: 9 } });
+  const [refresh, second, third] = await settled;
+  assert.equal(refresh.status === 'fulfilled' && refresh.value, 9000);
+  assert.equal(second.status === 'fulfilled' && second.value, 'e:2');
+  assert.ok(third.status === 'rejected' && code('content-refused')(third.reason));
+  answer(refused); // Of nothing.
+  answer({ method: 'joined' });
+  assert.equal(client.state.kind, 'open');
   client.close();
 });
 
@@ -172,6 +198,8 @@ test('malformed frames end the connection', async () => {
     '{"jsonrpc":"2.0","id":"1","result":{}}',
     '{"jsonrpc":"2.0","id":1,"error":{"code":"x"}}',
     '{"jsonrpc":"2.0","id":1}',
+    '{"jsonrpc":"2.0","id":null,"result":{}}',
+    '{"jsonrpc":"2.0","error":{"code":1,"message":"x"}}',
     '{"jsonrpc":"2.0","method":"publication","params":{"channel":"a","data":1,"position":"nowhere"}}',
     '{"jsonrpc":"2.0","method":"publication","params":{"channel":"a","data":1,"position":"e:1","from":{}}}',
     '{"jsonrpc":"2.0","method":"publication","params":{"channel":"a","position":"e:1"}}',

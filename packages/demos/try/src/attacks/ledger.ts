@@ -7,7 +7,7 @@ import type { AuditEvent } from '../gate.js';
 const stages = ['head', 'host', 'origin', 'identity', 'permission', 'limits'] as const;
 
 /** What is worth showing of a line; all of it stands in the full line below. */
-const fields = ['reason', 'detail', 'origin', 'subject', 'route', 'status', 'code', 'time'] as const;
+const fields = ['reason', 'detail', 'origin', 'subject', 'path', 'status', 'code', 'time'] as const;
 
 /** Shows the events of one attempt. */
 export function ledger(events: readonly AuditEvent[], awaited: string): readonly Node[] {
