@@ -87,7 +87,7 @@ impl Connection {
             None => match self.begin(input, now) {
                 Ok((Some(frame), rest)) => (frame, rest),
                 Ok((None, rest)) => return (Outcome::Nothing, rest),
-                Err((violation, rest)) => return (Outcome::Violation(violation), rest),
+                Err((broken, rest)) => return (broken, rest),
             },
         };
         let take = usize::try_from(frame.left)
@@ -120,7 +120,7 @@ impl Connection {
         &mut self,
         input: &'a mut [u8],
         now: Instant,
-    ) -> Result<(Option<Incoming>, &'a mut [u8]), (Close, &'a mut [u8])> {
+    ) -> Result<(Option<Incoming>, &'a mut [u8]), (Outcome<'static>, &'a mut [u8])> {
         let open = self.state == State::Open;
         let held = usize::from(self.header_length);
         let more = input.len().min(LONGEST - held);
@@ -131,7 +131,8 @@ impl Connection {
         let bytes = header.get(..held + more).unwrap_or_default();
         if let (true, Some(Err(word))) = (open, bytes.first().map(|&byte| frame::judge_first(byte)))
         {
-            return Err((Close::new(CloseCode::PROTOCOL_ERROR, word), input));
+            let broken = Close::new(CloseCode::PROTOCOL_ERROR, word);
+            return Err((Outcome::Violation(broken), input));
         }
         let Some((parsed, used)) = Header::parse(bytes) else {
             self.header = header;
@@ -150,7 +151,11 @@ impl Connection {
                 let rest = input.split_at_mut(used.saturating_sub(held)).1;
                 Ok((Some(incoming), rest))
             }
-            Err(close) => Err((close, input)),
+            // Whatever is wrong with a Close, there is no other to wait for.
+            Err(close) if parsed.opcode() == Some(Opcode::Close) => {
+                Err((Outcome::Closed(close), input))
+            }
+            Err(close) => Err((Outcome::Violation(close), input)),
         }
     }
 

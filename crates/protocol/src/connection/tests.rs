@@ -190,6 +190,7 @@ fn a_broken_close_is_the_peers_last_word() {
         (&b"\x03"[..], 1002),
         (b"\x03\xed", 1002),
         (b"\x03\xe8\xff", 1007),
+        (&[b'x'; 126], 1002),
     ] {
         let mut peer = Peer::server(Limits::default());
         peer.hears(&frame(Opcode::Close, true, payload));
