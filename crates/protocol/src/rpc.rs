@@ -1,8 +1,14 @@
 //! JSON-RPC 2.0, as `wardwire.v1` speaks it: calls in, answers and notifications out.
+//!
+//! An `id` is a string or an integer. `null`, which the specification discourages (§4), and fractions are refused: nobody
+//! could tell such an answer from one to something unreadable. Members that the specification does not know are passed over.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error as _, IgnoredAny, SeqAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 use crate::json::{self, JsonError};
@@ -117,20 +123,57 @@ impl RpcError {
     };
 }
 
+/// What may stand in a message. A member that is `null` is there all the same.
 #[derive(Deserialize)]
 struct Object<'a> {
     #[serde(borrow, default)]
-    jsonrpc: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    jsonrpc: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "present")]
     id: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    method: Option<Cow<'a, str>>,
+    method: Option<Text<'a>>,
     #[serde(borrow, default)]
     params: Option<&'a RawValue>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     result: Option<IgnoredAny>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     error: Option<IgnoredAny>,
+}
+
+/// Borrowed where it can be, also inside an `Option`.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// The elements of a batch, read no further than they may be many.
+struct Batch<'a>(Vec<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Batch<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Elements;
+        impl<'de> Visitor<'de> for Elements {
+            type Value = Vec<&'de RawValue>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "1 to {BATCH} calls")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
+                let mut elements = Vec::new();
+                while let Some(element) = from.next_element()? {
+                    if elements.len() == BATCH {
+                        return Err(A::Error::invalid_length(BATCH + 1, &self));
+                    }
+                    elements.push(element);
+                }
+                Ok(elements)
+            }
+        }
+        from.deserialize_seq(Elements).map(Self)
+    }
 }
 
 /// Reads a message: first that every reader would read it alike, then what it says.
@@ -142,40 +185,40 @@ pub fn read(text: &str) -> Result<Incoming<'_>, Unreadable> {
     if !text.trim_start().starts_with('[') {
         return Ok(Incoming::One(entry(text)));
     }
-    let batch: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| Unreadable::Batch)?;
-    if batch.is_empty() || batch.len() > BATCH {
+    let Batch(elements) = serde_json::from_str(text).map_err(|_| Unreadable::Batch)?;
+    if elements.is_empty() {
         return Err(Unreadable::Batch);
     }
-    Ok(Incoming::Batch(
-        batch
-            .into_iter()
-            .map(|element| entry(element.get()))
-            .collect(),
-    ))
+    let entries = elements.into_iter().map(|element| entry(element.get()));
+    Ok(Incoming::Batch(entries.collect()))
 }
 
 fn entry(text: &str) -> Entry<'_> {
-    let Ok(object) = serde_json::from_str::<Object<'_>>(text) else {
+    // An array would be read as the members in their order.
+    let object = text
+        .trim_start()
+        .starts_with('{')
+        .then(|| serde_json::from_str(text));
+    let Some(Ok(Object {
+        jsonrpc,
+        id,
+        method,
+        params,
+        result,
+        error,
+    })) = object
+    else {
         return Entry::Invalid;
     };
-    if object.jsonrpc.as_deref() != Some("2.0") {
+    if jsonrpc != "2.0" {
         return Entry::Invalid;
     }
-    match object {
-        Object {
-            method: Some(_),
-            id: None,
-            ..
-        } => Entry::Ignored,
-        Object { method: None, .. } if object.result.is_some() || object.error.is_some() => {
-            Entry::Ignored
+    match (method, id) {
+        (None, _) if result.is_some() || error.is_some() => Entry::Ignored,
+        (Some(_), None) => Entry::Ignored,
+        (Some(Text(method)), Some(id)) if is_id(id.get()) => {
+            Entry::Call(Call { id, method, params })
         }
-        Object {
-            method: Some(method),
-            id: Some(id),
-            params,
-            ..
-        } if is_id(id.get()) => Entry::Call(Call { id, method, params }),
         _ => Entry::Invalid,
     }
 }
@@ -255,6 +298,8 @@ fn text(value: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn one(text: &str) -> Entry<'_> {
@@ -283,7 +328,10 @@ mod tests {
     fn notifications_and_answers_from_a_client_are_ignored() {
         for text in [
             r#"{"jsonrpc":"2.0","method":"publication","params":{"from":"bob"}}"#,
+            r#"{"jsonrpc":"2.0","method":"publish","params":{"channel":"a","data":1}}"#,
+            r#"{"jsonrpc":"2.0","method":"no such thing"}"#,
             r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"result":null}"#,
             r#"{"jsonrpc":"2.0","id":1,"error":{}}"#,
         ] {
             assert!(matches!(one(text), Entry::Ignored), "{text}");
@@ -303,6 +351,13 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1}"#,
             r#"{"jsonrpc":"2.0","id":1.5,"method":"m"}"#,
             r#"{"jsonrpc":"2.0","id":{},"method":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":null,"method":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":true,"method":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":null}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":7}"#,
+            r#"{"jsonrpc":2.0,"id":1,"method":"m"}"#,
+            r#"{"id":1,"method":"m"}"#,
+            r#""m""#,
             &long,
         ] {
             assert!(matches!(one(text), Entry::Invalid), "{text}");
@@ -318,5 +373,26 @@ mod tests {
             matches!(read(&batch(BATCH)), Ok(Incoming::Batch(entries)) if entries.len() == BATCH)
         );
         assert!(matches!(read("{"), Err(Unreadable::Json(_))));
+        let nested = read(r#"[["2.0",1,"ping",{},null,null]]"#);
+        assert!(
+            matches!(nested, Ok(Incoming::Batch(entries)) if matches!(&entries[..], [Entry::Invalid]))
+        );
+    }
+
+    #[test]
+    fn what_needs_no_unescaping_is_not_copied() {
+        let text = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        assert!(
+            matches!(one(text), Entry::Call(call) if matches!(call.method, Cow::Borrowed("ping")))
+        );
+        let escaped = r#"{"jsonrpc":"2\u002e0","id":1,"method":"p\u0069ng"}"#;
+        assert!(matches!(one(escaped), Entry::Call(call) if call.method == "ping"));
+    }
+
+    proptest! {
+        #[test]
+        fn anything_may_come(text in r#"\PC{0,40}|[\[{]?("(jsonrpc|id|method|params|result|2.0)"[:,]?|[\]\[{}0-9]){0,12}"#) {
+            let _ = read(&text);
+        }
     }
 }
