@@ -5,7 +5,8 @@ use std::fmt;
 /// A name like `chat/lobby`: segments between slashes, at most 255 bytes of UTF-8.
 ///
 /// Refused are empty segments, `.` and `..`, characters that mean something in patterns, URLs or paths (`* { } ? # % \`),
-/// white space at the edges of a segment, control characters, and those that hide or turn text (UTS #39, UAX #9).
+/// white space at the edges of a segment, control characters, and those that cannot be seen or turn text (UTS #39, UAX #9).
+/// Names are compared byte by byte: one that looks like another, or is composed otherwise (UAX #15), is another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChannelName(Box<str>);
 
@@ -52,8 +53,23 @@ fn is_segment(segment: &str) -> bool {
 fn is_refused(character: char) -> bool {
     character.is_control()
         || matches!(character, '*' | '{' | '}' | '?' | '#' | '%' | '\\')
-        || matches!(character, '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}')
-        || matches!(character, '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
+        || is_unseen(character)
+}
+
+/// Characters that are not drawn (Default_Ignorable_Code_Point, but for the variation selectors of emoji), break lines,
+/// or turn the direction of text (Bidi_Control).
+fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}'
+    ) || matches!(character, '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}')
+        || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}')
+        || matches!(
+            character,
+            '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+        )
+        || matches!(character, '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}')
+        || matches!(character, '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 #[cfg(test)]
@@ -70,6 +86,9 @@ mod tests {
             "räume/öl",
             "x'; DROP TABLE",
             "<b>",
+            "prototype/__proto__",
+            "...",
+            "❤\u{fe0f}",
         ] {
             assert_eq!(ChannelName::parse(name).unwrap().as_str(), name);
         }
@@ -100,10 +119,17 @@ mod tests {
             " a",
             "a /b",
             "a\u{7f}",
+            "a\u{85}",
+            "a\u{ad}b",
+            "a\u{2066}b",
+            "a\u{61c}b",
+            "a\u{e0041}",
+            "a/\u{a0}",
         ] {
             assert!(ChannelName::parse(name).is_err(), "{name:?}");
         }
         assert!(ChannelName::parse(&"x".repeat(256)).is_err());
         assert!(ChannelName::parse(&"x".repeat(255)).is_ok());
+        assert!(ChannelName::parse(&"ö".repeat(128)).is_err(), "bytes count");
     }
 }
