@@ -141,11 +141,7 @@ fn date(claims: &mut Map<String, Value>, claim: &str) -> Result<Option<Timestamp
     if !(0.0..=LATEST).contains(&seconds) {
         return Err(wrong(claim));
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 0 and LATEST, and a part of a millisecond does not count"
-    )]
+    // Between 0 and LATEST, so the cast cuts off a part of a millisecond and nothing else.
     Ok(Some(Timestamp::from_millis((seconds * 1000.0) as u64)))
 }
 

@@ -13,6 +13,8 @@ mod jws;
 mod keys;
 mod ring;
 mod strict;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     algorithm::{Algorithm, UnknownAlgorithm},
