@@ -1,6 +1,6 @@
 //! One channel: its log and its followers, behind one lock, so that its order is the same for everybody.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::HashMap, sync::Arc, task::Waker, time::Instant};
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -8,27 +8,24 @@ use serde_json::value::RawValue;
 use wardwire_protocol::{channel::ChannelName, message::Prepared, rpc};
 
 use crate::{
+    engine::{Log, Position},
     guard::Cleared,
-    log::{Log, Position},
     outbox::Outbox,
-    rights::History,
 };
 
 pub(crate) struct Channel {
     pub(crate) name: ChannelName,
+    /// Tells its frames from others' in an outbox; never used again.
+    number: u64,
     state: Mutex<State>,
 }
 
 struct State {
     log: Log,
-    followers: Vec<Follower>,
+    /// By the member's number.
+    followers: HashMap<u64, Arc<Outbox>>,
     /// Taken off the map: whoever still holds it looks the name up again.
     retired: bool,
-}
-
-struct Follower {
-    member: u64,
-    outbox: Arc<Outbox>,
 }
 
 /// What a subscription begins with.
@@ -53,14 +50,15 @@ struct Publication<'a> {
 }
 
 impl Channel {
-    pub(crate) fn new(name: ChannelName, history: History) -> Self {
+    pub(crate) fn new(name: ChannelName, number: u64, log: Log) -> Self {
         let state = State {
-            log: Log::new(history),
-            followers: Vec::new(),
+            log,
+            followers: HashMap::new(),
             retired: false,
         };
         Self {
             name,
+            number,
             state: Mutex::new(state),
         }
     }
@@ -78,10 +76,7 @@ impl Channel {
             return None;
         }
         let missed = since.and_then(|since| state.log.after(since, most, Instant::now()));
-        state.followers.push(Follower {
-            member,
-            outbox: outbox.clone(),
-        });
+        state.followers.insert(member, outbox.clone());
         Some(Subscribed {
             position: state.log.end(),
             recovered: missed.is_some(),
@@ -89,51 +84,67 @@ impl Channel {
         })
     }
 
+    /// Removes a follower, and takes back what it was not sent yet: who comes back with a position would get it twice, and
+    /// who has lost the right gets nothing more.
     pub(crate) fn leave(&self, member: u64) {
-        let mut state = self.state.lock();
-        if let Some(at) = state
-            .followers
-            .iter()
-            .position(|follower| follower.member == member)
-        {
-            state.followers.swap_remove(at);
-            state.followers.shrink_to(at.saturating_mul(2));
+        let left = {
+            let mut state = self.state.lock();
+            let followers = &mut state.followers;
+            let left = followers.remove(&member);
+            if followers.len() < followers.capacity() / 4 {
+                followers.shrink_to(followers.len() * 2);
+            }
+            left
+        };
+        if let Some(outbox) = left {
+            outbox.withdraw(self.number);
         }
     }
 
     /// Appends a publication and hands it to every follower. None if retired.
     pub(crate) fn publish(&self, cleared: &Cleared<'_>) -> Option<Position> {
-        let mut state = self.state.lock();
-        if state.retired {
-            return None;
-        }
-        let position = state.log.next();
-        let mut publication = Publication {
-            channel: None,
-            data: cleared.data,
-            position: position.to_string(),
-            from: cleared.from,
-        };
-        if cleared.history.size > 0 {
-            let kept = serde_json::to_string(&publication).unwrap_or_default();
-            state.log.append(kept.into(), Instant::now());
-        } else {
-            state.log.append(Arc::from(""), Instant::now());
-        }
-        if !state.followers.is_empty() {
-            publication.channel = Some(self.name.as_str());
-            let frame = Prepared::text(&rpc::notification("publication", &publication));
-            for follower in &state.followers {
-                follower.outbox.push(&frame);
+        // Whom it wakes would wait for the lock.
+        let mut woken = Vec::new();
+        let position = {
+            let mut state = self.state.lock();
+            if state.retired {
+                return None;
             }
-        }
+            let position = state.log.next();
+            let mut publication = Publication {
+                channel: None,
+                data: cleared.data,
+                position: position.to_string(),
+                from: cleared.from,
+            };
+            if state.log.keeps() {
+                let kept = serde_json::to_string(&publication).unwrap_or_default();
+                state.log.append(kept.into(), Instant::now());
+            } else {
+                state.log.pass();
+            }
+            if !state.followers.is_empty() {
+                publication.channel = Some(self.name.as_str());
+                let frame = Prepared::text(&rpc::notification("publication", &publication));
+                let outboxes = state.followers.values();
+                woken.extend(outboxes.filter_map(|outbox| outbox.push(self.number, &frame)));
+            }
+            position
+        };
+        woken.into_iter().for_each(Waker::wake);
         Some(position)
     }
 
-    /// Retires the channel if nobody follows it and nothing is kept.
+    /// Whether nobody follows it and nothing is kept.
+    pub(crate) fn is_idle(&self, now: Instant) -> bool {
+        let mut state = self.state.lock();
+        state.followers.is_empty() && state.log.is_empty(now)
+    }
+
+    /// Retires the channel if it is idle. Called only by who takes it off the map, so that nobody finds a retired one there.
     pub(crate) fn retire(&self, now: Instant) -> bool {
         let mut state = self.state.lock();
-        state.retired |= state.followers.is_empty() && state.log.is_empty(now);
+        state.retired = state.followers.is_empty() && state.log.is_empty(now);
         state.retired
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Only [`clear`] makes a [`Cleared`], and a channel takes nothing else:
 //!
-//! ```compile_fail
+//! ```compile_fail,E0451
 //! let forged = wardwire_hub::guard::Cleared { channel: todo!(), data: todo!(), from: None, history: todo!() };
 //! ```
 

@@ -1,11 +1,13 @@
 //! Channels: who may do what in them, what is kept, and how a publication reaches everybody who follows.
 //!
-//! [`guard`] clears a publication, the channel's log gives it its position, and fan-out puts one encoded frame into every
-//! follower's [`outbox`]. A channel lives while somebody follows it or something of it is kept.
+//! A [`Member`] is one socket's place here. [`guard`] clears what it publishes, the engine gives it a position, and fan-out
+//! puts one encoded frame into every follower's [`outbox`]. A channel lives while somebody follows it or something of it is
+//! kept. Nothing here knows a transport.
 
 mod channel;
+mod engine;
 pub mod guard;
-mod log;
+mod member;
 pub mod outbox;
 pub mod rights;
 
@@ -19,23 +21,27 @@ use std::{
 };
 
 use parking_lot::RwLock;
-use serde_json::value::RawValue;
 use wardwire_admission::principal::Principal;
 use wardwire_protocol::channel::ChannelName;
 
 use channel::Channel;
 pub use channel::Subscribed;
+use engine::Memory;
+pub use engine::Position;
 use guard::Cleared;
-pub use log::Position;
+pub use member::Member;
 use outbox::Outbox;
-use rights::{ChannelRule, rule_for};
+use rights::{ChannelRule, History};
 
 /// The channels of a server.
 pub struct Hub {
     rules: Vec<ChannelRule>,
     limits: HubLimits,
+    engine: Memory,
+    /// Locked before any channel's own lock, never after.
     channels: RwLock<HashMap<ChannelName, Arc<Channel>>>,
-    members: AtomicU64,
+    /// Numbers given to members and channels so far.
+    numbers: AtomicU64,
 }
 
 /// What the channels may cost.
@@ -45,6 +51,8 @@ pub struct HubLimits {
     pub channels: usize,
     /// Subscriptions of one socket.
     pub subscriptions: usize,
+    /// Bytes of history kept of all channels together. Beyond it, a channel that grows loses its own oldest.
+    pub history: usize,
     /// Bytes of missed publications sent to one subscriber at once.
     pub recovery: usize,
 }
@@ -54,6 +62,7 @@ impl Default for HubLimits {
         Self {
             channels: 100_000,
             subscriptions: 128,
+            history: 256 * 1024 * 1024,
             recovery: 256 * 1024,
         }
     }
@@ -73,15 +82,6 @@ pub enum HubError {
     Subscription,
 }
 
-/// One socket's place in the hub. Dropping it leaves every channel.
-pub struct Member {
-    hub: Arc<Hub>,
-    number: u64,
-    principal: Principal,
-    outbox: Arc<Outbox>,
-    subscriptions: Vec<Arc<Channel>>,
-}
-
 impl Hub {
     /// A hub in which these rules hold; the first that fits a channel decides.
     #[must_use]
@@ -89,22 +89,16 @@ impl Hub {
         Arc::new(Self {
             rules,
             limits,
+            engine: Memory::new(limits.history),
             channels: RwLock::default(),
-            members: AtomicU64::new(0),
+            numbers: AtomicU64::new(0),
         })
     }
 
     /// Gives a socket its place.
     #[must_use]
     pub fn join(self: &Arc<Self>, principal: Principal, outbox: Arc<Outbox>) -> Member {
-        let number = self.members.fetch_add(1, Ordering::Relaxed);
-        Member {
-            hub: self.clone(),
-            number,
-            principal,
-            outbox,
-            subscriptions: Vec::new(),
-        }
+        Member::new(self.clone(), self.number(), principal, outbox)
     }
 
     /// How many channels live.
@@ -113,143 +107,76 @@ impl Hub {
         self.channels.read().len()
     }
 
+    /// Bytes of history kept of all channels.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.engine.used()
+    }
+
     /// Lets go of channels that nobody follows and of which nothing is kept any more.
     pub fn sweep(&self, now: Instant) {
-        self.channels
-            .write()
-            .retain(|_, channel| !channel.retire(now));
+        let all: Vec<Arc<Channel>> = self.channels.read().values().cloned().collect();
+        for channel in all {
+            self.tidy(&channel, now);
+        }
+        let mut channels = self.channels.write();
+        if channels.len() < channels.capacity() / 4 {
+            let room = channels.len() * 2;
+            channels.shrink_to(room);
+        }
     }
 
     /// Publishes what the guard has cleared.
     fn publish(&self, cleared: &Cleared<'_>) -> Result<Position, HubError> {
         loop {
-            let channel = self.channel(cleared.channel)?;
+            let known = self.channels.read().get(cleared.channel).cloned();
+            let channel = match known {
+                Some(channel) => channel,
+                // Nobody hears it and nothing is kept: it stands at the beginning of a life that ends at once.
+                None if cleared.history.size == 0 => {
+                    return Ok(self.engine.open(cleared.history).next());
+                }
+                None => self.open(cleared.channel, cleared.history)?,
+            };
             if let Some(position) = channel.publish(cleared) {
-                self.tidy(&channel);
+                self.tidy(&channel, Instant::now());
                 return Ok(position);
             }
         }
     }
 
     /// The channel of a name, made if it must be.
-    fn channel(&self, name: &ChannelName) -> Result<Arc<Channel>, HubError> {
+    fn open(&self, name: &ChannelName, history: History) -> Result<Arc<Channel>, HubError> {
         if let Some(channel) = self.channels.read().get(name) {
             return Ok(channel.clone());
         }
-        let (rule, _) = rule_for(&self.rules, name).ok_or(HubError::Forbidden)?;
         let mut channels = self.channels.write();
         if channels.len() >= self.limits.channels && !channels.contains_key(name) {
             return Err(HubError::Limit);
         }
-        let made = || Arc::new(Channel::new(name.clone(), rule.history));
+        let made = || {
+            let log = self.engine.open(history);
+            Arc::new(Channel::new(name.clone(), self.number(), log))
+        };
         Ok(channels.entry(name.clone()).or_insert_with(made).clone())
     }
 
-    /// Lets go of a channel at once if nothing of it remains.
-    fn tidy(&self, channel: &Arc<Channel>) {
-        if channel.retire(Instant::now()) {
-            let mut channels = self.channels.write();
-            if channels
-                .get(&channel.name)
-                .is_some_and(|known| Arc::ptr_eq(known, channel))
-            {
-                channels.remove(&channel.name);
-            }
+    /// Lets go of a channel if nothing of it remains.
+    fn tidy(&self, channel: &Arc<Channel>, now: Instant) {
+        if !channel.is_idle(now) {
+            return;
         }
-    }
-}
-
-impl Member {
-    /// Follows a channel. With `since`, what was missed comes first, or the answer says that it cannot.
-    ///
-    /// # Errors
-    /// No right, subscribed already, or a limit.
-    pub fn subscribe(
-        &mut self,
-        name: &ChannelName,
-        since: Option<Position>,
-    ) -> Result<Subscribed, HubError> {
-        if !self.may_follow(name) {
-            return Err(HubError::Forbidden);
-        }
-        if self
-            .subscriptions
-            .iter()
-            .any(|channel| channel.name == *name)
-        {
-            return Err(HubError::Subscription);
-        }
-        if self.subscriptions.len() >= self.hub.limits.subscriptions {
-            return Err(HubError::Limit);
-        }
-        loop {
-            let channel = self.hub.channel(name)?;
-            let most = self.hub.limits.recovery;
-            if let Some(subscribed) = channel.follow(self.number, &self.outbox, since, most) {
-                self.subscriptions.push(channel);
-                return Ok(subscribed);
-            }
+        let mut channels = self.channels.write();
+        let is_known = channels
+            .get(&channel.name)
+            .is_some_and(|known| Arc::ptr_eq(known, channel));
+        if is_known && channel.retire(now) {
+            channels.remove(&channel.name);
         }
     }
 
-    /// Stops following a channel.
-    ///
-    /// # Errors
-    /// Not subscribed.
-    pub fn unsubscribe(&mut self, name: &ChannelName) -> Result<(), HubError> {
-        let at = self
-            .subscriptions
-            .iter()
-            .position(|channel| channel.name == *name);
-        let channel = self
-            .subscriptions
-            .swap_remove(at.ok_or(HubError::Subscription)?);
-        channel.leave(self.number);
-        self.hub.tidy(&channel);
-        Ok(())
-    }
-
-    /// Publishes, if the guard clears it. A follower gets its own publications too.
-    ///
-    /// # Errors
-    /// No right, or a limit.
-    pub fn publish(&self, name: &ChannelName, data: &RawValue) -> Result<Position, HubError> {
-        let cleared = guard::clear(&self.hub.rules, &self.principal, name, data)?;
-        self.hub.publish(&cleared)
-    }
-
-    /// Stands on a fresh proof from now on, and leaves the channels to which it gives no right. Returns their names.
-    pub fn renew(&mut self, principal: Principal) -> Vec<ChannelName> {
-        self.principal = principal;
-        let all = std::mem::take(&mut self.subscriptions);
-        let (kept, lost): (Vec<_>, Vec<_>) = all
-            .into_iter()
-            .partition(|channel| self.may_follow(&channel.name));
-        self.subscriptions = kept;
-        for channel in &lost {
-            channel.leave(self.number);
-            self.hub.tidy(channel);
-        }
-        lost.iter().map(|channel| channel.name.clone()).collect()
-    }
-
-    /// Leaves every channel.
-    pub fn leave(&mut self) {
-        for channel in std::mem::take(&mut self.subscriptions) {
-            channel.leave(self.number);
-            self.hub.tidy(&channel);
-        }
-    }
-
-    fn may_follow(&self, name: &ChannelName) -> bool {
-        rule_for(&self.hub.rules, name)
-            .is_some_and(|(rule, captures)| rule.subscribe.holds(&self.principal, &captures))
-    }
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        self.leave();
+    fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 }
 

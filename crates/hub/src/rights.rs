@@ -1,8 +1,8 @@
 //! Who may do what in which channel, as the configuration states it. What no rule allows is forbidden.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use wardwire_admission::principal::{Identity, Principal};
 use wardwire_protocol::channel::ChannelName;
 
@@ -47,13 +47,14 @@ pub enum Right {
     Authenticated,
     /// Whoever holds a socket.
     Anyone,
-    /// Whoever has a claim that is equal to a value, or an array that contains it.
+    /// Whoever has a claim that is equal to a value, or contains it.
     Claim {
-        /// The claim's name. `sub`, `iss` and `acr` name what the identity holds under them.
+        /// The claim's name, or its way through objects: `realm_access.roles`. A claim that has the dots in its own name goes
+        /// first. `sub`, `iss`, `acr` and `amr` are those that the identity was proved with.
         claim: Box<str>,
         /// How it is compared.
         test: Test,
-        /// The value; `{room}` stands for what the pattern's hole took.
+        /// The value; `{room}` stands for what the pattern's hole took. Between two holes belongs a `/`, which no hole takes.
         value: Box<str>,
     },
 }
@@ -63,7 +64,7 @@ pub enum Right {
 pub enum Test {
     /// The claim is this string.
     Equals,
-    /// The claim is an array that holds this string.
+    /// The claim is an array that holds this string. `scope` is a list between spaces (RFC 8693 §4.2).
     Contains,
 }
 
@@ -104,6 +105,13 @@ impl Pattern {
             parts.push(part);
         }
         Ok(Self(parts))
+    }
+
+    /// Whether every name that fits `other` fits this one too: behind it, `other` would never decide.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let covered = |(own, other): (&Part, &Part)| matches!(own, Part::Hole(_)) || own == other;
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(covered)
     }
 
     /// Whether a pattern has this hole.
@@ -172,41 +180,50 @@ impl Right {
 }
 
 /// Puts what the holes took in their places. What they took is never read as a template itself.
-fn fill(template: &str, captures: &Captures<'_>) -> String {
-    let mut out = String::new();
+fn fill<'a>(template: &'a str, captures: &Captures<'a>) -> Cow<'a, str> {
+    let mut out = Cow::Borrowed("");
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let Some((name, behind)) = after.split_once('}') else {
             break;
         };
-        out.push_str(before);
-        out.push_str(
-            captures
-                .iter()
-                .find(|(hole, _)| *hole == name)
-                .map_or("", |(_, took)| took),
-        );
+        out += before;
+        if let Some((_, took)) = captures.iter().find(|(hole, _)| *hole == name) {
+            out += *took;
+        }
         rest = behind;
     }
-    out.push_str(rest);
-    out
+    out + rest
 }
 
 fn has_claim(identity: &Identity, claim: &str, test: Test, value: &str) -> bool {
-    let own = match claim {
-        "sub" => Some(&*identity.subject),
-        "iss" => Some(&*identity.issuer),
-        "acr" => identity.authentication.acr.as_deref(),
-        _ => None,
-    };
-    match (test, own, identity.claims.get(claim)) {
-        (Test::Equals, Some(own), _) => own == value,
-        (Test::Equals, None, Some(Value::String(text))) => text == value,
-        (Test::Contains, None, Some(Value::Array(items))) => {
-            items.iter().any(|item| item.as_str() == Some(value))
+    let authentication = &identity.authentication;
+    match (claim, test) {
+        ("sub", Test::Equals) => *identity.subject == *value,
+        ("iss", Test::Equals) => *identity.issuer == *value,
+        ("acr", Test::Equals) => authentication.acr.as_deref() == Some(value),
+        ("amr", Test::Contains) => authentication.amr.iter().any(|method| **method == *value),
+        ("sub" | "iss" | "acr" | "amr", _) => false,
+        (_, Test::Equals) => {
+            look_up(&identity.claims, claim).and_then(Value::as_str) == Some(value)
         }
-        _ => false,
+        (_, Test::Contains) => match look_up(&identity.claims, claim) {
+            Some(Value::Array(items)) => items.iter().any(|item| item.as_str() == Some(value)),
+            Some(Value::String(scopes)) if claim == "scope" => {
+                scopes.split_ascii_whitespace().any(|scope| scope == value)
+            }
+            _ => false,
+        },
     }
+}
+
+/// A claim by its name, or by its way through objects.
+fn look_up<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    if let Some(value) = claims.get(path) {
+        return Some(value);
+    }
+    let (first, rest) = path.split_once('.')?;
+    look_up(claims.get(first)?.as_object()?, rest)
 }
 
 #[cfg(test)]
@@ -264,6 +281,76 @@ mod tests {
         assert!(!claim("level", Test::Equals, "7").holds(&alice, &lobby));
         assert!(!claim("none", Test::Equals, "").holds(&alice, &lobby));
         assert!(!claim("rooms", Test::Contains, "{room}").holds(&anonymous(), &lobby));
+    }
+
+    #[test]
+    fn claims_are_found_where_issuers_put_them() {
+        let alice = user(
+            "alice",
+            r#"{"realm":{"roles":["chat"],"a.b":["x"]},"https://e.example/roles":["staff"],
+                "a.b":["own"],"a":{"b":["deep"]},"scope":"chat:read chat:write","sub":"bob","acr":"mfa"}"#,
+        );
+        let holds = |claim: &str, test, value: &str| {
+            let right = Right::Claim {
+                claim: claim.into(),
+                test,
+                value: value.into(),
+            };
+            right.holds(&alice, &Vec::new())
+        };
+        for (claim, value) in [
+            ("realm.roles", "chat"),
+            ("realm.a.b", "x"),
+            ("https://e.example/roles", "staff"),
+            ("a.b", "own"),
+            ("scope", "chat:write"),
+            ("amr", "otp"),
+        ] {
+            assert!(holds(claim, Test::Contains, value), "{claim}");
+        }
+        for (claim, value) in [
+            ("a.b", "deep"),
+            ("realm", "chat"),
+            ("realm.roles.chat", ""),
+            ("realm..roles", "chat"),
+            ("scope", "chat"),
+            ("scope", ""),
+            ("scope", "chat:read chat:write"),
+            ("sub", "alice"),
+        ] {
+            assert!(!holds(claim, Test::Contains, value), "{claim} {value}");
+        }
+        assert!(
+            !holds("sub", Test::Equals, "bob"),
+            "a claim does not stand in for the subject"
+        );
+        assert!(
+            !holds("acr", Test::Equals, "mfa"),
+            "nor for how it was proved"
+        );
+    }
+
+    #[test]
+    fn a_pattern_covers_what_could_never_reach_the_next() {
+        let covers = |first: &str, second: &str| {
+            Pattern::parse(first)
+                .unwrap()
+                .covers(&Pattern::parse(second).unwrap())
+        };
+        for (first, second) in [
+            ("chat/{a}", "chat/{b}"),
+            ("chat/{a}", "chat/x"),
+            ("{a}/x", "{b}/x"),
+        ] {
+            assert!(covers(first, second), "{first} {second}");
+        }
+        for (first, second) in [
+            ("chat/x", "chat/{a}"),
+            ("{a}", "{a}/{b}"),
+            ("{a}/{b}", "{a}"),
+        ] {
+            assert!(!covers(first, second), "{first} {second}");
+        }
     }
 
     #[test]

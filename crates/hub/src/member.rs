@@ -1,0 +1,142 @@
+//! One socket's place in the hub: whose it is, and what it follows.
+
+use std::{sync::Arc, time::Instant};
+
+use serde_json::value::RawValue;
+use wardwire_admission::principal::Principal;
+use wardwire_protocol::channel::ChannelName;
+
+use crate::{
+    Hub, HubError, Position, Subscribed,
+    channel::Channel,
+    guard,
+    outbox::Outbox,
+    rights::{History, rule_for},
+};
+
+/// One socket's place in the hub. Dropping it leaves every channel.
+///
+/// It gets its own publications too, where it follows the channel it publishes to.
+pub struct Member {
+    hub: Arc<Hub>,
+    number: u64,
+    principal: Principal,
+    outbox: Arc<Outbox>,
+    subscriptions: Vec<Arc<Channel>>,
+}
+
+impl Member {
+    pub(crate) fn new(
+        hub: Arc<Hub>,
+        number: u64,
+        principal: Principal,
+        outbox: Arc<Outbox>,
+    ) -> Self {
+        Self {
+            hub,
+            number,
+            principal,
+            outbox,
+            subscriptions: Vec::new(),
+        }
+    }
+
+    /// Follows a channel. With `since`, what was missed comes first, or the answer says that it cannot.
+    ///
+    /// # Errors
+    /// No right, subscribed already, or a limit.
+    pub fn subscribe(
+        &mut self,
+        name: &ChannelName,
+        since: Option<Position>,
+    ) -> Result<Subscribed, HubError> {
+        // The right comes first, so that the answer without it says nothing of what there is.
+        let history = self.may_follow(name).ok_or(HubError::Forbidden)?;
+        if self.place(name).is_some() {
+            return Err(HubError::Subscription);
+        }
+        if self.subscriptions.len() >= self.hub.limits.subscriptions {
+            return Err(HubError::Limit);
+        }
+        loop {
+            let channel = self.hub.open(name, history)?;
+            let most = self.hub.limits.recovery;
+            if let Some(subscribed) = channel.follow(self.number, &self.outbox, since, most) {
+                // A socket mostly follows one channel.
+                self.subscriptions.reserve_exact(1);
+                self.subscriptions.push(channel);
+                return Ok(subscribed);
+            }
+        }
+    }
+
+    /// Stops following a channel.
+    ///
+    /// # Errors
+    /// Not subscribed.
+    pub fn unsubscribe(&mut self, name: &ChannelName) -> Result<(), HubError> {
+        let at = self.place(name).ok_or(HubError::Subscription)?;
+        let channel = self.subscriptions.swap_remove(at);
+        self.leave_one(&channel);
+        Ok(())
+    }
+
+    /// Publishes, if the guard clears it. A follower gets its own publications too.
+    ///
+    /// # Errors
+    /// No right, or a limit.
+    pub fn publish(&self, name: &ChannelName, data: &RawValue) -> Result<Position, HubError> {
+        let cleared = guard::clear(&self.hub.rules, &self.principal, name, data)?;
+        self.hub.publish(&cleared)
+    }
+
+    /// Stands on a fresh proof from now on, and leaves the channels to which it gives no right. Returns their names.
+    pub fn renew(&mut self, principal: Principal) -> Vec<ChannelName> {
+        self.principal = principal;
+        let all = std::mem::take(&mut self.subscriptions);
+        let (kept, lost): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|channel| self.may_follow(&channel.name).is_some());
+        self.subscriptions = kept;
+        for channel in &lost {
+            self.leave_one(channel);
+        }
+        lost.iter().map(|channel| channel.name.clone()).collect()
+    }
+
+    /// Leaves every channel.
+    pub fn leave(&mut self) {
+        for channel in std::mem::take(&mut self.subscriptions) {
+            self.leave_one(&channel);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    fn leave_one(&self, channel: &Arc<Channel>) {
+        channel.leave(self.number);
+        self.hub.tidy(channel, Instant::now());
+    }
+
+    fn place(&self, name: &ChannelName) -> Option<usize> {
+        self.subscriptions
+            .iter()
+            .position(|channel| channel.name == *name)
+    }
+
+    /// What is kept of the channel, if the right to follow it is there.
+    fn may_follow(&self, name: &ChannelName) -> Option<History> {
+        let (rule, captures) = rule_for(&self.hub.rules, name)?;
+        let held = rule.subscribe.holds(&self.principal, &captures);
+        held.then_some(rule.history)
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
