@@ -6,7 +6,6 @@ use std::{
     path::Path,
 };
 
-use toml::Spanned;
 use wardwire_admission::{host::Hosts, origin::Origin, token};
 use wardwire_hub::rights::Pattern;
 
@@ -341,7 +340,7 @@ fn judge_route(route: &Route, problems: &mut Vec<Problem>) {
 }
 
 fn channels(channels: &[Channel], problems: &mut Vec<Problem>) {
-    let mut seen: Vec<&Spanned<String>> = Vec::new();
+    let mut seen: Vec<Pattern> = Vec::new();
     for channel in channels {
         let name = &channel.name;
         match Pattern::parse(name.get_ref()) {
@@ -361,22 +360,22 @@ fn channels(channels: &[Channel], problems: &mut Vec<Problem>) {
                         );
                     }
                 }
+                if seen.iter().any(|earlier| earlier.covers(&pattern)) {
+                    problems.push(
+                        Problem::new(
+                            format!("every name that fits {:?} fits one above", name.get_ref()),
+                            "The first that fits decides: put what is more exact first.",
+                        )
+                        .at(name.span()),
+                    );
+                }
+                seen.push(pattern);
             }
             Err(error) => problems.push(
                 Problem::new(error.to_string(), "Write a pattern like \"chat/{room}\".")
                     .at(name.span()),
             ),
         }
-        if seen.iter().any(|other| other.get_ref() == name.get_ref()) {
-            problems.push(
-                Problem::new(
-                    "two channels have this pattern",
-                    "Only the first would ever decide.",
-                )
-                .at(name.span()),
-            );
-        }
-        seen.push(name);
     }
 }
 

@@ -1,6 +1,7 @@
 //! `wardwire.v1`: JSON-RPC 2.0 calls on channels.
 
 use std::{
+    borrow::Cow,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -8,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use wardwire_admission::{
     gate::RefreshError,
@@ -70,9 +71,11 @@ struct SubscribeParams {
 }
 
 #[derive(Deserialize)]
-struct PublishParams {
-    channel: String,
-    data: Box<RawValue>,
+struct PublishParams<'a> {
+    #[serde(borrow)]
+    channel: Cow<'a, str>,
+    #[serde(borrow)]
+    data: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -191,7 +194,13 @@ impl Channels {
 
     fn entry(&mut self, entry: Entry<'_>, now: Instant, session: &Session) -> Option<String> {
         let call = match entry {
-            Entry::Ignored => return None,
+            // No answer, but no free ride either.
+            Entry::Ignored => {
+                if !self.rate.take(now) {
+                    self.errors.add(now);
+                }
+                return None;
+            }
             Entry::Invalid => return Some(self.fail(None, RpcError::REQUEST, now)),
             Entry::Call(call) => call,
         };
@@ -222,7 +231,7 @@ impl Channels {
                 let PublishParams { channel, data } = params(call)?;
                 let position = self
                     .member
-                    .publish(&name(&channel)?, &data)
+                    .publish(&name(&channel)?, data)
                     .map_err(refused)?;
                 session.server.metrics.publications.inc();
                 answer(&Published {
@@ -270,18 +279,24 @@ impl Channels {
     }
 
     fn fail(&mut self, id: Option<&RawValue>, error: RpcError, now: Instant) -> String {
-        if now.saturating_duration_since(self.errors.since) > ERRORS_WITHIN {
-            self.errors = Errors {
-                count: 0,
-                since: now,
-            };
-        }
-        self.errors.count = self.errors.count.saturating_add(1);
+        self.errors.add(now);
         rpc::error(id, error)
     }
 }
 
-fn params<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, RpcError> {
+impl Errors {
+    fn add(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.since) > ERRORS_WITHIN {
+            *self = Self {
+                count: 0,
+                since: now,
+            };
+        }
+        self.count = self.count.saturating_add(1);
+    }
+}
+
+fn params<'a, T: Deserialize<'a>>(call: &Call<'a>) -> Result<T, RpcError> {
     let params = call.params.ok_or(RpcError::PARAMS)?;
     serde_json::from_str(params.get()).map_err(|_| RpcError::PARAMS)
 }
