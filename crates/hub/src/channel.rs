@@ -115,7 +115,7 @@ impl Channel {
                 channel: None,
                 data: cleared.data,
                 position: position.to_string(),
-                from: cleared.from,
+                from: cleared.principal.subject(),
             };
             if state.log.keeps() {
                 let kept = serde_json::to_string(&publication).unwrap_or_default();

@@ -3,7 +3,7 @@
 //! Only [`clear`] makes a [`Cleared`], and a channel takes nothing else:
 //!
 //! ```compile_fail,E0451
-//! let forged = wardwire_hub::guard::Cleared { channel: todo!(), data: todo!(), from: None, history: todo!() };
+//! let forged = wardwire_hub::guard::Cleared { channel: todo!(), data: todo!(), principal: todo!(), history: todo!() };
 //! ```
 
 use serde_json::value::RawValue;
@@ -15,12 +15,12 @@ use crate::{
     rights::{ChannelRule, History, rule_for},
 };
 
-/// A publication that may enter its channel. `from` is the server's word, never the sender's.
+/// A publication that may enter its channel. Whom it is from is the server's word, never the sender's.
 #[derive(Clone, Copy, Debug)]
 pub struct Cleared<'a> {
     pub(crate) channel: &'a ChannelName,
     pub(crate) data: &'a RawValue,
-    pub(crate) from: Option<&'a str>,
+    pub(crate) principal: &'a Principal,
     pub(crate) history: History,
 }
 
@@ -43,7 +43,7 @@ pub fn clear<'a>(
     Ok(Cleared {
         channel,
         data,
-        from: principal.subject(),
+        principal,
         history: rule.history,
     })
 }

@@ -5,6 +5,7 @@
 //! kept. Nothing here knows a transport.
 
 mod channel;
+mod directory;
 mod engine;
 pub mod guard;
 mod member;
@@ -12,7 +13,6 @@ pub mod outbox;
 pub mod rights;
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -26,6 +26,7 @@ use wardwire_protocol::channel::ChannelName;
 
 use channel::Channel;
 pub use channel::Subscribed;
+use directory::Directory;
 use engine::Memory;
 pub use engine::Position;
 use guard::Cleared;
@@ -39,7 +40,7 @@ pub struct Hub {
     limits: HubLimits,
     engine: Memory,
     /// Locked before any channel's own lock, never after.
-    channels: RwLock<HashMap<ChannelName, Arc<Channel>>>,
+    channels: RwLock<Directory>,
     /// Numbers given to members and channels so far.
     numbers: AtomicU64,
 }
@@ -49,6 +50,8 @@ pub struct Hub {
 pub struct HubLimits {
     /// Channels that live at once.
     pub channels: usize,
+    /// Of these, the most that one subject opened, so that nobody can take the room of all others.
+    pub channels_per_subject: usize,
     /// Subscriptions of one socket.
     pub subscriptions: usize,
     /// Bytes of history kept of all channels together. Beyond it, a channel that grows loses its own oldest.
@@ -61,6 +64,7 @@ impl Default for HubLimits {
     fn default() -> Self {
         Self {
             channels: 100_000,
+            channels_per_subject: 10_000,
             subscriptions: 128,
             history: 256 * 1024 * 1024,
             recovery: 256 * 1024,
@@ -115,28 +119,24 @@ impl Hub {
 
     /// Lets go of channels that nobody follows and of which nothing is kept any more.
     pub fn sweep(&self, now: Instant) {
-        let all: Vec<Arc<Channel>> = self.channels.read().values().cloned().collect();
+        let all: Vec<Arc<Channel>> = self.channels.read().all();
         for channel in all {
             self.tidy(&channel, now);
         }
-        let mut channels = self.channels.write();
-        if channels.len() < channels.capacity() / 4 {
-            let room = channels.len() * 2;
-            channels.shrink_to(room);
-        }
+        self.channels.write().shrink();
     }
 
     /// Publishes what the guard has cleared.
     fn publish(&self, cleared: &Cleared<'_>) -> Result<Position, HubError> {
         loop {
-            let known = self.channels.read().get(cleared.channel).cloned();
+            let known = self.channels.read().get(cleared.channel);
             let channel = match known {
                 Some(channel) => channel,
                 // Nobody hears it and nothing is kept: it stands at the beginning of a life that ends at once.
                 None if cleared.history.size == 0 => {
                     return Ok(self.engine.open(cleared.history).next());
                 }
-                None => self.open(cleared.channel, cleared.history)?,
+                None => self.open(cleared.channel, cleared.history, cleared.principal)?,
             };
             if let Some(position) = channel.publish(cleared) {
                 self.tidy(&channel, Instant::now());
@@ -145,33 +145,28 @@ impl Hub {
         }
     }
 
-    /// The channel of a name, made if it must be.
-    fn open(&self, name: &ChannelName, history: History) -> Result<Arc<Channel>, HubError> {
+    /// The channel of a name, made for this principal if it must be.
+    fn open(
+        &self,
+        name: &ChannelName,
+        history: History,
+        principal: &Principal,
+    ) -> Result<Arc<Channel>, HubError> {
         if let Some(channel) = self.channels.read().get(name) {
-            return Ok(channel.clone());
+            return Ok(channel);
         }
-        let mut channels = self.channels.write();
-        if channels.len() >= self.limits.channels && !channels.contains_key(name) {
-            return Err(HubError::Limit);
-        }
-        let made = || {
-            let log = self.engine.open(history);
-            Arc::new(Channel::new(name.clone(), self.number(), log))
-        };
-        Ok(channels.entry(name.clone()).or_insert_with(made).clone())
+        self.channels
+            .write()
+            .open(name, principal, &self.limits, || {
+                let log = self.engine.open(history);
+                Channel::new(name.clone(), self.number(), log)
+            })
     }
 
     /// Lets go of a channel if nothing of it remains.
     fn tidy(&self, channel: &Arc<Channel>, now: Instant) {
-        if !channel.is_idle(now) {
-            return;
-        }
-        let mut channels = self.channels.write();
-        let is_known = channels
-            .get(&channel.name)
-            .is_some_and(|known| Arc::ptr_eq(known, channel));
-        if is_known && channel.retire(now) {
-            channels.remove(&channel.name);
+        if channel.is_idle(now) {
+            self.channels.write().retire(channel, now);
         }
     }
 

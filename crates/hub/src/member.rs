@@ -59,7 +59,7 @@ impl Member {
             return Err(HubError::Limit);
         }
         loop {
-            let channel = self.hub.open(name, history)?;
+            let channel = self.hub.open(name, history, &self.principal)?;
             let most = self.hub.limits.recovery;
             if let Some(subscribed) = channel.follow(self.number, &self.outbox, since, most) {
                 // A socket mostly follows one channel.

@@ -55,6 +55,7 @@ fn hub(size: usize) -> Arc<Hub> {
     ];
     let limits = HubLimits {
         channels: 10,
+        channels_per_subject: 8,
         subscriptions: 4,
         history: 1_000_000,
         recovery: 1_000_000,
@@ -68,6 +69,16 @@ fn member(hub: &Arc<Hub>, principal: Principal) -> Member {
 
 fn name(text: &str) -> ChannelName {
     ChannelName::parse(text).unwrap()
+}
+
+/// Claims that give the first rooms by number.
+fn rooms(count: usize) -> String {
+    let rooms: Vec<String> = (0..count).map(|n| format!("r{n}")).collect();
+    serde_json::json!({ "rooms": rooms }).to_string()
+}
+
+fn room(n: usize) -> ChannelName {
+    name(&format!("chat/r{n}"))
 }
 
 fn raw(json: &str) -> Box<RawValue> {
@@ -165,38 +176,50 @@ fn a_fresh_proof_with_fewer_rights_ends_subscriptions() {
 #[test]
 fn counts_are_bounded_and_nothing_of_an_idle_channel_remains() {
     let hub = hub(0);
-    let rooms: Vec<String> = (0..20).map(|n| format!("r{n}")).collect();
-    let claims = serde_json::json!({ "rooms": rooms }).to_string();
-    let mut members: Vec<Member> = (0..4)
-        .map(|_| member(&hub, user("alice", &claims)))
-        .collect();
+    let mut members: Vec<Member> = ["alice", "alice", "bob", "bob"]
+        .map(|subject| member(&hub, user(subject, &rooms(20))))
+        .into();
     for n in 0..4 {
-        members[0]
-            .subscribe(&name(&format!("chat/r{n}")), None)
-            .unwrap();
+        members[0].subscribe(&room(n), None).unwrap();
     }
-    let fifth = members[0].subscribe(&name("chat/r5"), None);
+    let fifth = members[0].subscribe(&room(5), None);
     assert_eq!(fifth.unwrap_err(), HubError::Limit);
+    let again = members[0].subscribe(&room(0), None);
+    assert_eq!(again.unwrap_err(), HubError::Subscription);
     assert_eq!(
-        members[0].subscribe(&name("chat/r0"), None).unwrap_err(),
-        HubError::Subscription
-    );
-    assert_eq!(
-        members[0].unsubscribe(&name("chat/r9")),
+        members[0].unsubscribe(&room(9)),
         Err(HubError::Subscription)
     );
     for n in 4..10 {
-        members[n % 3 + 1]
-            .subscribe(&name(&format!("chat/r{n}")), None)
-            .unwrap();
+        members[n % 3 + 1].subscribe(&room(n), None).unwrap();
     }
-    let mut other = member(&hub, user("alice", &claims));
-    let eleventh = other.subscribe(&name("chat/r10"), None);
+    let mut other = member(&hub, user("carol", &rooms(20)));
+    let eleventh = other.subscribe(&room(10), None);
     assert_eq!(eleventh.unwrap_err(), HubError::Limit);
-    assert!(other.subscribe(&name("chat/r9"), None).is_ok());
-    drop(other);
-    drop(members);
-    assert_eq!(hub.count(), 0);
+    assert!(
+        other.subscribe(&room(9), None).is_ok(),
+        "it is there already"
+    );
+    drop((members, other));
+    assert!(hub.channels.read().is_bare());
+}
+
+#[test]
+fn one_subject_cannot_take_the_room_of_all_others() {
+    let hub = hub(5);
+    let mallory = [(); 2].map(|()| member(&hub, user("mallory", &rooms(20))));
+    let publish = |n: usize| mallory[n % 2].publish(&room(n), &raw("1"));
+    for n in 0..8 {
+        publish(n).unwrap();
+    }
+    assert_eq!(publish(8), Err(HubError::Limit));
+    publish(7).unwrap();
+    let mut alice = member(&hub, user("alice", &rooms(20)));
+    alice.subscribe(&room(8), None).unwrap();
+    publish(8).unwrap();
+    hub.sweep(Instant::now() + Duration::from_secs(61));
+    assert_eq!(hub.count(), 1);
+    publish(9).unwrap();
 }
 
 #[test]
