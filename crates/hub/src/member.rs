@@ -137,6 +137,8 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
+        // What it holds need not be taken back channel by channel.
+        self.outbox.close();
         self.leave();
     }
 }
