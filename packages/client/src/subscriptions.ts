@@ -110,9 +110,8 @@ export class Subscriptions {
     }
     if (answer === null) return this.#listener.malformed();
     if (this.#entries.get(channel) !== entry) return;
-    // Without recovery the old position says nothing any more; it must not hide what comes now.
-    if (!answer.recovered) entry.position = null;
     for (const publication of answer.publications) this.deliver(publication);
+    // Also without recovery: the old position says nothing any more, and must not hide what comes now.
     entry.position = answer.position;
     const start = { channel, position: answer.position, recovered: answer.recovered };
     entry.ready.resolve(start);

@@ -106,11 +106,15 @@ test('a handshake that fails is followed by a new ticket, not by the old one', a
 });
 
 test('a server that selects another subprotocol is left', async () => {
-  gate.select = 'wardwire.trace.none';
+  gate.select = (offered) => offered.find((name) => name.startsWith('wardwire.trace.')) ?? false;
   const client = gate.client();
+  const arrived = gate.nextPeer();
   client.start();
+  const peer = await arrived;
+  const closed = new Promise((resolve) => peer.socket.on('close', resolve));
   const { reason } = await reaches(client, 'waiting');
-  assert.notEqual(reason.kind, 'refused');
+  assert.deepEqual(reason.kind === 'closed' && [reason.code, reason.word], [4003, 'protocol']);
+  assert.equal(await closed, 4003);
   client.close();
 });
 
@@ -142,6 +146,22 @@ test('waiting grows from attempt to attempt, start() ends it early, and close() 
   client.close();
   assert.deepEqual(clock.waits, []);
   assert.deepEqual(states.slice(-2), ['waiting', 'ended']);
+});
+
+test('a connection that held clears the count of failures, and one that did not keeps it', async () => {
+  const clock = handClock();
+  const client = gate.client({ backoff: { baseMs: 100, capMs: 9999 }, platform: { clock, random: () => 0.5 } });
+  const waits: number[] = [];
+  client.start();
+  for (const held of [false, false, true, false]) {
+    await reaches(client, 'open');
+    if (held) clock.fire(5000);
+    gate.peers.at(-1)?.socket.close(1012, 'restart');
+    const { until } = await reaches(client, 'waiting');
+    waits.push(until - clock.now());
+    client.start();
+  }
+  assert.deepEqual(waits, [50, 100, 50, 100]);
 });
 
 test('addresses that would carry or leak a credential are refused', () => {

@@ -55,7 +55,9 @@ export class Gate {
   /** Refusals to give before tickets, first one first. */
   readonly refusals: { status: number; code: string; retryAfter?: string }[] = [];
   answer: Answer = () => ({});
-  select: string | false = 'wardwire.v1';
+  /** Chooses among the offered subprotocols. */
+  select: (offered: readonly string[]) => string | false = () => 'wardwire.v1';
+  readonly #clients: Client[] = [];
   #tickets = 0;
   readonly #used = new Set<string>();
   readonly #waiting: ((peer: Peer) => void)[] = [];
@@ -67,7 +69,7 @@ export class Gate {
 
   static async open(): Promise<Gate> {
     const http = createServer();
-    const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => gate.select });
+    const sockets = new WebSocketServer({ noServer: true, handleProtocols: (offered) => gate.select([...offered]) });
     const gate = new Gate(http, sockets);
     http.on('request', (request, response) => void gate.#ask(request, response));
     http.on('upgrade', (request, socket, head) => {
@@ -88,13 +90,15 @@ export class Gate {
 
   /** A client of this gate, quick to come back. */
   client(options: Partial<Options> = {}): Client {
-    return new Client({
+    const client = new Client({
       url: `${this.origin}/live`,
       credential: { kind: 'token', token: () => 'secret-token' },
       backoff: { baseMs: 1, capMs: 4 },
       ...options,
       platform: { WebSocket: WebSocket as unknown as SocketConstructor, ...options.platform },
     });
+    this.#clients.push(client);
+    return client;
   }
 
   /** The next socket that is opened. */
@@ -106,7 +110,9 @@ export class Gate {
     return this.seen.filter((item) => item.path === '/.wardwire/tickets');
   }
 
+  /** Ends everything, so that a test that failed half-way leaves nothing running. */
   async close(): Promise<void> {
+    for (const client of this.#clients) client.close();
     for (const peer of this.peers) peer.socket.terminate();
     this.http.closeAllConnections();
     this.http.close();
