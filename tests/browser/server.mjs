@@ -21,7 +21,7 @@ export async function demoServer() {
 async function start(binary) {
   const data = mkdtempSync(join(tmpdir(), 'wardwire-demo-'));
   const port = await freePair();
-  const server = spawn(binary, ['demo', '--data', data, '--no-open', '--listen', `127.0.0.1:${port}`], {
+  const server = spawn(binary, ['demo', '--data', data, '--listen', `127.0.0.1:${port}`], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const stop = async () => {

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod audit;
 pub mod cli;
 pub mod config;
+pub(crate) mod demo;
 pub mod handshake;
 pub mod http;
 pub mod listen;

@@ -5,13 +5,15 @@
 mod audit;
 mod check;
 mod serve;
-mod token;
+pub(crate) mod token;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
 pub use serve::run as serve;
+
+use crate::demo;
 
 #[derive(Parser)]
 #[command(
@@ -33,7 +35,7 @@ enum Command {
         config: PathBuf,
     },
     /// Try Wardwire on this machine: a chat room, and buttons that try to break in
-    Demo,
+    Demo(demo::Arguments),
     /// Name every problem of a configuration, and who may do what with it
     Check {
         /// The configuration file
@@ -64,7 +66,7 @@ pub fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     match command {
         Command::Serve { config } => serve::command(&config),
-        Command::Demo => ExitCode::FAILURE,
+        Command::Demo(arguments) => demo::command(&arguments),
         Command::Check { config } => check::command(&config),
         Command::Token(arguments) => token::command(&arguments),
         Command::Audit {

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 use wardwire_admission::{
-    admit::{Trail, Transport},
+    admit::{OriginChecked, Trail, Transport},
     caps::ConnectionSlot,
     refusal::{Reason, Refusal, Stage},
 };
@@ -47,13 +47,22 @@ pub struct Connection {
 /// Pages and endpoints beside Wardwire's own. It sees only requests for a host of ours, from an allowed page or none.
 pub trait Site: Send + Sync {
     /// Answers a request, if the path is one of its own.
-    fn respond(&self, server: &Server, request: &SiteRequest<'_>) -> Option<Response<Bytes>>;
+    ///
+    /// # Errors
+    /// A refusal, which is written down like any other.
+    fn respond(
+        &self,
+        server: &Server,
+        request: &SiteRequest<'_>,
+    ) -> Option<Result<Response<Bytes>, Refusal>>;
 }
 
 /// A request to a [`Site`].
 pub struct SiteRequest<'a> {
     /// Its head.
     pub head: &'a request::Parts,
+    /// The same, with host and origin judged.
+    pub checked: &'a OriginChecked<'a>,
     /// Its body, at most 16 KiB.
     pub body: &'a Bytes,
     /// What the audit log is told of it.
@@ -171,6 +180,7 @@ async fn route(
     }
     let request = SiteRequest {
         head: &head,
+        checked: &checked,
         body: &body,
         trail,
     };
@@ -178,7 +188,7 @@ async fn route(
         .site
         .as_ref()
         .and_then(|site| site.respond(server, &request));
-    page.ok_or_else(|| Refusal::new(Stage::Head, Reason::NotFound))
+    page.unwrap_or_else(|| Err(Refusal::new(Stage::Head, Reason::NotFound)))
 }
 
 fn is_ours(path: &str) -> bool {

@@ -1,0 +1,221 @@
+//! `wardwire demo`: a whole Wardwire on this machine, with accounts that need no password and a page that attacks it.
+//!
+//! [`local`] makes its certificate and [`trust`] has it believed, [`identity`] is its issuer and its accounts, [`pages`]
+//! what it shows, [`site`] its endpoints, and [`hostile`] the attacker's own origin. The accounts exist only here: the
+//! issuer and the sign-in are values that this module makes and hands to the server, and no configuration can name them.
+
+mod hostile;
+mod identity;
+mod local;
+mod pages;
+mod site;
+mod trust;
+
+use std::{
+    io,
+    net::{Ipv6Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use crate::{
+    cli,
+    config::{self, Certificate, Config, Running, assemble},
+    logging, tls,
+};
+use identity::DemoIssuer;
+use site::DemoSite;
+
+/// What `wardwire demo` is told.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Where to listen: a loopback address. The hostile page gets the next port
+    #[arg(long, default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+    /// Where the certificate and the audit log are kept [default: wardwire/demo in the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Have this machine and its browsers believe the demo's certificate, after asking
+    #[arg(long)]
+    trust: bool,
+    /// Do not ask
+    #[arg(long, requires = "trust")]
+    yes: bool,
+}
+
+/// The ports of one demo.
+#[derive(Clone, Copy)]
+struct Ports {
+    ours: u16,
+    hostile: u16,
+}
+
+impl Ports {
+    fn origin(self) -> String {
+        format!("https://localhost:{}", self.ours)
+    }
+}
+
+pub(crate) fn command(arguments: &Arguments) -> ExitCode {
+    logging::start();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> io::Result<()> {
+    let listen = arguments.listen;
+    let ports = ports(listen)?;
+    let data = match &arguments.data {
+        Some(folder) => folder.clone(),
+        None => local::data_folder()?,
+    };
+    let certificate = local::certificate(&data)?;
+    if arguments.trust {
+        trust::install(&data.join(local::AUTHORITY), arguments.yes)?;
+    }
+    let hostile = hostile::Origin::bind(
+        SocketAddr::new(listen.ip(), ports.hostile),
+        tls::server_config(certificate.certified.clone()).map_err(io::Error::other)?,
+        ports,
+    )?;
+    let issuer = DemoIssuer::new(&ports.origin())?;
+    let config = configuration(listen, ports, &data, certificate)?;
+    let trusted = vec![issuer.config()?];
+    let running = assemble(
+        config,
+        trusted,
+        Some(Box::new(DemoSite::new(issuer, ports))),
+    )?;
+    serve(&running, ports, hostile, &data)
+}
+
+fn ports(listen: SocketAddr) -> io::Result<Ports> {
+    if !listen.ip().is_loopback() {
+        return Err(io::Error::other(format!(
+            "{listen} can be reached from elsewhere, and the demo's accounts need no password: name a loopback address"
+        )));
+    }
+    match (listen.port(), listen.port().checked_add(1)) {
+        (ours @ 1.., Some(hostile)) => Ok(Ports { ours, hostile }),
+        _ => Err(io::Error::other(
+            "name a port from 1 to 65534: the demo's page has to know it",
+        )),
+    }
+}
+
+fn serve(running: &Running, ports: Ports, hostile: hostile::Origin, data: &Path) -> io::Result<()> {
+    let origin = ports.origin();
+    let authority = data.join(local::AUTHORITY);
+    cli::serve(running, &second_loopback(running), |_| {
+        hostile.serve();
+        println!(
+            "Wardwire's demo is ready: {origin}\n\
+             Its certificate is signed by {}, which is valid for this machine alone.\n\
+             `wardwire demo --trust` has browsers believe it. The audit log is {}.",
+            authority.display(),
+            data.join(AUDIT).display(),
+        );
+    })
+}
+
+/// `localhost` is `::1` to some browsers first. Listened on where that is possible.
+fn second_loopback(running: &Running) -> Vec<SocketAddr> {
+    let listen = running.config.file.server.listen;
+    let second = SocketAddr::from((Ipv6Addr::LOCALHOST, listen.port()));
+    let is_free = listen.is_ipv4() && TcpListener::bind(second).is_ok();
+    is_free.then_some(second).into_iter().collect()
+}
+
+const AUDIT: &str = "audit.jsonl";
+
+/// What the demo serves, in the same words as any configuration.
+fn configuration(
+    listen: SocketAddr,
+    ports: Ports,
+    data: &Path,
+    certificate: Certificate,
+) -> io::Result<Config> {
+    let text = format!(
+        r#"
+        [server]
+        listen = "{listen}"
+        origins = ["{origin}"]
+        hosts = ["localhost"]
+        drain = "3s"
+
+        [audit]
+        file = "{AUDIT}"
+
+        [[route]]
+        path = "/live"
+        native_clients = true
+
+        [[route]]
+        path = "/echo"
+        kind = "echo"
+        native_clients = true
+
+        [[channel]]
+        name = "chat/{{room}}"
+        subscribe = {{ claim = "rooms", contains = "{{room}}" }}
+        publish = {{ claim = "rooms", contains = "{{room}}" }}
+        history = {{ size = 50, ttl = "1h" }}
+        "#,
+        origin = ports.origin(),
+    );
+    let file: config::File = toml::from_str(&text).map_err(io::Error::other)?;
+    Ok(Config {
+        file,
+        folder: data.to_path_buf(),
+        certificate,
+        warnings: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_is_of_this_machine_only() {
+        for refused in [
+            "0.0.0.0:8443",
+            "192.168.0.1:8443",
+            "[::]:8443",
+            "127.0.0.1:0",
+            "127.0.0.1:65535",
+        ] {
+            assert!(ports(refused.parse().unwrap()).is_err(), "{refused}");
+        }
+        let ports = ports("127.0.0.1:8443".parse().unwrap()).unwrap();
+        assert_eq!((ports.ours, ports.hostile), (8443, 8444));
+    }
+
+    #[test]
+    fn the_demo_is_configured_in_the_words_of_any_configuration() {
+        let data = tempfile();
+        let certificate = local::certificate(&data).unwrap();
+        let listen = "127.0.0.1:8443".parse().unwrap();
+        let config = configuration(listen, ports(listen).unwrap(), &data, certificate).unwrap();
+        assert_eq!(config.file.route.len(), 2);
+        assert!(config.file.issuer.is_empty() && config.file.admin.is_none());
+        std::fs::remove_dir_all(&data).unwrap();
+    }
+
+    /// A folder that is not there yet.
+    pub(super) fn tempfile() -> PathBuf {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "wardwire-demo-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        std::env::temp_dir().join(name)
+    }
+}
