@@ -1,0 +1,139 @@
+//! What the documents promise is held against the code, so that neither can change alone.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use rcgen::{CertificateParams, KeyPair};
+use wardwire::config::{Config, Limits, Problems};
+use wardwire_admission::refusal::Reason;
+
+const EXAMPLE: &str = include_str!("../../../wardwire.example.toml");
+const CONFIGURATION: &str = include_str!("../../../docs/configuration.md");
+const AUDIT: &str = include_str!("../../../docs/operations/audit.md");
+
+/// Every table of the configuration.
+const TABLES: [&str; 12] = [
+    "[server]",
+    "[server.tls]",
+    "[audit]",
+    "[admin]",
+    "[outbound]",
+    "[limits]",
+    "[[issuer]]",
+    "[issuer.discriminator]",
+    "[[route]]",
+    "[route.require]",
+    "[[channel]]",
+    "[development]",
+];
+
+/// A folder with everything that the example names.
+fn folder() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let folder =
+        std::env::temp_dir().join(format!("wardwire-example-{}-{number}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["live.example.com".to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    private(&folder.join("cert.pem"), &certificate.pem());
+    private(&folder.join("ca.pem"), &certificate.pem());
+    private(&folder.join("key.pem"), &key.serialize_pem());
+    private(
+        &folder.join("admin.token"),
+        "0123456789abcdef0123456789abcdef",
+    );
+    private(&folder.join("local.pem.jwks.json"), r#"{"keys":[]}"#);
+    folder
+}
+
+fn private(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn parse(text: &str) -> Result<Config, Problems> {
+    Config::parse(text, &folder().join("wardwire.toml"))
+}
+
+/// The example with every key that it leaves out.
+fn with_every_key() -> String {
+    let written = |line: &str| match line.strip_prefix('#') {
+        Some(key) if key.starts_with(|first: char| first != ' ') => key.to_owned(),
+        _ => line.to_owned(),
+    };
+    EXAMPLE.lines().map(written).collect::<Vec<_>>().join("\n")
+}
+
+/// A table's keys, as the server lists them for whoever wrote one that it does not have.
+fn keys(table: &str) -> Vec<String> {
+    let wrong = format!("{table}\nqqqqqqqqqqqqqqqqqqqq = 1\n");
+    let problems = Config::parse(&wrong, Path::new("x.toml"))
+        .err()
+        .unwrap()
+        .to_string();
+    let (_, list) = problems.split_once(" has: ").unwrap();
+    let (list, _) = list.split_once('.').unwrap();
+    list.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn the_example_is_accepted_without_a_warning() {
+    let config = parse(EXAMPLE).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(config.warnings, []);
+}
+
+#[test]
+fn the_example_with_every_key_is_accepted_and_its_defaults_are_the_defaults() {
+    let all = parse(&with_every_key()).unwrap_or_else(|problems| panic!("{problems}"));
+    let few = parse(EXAMPLE).unwrap_or_else(|problems| panic!("{problems}"));
+    let defaults = format!("{:?}", Limits::default());
+    assert_eq!(format!("{:?}", all.file.limits), defaults);
+    assert_eq!(
+        format!("{:?}", all.file.audit),
+        format!("{:?}", few.file.audit)
+    );
+    assert_eq!(
+        format!("{:?}", all.file.development),
+        format!("{:?}", few.file.development)
+    );
+    assert_eq!(all.file.server.drain, few.file.server.drain);
+}
+
+#[test]
+fn the_example_and_the_reference_have_every_key() {
+    let example = with_every_key();
+    for table in TABLES {
+        for key in keys(table) {
+            assert!(
+                CONFIGURATION.contains(&format!("`{key}`")),
+                "docs/configuration.md lacks `{key}` of {table}"
+            );
+            let mentions = |line: &str| line.contains(&format!("{key} = "));
+            assert!(
+                example.lines().any(mentions),
+                "wardwire.example.toml lacks `{key}` of {table}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_reason_of_a_refusal_is_explained() {
+    for reason in Reason::ALL {
+        let row = format!(
+            "| `{}` | {} | `{}` |",
+            reason.code(),
+            reason.status().as_u16(),
+            reason.public_code()
+        );
+        assert!(AUDIT.contains(&row), "docs/operations/audit.md lacks {row}");
+    }
+}
