@@ -1,0 +1,85 @@
+use crate::harness::Server;
+
+#[test]
+fn attack_081_admin_calls_without_the_token() {
+    let server = Server::start();
+    for fields in [
+        "",
+        "Authorization: Bearer \r\n",
+        "Authorization: Bearer wrong\r\n",
+        "Authorization: Bearer\r\n",
+        "Authorization: Basic YTpi\r\n",
+    ] {
+        for (method, path) in [
+            ("GET", "/metrics"),
+            ("POST", "/revocations"),
+            ("GET", "/nope"),
+        ] {
+            let response = server.admin_raw(method, path, fields, "{}");
+            assert_eq!(response.status, 401, "{fields:?} {path}");
+            assert_eq!(response.header("www-authenticate"), "Bearer");
+        }
+    }
+    assert_eq!(server.admin("GET", "/metrics", "").status, 200);
+}
+
+#[test]
+fn attack_081_nothing_of_it_is_on_the_public_listener() {
+    let server = Server::start();
+    for path in ["/metrics", "/revocations", "/health/live", "/health/ready"] {
+        let mut connection = server.connect();
+        let token = &server.admin_token;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        connection.send(request.as_bytes());
+        assert_eq!(connection.response().status, 404, "{path}");
+    }
+}
+
+#[test]
+fn attack_081_pages_and_rebound_names_have_no_business_here() {
+    let server = Server::start();
+    let token = &server.admin_token;
+    let ask = |host: &str, fields: &str| {
+        let mut connection = crate::harness::Connection::plain(server.admin);
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n{fields}\r\n"
+        );
+        connection.send(request.as_bytes());
+        connection.response().status
+    };
+    assert_eq!(ask("localhost", ""), 200);
+    assert_eq!(ask("127.0.0.1:9090", ""), 200);
+    assert_eq!(ask("rebound.evil.test", ""), 421);
+    assert_eq!(ask("localhost", "Origin: https://localhost\r\n"), 403);
+}
+
+#[test]
+fn health_needs_no_token_and_tells_nothing() {
+    let server = Server::start();
+    assert_eq!(server.admin_raw("GET", "/health/live", "", "").body, "ok\n");
+    assert_eq!(
+        server.admin_raw("GET", "/health/ready", "", "").body,
+        "ok\n"
+    );
+}
+
+#[test]
+fn a_revocation_that_is_not_understood_changes_nothing() {
+    let server = Server::start();
+    let mut ws = server.socket("alice");
+    for body in [
+        "",
+        "{}",
+        r#"{"issuer":"https://id.test","user":"alice"}"#,
+        r#"{"issuer":"https://id.test","token":"a","subject":"b"}"#,
+    ] {
+        assert_eq!(
+            server.admin("POST", "/revocations", body).status,
+            400,
+            "{body}"
+        );
+    }
+    ws.ok("ping", serde_json::json!({}));
+}

@@ -1,0 +1,136 @@
+use serde_json::json;
+
+use super::{native, refused};
+use crate::harness::{Handshake, KeyServer, Server, Setup};
+
+/// A server whose issuer's keys are fetched, and the server that has them.
+fn start() -> (Server, KeyServer) {
+    let mut setup = Setup::new();
+    let keys = KeyServer::start(&setup);
+    setup.issuers = keys.issuer();
+    (setup.start(), keys)
+}
+
+#[test]
+fn attack_033_a_flood_of_unknown_key_ids() {
+    let (server, keys) = start();
+    keys.serve_keys(&server.issuer.jwks());
+    server.open(native(&server.issuer.token("alice").mint()));
+    for n in 0..100 {
+        let token = server
+            .issuer
+            .token("mallory")
+            .header("kid", format!("unknown-{n}"))
+            .mint();
+        let mut connection = server.connect();
+        connection.send(native(&token).text().as_bytes());
+        assert_eq!(connection.response().status, 401);
+    }
+    assert!(keys.asked() <= 2, "{} fetches", keys.asked());
+    server.open(native(&server.issuer.token("alice").mint()));
+}
+
+#[test]
+fn attack_040_keys_that_cannot_be_had() {
+    let (server, keys) = start();
+    let token = server.issuer.token("alice").mint();
+    let response = refused(&server, &native(&token), 503, "keys-unavailable");
+    assert!(response.header("retry-after").parse::<u32>().unwrap() > 0);
+    assert!(keys.asked() > 0);
+    // What needs no keys still works.
+    server.echo();
+}
+
+#[test]
+fn attack_040_keys_that_were_had_still_serve() {
+    let (server, keys) = start();
+    keys.serve_keys(&server.issuer.jwks());
+    server.socket("alice");
+    keys.answer("not even HTTP".into());
+    server.socket("bob");
+    let unknown = server.issuer.token("mallory").header("kid", "k2").mint();
+    let mut connection = server.connect();
+    connection.send(native(&unknown).text().as_bytes());
+    assert!(matches!(connection.response().status, 401 | 503));
+    server.socket("carol");
+}
+
+#[test]
+fn attack_083_key_sets_that_redirect_or_lie() {
+    let target = Setup::new();
+    let inner = KeyServer::start(&target);
+    inner.serve_keys(&target.issuer.jwks());
+    let (server, keys) = start();
+    keys.redirect(&format!("https://localhost:{}/jwks", inner.address.port()));
+    refused(
+        &server,
+        &native(&server.issuer.token("alice").mint()),
+        503,
+        "keys-unavailable",
+    );
+    assert_eq!(inner.asked(), 0, "a redirect is not followed");
+}
+
+#[test]
+fn attack_083_private_addresses_that_nobody_allowed() {
+    let mut setup = Setup::new();
+    let keys = KeyServer::start(&setup);
+    keys.serve_keys(&setup.issuer.jwks());
+    setup.issuers = keys.issuer();
+    let config = setup
+        .config()
+        .replace("allow = [\"127.0.0.1/32\"]", "allow = []");
+    let server = setup.start_with(&config);
+    refused(
+        &server,
+        &native(&server.issuer.token("alice").mint()),
+        503,
+        "keys-unavailable",
+    );
+    assert_eq!(keys.asked(), 0);
+}
+
+#[test]
+fn attack_083_key_urls_that_are_not_https() {
+    for url in ["http://127.0.0.1/jwks", "file:///etc/passwd", "gopher://x"] {
+        let mut setup = Setup::new();
+        let keys = KeyServer::start(&setup);
+        let port = keys.address.port();
+        setup.issuers = keys
+            .issuer()
+            .replace(&format!("https://localhost:{port}/jwks"), url);
+        let path = setup.folder.join("bad.toml");
+        std::fs::write(&path, setup.config()).unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_wardwire"))
+            .args(["check", "--config"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        assert!(
+            String::from_utf8(output.stderr)
+                .unwrap()
+                .contains("is not https"),
+            "{url}"
+        );
+    }
+}
+
+#[test]
+fn attack_083_key_sets_of_any_size_and_shape() {
+    for body in [
+        "x".repeat(300 * 1024),
+        "{}".into(),
+        "[]".into(),
+        r#"{"keys":[{"kty":"oct","k":"AAAA","kid":"k1"}]}"#.into(),
+        json!({ "keys": vec![json!({ "kty": "EC" }); 100] }).to_string(),
+    ] {
+        let (server, keys) = start();
+        keys.answer(crate::harness::response("200 OK", "", &body));
+        let token = server.issuer.token("alice").mint();
+        let mut connection = server.connect();
+        connection.send(Handshake::new("/native").bearer(&token).text().as_bytes());
+        let status = connection.response().status;
+        assert!(matches!(status, 401 | 503), "{status}");
+    }
+}

@@ -1,0 +1,69 @@
+//! One test for each row of the catalogue of attacks, named after its number.
+
+mod admin;
+mod content;
+mod framing;
+mod handshake;
+mod keys;
+mod origin;
+mod resources;
+mod session;
+mod tokens;
+
+use serde_json::json;
+
+use crate::harness::{Handshake, ORIGIN, Response, Server};
+
+/// Makes an attempt and demands its refusal: this status, no `101`, a short generic body, a closed connection, and an
+/// audit event with the precise reason.
+fn refused(server: &Server, handshake: &Handshake, status: u16, reason: &str) -> Response {
+    refused_bytes(server, handshake.text().as_bytes(), status, reason)
+}
+
+fn refused_bytes(server: &Server, bytes: &[u8], status: u16, reason: &str) -> Response {
+    let mut connection = server.connect();
+    connection.send(bytes);
+    let response = connection.response();
+    assert_eq!(response.status, status, "{response:?}");
+    assert!(response.body.len() < 200, "{response:?}");
+    assert_eq!(response.header("content-type"), "application/problem+json");
+    assert!(!response.body.contains(reason) || response.json()["code"] == reason);
+    assert_eq!(
+        connection.rest(),
+        0,
+        "the connection is closed and says no more"
+    );
+    let event = server.refused(reason);
+    assert_eq!(event["status"], status);
+    response
+}
+
+/// A good handshake on the browser's route.
+fn live(token: &str) -> Handshake {
+    Handshake::new("/live").origin(ORIGIN).bearer(token)
+}
+
+/// A good handshake on the native route.
+fn native(token: &str) -> Handshake {
+    Handshake::new("/native").bearer(token)
+}
+
+/// Asks for a ticket.
+fn ask_ticket(server: &Server, token: &str, route: &str, origin: Option<&str>) -> Response {
+    let body = json!({ "route": route }).to_string();
+    let origin = origin.map_or(String::new(), |origin| format!("Origin: {origin}\r\n"));
+    let mut connection = server.connect();
+    let length = body.len();
+    let request = format!(
+        "POST /.wardwire/tickets HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Authorization: Bearer {token}\r\n{origin}Content-Length: {length}\r\n\r\n{body}"
+    );
+    connection.send(request.as_bytes());
+    connection.response()
+}
+
+fn ticket(server: &Server, token: &str, route: &str, origin: Option<&str>) -> String {
+    let response = ask_ticket(server, token, route, origin);
+    assert_eq!(response.status, 201, "{response:?}");
+    response.json()["ticket"].as_str().unwrap().to_owned()
+}

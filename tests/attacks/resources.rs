@@ -1,0 +1,142 @@
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::refused;
+use crate::harness::{Connection, Handshake, PATIENCE, Setup};
+
+#[test]
+fn attack_056_a_peer_that_never_answers_a_ping() {
+    let server = Setup::new()
+        .limits("ping = \"200ms\"\npong = \"300ms\"\n")
+        .start();
+    let mut silent = server.echo();
+    let ping = silent.frame().unwrap();
+    assert_eq!(ping.first, 0x89);
+    assert_eq!(silent.closed(), (3008, "idle".into()));
+    assert_eq!(silent.connection.rest(), 0);
+    server.closed(3008, "idle");
+}
+
+#[test]
+fn attack_056_a_peer_that_answers_lives_on() {
+    let server = Setup::new()
+        .limits("ping = \"200ms\"\npong = \"5s\"\n")
+        .start();
+    let mut alive = server.echo();
+    for _ in 0..4 {
+        let ping = alive.frame().unwrap();
+        assert_eq!(ping.first, 0x89);
+        alive.send(0x8A, &ping.payload);
+    }
+    alive.text("hi");
+    assert_eq!(alive.next().unwrap().payload, b"hi");
+}
+
+#[test]
+fn attack_057_a_reader_that_stops_reading() {
+    let limits = "outbox = \"256KiB\"\nmessages_per_second = 0\nconnections_per_subject = 1000\n";
+    let server = Setup::new().limits(limits).start();
+    let mut slow = server.socket("slow");
+    slow.ok("subscribe", json!({ "channel": "chat/lobby" }));
+    let mut publisher = server.socket("alice");
+    let mut quick = server.socket("bob");
+    quick.ok("subscribe", json!({ "channel": "chat/lobby" }));
+    let before = server.memory();
+    let data = "x".repeat(50_000);
+    let begun = Instant::now();
+    // More than the kernel's buffers and the outbox hold together.
+    while server.audit().iter().all(|event| event["reason"] != "slow") {
+        publisher.ok("publish", json!({ "channel": "chat/lobby", "data": data }));
+        assert_eq!(
+            quick.json()["params"]["from"],
+            "alice",
+            "others are not held up"
+        );
+        assert!(begun.elapsed() < PATIENCE, "never too slow");
+    }
+    server.closed(1013, "slow");
+    let grown = server.memory().saturating_sub(before);
+    assert!(grown < 48 * 1024 * 1024, "{grown} bytes");
+}
+
+#[test]
+fn attack_058_subscriptions_without_number() {
+    let limits = "subscriptions = 10\nmessages_per_second = 0\n";
+    let server = Setup::new().limits(limits).start();
+    let mut ws = server.socket("mallory");
+    for n in 0..10 {
+        ws.ok("subscribe", json!({ "channel": format!("free/{n}") }));
+    }
+    ws.fails("subscribe", json!({ "channel": "free/11" }), -32003);
+    ws.fails(
+        "subscribe",
+        json!({ "channel": "x".repeat(10_240) }),
+        -32005,
+    );
+    for n in 0..30 {
+        ws.text(&json!({ "jsonrpc": "2.0", "id": n, "method": "subscribe", "params": { "channel": "nowhere" } }).to_string());
+    }
+    ws.text(r#"{"jsonrpc":"2.0","id":1,"method":"x"}"#);
+    assert_eq!(ws.closed(), (1008, "errors".into()));
+}
+
+#[test]
+fn attack_060_too_many_of_one_subject() {
+    let server = Setup::new().limits("connections_per_subject = 2\n").start();
+    let token = server.issuer.token("alice").mint();
+    let handshake = Handshake::new("/native").bearer(&token);
+    let first = server.open(handshake.clone());
+    let _second = server.open(handshake.clone());
+    let response = refused(&server, &handshake, 429, "too-many-of-subject");
+    assert!(response.header("retry-after").parse::<u32>().unwrap() > 0);
+    server.socket("bob");
+    drop(first);
+    server.closed(1006, "dropped");
+    server.open(handshake);
+}
+
+#[test]
+fn attack_060_too_many_of_one_address() {
+    let server = Setup::new().limits("connections_per_ip = 3\n").start();
+    let held: Vec<_> = (0..3).map(|_| server.echo()).collect();
+    let response = refused(
+        &server,
+        &Handshake::new("/echo"),
+        429,
+        "too-many-from-address",
+    );
+    assert!(response.header("retry-after").parse::<u32>().unwrap() > 0);
+    drop(held);
+    server.closed(1006, "dropped");
+}
+
+#[test]
+fn attack_061_a_pool_full_of_those_who_never_ask() {
+    let server = Setup::new()
+        .limits("unadmitted = 40\nconnections_per_ip = 10000\n")
+        .start();
+    let mut admitted = server.socket("alice");
+    let silent: Vec<_> = (0..40).map(|_| Connection::plain(server.address)).collect();
+    refused(&server, &Handshake::new("/echo"), 503, "pool-full");
+    admitted.ok("ping", json!({}));
+    // Far more than can even be told so.
+    let before = server.memory();
+    let crowd: Vec<_> = (0..3000)
+        .map(|_| Connection::plain(server.address))
+        .collect();
+    admitted.ok("ping", json!({}));
+    let grown = server.memory().saturating_sub(before);
+    assert!(grown < 16 * 1024 * 1024, "{grown} bytes");
+    drop((silent, crowd));
+    loop {
+        let mut connection = server.connect_if_let();
+        let open = connection.as_mut().and_then(|connection| {
+            connection.send(Handshake::new("/echo").text().as_bytes());
+            connection.try_response()
+        });
+        if open.is_some_and(|response| response.status == 101) {
+            break;
+        }
+    }
+}

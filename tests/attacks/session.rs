@@ -1,0 +1,153 @@
+use serde_json::json;
+
+use super::{native, refused};
+use crate::harness::{Handshake, Server, now};
+
+#[test]
+fn attack_076_a_token_that_expires_on_a_live_socket() {
+    let server = Server::start();
+    let expires = now() + 2;
+    let token = server.issuer.token("alice").claim("exp", expires).mint();
+    let mut ws = server.open(native(&token));
+    ws.ok("subscribe", json!({ "channel": "chat/lobby" }));
+    ws.closes(3000, "expired");
+    assert!(now() >= expires, "not before its time");
+    server.closed(3000, "expired");
+}
+
+#[test]
+fn attack_076_a_refresh_keeps_it_open() {
+    let server = Server::start();
+    let token = server.issuer.token("alice").claim("exp", now() + 2).mint();
+    let mut ws = server.open(native(&token));
+    let fresh = server.issuer.token("alice").claim("exp", now() + 4).mint();
+    let answer = ws.ok("refresh", json!({ "token": fresh }));
+    assert!(answer["expires_at"].as_u64().unwrap() >= now() + 3);
+    ws.closes(3000, "expired");
+}
+
+#[test]
+fn attack_077_a_refresh_with_somebody_elses_token() {
+    let server = Server::start();
+    let token = || server.issuer.token("alice").claim("tenant", "red");
+    let others = [
+        server.issuer.token("bob").claim("tenant", "red").mint(),
+        token().claim("tenant", "blue").mint(),
+        token().claim("tenant", serde_json::Value::Null).mint(),
+        token().claim("sid", "another").mint(),
+    ];
+    for other in others {
+        let mut ws = server.open(native(&token().mint()));
+        ws.text(&json!({ "jsonrpc": "2.0", "id": 1, "method": "refresh", "params": { "token": other } }).to_string());
+        ws.closes(3003, "subject");
+        server.refused("other-subject");
+        server.assert_unlogged(&[&other]);
+    }
+}
+
+#[test]
+fn attack_077_a_refresh_that_does_not_hold_changes_nothing() {
+    let server = Server::start();
+    let mut ws = server.socket("alice");
+    let expired = server.issuer.token("alice").claim("exp", now() - 1).mint();
+    ws.fails("refresh", json!({ "token": expired }), -32007);
+    ws.fails("refresh", json!({ "token": "x" }), -32007);
+    ws.ok("ping", json!({}));
+}
+
+#[test]
+fn attack_078_revocation_ends_every_matching_socket_and_bars_the_way_back() {
+    let kinds = [
+        json!({ "issuer": "https://id.test", "token": "t-alice" }),
+        json!({ "issuer": "https://id.test", "session": "s-alice" }),
+        json!({ "issuer": "https://id.test", "subject": "alice" }),
+    ];
+    for revocation in kinds {
+        let server = Server::start();
+        let token = server.issuer.token("alice").mint();
+        let mut sockets = [server.open(native(&token)), server.open(native(&token))];
+        let mut bob = server.socket("bob");
+        let ticket = super::ticket(&server, &token, "/native", None);
+        let answer = server.admin("POST", "/revocations", &revocation.to_string());
+        assert_eq!(
+            (answer.status, &*answer.body),
+            (200, r#"{"ended":2}"#),
+            "{revocation}"
+        );
+        for socket in &mut sockets {
+            socket.closes(3000, "revoked");
+        }
+        bob.ok("ping", json!({}));
+        refused(&server, &native(&token), 401, "revoked");
+        refused(
+            &server,
+            &Handshake::new("/native").ticket(&ticket),
+            401,
+            "revoked",
+        );
+        let event = server.audited(|event| event["event"] == "revocation");
+        assert_eq!(event["ended"], 2);
+    }
+}
+
+#[test]
+fn attack_078_a_whole_issuer() {
+    let server = Server::start();
+    let mut ws = server.socket("alice");
+    let answer = server.admin("POST", "/revocations", r#"{"issuer":"https://id.test"}"#);
+    assert_eq!(answer.body, r#"{"ended":1}"#);
+    ws.closes(3000, "revoked");
+}
+
+#[test]
+fn attack_082_requests_of_foreign_pages() {
+    let server = Server::start();
+    let token = server.issuer.token("alice").mint();
+    let evil = super::ask_ticket(&server, &token, "/live", Some("https://evil.test"));
+    assert_eq!(evil.status, 403);
+    assert_eq!(evil.header("access-control-allow-origin"), "");
+    server.refused("origin-not-allowed");
+    // A form can send neither this type nor without an Origin.
+    let mut connection = server.connect();
+    connection.send(b"POST /.wardwire/tickets HTTP/1.1\r\nHost: localhost\r\nOrigin: https://app.localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}");
+    assert_eq!(connection.response().status, 415);
+    let cookie = "A".repeat(43);
+    let mut connection = server.connect();
+    connection.send(format!("DELETE /.wardwire/session HTTP/1.1\r\nHost: localhost\r\nCookie: __Host-wardwire={cookie}\r\n\r\n").as_bytes());
+    assert_eq!(
+        connection.response().status,
+        403,
+        "without an Origin a cookie changes nothing"
+    );
+    server.assert_unlogged(&[&token, &cookie]);
+}
+
+#[test]
+fn attack_082_preflights_are_answered_to_allowed_pages_only() {
+    let server = Server::start();
+    let ask = |origin: &str| {
+        let mut connection = server.connect();
+        let request = format!(
+            "OPTIONS /.wardwire/tickets HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\n\
+             Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\n\r\n"
+        );
+        connection.send(request.as_bytes());
+        connection.response()
+    };
+    let allowed = ask(crate::harness::ORIGIN);
+    assert_eq!(allowed.status, 204);
+    assert_eq!(
+        allowed.header("access-control-allow-origin"),
+        crate::harness::ORIGIN
+    );
+    assert_eq!(allowed.header("access-control-allow-credentials"), "true");
+    assert_eq!(allowed.header("vary"), "Origin");
+    let foreign = ask("https://evil.test");
+    assert_eq!(
+        (
+            foreign.status,
+            foreign.header("access-control-allow-origin")
+        ),
+        (403, "")
+    );
+}

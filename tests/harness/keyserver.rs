@@ -1,0 +1,110 @@
+//! An issuer's web server: serves a key set over TLS, counts who asks, and can misbehave.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use rustls::{
+    ServerConfig, ServerConnection, StreamOwned,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
+
+use super::Setup;
+
+/// A running key server, until the test ends.
+pub(crate) struct KeyServer {
+    pub(crate) address: SocketAddr,
+    asked: Arc<AtomicUsize>,
+    answer: Arc<Mutex<String>>,
+}
+
+impl KeyServer {
+    /// With the certificate of the test's folder. Answers 503 until it is told what to answer.
+    pub(crate) fn start(setup: &Setup) -> Self {
+        let chain = CertificateDer::pem_file_iter(setup.folder.join("cert.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(setup.folder.join("key.pem")).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain.map(Result::unwrap).collect(), key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let answer = Arc::new(Mutex::new(response("503 Service Unavailable", "", "")));
+        let (config, count, text) = (Arc::new(config), asked.clone(), answer.clone());
+        thread::spawn(move || {
+            for tcp in listener.incoming().map_while(Result::ok) {
+                let (config, count, text) = (config.clone(), count.clone(), text.clone());
+                thread::spawn(move || serve(tcp, config, &count, &text));
+            }
+        });
+        Self {
+            address,
+            asked,
+            answer,
+        }
+    }
+
+    /// The `[[issuer]]` whose keys are here.
+    pub(crate) fn issuer(&self) -> String {
+        format!(
+            "[[issuer]]\nissuer = \"https://id.test\"\naudience = \"wardwire\"\nca = \"ca.pem\"\n\
+             jwks_url = \"https://localhost:{}/jwks\"\n",
+            self.address.port()
+        )
+    }
+
+    pub(crate) fn serve_keys(&self, keys: &serde_json::Value) {
+        self.answer(response(
+            "200 OK",
+            "Content-Type: application/json\r\n",
+            &keys.to_string(),
+        ));
+    }
+
+    pub(crate) fn redirect(&self, to: &str) {
+        self.answer(response("302 Found", &format!("Location: {to}\r\n"), ""));
+    }
+
+    pub(crate) fn answer(&self, response: String) {
+        *self.answer.lock().unwrap() = response;
+    }
+
+    /// How many requests came.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+pub(crate) fn response(status: &str, fields: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\n{fields}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+}
+
+fn serve(tcp: TcpStream, config: Arc<ServerConfig>, asked: &AtomicUsize, answer: &Mutex<String>) {
+    let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), tcp);
+    let mut request = Vec::new();
+    let mut chunk = [0; 4096];
+    while !request.windows(4).any(|four| four == b"\r\n\r\n") {
+        match stream.read(&mut chunk) {
+            Ok(count) if count > 0 => request.extend_from_slice(&chunk[..count]),
+            _ => return,
+        }
+    }
+    asked.fetch_add(1, Ordering::SeqCst);
+    let answer = answer.lock().unwrap().clone();
+    let _ = stream.write_all(answer.as_bytes());
+    stream.conn.send_close_notify();
+    let _ = stream.flush();
+}

@@ -1,0 +1,16 @@
+//! A server of its own for each test, and clients that can misbehave.
+
+mod client;
+mod issuer;
+mod keyserver;
+mod server;
+mod websocket;
+
+pub(crate) use client::{Connection, Handshake, Response, tcp, tls};
+pub(crate) use issuer::{Issuer, Token, now};
+pub(crate) use keyserver::{KeyServer, response};
+pub(crate) use server::{PATIENCE, Server, Setup};
+pub(crate) use websocket::{Ws, frame};
+
+/// The page that the servers under test allow.
+pub(crate) const ORIGIN: &str = "https://app.localhost";

@@ -1,0 +1,338 @@
+//! The server under test: a process with a folder, a certificate and a configuration of its own.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::SocketAddr,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::Value;
+
+use super::{Connection, Handshake, Issuer, Ws};
+
+/// What a server is started with.
+pub(crate) struct Setup {
+    pub(crate) folder: PathBuf,
+    pub(crate) issuer: Issuer,
+    /// Lines under `[limits]`.
+    pub(crate) limits: String,
+    /// The `[[issuer]]` tables.
+    pub(crate) issuers: String,
+    /// Everything else: routes, channels.
+    pub(crate) rest: String,
+}
+
+/// A running server. Dropping it ends the process.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) folder: PathBuf,
+    pub(crate) issuer: Issuer,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) admin_token: String,
+}
+
+/// How long anything may take before a test gives up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+const REST: &str = r#"
+[[route]]
+path = "/live"
+[[route]]
+path = "/native"
+native_clients = true
+[[route]]
+path = "/echo"
+kind = "echo"
+anonymous = true
+native_clients = true
+limits = { messages_per_second = 0 }
+[[route]]
+path = "/mfa"
+native_clients = true
+require = { acr = "mfa", max_age = "1h" }
+[[channel]]
+name = "chat/{room}"
+subscribe = { claim = "rooms", contains = "{room}" }
+publish = { claim = "rooms", contains = "{room}" }
+history = { size = 100, ttl = "1h" }
+[[channel]]
+name = "news"
+subscribe = "authenticated"
+[[channel]]
+name = "free/{any}"
+subscribe = "authenticated"
+publish = "authenticated"
+"#;
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("wardwire-test-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        certificates(&folder);
+        let issuer = Issuer::new("https://id.test");
+        fs::write(folder.join("jwks.json"), issuer.jwks().to_string()).unwrap();
+        let issuers = "[[issuer]]\nissuer = \"https://id.test\"\naudience = \"wardwire\"\njwks_file = \"jwks.json\"\n";
+        Self {
+            folder,
+            issuer,
+            limits: "connections_per_ip = 10000\n".into(),
+            issuers: issuers.into(),
+            rest: REST.into(),
+        }
+    }
+
+    pub(crate) fn limits(mut self, lines: &str) -> Self {
+        self.limits = lines.into();
+        self
+    }
+
+    /// The configuration as a text.
+    pub(crate) fn config(&self) -> String {
+        format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\norigins = [\"{}\"]\ntls = {{ cert = \"cert.pem\", key = \"key.pem\" }}\n\
+             drain = \"5s\"\n[admin]\nlisten = \"127.0.0.1:0\"\ntoken_file = \"admin.token\"\n\
+             [outbound]\nallow = [\"127.0.0.1/32\"]\n[limits]\n{}\n{}\n{}",
+            super::ORIGIN,
+            self.limits,
+            self.issuers,
+            self.rest,
+        )
+    }
+
+    pub(crate) fn start(self) -> Server {
+        let config = self.config();
+        self.start_with(&config)
+    }
+
+    pub(crate) fn start_with(self, text: &str) -> Server {
+        let admin_token = "0123456789abcdef0123456789abcdef".to_owned();
+        secret(&self.folder.join("admin.token"), &admin_token);
+        let config = self.folder.join("wardwire.toml");
+        fs::write(&config, text).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wardwire"))
+            .args(["serve", "--config"])
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = self.folder.join("server.log");
+        let mut log = fs::File::create(log).unwrap();
+        let mut listening = None;
+        for line in lines.by_ref() {
+            let line = line.unwrap();
+            writeln!(log, "{line}").unwrap();
+            let line: Value = serde_json::from_str(&line).unwrap_or_default();
+            if line["fields"]["message"] == "listening" {
+                listening = Some(line["fields"].clone());
+                break;
+            }
+        }
+        let Some(fields) = listening else {
+            panic!(
+                "the server did not start: {}",
+                fs::read_to_string(self.folder.join("server.log")).unwrap()
+            );
+        };
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let _ = writeln!(log, "{line}");
+            }
+        });
+        let address = |name: &str| fields[name].as_str().unwrap().parse().unwrap();
+        Server {
+            address: address("address"),
+            admin: address("admin"),
+            child,
+            folder: self.folder,
+            issuer: self.issuer,
+            admin_token,
+        }
+    }
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Setup::new().start()
+    }
+
+    /// An agreed TLS connection.
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::open(self, "localhost")
+    }
+
+    /// The same, unless the server hangs up.
+    pub(crate) fn connect_if_let(&self) -> Option<Connection> {
+        Connection::try_open(self, "localhost")
+    }
+
+    /// A socket on a route for native clients, opened with a token for `subject` who may enter the lobby.
+    pub(crate) fn socket(&self, subject: &str) -> Ws {
+        let token = self.issuer.token(subject).mint();
+        self.open(Handshake::new("/native").bearer(&token))
+    }
+
+    /// An anonymous echo.
+    pub(crate) fn echo(&self) -> Ws {
+        self.open(Handshake::new("/echo").without("Sec-WebSocket-Protocol"))
+    }
+
+    pub(crate) fn open(&self, handshake: Handshake) -> Ws {
+        let mut connection = self.connect();
+        connection.send(handshake.text().as_bytes());
+        let response = connection.response();
+        assert_eq!(response.status, 101, "{response:?}");
+        Ws::new(connection)
+    }
+
+    /// The events of the audit log so far.
+    pub(crate) fn audit(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.folder.join("audit.jsonl")).unwrap_or_default();
+        text.split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'))
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// Waits for the first event that fits.
+    pub(crate) fn audited(&self, fits: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        loop {
+            if let Some(event) = self.audit().into_iter().find(&fits) {
+                return event;
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "not audited; the log holds {:#?}",
+                self.audit()
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits for a refusal with this precise reason.
+    pub(crate) fn refused(&self, reason: &str) -> Value {
+        self.audited(|event| event["event"] == "refusal" && event["reason"] == reason)
+    }
+
+    /// Waits for the end of a socket with this code and word.
+    pub(crate) fn closed(&self, code: u16, word: &str) -> Value {
+        self.audited(|event| {
+            event["event"] == "close" && event["code"] == code && event["reason"] == word
+        })
+    }
+
+    /// Asks the admin listener.
+    pub(crate) fn admin(&self, method: &str, path: &str, body: &str) -> super::Response {
+        let authorization = format!("Authorization: Bearer {}\r\n", self.admin_token);
+        self.admin_raw(method, path, &authorization, body)
+    }
+
+    pub(crate) fn admin_raw(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &str,
+        body: &str,
+    ) -> super::Response {
+        let mut connection = Connection::plain(self.admin);
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{fields}Content-Length: {length}\r\n\r\n{body}"
+        );
+        connection.send(request.as_bytes());
+        connection.response()
+    }
+
+    /// A counter or gauge of the metrics.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let body = self.admin("GET", "/metrics", "").body;
+        let line = body.lines().find(|line| {
+            line.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with(' '))
+        });
+        line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Resident memory, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"))
+            .unwrap();
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<usize>()
+            .unwrap()
+            * 1024
+    }
+
+    /// That no secret stands in the audit log or the server's own.
+    pub(crate) fn assert_unlogged(&self, secrets: &[&str]) {
+        for file in ["audit.jsonl", "server.log"] {
+            let text = fs::read_to_string(self.folder.join(file)).unwrap();
+            for secret in secrets {
+                assert!(!text.contains(secret), "{file} holds {secret}");
+            }
+        }
+    }
+
+    pub(crate) fn terminate(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn certificates(folder: &Path) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let names = ["localhost", "other.localhost", "127.0.0.1"].map(String::from);
+    let leaf = CertificateParams::new(names)
+        .unwrap()
+        .signed_by(&key, &ca)
+        .unwrap();
+    fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
+    fs::write(folder.join("cert.pem"), leaf.pem()).unwrap();
+    secret(&folder.join("key.pem"), &key.serialize_pem());
+}
+
+/// A file that only its owner reads.
+pub(crate) fn secret(path: &Path, text: &str) {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}

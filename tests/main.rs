@@ -1,0 +1,17 @@
+//! Black-box tests: the real binary, over real sockets, as its users and its enemies see it.
+//!
+//! [`harness`] starts servers and speaks to them with its own encoders, so that a fault of the server's own cannot cancel
+//! out. [`attacks`] has one test for each row of the catalogue of attacks, named after its number.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod attacks;
+mod channels;
+mod harness;
+mod operations;
