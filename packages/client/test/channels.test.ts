@@ -49,6 +49,9 @@ test('a subscription delivers, is taken up again where it was left, and says whe
   const lost = next<SubscriptionStart>((give) => client.on('subscribed', give));
   gate.peers[1]?.socket.close(1012, 'restart');
   assert.equal((await lost).recovered, false);
+  const fresh = next<Publication>((give) => client.on('publication', give));
+  gate.peers[2]?.publish('chat/lobby', 'two of a new count', 2);
+  assert.equal((await fresh).position, 'e:2');
   client.close();
 });
 
