@@ -111,6 +111,19 @@ test('every attack comes to nothing, and the audit log names each attempt', asyn
   await leave();
 });
 
+test('the browser really gives the cookie to the neighbour, and it still does not get in', async () => {
+  const { page, context, leave } = await visit();
+  await signIn(page, 'alice');
+  const wire = await context.newCDPSession(page);
+  await wire.send('Network.enable');
+  const offered = [];
+  wire.on('Network.webSocketWillSendHandshakeRequest', ({ request }) => offered.push(request.headers));
+  await pressAndRead(page, attacks.find(({ id }) => id === 'hostile-same-site'));
+  const hostile = offered.find(({ Origin }) => Origin !== new URL(server.url).origin);
+  assert.match(hostile?.Cookie ?? '', /^__Host-wardwire=/, 'without the cookie this would be the easy case again');
+  await leave();
+});
+
 async function pressAndRead(page, { id, verdict, saw, event, reason, stage, code }) {
   const card = page.getByTestId(`attack-${id}`);
   await card.locator('[data-part=run]').click();

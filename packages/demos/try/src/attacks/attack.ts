@@ -6,8 +6,8 @@ export type Verdict =
   | { readonly kind: 'inert' }
   | { readonly kind: 'closed'; readonly code: number }
   | { readonly kind: 'broken' }
-  /** The attack itself could not be tried; that proves nothing. */
-  | { readonly kind: 'untried' };
+  /** The attack could not be tried, or ended in a way that proves nothing. */
+  | { readonly kind: 'unclear' };
 
 /** What came of one try. */
 export interface Outcome {
@@ -46,8 +46,8 @@ export function verdictText(verdict: Verdict): string {
       return `Closed ${verdict.code}`;
     case 'broken':
       return 'Broken in';
-    case 'untried':
-      return 'Not tried';
+    case 'unclear':
+      return 'Unclear';
   }
 }
 

@@ -35,11 +35,11 @@ async function run({ trace, stage }: Arena, origin: string, kind: 'plain' | 'san
   const ready = said('ready');
   const outcome = said('outcome');
   stage.replaceChildren(frame);
-  if ((await ready) === null) return untried(`The hostile page at ${origin} did not load.`);
+  if ((await ready) === null) return unclear(`The hostile page at ${origin} did not load.`);
   // An opaque origin cannot be named as a target. What is sent is no secret, and the answer is tied to the nonce.
   frame.contentWindow?.postMessage({ nonce, url: socketUrl, trace }, kind === 'plain' ? origin : '*');
   const told = await outcome;
-  if (told === null) return untried('The hostile page did not report back.');
+  if (told === null) return unclear('The hostile page did not report back.');
 
   const opened = told.opened === true;
   const ms = told.ms ?? 0;
@@ -71,6 +71,6 @@ function hear(frame: HTMLIFrameElement, origin: string, nonce: string, kind: Fra
   });
 }
 
-function untried(why: string): Outcome {
-  return { verdict: { kind: 'untried' }, saw: [why], awaits: 'refusal' };
+function unclear(why: string): Outcome {
+  return { verdict: { kind: 'unclear' }, saw: [why], awaits: 'refusal' };
 }

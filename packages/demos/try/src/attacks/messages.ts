@@ -23,6 +23,8 @@ export const large: Attack = {
 
 const payload = '<img src="x" onerror="window.brokenIn = true"><script>window.brokenIn = true</script>';
 const tooMuch = 10 * 1024 * 1024;
+/** RFC 6455 §7.4.1 */
+const tooBig = 1009;
 
 async function publishScript({ trace }: Arena): Promise<Outcome> {
   const client = new Client({ url: socketUrl, credential: { kind: 'cookie' }, newTrace: () => trace });
@@ -41,7 +43,7 @@ async function publishScript({ trace }: Arena): Promise<Outcome> {
     const ran = 'brokenIn' in window;
     const inert = bubble !== null && made === 0 && !ran;
     return {
-      verdict: inert ? { kind: 'inert' } : bubble === null ? { kind: 'untried' } : { kind: 'broken' },
+      verdict: inert ? { kind: 'inert' } : bubble === null ? { kind: 'unclear' } : { kind: 'broken' },
       saw: [
         `published: ${payload}`,
         `delivered to everyone as text, from "${publication.from ?? ''}", unchanged`,
@@ -52,7 +54,7 @@ async function publishScript({ trace }: Arena): Promise<Outcome> {
     };
   } catch (error) {
     if (!(error instanceof WardwireError)) throw error;
-    const verdict = error.code === 'forbidden' ? ({ kind: 'refused' } as const) : ({ kind: 'untried' } as const);
+    const verdict = error.code === 'forbidden' ? ({ kind: 'refused' } as const) : ({ kind: 'unclear' } as const);
     return { verdict, saw: [`${lobby}: ${error.title} (${error.code})`], awaits: 'admission' };
   } finally {
     client.close();
@@ -61,13 +63,14 @@ async function publishScript({ trace }: Arena): Promise<Outcome> {
 
 async function sendTooMuch({ trace }: Arena): Promise<Outcome> {
   const knocked = await knock(trace, await ticket(trace));
-  if (knocked.kind === 'failed') return { verdict: { kind: 'untried' }, saw: describe(knocked), awaits: 'close' };
+  if (knocked.kind === 'failed') return { verdict: { kind: 'unclear' }, saw: describe(knocked), awaits: 'close' };
   const ended = farewell(knocked.socket, 10_000);
   knocked.socket.send('x'.repeat(tooMuch));
   const bye = await ended;
   if (bye === null) knocked.socket.close();
   return {
-    verdict: bye === null ? { kind: 'broken' } : { kind: 'closed', code: bye.code },
+    // Any other code says that the connection was lost, not that the message was refused.
+    verdict: bye === null ? { kind: 'broken' } : bye.code === tooBig ? { kind: 'closed', code: tooBig } : { kind: 'unclear' },
     saw: [
       ...describe(knocked),
       `send(): ${tooMuch.toLocaleString('en')} bytes in one message`,

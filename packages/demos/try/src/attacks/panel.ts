@@ -61,7 +61,7 @@ async function runEvery(cards: readonly Card[], runAll: HTMLButtonElement, summa
   for (const [index, card] of cards.entries()) {
     summary.textContent = `Attack ${index + 1} of ${cards.length} ...`;
     const verdict = await card.run();
-    if (verdict.kind !== 'broken' && verdict.kind !== 'untried') held += 1;
+    if (verdict.kind !== 'broken' && verdict.kind !== 'unclear') held += 1;
   }
   summary.textContent = held === cards.length ? `${held} of ${cards.length} attacks came to nothing.` : `Only ${held} of ${cards.length} attacks were turned away.`;
   runAll.disabled = false;
@@ -130,5 +130,5 @@ function column(title: string, content: HTMLElement): HTMLElement {
 /** The attack could not be tried; why is all that can be told. */
 function failed(error: unknown): Outcome {
   const why = error instanceof Error ? error.message : String(error);
-  return { verdict: { kind: 'untried' }, saw: [why], awaits: 'refusal' };
+  return { verdict: { kind: 'unclear' }, saw: [why], awaits: 'refusal' };
 }

@@ -58,14 +58,14 @@ async function unsigned(): Promise<string> {
 }
 
 async function useTwice({ trace }: Arena): Promise<Outcome> {
-  if ((await session()) === null) return { verdict: { kind: 'untried' }, saw: ['Nobody is signed in.'], awaits: 'refusal' };
+  if ((await session()) === null) return { verdict: { kind: 'unclear' }, saw: ['Nobody is signed in.'], awaits: 'refusal' };
   const once = await ticket(trace);
   const first = await knock(trace, once);
   const second = await knock(trace, once);
-  const untried = first.kind === 'failed';
+  const unclear = first.kind === 'failed';
   for (const knocked of [first, second]) if (knocked.kind === 'opened') knocked.socket.close(1000, 'done');
   return {
-    verdict: untried ? { kind: 'untried' } : refusedUnless(second.kind === 'opened'),
+    verdict: unclear ? { kind: 'unclear' } : refusedUnless(second.kind === 'opened'),
     saw: ['first socket:', ...describe(first), 'second socket, same ticket:', ...describe(second)],
     awaits: 'refusal',
   };
