@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use crate::host::{HostName, is_name};
+use crate::host::HostName;
 
 /// A serialised origin, normalised: scheme and host in lower case, no trailing dot, no default port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,7 +53,7 @@ impl Origin {
         self.0.starts_with("https://")
     }
 
-    /// The host, without the port.
+    /// The host, without the port; an IPv6 address stands in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         let authority = self
@@ -61,7 +61,8 @@ impl Origin {
             .split_once("://")
             .map_or("", |(_, authority)| authority);
         match authority.rsplit_once(':') {
-            Some((host, port)) if is_name(host) && port.parse::<u16>().is_ok() => host,
+            // A colon inside brackets belongs to the address.
+            Some((host, port)) if !port.ends_with(']') => host,
             _ => authority,
         }
     }
@@ -144,5 +145,8 @@ mod tests {
             Origin::parse("https://localhost:8443").unwrap().host(),
             "localhost"
         );
+        for text in ["https://[::1]:8443", "https://[::1]"] {
+            assert_eq!(Origin::parse(text).unwrap().host(), "[::1]");
+        }
     }
 }

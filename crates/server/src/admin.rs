@@ -1,6 +1,14 @@
 //! The operator's listener: loopback, plain HTTP, and a bearer token for everything that tells or changes anything.
 
-use std::{convert::Infallible, io, net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    fs::File,
+    io::{self, Read as _},
+    net::IpAddr,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use aws_lc_rs::constant_time;
 use bytes::Bytes;
@@ -24,20 +32,31 @@ pub struct Token(Vec<u8>);
 
 const CONNECTIONS: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Of the token's file.
+const LONGEST: usize = 4096;
 const BODY: usize = 16 * 1024;
 
 impl Token {
-    /// Reads the token's file.
+    /// Reads the token's file. White space around the token is not part of it.
     ///
     /// # Errors
-    /// It cannot be read, or holds less than 32 bytes.
+    /// It cannot be read, holds less than 32 bytes, or what no header can.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let text = std::fs::read_to_string(path)?;
-        let token = text.trim().as_bytes().to_vec();
+        let mut text = Vec::new();
+        File::open(path)?
+            .take(LONGEST as u64 + 1)
+            .read_to_end(&mut text)?;
+        let token = text.trim_ascii();
         if token.len() < 32 {
-            return Err(io::Error::other("the admin token is shorter than 32 bytes"));
+            return Err(io::Error::other("it is shorter than 32 bytes"));
         }
-        Ok(Self(token))
+        if text.len() > LONGEST {
+            return Err(io::Error::other("it is longer than 4 KiB"));
+        }
+        if !token.iter().all(u8::is_ascii_graphic) {
+            return Err(io::Error::other("it holds more than visible ASCII"));
+        }
+        Ok(Self(token.to_vec()))
     }
 
     fn opens(&self, request: &Request<Incoming>) -> bool {

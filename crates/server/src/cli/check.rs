@@ -2,30 +2,25 @@
 
 use std::{path::Path, process::ExitCode};
 
-use crate::config::{Config, Kind, PlainRight, Problem, Right, Route};
+use crate::config::{Channel, Config, Kind, PlainRight, Right, Route};
 
 pub(super) fn command(path: &Path) -> ExitCode {
     match Config::load(path) {
         Ok(config) => {
             explain(&config);
-            warn(&config.warnings);
+            for warning in config.warnings.lines() {
+                eprintln!("warning: {warning}");
+            }
             ExitCode::SUCCESS
         }
         Err(problems) => {
             eprint!("{problems}");
-            eprintln!("{} problems", problems.count());
+            match problems.count() {
+                1 => eprintln!("1 problem"),
+                count => eprintln!("{count} problems"),
+            }
             ExitCode::FAILURE
         }
-    }
-}
-
-/// Prints what is worth a second look.
-pub(super) fn warn(warnings: &[Problem]) {
-    for Problem {
-        message, remedy, ..
-    } in warnings
-    {
-        eprintln!("warning: {message}\n    {remedy}");
     }
 }
 
@@ -34,14 +29,17 @@ fn explain(config: &Config) {
     println!(
         "listens on {} with TLS, for {}",
         file.server.listen,
-        config.certificate.names.join(", ")
+        hosts(config).join(", ")
     );
+    if file.development.any_origin {
+        println!("pages of ANY origin may connect");
+    }
     for origin in &file.server.origins {
         println!("pages of {} may connect", origin.get_ref());
     }
     for issuer in &file.issuer {
         println!(
-            "trusts {} for the audience {:?}",
+            "trusts {:?} for the audience {:?}",
             issuer.issuer.get_ref(),
             issuer.audience
         );
@@ -50,13 +48,33 @@ fn explain(config: &Config) {
         println!("route {}: {}", route.path.get_ref(), route_terms(route));
     }
     for channel in &file.channel {
-        let (follow, publish) = (right(&channel.subscribe), right(&channel.publish));
+        println!("{}", channel_terms(channel));
+    }
+    if let Some(admin) = &file.admin {
         println!(
-            "channel {}: {follow} may follow, {publish} may publish",
-            channel.name.get_ref()
+            "operators connect to {}, with a token",
+            admin.listen.get_ref()
         );
     }
     println!("everything else is refused");
+}
+
+fn hosts(config: &Config) -> Vec<String> {
+    match &*config.file.server.hosts {
+        [] => config
+            .certificate
+            .names
+            .iter()
+            .map(|name| name.escape_debug().to_string())
+            .collect(),
+        named => named.iter().map(|host| host.get_ref().clone()).collect(),
+    }
+}
+
+fn channel_terms(channel: &Channel) -> String {
+    let (follow, publish) = (right(&channel.subscribe), right(&channel.publish));
+    let name = channel.name.get_ref();
+    format!("channel {name}: {follow} may follow, {publish} may publish")
 }
 
 fn route_terms(route: &Route) -> String {

@@ -35,7 +35,9 @@ pub(super) fn command(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    super::check::warn(&config.warnings);
+    for warning in config.warnings.lines() {
+        tracing::warn!("{warning}");
+    }
     let running = match assemble(config, Vec::new(), None) {
         Ok(running) => running,
         Err(error) => {
@@ -64,7 +66,7 @@ pub fn run(
 ) -> io::Result<()> {
     raise_descriptor_limit();
     let runtime = Runtime::new()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let server = &running.server;
         let listener = bind(running.config.file.server.listen)?;
         let address = listener.local_addr()?;
@@ -83,12 +85,21 @@ pub fn run(
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping");
-        drain(server, running.config.file.server.drain.0).await;
+        tracing::info!("stopping; a second signal stops at once");
+        let told = server.gate.drain();
+        tokio::select! {
+            () = emptied(server, told, running.config.file.server.drain.0) => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
         accepting.abort();
         sweeping.abort();
+        stopped(server, told);
         Ok(())
-    })
+    });
+    // A name look-up that hangs does not keep the process.
+    runtime.shutdown_background();
+    served
 }
 
 /// Binds as a server does: quickly again after a restart, with room for a crowd that reconnects at once.
@@ -108,7 +119,7 @@ async fn start_admin(running: &Running) -> io::Result<Option<SocketAddr>> {
         return Ok(None);
     };
     let token = Token::read(&running.config.folder.join(config.token_file.get_ref()))?;
-    let listener = TcpListener::bind(*config.listen.get_ref()).await?;
+    let listener = bind(*config.listen.get_ref())?;
     let address = listener.local_addr()?;
     tokio::spawn(admin::run(
         running.server.clone(),
@@ -126,9 +137,8 @@ async fn sweep(server: Arc<Server>) {
     }
 }
 
-/// Lets nobody in, tells every socket 1012, and waits until they are gone or `patience` is over.
-async fn drain(server: &Server, patience: Duration) {
-    let told = server.gate.drain();
+/// Waits until the sockets that were told 1012 are gone, or `patience` is over.
+async fn emptied(server: &Server, told: usize, patience: Duration) {
     tracing::info!(sockets = told, "draining");
     let gone = async {
         while server.gate.leases().count() > 0 {
@@ -141,6 +151,10 @@ async fn drain(server: &Server, patience: Duration) {
             "some sockets did not close in time"
         );
     }
+}
+
+/// The last line of the log: how many sockets were ended by it.
+fn stopped(server: &Server, told: usize) {
     let mut event = Event::new("stop");
     event.outcome.ended = Some(told);
     server.audit.record(event);

@@ -11,7 +11,7 @@ use std::{
 
 use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    sign::CertifiedKey,
+    sign::{CertifiedKey, SigningKey},
 };
 use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer as _};
 
@@ -26,42 +26,55 @@ pub struct Certificate {
     pub names: Vec<String>,
 }
 
+/// What is wrong with a certificate or its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// With which of them.
+    pub part: Part,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+/// Of what a server proves itself with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The chain.
+    Certificate,
+    /// The private key.
+    Key,
+}
+
 /// Reads a certificate chain and its key.
 ///
 /// # Errors
-/// What is wrong, and what to do.
-pub fn load(cert: &Path, key: &Path) -> Result<Certificate, (String, &'static str)> {
-    let chain = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unreadable(cert, &error))?;
-    let leaf = chain.first().ok_or((
-        format!("{} holds no certificate", cert.display()),
-        "Name a PEM file with the server's certificate first.",
-    ))?;
-    let names = judge_leaf(leaf, cert)?;
+/// Everything that is wrong with them.
+pub fn load(cert: &Path, key: &Path) -> Result<Certificate, Vec<Fault>> {
+    let mut faults = Vec::new();
     if is_shared(key) {
-        return Err((
-            format!("{} can be read by others", key.display()),
-            "Run `chmod 600` on it; if others had the time to read it, make a new key.",
-        ));
+        faults.push(Fault {
+            part: Part::Key,
+            message: format!("{} can be read by others", key.display()),
+            remedy: "Run `chmod 600` on it; if others had the time to read it, make a new key.",
+        });
     }
-    let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error))?;
-    let signing = tls::provider()
-        .key_provider
-        .load_private_key(key_der)
-        .map_err(|error| {
-            (
-                format!("{}: {error}", key.display()),
-                "Use an ECDSA P-256, Ed25519 or RSA key in PEM.",
-            )
-        })?;
+    let chain = chain(cert).map_err(|fault| faults.push(fault)).ok();
+    let signing = signing(key).map_err(|fault| faults.push(fault)).ok();
+    let (Some((chain, names)), Some(signing)) = (chain, signing) else {
+        return Err(faults);
+    };
     let certified = CertifiedKey::new(chain, signing);
-    certified.keys_match().map_err(|_| {
-        (
-            format!("{} is not the key of {}", key.display(), cert.display()),
-            "Name the key with which the certificate was requested.",
-        )
-    })?;
+    if certified.keys_match().is_err() {
+        faults.push(Fault {
+            part: Part::Key,
+            message: format!("{} is not the key of {}", key.display(), cert.display()),
+            remedy: "Name the key with which the certificate was requested.",
+        });
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     Ok(Certificate {
         certified: Arc::new(certified),
         names,
@@ -69,22 +82,55 @@ pub fn load(cert: &Path, key: &Path) -> Result<Certificate, (String, &'static st
 }
 
 /// Whether a file can be read or written by anybody but its owner.
-pub(super) fn is_shared(path: &Path) -> bool {
+pub(crate) fn is_shared(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
 }
 
-fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> (String, &'static str) {
-    (
-        format!("{}: {error}", path.display()),
-        "Name a PEM file that the server's user can read.",
-    )
+/// Certificates from the leaf upwards, and the leaf's names.
+type Chain = (Vec<CertificateDer<'static>>, Vec<String>);
+
+fn chain(path: &Path) -> Result<Chain, Fault> {
+    let chain = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unreadable(Part::Certificate, path, &error))?;
+    let leaf = chain.first().ok_or_else(|| Fault {
+        part: Part::Certificate,
+        message: format!("{} holds no certificate", path.display()),
+        remedy: "Name a PEM file with the server's certificate first.",
+    })?;
+    let names = judge_leaf(leaf, path)?;
+    Ok((chain, names))
 }
 
-fn judge_leaf(
-    leaf: &CertificateDer<'_>,
-    path: &Path,
-) -> Result<Vec<String>, (String, &'static str)> {
-    let (_, leaf) = X509Certificate::from_der(leaf).map_err(|error| unreadable(path, &error))?;
+fn signing(path: &Path) -> Result<Arc<dyn SigningKey>, Fault> {
+    let der =
+        PrivateKeyDer::from_pem_file(path).map_err(|error| unreadable(Part::Key, path, &error))?;
+    tls::provider()
+        .key_provider
+        .load_private_key(der)
+        .map_err(|error| Fault {
+            part: Part::Key,
+            message: format!("{}: {error}", path.display()),
+            remedy: "Use an ECDSA P-256, Ed25519 or RSA key in PEM.",
+        })
+}
+
+fn unreadable(part: Part, path: &Path, error: &dyn std::fmt::Display) -> Fault {
+    Fault {
+        part,
+        message: format!("{}: {error}", path.display()),
+        remedy: "Name a PEM file that the server's user can read.",
+    }
+}
+
+fn judge_leaf(leaf: &CertificateDer<'_>, path: &Path) -> Result<Vec<String>, Fault> {
+    let fault = |message, remedy| Fault {
+        part: Part::Certificate,
+        message,
+        remedy,
+    };
+    let (_, leaf) = X509Certificate::from_der(leaf)
+        .map_err(|error| unreadable(Part::Certificate, path, &error))?;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
@@ -93,18 +139,15 @@ fn judge_leaf(
     let validity = leaf.validity();
     if validity.not_after.timestamp() <= now {
         let end = validity.not_after;
-        return Err((
+        return Err(fault(
             format!("{} expired at {end}", path.display()),
             "Renew the certificate.",
         ));
     }
     if validity.not_before.timestamp() > now {
-        return Err((
-            format!(
-                "{} is valid from {} only",
-                path.display(),
-                validity.not_before
-            ),
+        let start = validity.not_before;
+        return Err(fault(
+            format!("{} is valid from {start} only", path.display()),
             "Set the machine's clock, or wait.",
         ));
     }

@@ -279,7 +279,10 @@ pub struct Channel {
 
 /// `channel.subscribe`, `channel.publish`
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "it is \"nobody\", \"authenticated\", \"anyone\", { claim = \"...\", contains = \"...\" } or { claim = \"...\", equals = \"...\" }"
+)]
 pub enum Right {
     /// `"nobody"`, `"authenticated"`, `"anyone"`
     Plain(PlainRight),

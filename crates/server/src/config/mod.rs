@@ -1,24 +1,28 @@
 //! The configuration: TOML in, parts of a server out, and every problem named at once with its place and its remedy.
 //!
-//! [`file`] is the shape of the file, [`unknown`] finds misspelt keys, [`judge`] refuses what is unsafe, and [`runtime`]
-//! makes the parts.
+//! [`file`] is the shape of the file, [`read`] reads it, [`unknown`] finds misspelt keys, [`judge`] refuses what is unsafe,
+//! and [`runtime`] makes the parts.
 
 mod certificate;
 mod file;
 mod judge;
+mod places;
 mod problem;
+mod read;
 mod runtime;
 mod units;
 mod unknown;
 
 use std::path::{Path, PathBuf};
 
-pub use certificate::{Certificate, load as load_certificate};
+pub(crate) use certificate::is_shared;
+pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use file::{
     Admin, AuditFile, Channel, Development, File, Issuer, Kind, Limits, Outbound, PlainRight,
     Profile, Require, Right, Route, RouteLimits, Server, Tls,
 };
 pub use problem::{Problem, Problems};
+use read::Reading;
 pub use runtime::{Running, assemble};
 pub use units::{Bytes, Span};
 
@@ -31,7 +35,7 @@ pub struct Config {
     /// The server's certificate.
     pub certificate: Certificate,
     /// What is safe enough, but worth a second look.
-    pub warnings: Vec<Problem>,
+    pub warnings: Problems,
 }
 
 impl Config {
@@ -58,25 +62,21 @@ impl Config {
     /// Every problem that was found.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Problems> {
         let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        let unknown = unknown::find(text);
-        let file: File = match toml::from_str(text) {
-            Ok(file) => file,
-            Err(error) => {
-                let mut problems = unknown;
-                if problems.is_empty() {
-                    problems.push(Problem::of_toml(&error));
-                }
-                return Err(Problems::new(path, text, problems));
-            }
+        let Reading {
+            file,
+            places,
+            mut problems,
+        } = read::read(text);
+        let Some(file) = file else {
+            return Err(Problems::new(path, text, problems));
         };
-        let mut problems = unknown;
-        let (certificate, warnings) = judge::judge(&file, &folder, text, &mut problems);
+        let (certificate, warnings) = judge::judge(&file, &folder, &places, &mut problems);
         match certificate {
             Some(certificate) if problems.is_empty() => Ok(Self {
                 file,
                 folder,
                 certificate,
-                warnings,
+                warnings: Problems::new(path, text, warnings),
             }),
             _ => Err(Problems::new(path, text, problems)),
         }

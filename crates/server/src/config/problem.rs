@@ -18,7 +18,7 @@ pub struct Problem {
 }
 
 /// Every problem of a file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Problems {
     path: PathBuf,
     list: Vec<(Option<(usize, usize)>, Problem)>,
@@ -45,11 +45,24 @@ impl Problem {
     }
 
     pub(super) fn of_toml(error: &toml::de::Error) -> Self {
-        let remedy = "See docs/configuration.md for the shape of every key.";
+        let missing = error
+            .message()
+            .strip_prefix("missing field `")
+            .and_then(|rest| rest.strip_suffix('`'));
+        let (message, remedy) = match missing {
+            Some(key) => (
+                format!("`{key}` is missing"),
+                format!("Add it; docs/configuration.md explains `{key}`."),
+            ),
+            None => (
+                error.message().to_owned(),
+                "See docs/configuration.md for the shape of every key.".to_owned(),
+            ),
+        };
         Self {
             span: error.span(),
-            message: error.message().to_owned(),
-            remedy: remedy.to_owned(),
+            message,
+            remedy,
         }
     }
 }
@@ -81,6 +94,20 @@ impl Problems {
         Self::new(path, "", vec![problem])
     }
 
+    /// Each with its place, message and remedy, in the file's order.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.list.iter().map(|(place, problem)| {
+            let path = self.path.display();
+            let Problem {
+                message, remedy, ..
+            } = problem;
+            match place {
+                Some((line, column)) => format!("{path}:{line}:{column}: {message}\n    {remedy}"),
+                None => format!("{path}: {message}\n    {remedy}"),
+            }
+        })
+    }
+
     /// How many.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -90,18 +117,8 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (
-            place,
-            Problem {
-                message, remedy, ..
-            },
-        ) in &self.list
-        {
-            match place {
-                Some((line, column)) => write!(f, "{}:{line}:{column}: ", self.path.display())?,
-                None => write!(f, "{}: ", self.path.display())?,
-            }
-            writeln!(f, "{message}\n    {remedy}")?;
+        for line in self.lines() {
+            writeln!(f, "{line}")?;
         }
         Ok(())
     }

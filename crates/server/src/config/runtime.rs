@@ -1,6 +1,6 @@
 //! Makes the parts of a server out of a safe configuration.
 
-use std::{fs, io, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc};
 
 use toml::Spanned;
 use wardwire_admission::{
@@ -47,7 +47,7 @@ pub fn assemble(
     let clock = Arc::new(SystemClock);
     let mut issuers = extra;
     for issuer in &config.file.issuer {
-        issuers.push(self::issuer(issuer, &config)?);
+        issuers.push(self::issuer(issuer, &config.folder)?);
     }
     let outbound = Outbound::new(config.file.outbound.allow.clone(), &authorities(&config)?)
         .map_err(io::Error::other)?;
@@ -130,10 +130,10 @@ fn origins(config: &Config) -> AllowedOrigins {
     )
 }
 
-fn issuer(issuer: &file::Issuer, config: &Config) -> io::Result<IssuerConfig> {
+pub(super) fn issuer(issuer: &file::Issuer, folder: &Path) -> io::Result<IssuerConfig> {
     let keys = match (&issuer.jwks_url, &issuer.jwks_file) {
         (Some(url), _) => KeySource::Url(url.get_ref().clone()),
-        (None, Some(file)) => KeySource::Static(fs::read(config.folder.join(file.get_ref()))?),
+        (None, Some(file)) => KeySource::Static(fs::read(folder.join(file.get_ref()))?),
         (None, None) => KeySource::Discovery,
     };
     let profile = match (issuer.profile, &issuer.discriminator) {

@@ -1,6 +1,6 @@
 //! Times and sizes as people write them.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -40,6 +40,15 @@ impl Bytes {
     }
 }
 
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+            .ok_or_else(|| format!("{text:?} is not a time like \"10s\", \"5m\" or \"24h\""))
+    }
+}
+
 fn split(text: &str) -> Option<(u64, &str)> {
     let end = text
         .bytes()
@@ -52,18 +61,17 @@ fn split(text: &str) -> Option<(u64, &str)> {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         let text = String::deserialize(source)?;
-        Self::parse(&text).ok_or_else(|| {
-            D::Error::custom(format!(
-                "{text:?} is not a time like \"10s\", \"5m\" or \"24h\""
-            ))
-        })
+        text.parse().map_err(D::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged)]
+        #[serde(
+            untagged,
+            expecting = "it is a size like 65536, \"64KiB\" or \"16MiB\""
+        )]
         enum Written {
             Number(usize),
             Text(String),

@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 use super::Problem;
 
 /// The keys of each table. A test holds this against the shape itself.
-const TABLES: &[(&str, &[&str])] = &[
+pub(super) const TABLES: &[(&str, &[&str])] = &[
     (
         "",
         &[
@@ -81,35 +81,35 @@ const TABLES: &[(&str, &[&str])] = &[
     ("development", &["any_origin", "without_issuer"]),
 ];
 
-/// Every unknown key. None where the text is not TOML: the reader says that better.
-pub(super) fn find(text: &str) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    if let Ok(table) = DeTable::parse(text) {
-        search(table.get_ref(), "", &mut problems);
-    }
-    problems
+/// Names every unknown key, and takes it out so that the rest can be read.
+pub(super) fn take(table: &mut DeTable<'_>, problems: &mut Vec<Problem>) {
+    search(table, "", problems);
 }
 
-fn search(table: &DeTable<'_>, path: &str, problems: &mut Vec<Problem>) {
+fn search(table: &mut DeTable<'_>, path: &str, problems: &mut Vec<Problem>) {
     let Some((_, known)) = TABLES.iter().find(|(name, _)| *name == path) else {
         return;
     };
-    for (key, value) in table {
-        let name = key.get_ref().as_ref();
-        if !known.contains(&name) {
-            problems.push(unknown(name, path, known).at(key.span()));
-            continue;
-        }
-        let inner = if path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{path}.{name}")
+    let names = table
+        .keys()
+        .map(|key| (key.get_ref().to_string(), key.span()));
+    let strange: Vec<_> = names
+        .filter(|(name, _)| !known.contains(&name.as_str()))
+        .collect();
+    for (name, span) in strange {
+        problems.push(unknown(&name, path, known).at(span));
+        table.remove(name.as_str());
+    }
+    for (key, value) in table.iter_mut() {
+        let inner = match path {
+            "" => key.get_ref().to_string(),
+            _ => format!("{path}.{}", key.get_ref()),
         };
-        match value.get_ref() {
+        match value.get_mut() {
             DeValue::Table(table) => search(table, &inner, problems),
             DeValue::Array(items) => {
-                for item in items.iter() {
-                    if let DeValue::Table(table) = item.get_ref() {
+                for item in items.iter_mut() {
+                    if let DeValue::Table(table) = item.get_mut() {
                         search(table, &inner, problems);
                     }
                 }
@@ -134,5 +134,8 @@ fn unknown(name: &str, path: &str, known: &[&str]) -> Problem {
         Some((_, key)) => format!("Did you mean `{key}`?"),
         None => format!("{place} has: {}.", known.join(", ")),
     };
-    Problem::new(format!("{place} has no key `{name}`"), remedy)
+    Problem::new(
+        format!("{place} has no key `{}`", name.escape_debug()),
+        remedy,
+    )
 }

@@ -63,7 +63,12 @@ pub(super) fn certificate(folder: &Path) -> io::Result<Certificate> {
     write(folder, AUTHORITY, &made.authority)?;
     write(folder, KEY, &made.key)?;
     write(folder, CERTIFICATE, &made.certificate)?;
-    load().map_err(|(problem, remedy)| io::Error::other(format!("{problem}. {remedy}")))
+    load().map_err(|faults| {
+        let faults = faults
+            .iter()
+            .map(|it| format!("{}. {}", it.message, it.remedy));
+        io::Error::other(faults.collect::<Vec<_>>().join("\n"))
+    })
 }
 
 fn lasts(certificate: &Certificate) -> bool {

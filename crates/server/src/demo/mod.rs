@@ -173,7 +173,7 @@ fn configuration(
         file,
         folder: data.to_path_buf(),
         certificate,
-        warnings: Vec::new(),
+        warnings: config::Problems::default(),
     })
 }
 

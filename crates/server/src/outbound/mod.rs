@@ -184,6 +184,12 @@ impl Fetch for Outbound {
     }
 }
 
+/// Whether a URL is one that [`Outbound`] would try at all: https, with a host and without a user.
+#[must_use]
+pub fn is_fetchable(url: &str) -> bool {
+    HttpsUrl::parse(url).is_ok()
+}
+
 enum Unresolved {
     Forbidden(IpAddr),
     Failed(String),

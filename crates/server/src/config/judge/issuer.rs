@@ -1,0 +1,212 @@
+//! `[[issuer]]`: who is believed, and for what.
+
+use std::{collections::HashSet, fs, sync::Arc};
+
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use wardwire_admission::{
+    clock::SystemClock,
+    fetch::{Fetch, FetchError, Fetching},
+    token::{self, Issuers},
+};
+
+use super::{
+    super::{
+        file::{Issuer, Profile},
+        runtime,
+    },
+    Judge,
+};
+use crate::outbound;
+
+pub(super) fn judge(judge: &mut Judge<'_>) {
+    let without = judge.file.development.without_issuer;
+    match (judge.file.issuer.is_empty(), without) {
+        (true, true) => judge.warn(
+            "development.without_issuer",
+            "development.without_issuer is on: nobody can sign in, only anonymous routes can be entered",
+            "Never in production. Add an [[issuer]].",
+        ),
+        (true, false) => judge.refuse(
+            "issuer",
+            "there is no [[issuer]]: nobody could prove who they are",
+            "Add [[issuer]] with issuer and audience. For development only: development.without_issuer = true.",
+        ),
+        (false, true) => judge.warn(
+            "development.without_issuer",
+            "development.without_issuer is on, but there is an [[issuer]]",
+            "Drop development.without_issuer.",
+        ),
+        (false, false) => {}
+    }
+    let mut seen = HashSet::new();
+    let file = judge.file;
+    for (index, issuer) in file.issuer.iter().enumerate() {
+        let mut trial = Trial {
+            judge: &mut *judge,
+            issuer,
+            place: format!("issuer.{index}"),
+            sound: true,
+        };
+        if !seen.insert(issuer.issuer.get_ref()) {
+            trial.refuse(
+                "issuer",
+                "this issuer stands twice",
+                "Give it one [[issuer]].",
+            );
+        }
+        trial.terms();
+        trial.algorithms();
+        trial.keys();
+        trial.authority();
+        trial.last();
+    }
+}
+
+/// One issuer on trial.
+struct Trial<'a, 'b> {
+    judge: &'a mut Judge<'b>,
+    issuer: &'a Issuer,
+    place: String,
+    sound: bool,
+}
+
+impl Trial<'_, '_> {
+    fn refuse(&mut self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
+        self.sound = false;
+        self.judge
+            .refuse(&format!("{}.{key}", self.place), message, remedy);
+    }
+
+    fn terms(&mut self) {
+        let issuer = self.issuer;
+        if issuer.issuer.get_ref().is_empty() {
+            self.refuse(
+                "issuer",
+                "the issuer is empty",
+                "Write the issuer's URL, exactly as its tokens' `iss` does.",
+            );
+        }
+        if issuer.audience.is_empty() {
+            self.refuse(
+                "audience",
+                "the issuer has no `audience`: tokens made for other services would be taken",
+                "Add audience = \"wardwire\", and have the issuer put that into its tokens' `aud`.",
+            );
+        }
+        let name_a_claim = "Name a claim that only access tokens have: discriminator = { claim = \"azp\", equals = \"web\" }.";
+        match (issuer.profile, &issuer.discriminator) {
+            (Profile::Jwt, None) => self.refuse(
+                "profile",
+                "profile \"jwt\" needs a `discriminator`: an ID token could pass for an access token",
+                name_a_claim,
+            ),
+            (_, Some(it)) if it.claim.is_empty() || it.equals.is_empty() => self.refuse(
+                "discriminator",
+                "the discriminator tells nothing apart",
+                name_a_claim,
+            ),
+            (Profile::Rfc9068, Some(_)) => self.refuse(
+                "discriminator",
+                "a `discriminator` is asked for with profile \"jwt\" only: here nothing would ask for it",
+                "Add profile = \"jwt\", or drop the discriminator.",
+            ),
+            _ => {}
+        }
+        if issuer.leeway.0.as_secs() > 300 {
+            self.refuse(
+                "leeway",
+                "a leeway over 5 minutes",
+                "Set the machines' clocks (NTP).",
+            );
+        }
+    }
+
+    fn algorithms(&mut self) {
+        for (index, algorithm) in self.issuer.algorithms.iter().enumerate() {
+            let written = algorithm.get_ref();
+            if written.parse::<token::Algorithm>().is_err() {
+                self.refuse(
+                    &format!("algorithms.{index}"),
+                    format!("the algorithm {written:?} is not taken"),
+                    "Asymmetric ones only: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA.",
+                );
+            }
+        }
+    }
+
+    fn keys(&mut self) {
+        let issuer = self.issuer;
+        match (&issuer.jwks_url, &issuer.jwks_file) {
+            (Some(_), Some(_)) => self.refuse(
+                "jwks_file",
+                "both `jwks_url` and `jwks_file`",
+                "Name one place for the keys.",
+            ),
+            (Some(url), None) if !outbound::is_fetchable(url.get_ref()) => self.refuse(
+                "jwks_url",
+                "the jwks_url is not https, or not a URL",
+                "Fetch keys over https only, and without a user in the URL.",
+            ),
+            (None, None) if !outbound::is_fetchable(issuer.issuer.get_ref()) => self.refuse(
+                "issuer",
+                "the issuer is not an https URL, so its keys cannot be found",
+                "Write its https URL, or name the keys with jwks_url or jwks_file.",
+            ),
+            (None, Some(file)) => {
+                if let Err(error) = fs::read(self.judge.path(file.get_ref())) {
+                    self.refuse(
+                        "jwks_file",
+                        format!("the jwks_file cannot be read: {error}"),
+                        "Name a file with a JWK set.",
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn authority(&mut self) {
+        let Some(ca) = &self.issuer.ca else { return };
+        let remedy = "Name a PEM file with the root certificate.";
+        match fs::read(self.judge.path(ca.get_ref())) {
+            Err(error) => self.refuse("ca", format!("the ca cannot be read: {error}"), remedy),
+            Ok(pem) => {
+                let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+                if !found.is_ok_and(|found| !found.is_empty()) {
+                    self.refuse("ca", "the ca holds no certificate", remedy);
+                }
+            }
+        }
+    }
+
+    /// What is left is judged by those who will verify the tokens, the keys of a file among it.
+    fn last(&mut self) {
+        if !self.sound {
+            return;
+        }
+        let judged = runtime::issuer(self.issuer, self.judge.folder)
+            .map_err(|error| error.to_string())
+            .and_then(|issuer| {
+                Issuers::new(vec![issuer], Arc::new(Nowhere), Arc::new(SystemClock))
+                    .map_err(|error| error.to_string())
+            });
+        if let Err(message) = judged {
+            let key = self
+                .issuer
+                .jwks_file
+                .as_ref()
+                .map_or("issuer", |_| "jwks_file");
+            self.refuse(key, message, "See [[issuer]] in docs/configuration.md.");
+        }
+    }
+}
+
+/// Judging fetches nothing.
+struct Nowhere;
+
+impl Fetch for Nowhere {
+    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
+        let url = url.to_owned();
+        Box::pin(async { Err(FetchError::NotHttps(url)) })
+    }
+}

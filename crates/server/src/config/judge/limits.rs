@@ -1,0 +1,121 @@
+//! `[limits]`, and those of routes: none may be so small that nothing works, or so large that it is none.
+
+use std::time::Duration;
+
+use super::Judge;
+
+const GIB: usize = 1024 * 1024 * 1024;
+const FRAGMENTS: u32 = 1 << 20;
+/// What a publication has around its data: names, position, sender.
+const ENVELOPE: usize = 4 * 1024;
+
+pub(super) fn judge(judge: &mut Judge<'_>) {
+    let limits = &judge.file.limits;
+    let mut within = |name: &str, value: usize, least: usize, most: usize| {
+        range(judge, &format!("limits.{name}"), value, least, most);
+    };
+    within("message", limits.message.0, 1, GIB);
+    within(
+        "fragments",
+        limits.fragments as usize,
+        1,
+        FRAGMENTS as usize,
+    );
+    within("outbox", limits.outbox.0, 1024, GIB);
+    let sockets = [
+        ("connections_per_ip", limits.connections_per_ip),
+        ("connections_per_subject", limits.connections_per_subject),
+        ("unadmitted", limits.unadmitted),
+    ];
+    for (name, value) in sockets {
+        within(name, value as usize, 1, 1 << 24);
+    }
+    within("subscriptions", limits.subscriptions, 1, 1 << 20);
+    within("channels", limits.channels, 1, 1 << 24);
+    let spans = [
+        ("message_time", limits.message_time),
+        ("handshake", limits.handshake),
+        ("ping", limits.ping),
+        ("pong", limits.pong),
+    ];
+    for (name, span) in spans {
+        time(
+            judge,
+            &format!("limits.{name}"),
+            span.0,
+            Duration::from_millis(100),
+        );
+    }
+    time(
+        judge,
+        "server.drain",
+        judge.file.server.drain.0,
+        Duration::ZERO,
+    );
+    routes(judge);
+    outbox(judge);
+}
+
+fn routes(judge: &mut Judge<'_>) {
+    let file = judge.file;
+    for (index, route) in file.route.iter().enumerate() {
+        let place = format!("route.{index}.limits");
+        if let Some(message) = route.limits.message {
+            range(judge, &format!("{place}.message"), message.0, 1, GIB);
+        }
+        if let Some(fragments) = route.limits.fragments {
+            let place = format!("{place}.fragments");
+            range(judge, &place, fragments as usize, 1, FRAGMENTS as usize);
+        }
+    }
+}
+
+/// A message that no outbox can hold would end every socket that it is for.
+fn outbox(judge: &mut Judge<'_>) {
+    let routes = judge
+        .file
+        .route
+        .iter()
+        .filter_map(|route| route.limits.message);
+    let largest = routes.fold(judge.file.limits.message, Ord::max).0;
+    let least = largest.saturating_add(ENVELOPE);
+    if judge.file.limits.outbox.0 < least {
+        judge.refuse(
+            "limits.outbox",
+            format!("the outbox cannot hold the largest message, {largest} bytes"),
+            format!("Choose limits.outbox = {least} or more, or smaller messages."),
+        );
+    }
+}
+
+fn range(judge: &mut Judge<'_>, place: &str, value: usize, least: usize, most: usize) {
+    if !(least..=most).contains(&value) {
+        judge.refuse(
+            place,
+            format!("{} is {value}", name(place)),
+            format!("Choose {least} to {most}."),
+        );
+    }
+}
+
+fn time(judge: &mut Judge<'_>, place: &str, value: Duration, least: Duration) {
+    const MOST: Duration = Duration::from_secs(3600);
+    if !(least..=MOST).contains(&value) {
+        judge.refuse(
+            place,
+            format!("{} is {value:?}", name(place)),
+            format!("Choose {least:?} to \"1h\"."),
+        );
+    }
+}
+
+/// A place as people write it: `route.0.limits.message` is their `limits.message` of a route.
+fn name(place: &str) -> String {
+    match place
+        .strip_prefix("route.")
+        .and_then(|it| it.split_once('.'))
+    {
+        Some((_, rest)) => format!("a route's {rest}"),
+        None => place.to_owned(),
+    }
+}

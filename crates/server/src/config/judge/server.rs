@@ -1,0 +1,161 @@
+//! `[server]`: the certificate, the pages that may come, the hosts it answers to.
+
+use std::{collections::HashSet, net::IpAddr};
+
+use wardwire_admission::{host::Hosts, origin::Origin};
+
+use super::{
+    super::certificate::{self, Certificate, Part},
+    Judge,
+};
+
+pub(super) fn tls(judge: &mut Judge<'_>) -> Option<Certificate> {
+    let Some(tls) = &judge.file.server.tls else {
+        judge.refuse(
+            "server.tls",
+            "[server] has no `tls`: nothing is ever served without TLS",
+            "Add tls = { cert = \"cert.pem\", key = \"key.pem\" }. `wardwire demo` makes a local certificate.",
+        );
+        return None;
+    };
+    let (cert, key) = (
+        judge.path(tls.cert.get_ref()),
+        judge.path(tls.key.get_ref()),
+    );
+    match certificate::load(&cert, &key) {
+        Ok(certificate) => Some(certificate),
+        Err(faults) => {
+            for fault in faults {
+                let place = match fault.part {
+                    Part::Certificate => "server.tls.cert",
+                    Part::Key => "server.tls.key",
+                };
+                judge.refuse(place, fault.message, fault.remedy);
+            }
+            None
+        }
+    }
+}
+
+pub(super) fn origins(judge: &mut Judge<'_>) {
+    if judge.file.development.any_origin {
+        judge.warn(
+            "development.any_origin",
+            "development.any_origin is on: every page on the web may reach this server",
+            "Never in production. List the pages in server.origins.",
+        );
+    } else if judge.file.server.origins.is_empty() {
+        judge.refuse(
+            "server.origins",
+            "[server] has no `origins`: no page could reach it",
+            "Add origins = [\"https://app.example.com\"].",
+        );
+    }
+    for (index, origin) in judge.file.server.origins.iter().enumerate() {
+        let place = format!("server.origins.{index}");
+        let written = origin.get_ref();
+        match Origin::parse(written) {
+            Some(parsed) if parsed.is_secure() => {}
+            Some(_) => judge.refuse(
+                &place,
+                format!("the origin {written:?} is not https: whoever is on its network could speak for it"),
+                "Serve the page over https.",
+            ),
+            None if written.contains('*') => judge.refuse(
+                &place,
+                format!("the origin {written:?} stands for pages nobody listed"),
+                "List each page. For development only: development.any_origin = true.",
+            ),
+            None if written == "null" => judge.refuse(
+                &place,
+                "the origin \"null\" is that of every sandboxed frame, whoever made it",
+                "Serve the page from an https origin of its own, and list that.",
+            ),
+            None => judge.refuse(
+                &place,
+                format!("{written:?} is not an origin"),
+                "Write scheme, host and port, and nothing after them: \"https://app.example.com\".",
+            ),
+        }
+    }
+}
+
+pub(super) fn hosts(judge: &mut Judge<'_>, certificate: Option<&Certificate>) {
+    let file = judge.file;
+    for (index, host) in file.server.hosts.iter().enumerate() {
+        let written = host.get_ref();
+        let place = format!("server.hosts.{index}");
+        if Hosts::new([written.as_str()]).is_err() {
+            judge.refuse(
+                &place,
+                format!("{written:?} is not a host"),
+                "Write a name, \"*.example.com\", or an address; no port, and never \"*\".",
+            );
+        } else if is_wide(written) {
+            judge.refuse(
+                &place,
+                format!("{written:?} stands for hosts of strangers: DNS rebinding would pass"),
+                "Put the star below a name of your own: \"*.example.com\".",
+            );
+        }
+    }
+    let Some(certificate) = certificate else {
+        return;
+    };
+    let certified = || certificate.names.iter().map(String::as_str);
+    let named: Vec<&str> = match file.server.hosts.is_empty() {
+        true => certified()
+            .filter(|name| Hosts::new([*name]).is_ok())
+            .collect(),
+        false => file
+            .server
+            .hosts
+            .iter()
+            .map(|host| host.get_ref().as_str())
+            .collect(),
+    };
+    if named.is_empty() {
+        judge.refuse(
+            "server.hosts",
+            "the certificate names no host, and server.hosts is missing",
+            "Use a certificate with subject alternative names, or set server.hosts.",
+        );
+    }
+    cookies(judge, &named.into_iter().map(site).collect());
+}
+
+/// Warns of pages whose requests bring no session cookie (`SameSite=Lax`).
+fn cookies(judge: &mut Judge<'_>, sites: &HashSet<String>) {
+    for (index, origin) in judge.file.server.origins.iter().enumerate() {
+        let Some(origin) = Origin::parse(origin.get_ref()) else {
+            continue;
+        };
+        if !sites.contains(&site(origin.host())) {
+            judge.warn(
+                &format!("server.origins.{index}"),
+                format!("{origin} is not on the site of any of this server's hosts"),
+                "Its pages cannot use the session cookie; they need a token for the ticket.",
+            );
+        }
+    }
+}
+
+/// Whether a star stands directly below a top-level domain, or before an address.
+fn is_wide(host: &str) -> bool {
+    host.strip_prefix("*.").is_some_and(|parent| {
+        let parent = parent.strip_suffix('.').unwrap_or(parent);
+        parent.parse::<IpAddr>().is_ok()
+            || (!parent.contains('.') && !parent.eq_ignore_ascii_case("localhost"))
+    })
+}
+
+/// A host's registrable domain, by rule of thumb: its last two labels. Enough for a warning.
+fn site(host: &str) -> String {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if host.parse::<IpAddr>().is_ok() {
+        return host.to_owned();
+    }
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let labels: Vec<&str> = host.rsplit('.').take(2).collect();
+    labels.into_iter().rev().collect::<Vec<_>>().join(".")
+}

@@ -1,0 +1,688 @@
+//! One test for each way to be unsafe.
+
+use super::*;
+
+mod server {
+    use super::*;
+
+    #[test]
+    fn without_tls() {
+        let text = with("tls = {", "# tls = {");
+        one(&Folder::new(), &text, "[server]", "has no `tls`");
+    }
+
+    #[test]
+    fn a_certificate_or_key_that_is_not_there() {
+        let folder = Folder::new();
+        fs::remove_file(folder.0.join("cert.pem")).unwrap();
+        one(&folder, SAFE, "cert =", "cert.pem");
+        fs::remove_file(folder.0.join("key.pem")).unwrap();
+        assert_eq!(folder.problems(SAFE).len(), 2, "both are named");
+    }
+
+    #[test]
+    fn a_certificate_that_is_none() {
+        let folder = Folder::new();
+        folder.write("cert.pem", "hello", 0o644);
+        one(&folder, SAFE, "cert =", "holds no certificate");
+        let nonsense = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        folder.write("cert.pem", nonsense, 0o644);
+        one(&folder, SAFE, "cert =", "cert.pem");
+    }
+
+    #[test]
+    fn a_key_that_others_can_read() {
+        let folder = Folder::new();
+        for mode in [0o640, 0o604, 0o620, 0o602] {
+            let path = folder.0.join("key.pem");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            one(&folder, SAFE, "key =", "can be read by others");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_expired() {
+        let folder = Folder::new();
+        folder.certify(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+        one(&folder, SAFE, "cert =", "expired at");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_valid_yet() {
+        let folder = Folder::new();
+        folder.certify(|params| params.not_before = rcgen::date_time_ymd(3000, 1, 1));
+        one(&folder, SAFE, "cert =", "is valid from");
+    }
+
+    #[test]
+    fn a_key_of_another_certificate() {
+        let folder = Folder::new();
+        let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+        folder.write("key.pem", &key, 0o600);
+        one(&folder, SAFE, "key =", "is not the key of");
+    }
+
+    #[test]
+    fn an_expired_certificate_with_a_shared_key_is_two_problems() {
+        let folder = Folder::new();
+        folder.certify(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+        fs::set_permissions(folder.0.join("key.pem"), fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(folder.problems(SAFE).len(), 2);
+    }
+
+    #[test]
+    fn without_origins() {
+        let folder = Folder::new();
+        let text = with("origins = [\"https://app.example.com\"]", "");
+        one(&folder, &text, "[server]", "has no `origins`");
+        let text = with("[\"https://app.example.com\"]", "[]");
+        one(&folder, &text, "origins =", "has no `origins`");
+    }
+
+    #[test]
+    fn origins_that_stand_for_others() {
+        let folder = Folder::new();
+        for origin in ["*", "https://*", "https://*.example.com", "*.example.com"] {
+            let text = with("https://app.example.com", origin);
+            one(&folder, &text, "origins =", "pages nobody listed");
+            assert!(folder.problems(&text)[0].contains("development.any_origin = true"));
+        }
+    }
+
+    #[test]
+    fn origins_over_an_open_line() {
+        let folder = Folder::new();
+        for origin in ["http://app.example.com", "http://localhost:3000"] {
+            let text = with("https://app.example.com", origin);
+            one(&folder, &text, "origins =", "is not https");
+        }
+    }
+
+    #[test]
+    fn origins_that_are_none() {
+        let folder = Folder::new();
+        for origin in [
+            "",
+            "https://app.example.com/",
+            "https://app.example.com/chat",
+            "app.example.com",
+            "https://user@app.example.com",
+            "ftp://app.example.com",
+            "https://app.example.com:0",
+            "https://app.example.com https://b.example.com",
+        ] {
+            let text = with("https://app.example.com", origin);
+            one(&folder, &text, "origins =", "is not an origin");
+        }
+        let text = with("https://app.example.com", "null");
+        one(&folder, &text, "origins =", "sandboxed frame");
+    }
+
+    #[test]
+    fn each_bad_origin_has_its_own_line() {
+        let bad = "[\n  \"https://app.example.com\",\n  \"http://x.example\",\n  \"*\",\n]";
+        let text = with("[\"https://app.example.com\"]", bad);
+        let problems = Folder::new().problems(&text);
+        assert_eq!(problems.len(), 2);
+        assert!(problems[0].starts_with("6: ") && problems[1].starts_with("7: "));
+    }
+
+    #[test]
+    fn hosts_that_stand_for_others() {
+        let folder = Folder::new();
+        let hosts = |host: &str| with("tls = {", &format!("hosts = [\"{host}\"]\ntls = {{"));
+        for host in [
+            "*",
+            "",
+            "a:80",
+            "https://a.example",
+            "a.*.example",
+            "**.example.com",
+            "a b",
+        ] {
+            one(&folder, &hosts(host), "hosts =", "is not a host");
+        }
+        for host in ["*.com", "*.com.", "*.127.0.0.1"] {
+            one(&folder, &hosts(host), "hosts =", "hosts of strangers");
+        }
+        for host in [
+            "*.example.com",
+            "ws.example.com",
+            "127.0.0.1",
+            "*.localhost",
+            "::1",
+        ] {
+            assert_eq!(folder.problems(&hosts(host)), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn a_certificate_for_no_host_needs_hosts() {
+        let folder = Folder::new();
+        folder.certify(|params| params.subject_alt_names.clear());
+        one(&folder, SAFE, "[server]", "the certificate names no host");
+        let text = with("tls = {", "hosts = [\"ws.example.com\"]\ntls = {");
+        assert_eq!(folder.problems(&text), [""; 0]);
+    }
+}
+
+mod issuer {
+    use super::*;
+
+    /// [`SAFE`] with another issuer.
+    fn issuer(lines: &str) -> String {
+        with(
+            "issuer = \"https://id.example.com\"\naudience = \"wardwire\"",
+            lines,
+        )
+    }
+
+    const WHO: &str = "issuer = \"https://id.example.com\"\naudience = \"wardwire\"\n";
+
+    #[test]
+    fn none() {
+        let (before, after) = SAFE.split_once("[[issuer]]").unwrap();
+        let text = format!("{before}{}", &after[after.find("[[route]]").unwrap()..]);
+        let problems = Folder::new().problems(&text);
+        assert_eq!(problems.len(), 1);
+        assert!(
+            problems[0].contains("there is no [[issuer]]"),
+            "{problems:?}"
+        );
+        assert!(problems[0].contains("development.without_issuer = true"));
+    }
+
+    #[test]
+    fn without_an_audience() {
+        let folder = Folder::new();
+        let text = issuer("issuer = \"https://id.example.com\"");
+        one(&folder, &text, "[[issuer]]", "no `audience`");
+        let text = issuer("issuer = \"https://id.example.com\"\naudience = \"\"");
+        one(&folder, &text, "audience =", "no `audience`");
+    }
+
+    #[test]
+    fn whose_keys_would_come_over_an_open_line() {
+        let folder = Folder::new();
+        for name in [
+            "http://id.example.com",
+            "id.example.com",
+            "https://",
+            "https://u:p@id.example.com",
+        ] {
+            let text = issuer(&format!("issuer = \"{name}\"\naudience = \"wardwire\""));
+            one(&folder, &text, "issuer = ", "is not an https URL");
+            let url = "\"https://id.example.com/keys\"";
+            let text = issuer(&format!("{WHO}jwks_url = {url}")).replace(url, &format!("{name:?}"));
+            one(&folder, &text, "jwks_url =", "is not https");
+        }
+        let text =
+            issuer("issuer = \"\"\naudience = \"wardwire\"\njwks_url = \"https://a.example/k\"");
+        one(&folder, &text, "issuer = ", "the issuer is empty");
+    }
+
+    #[test]
+    fn with_a_symmetric_algorithm_or_none() {
+        let folder = Folder::new();
+        for name in [
+            "HS256", "HS384", "HS512", "none", "None", "", "es256", "RSA1_5",
+        ] {
+            let text = issuer(&format!("{WHO}algorithms = [\"ES256\", \"{name}\"]"));
+            one(&folder, &text, "algorithms =", "is not taken");
+        }
+    }
+
+    #[test]
+    fn whose_access_tokens_nothing_tells_apart() {
+        let folder = Folder::new();
+        let text = issuer(&format!("{WHO}profile = \"jwt\""));
+        one(&folder, &text, "profile =", "needs a `discriminator`");
+        for told in [
+            "claim = \"\", equals = \"web\"",
+            "claim = \"azp\", equals = \"\"",
+        ] {
+            let text = issuer(&format!(
+                "{WHO}profile = \"jwt\"\ndiscriminator = {{ {told} }}"
+            ));
+            one(&folder, &text, "discriminator =", "tells nothing apart");
+        }
+        let text = issuer(&format!(
+            "{WHO}discriminator = {{ claim = \"azp\", equals = \"web\" }}"
+        ));
+        one(
+            &folder,
+            &text,
+            "discriminator =",
+            "asked for with profile \"jwt\" only",
+        );
+    }
+
+    #[test]
+    fn who_stands_twice() {
+        let again = "[[issuer]]\nissuer = \"https://id.example.com\" # again\naudience = \"b\"";
+        one(&Folder::new(), &and(again), "# again", "stands twice");
+    }
+
+    #[test]
+    fn with_two_places_for_keys() {
+        let folder = Folder::new();
+        folder.write("keys.json", "{\"keys\":[]}", 0o644);
+        let places = "jwks_url = \"https://id.example.com/keys\"\njwks_file = \"keys.json\"";
+        let text = issuer(&format!("{WHO}{places}"));
+        one(
+            &folder,
+            &text,
+            "jwks_file =",
+            "both `jwks_url` and `jwks_file`",
+        );
+    }
+
+    #[test]
+    fn with_a_key_file_of_no_use() {
+        let folder = Folder::new();
+        let text = issuer(&format!("{WHO}jwks_file = \"keys.json\""));
+        one(&folder, &text, "jwks_file =", "cannot be read");
+        let symmetric = r#"{"keys":[{"kty":"oct","k":"c2VjcmV0","alg":"HS256"}]}"#;
+        for content in ["", "[]", "{\"keys\":{}}", "{\"keys\":[]}", symmetric] {
+            folder.write("keys.json", content, 0o644);
+            one(&folder, &text, "jwks_file =", "of no use");
+        }
+    }
+
+    #[test]
+    fn with_a_root_of_no_use() {
+        let folder = Folder::new();
+        let text = issuer(&format!("{WHO}ca = \"ca.pem\""));
+        one(&folder, &text, "ca = ", "cannot be read");
+        folder.write("ca.pem", "hello", 0o644);
+        one(&folder, &text, "ca = ", "holds no certificate");
+    }
+
+    #[test]
+    fn with_too_much_leeway() {
+        let text = issuer(&format!("{WHO}leeway = \"301s\""));
+        one(&Folder::new(), &text, "leeway =", "over 5 minutes");
+    }
+}
+
+mod routes_and_channels {
+    use super::*;
+
+    #[test]
+    fn no_route() {
+        let text = with("[[route]]\npath = \"/live\"", "");
+        let problems = Folder::new().problems(&text);
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].contains("there is no [[route]]"));
+    }
+
+    #[test]
+    fn two_routes_of_one_path() {
+        let text = and("[[route]]\npath = \"/live\" # again");
+        one(&Folder::new(), &text, "# again", "two routes");
+    }
+
+    #[test]
+    fn a_path_that_is_none() {
+        let folder = Folder::new();
+        for path in [
+            "", "live", "/a b", "/a?b", "/a#b", "/a%2f", "/../a", "/a/./b", "//a", "/\u{e9}",
+        ] {
+            one(&folder, &with("/live", path), "path =", "is not a path");
+        }
+        for path in [
+            "/.wardwire",
+            "/.wardwire/tickets",
+            "/.wardwirex",
+            "/.WardWire/x",
+        ] {
+            one(&folder, &with("/live", path), "path =", "server's own");
+        }
+    }
+
+    #[test]
+    fn an_anonymous_route_that_requires_a_sign_in() {
+        let folder = Folder::new();
+        for require in ["acr = \"mfa\"", "amr = [\"otp\"]", "max_age = \"1h\""] {
+            let lines = format!("\"/live\"\nanonymous = true\nrequire = {{ {require} }}");
+            one(
+                &folder,
+                &with("\"/live\"", &lines),
+                "require =",
+                "an anonymous route",
+            );
+        }
+    }
+
+    #[test]
+    fn a_requirement_that_asks_for_nothing() {
+        let folder = Folder::new();
+        for (require, says) in [
+            ("acr = \"\"", "empty requirement"),
+            ("amr = [\"\"]", "empty requirement"),
+            ("max_age = \"0s\"", "less than a second"),
+        ] {
+            let text = with(
+                "\"/live\"",
+                &format!("\"/live\"\nrequire = {{ {require} }}"),
+            );
+            one(&folder, &text, "require =", says);
+        }
+    }
+
+    #[test]
+    fn a_channel_pattern_that_is_none() {
+        let folder = Folder::new();
+        for name in [
+            "",
+            "chat//{room}",
+            "chat/*",
+            "chat/{}",
+            "chat/{a b}",
+            "chat/..",
+            "a%2f",
+            "/chat",
+        ] {
+            let text = with("chat/{room}", name);
+            assert_eq!(folder.problems(&text).len(), 1, "{name}");
+            assert!(
+                folder.problems(&text)[0].contains("not a channel name"),
+                "{name}"
+            );
+        }
+        let twice = with("chat/{room}", "{room}/{room}");
+        one(&folder, &twice, "name =", "stands twice");
+    }
+
+    #[test]
+    fn a_right_that_speaks_of_what_the_pattern_has_not() {
+        let text = with("contains = \"{room}\"", "contains = \"{rom}\"");
+        one(&Folder::new(), &text, "subscribe =", "{rom}");
+    }
+
+    #[test]
+    fn a_right_that_asks_for_nothing() {
+        let folder = Folder::new();
+        for right in [
+            "claim = \"\", equals = \"a\"",
+            "claim = \"team\", equals = \"\"",
+        ] {
+            let text = with("\"authenticated\"", &format!("{{ {right} }}"));
+            one(&folder, &text, "publish =", "asks for nothing");
+        }
+    }
+
+    #[test]
+    fn a_channel_that_an_earlier_one_hides() {
+        let folder = Folder::new();
+        for name in ["chat/{room}", "chat/{other}", "chat/admin"] {
+            let text = and(&format!("[[channel]]\nname = \"{name}\" # hidden"));
+            one(&folder, &text, "# hidden", "never decide");
+        }
+        for name in ["chat", "chat/{room}/private", "{any}/admin", "{any}/{all}"] {
+            let text = and(&format!("[[channel]]\nname = \"{name}\""));
+            assert_eq!(folder.problems(&text), [""; 0], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_history_of_nothing_or_without_end() {
+        let folder = Folder::new();
+        for (history, says) in [
+            ("size = 0, ttl = \"1h\"", "history of 0"),
+            ("size = 100001, ttl = \"1h\"", "history of 100001"),
+            ("size = 1, ttl = \"0s\"", "history of 0 s"),
+            ("size = 1, ttl = \"366d\"", "history of"),
+        ] {
+            let text = format!("{}history = {{ {history} }}\n", SAFE);
+            one(&folder, &text, "history =", says);
+        }
+    }
+}
+
+mod limits {
+    use super::*;
+
+    #[test]
+    fn that_let_nothing_through() {
+        let folder = Folder::new();
+        for key in [
+            "message",
+            "fragments",
+            "outbox",
+            "connections_per_ip",
+            "connections_per_subject",
+            "unadmitted",
+            "subscriptions",
+            "channels",
+        ] {
+            let text = and(&format!("[limits]\nchannels = 1000\n{key} = 0"));
+            let text = match key {
+                "channels" => and("[limits]\nchannels = 0"),
+                _ => text,
+            };
+            let problems = folder.problems(&text);
+            assert!(
+                problems[0].contains(&format!("limits.{key} is 0")),
+                "{problems:?}"
+            );
+            let line = text.lines().count();
+            assert!(
+                problems[0].starts_with(&format!("{line}: ")),
+                "{problems:?}"
+            );
+        }
+        for key in ["message_time", "handshake", "ping", "pong"] {
+            let text = and(&format!("[limits]\n{key} = \"0s\""));
+            one(
+                &folder,
+                &text,
+                &format!("{key} ="),
+                &format!("limits.{key} is 0"),
+            );
+        }
+    }
+
+    #[test]
+    fn that_are_none() {
+        let folder = Folder::new();
+        for limit in [
+            "outbox = \"1025MiB\"",
+            "fragments = 4294967295",
+            "connections_per_ip = 4294967295",
+            "subscriptions = 9007199254740991",
+            "channels = 9007199254740991",
+            "handshake = \"61m\"",
+            "pong = \"20000d\"",
+        ] {
+            let key = limit.split_once(" =").unwrap().0;
+            let text = and(&format!("[limits]\n{limit}"));
+            one(&folder, &text, limit, &format!("limits.{key} is"));
+        }
+        one(
+            &folder,
+            &with("tls = {", "drain = \"2h\"\ntls = {"),
+            "drain =",
+            "server.drain is",
+        );
+    }
+
+    #[test]
+    fn a_message_that_no_outbox_can_hold() {
+        let folder = Folder::new();
+        let text = and("[limits]\noutbox = \"64KiB\"");
+        one(
+            &folder,
+            &text,
+            "outbox =",
+            "cannot hold the largest message",
+        );
+        let text = with("\"/live\"", "\"/live\"\nlimits = { message = \"1MiB\" }");
+        let problems = folder.problems(&text);
+        assert!(
+            problems[0].contains("cannot hold the largest message"),
+            "{problems:?}"
+        );
+        let text = format!("{text}\n[limits]\noutbox = \"2MiB\"\n");
+        assert_eq!(folder.problems(&text), [""; 0]);
+    }
+
+    #[test]
+    fn of_a_route_are_judged_too() {
+        let folder = Folder::new();
+        for key in ["message", "fragments"] {
+            let text = with("\"/live\"", &format!("\"/live\"\nlimits = {{ {key} = 0 }}"));
+            one(
+                &folder,
+                &text,
+                "limits =",
+                &format!("a route's limits.{key} is 0"),
+            );
+        }
+        let text = with(
+            "\"/live\"",
+            "\"/live\"\nlimits = { messages_per_second = 0 }",
+        );
+        assert_eq!(folder.problems(&text), [""; 0], "0 is no limit");
+    }
+}
+
+mod operators {
+    use super::*;
+
+    #[test]
+    fn an_admin_listener_that_others_reach() {
+        let folder = Folder::new();
+        for address in [
+            "0.0.0.0:9090",
+            "[::]:9090",
+            "192.0.2.1:9090",
+            "[::ffff:192.0.2.1]:9090",
+        ] {
+            let text = with("127.0.0.1:0\"\ntoken", &format!("{address}\"\ntoken"));
+            one(&folder, &text, address, "not a loopback address");
+        }
+        let text = with("127.0.0.1:0\"\ntoken", "[::1]:9090\"\ntoken");
+        assert_eq!(folder.problems(&text), [""; 0]);
+    }
+
+    #[test]
+    fn an_admin_token_that_is_missing_empty_or_short() {
+        let folder = Folder::new();
+        for token in [
+            "",
+            "\n",
+            "short",
+            &"t".repeat(31),
+            &format!("  {}\n\n", "t".repeat(31)),
+        ] {
+            folder.write("admin.token", token, 0o600);
+            one(&folder, SAFE, "token_file =", "shorter than 32 bytes");
+        }
+        folder.write("admin.token", &"t\u{e9}\n".repeat(32), 0o600);
+        one(&folder, SAFE, "token_file =", "visible ASCII");
+        folder.write("admin.token", &"t".repeat(5000), 0o600);
+        one(&folder, SAFE, "token_file =", "longer than");
+        fs::remove_file(folder.0.join("admin.token")).unwrap();
+        one(&folder, SAFE, "token_file =", "of no use");
+    }
+
+    #[test]
+    fn an_admin_token_that_others_can_read() {
+        let folder = Folder::new();
+        for mode in [0o640, 0o604, 0o620] {
+            folder.write("admin.token", &"t".repeat(32), 0o600);
+            let path = folder.0.join("admin.token");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            one(&folder, SAFE, "token_file =", "by others");
+        }
+    }
+
+    #[test]
+    fn an_audit_log_that_cannot_be_written() {
+        let folder = Folder::new();
+        fs::create_dir(folder.0.join("folder")).unwrap();
+        for file in [
+            "nowhere/audit.jsonl",
+            "folder",
+            "/dev/null",
+            "cert.pem/audit.jsonl",
+        ] {
+            let text = and(&format!("[audit]\nfile = \"{file}\""));
+            one(&folder, &text, "\nfile =", "cannot be written");
+        }
+    }
+
+    #[test]
+    fn an_audit_log_that_others_can_write() {
+        let folder = Folder::new();
+        for mode in [0o620, 0o602] {
+            folder.write("audit.jsonl", "", mode);
+            let text = and("[audit]\nfile = \"audit.jsonl\"");
+            one(&folder, &text, "\nfile =", "can be written by others");
+        }
+    }
+
+    #[test]
+    fn judging_does_not_touch_a_log() {
+        let folder = Folder::new();
+        folder.write("audit.jsonl", "evidence\n", 0o600);
+        assert_eq!(folder.problems(SAFE), [""; 0]);
+        let log = fs::read_to_string(folder.0.join("audit.jsonl")).unwrap();
+        assert_eq!(log, "evidence\n");
+    }
+}
+
+mod development {
+    use super::*;
+
+    #[test]
+    fn each_override_warns_loudly() {
+        let folder = Folder::new();
+        let text = format!(
+            "{}[development]\nany_origin = true\n",
+            with("[\"https://app.example.com\"]", "[]")
+        );
+        let warnings = folder.warnings(&text);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].contains("every page on the web")
+                && warnings[0].contains("Never in production")
+        );
+        let (before, after) = SAFE.split_once("[[issuer]]").unwrap();
+        let rest = &after[after.find("[[route]]").unwrap()..];
+        let text = format!("{before}{rest}\n[development]\nwithout_issuer = true\n");
+        let warnings = folder.warnings(&text);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("nobody can sign in"));
+    }
+
+    #[test]
+    fn no_override_lets_a_bad_origin_in() {
+        let folder = Folder::new();
+        let text = format!(
+            "{}[development]\nany_origin = true\n",
+            with("https://app.example.com", "*")
+        );
+        assert_eq!(folder.problems(&text).len(), 1);
+    }
+
+    #[test]
+    fn a_page_of_another_site_is_worth_a_warning() {
+        let folder = Folder::new();
+        let text = with("https://app.example.com", "https://app.example.org");
+        let warnings = folder.warnings(&text);
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].starts_with("4: ") && warnings[0].contains("session cookie"));
+        let text = with("tls = {", "hosts = [\"[::1]\"]\ntls = {").replace("[::1]", "::1");
+        let text = text.replace("https://app.example.com", "https://[::1]:8443");
+        assert_eq!(folder.warnings(&text), [""; 0]);
+    }
+
+    #[test]
+    fn channels_without_a_rule_are_worth_a_warning() {
+        let (text, _) = SAFE.split_once("[[channel]]").unwrap();
+        let warnings = Folder::new().warnings(text);
+        assert!(warnings[0].contains("no [[channel]]"), "{warnings:?}");
+    }
+}
