@@ -130,8 +130,22 @@ impl Drop for Lease {
 /// The leases of all live sockets.
 pub struct Leases {
     /// By a keyed hash of issuer and subject. INVARIANT: a collision costs a comparison, as every hit is judged itself.
-    live: Mutex<HashMap<u64, Vec<Weak<Lease>>>>,
+    live: Mutex<Live>,
     hasher: RandomState,
+}
+
+#[derive(Default)]
+struct Live {
+    groups: HashMap<u64, Group>,
+    count: usize,
+}
+
+/// The leases under one key.
+#[derive(Default)]
+struct Group {
+    leases: Vec<Weak<Lease>>,
+    /// How many of them are gone, at least.
+    gone: usize,
 }
 
 impl Leases {
@@ -164,11 +178,11 @@ impl Leases {
             key,
             leases: self.clone(),
         });
-        self.live
-            .lock()
-            .entry(key)
-            .or_default()
-            .push(Arc::downgrade(&lease));
+        let mut live = self.live.lock();
+        live.count += 1;
+        let group = live.groups.entry(key).or_default();
+        group.leases.push(Arc::downgrade(&lease));
+        drop(live);
         lease
     }
 
@@ -180,14 +194,10 @@ impl Leases {
                 Revocation::Subject {
                     issuer, subject, ..
                 } => {
-                    let of_subject = live.get(&self.key(issuer, subject));
-                    of_subject
-                        .into_iter()
-                        .flatten()
-                        .filter_map(Weak::upgrade)
-                        .collect()
+                    let of_subject = live.groups.get(&self.key(issuer, subject));
+                    of_subject.into_iter().flat_map(Group::live).collect()
                 }
-                _ => live.values().flatten().filter_map(Weak::upgrade).collect(),
+                _ => live.groups.values().flat_map(Group::live).collect(),
             }
         };
         found
@@ -198,13 +208,9 @@ impl Leases {
 
     /// Ends all, as the server goes down.
     pub(crate) fn end_all(&self) -> usize {
-        let all: Vec<Arc<Lease>> = self
-            .live
-            .lock()
-            .values()
-            .flatten()
-            .filter_map(Weak::upgrade)
-            .collect();
+        let live = self.live.lock();
+        let all: Vec<Arc<Lease>> = live.groups.values().flat_map(Group::live).collect();
+        drop(live);
         all.iter()
             .filter(|lease| lease.end(EndReason::Restart))
             .count()
@@ -213,25 +219,38 @@ impl Leases {
     /// How many sockets live.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.live.lock().values().map(Vec::len).sum()
+        self.live.lock().count
     }
 
     fn key(&self, issuer: &str, subject: &str) -> u64 {
         self.hasher.hash_one((issuer, subject))
     }
 
-    /// Drops the entries of leases that are gone. Under the key of one subject there are few; under that of the anonymous
-    /// there may be many, so they are swept when half of them are gone.
+    /// Takes a lease that is gone off the list. Many may stand under one key (all anonymous ones do), so a list is swept
+    /// when half of it is gone: each lease costs a constant part of a sweep.
     fn forget(&self, key: u64) {
         let mut live = self.live.lock();
-        if let Some(leases) = live.get_mut(&key) {
-            if key != 0 || leases.len() < 64 || leases.len() == leases.capacity() {
-                leases.retain(|lease| lease.strong_count() > 0);
-            }
-            if leases.is_empty() {
-                live.remove(&key);
+        live.count = live.count.saturating_sub(1);
+        let Some(group) = live.groups.get_mut(&key) else {
+            return;
+        };
+        group.gone += 1;
+        if group.gone * 2 >= group.leases.len() {
+            group.leases.retain(|lease| lease.strong_count() > 0);
+            group.gone = 0;
+            if group.leases.is_empty() {
+                live.groups.remove(&key);
+            } else {
+                let room = group.leases.len() * 2;
+                group.leases.shrink_to(room);
             }
         }
+    }
+}
+
+impl Group {
+    fn live(&self) -> impl Iterator<Item = Arc<Lease>> {
+        self.leases.iter().filter_map(Weak::upgrade)
     }
 }
 
@@ -293,7 +312,22 @@ mod tests {
         let other = leases.begin(Principal::Anonymous);
         assert_eq!(leases.count(), 2);
         drop((lease, other));
-        assert!(leases.live.lock().is_empty());
+        assert!(leases.live.lock().groups.is_empty());
+    }
+
+    #[test]
+    fn of_many_under_one_key_only_the_live_are_counted_and_few_others_kept() {
+        let leases = Leases::new();
+        let mut held: Vec<_> = (0..100)
+            .map(|_| leases.begin(Principal::Anonymous))
+            .collect();
+        held.truncate(10);
+        assert_eq!(leases.count(), 10);
+        assert!(leases.live.lock().groups[&0].leases.len() <= 20);
+        assert_eq!(leases.end_all(), 10);
+        drop(held);
+        assert_eq!(leases.count(), 0);
+        assert!(leases.live.lock().groups.is_empty());
     }
 
     #[test]
