@@ -106,23 +106,23 @@ fn is_b64token(token: &str) -> bool {
 fn session(headers: &HeaderMap) -> Result<Option<Secret>, Refusal> {
     let mut found = None;
     for line in headers.get_all(header::COOKIE) {
-        let line = line
-            .to_str()
-            .map_err(|_| refuse(Reason::CredentialMalformed, "a cookie that is not ASCII"))?;
-        for pair in line.split(';') {
-            let Some((name, value)) = pair.trim().split_once('=') else {
+        // Other applications on this host may write what they like into theirs.
+        for pair in line.as_bytes().split(|&byte| byte == b';') {
+            let pair = pair.trim_ascii();
+            let Some(value) = pair
+                .strip_prefix(COOKIE.as_bytes())
+                .and_then(|rest| rest.strip_prefix(b"="))
+            else {
                 continue;
             };
-            if name != COOKIE {
-                continue;
-            }
             if found.is_some() {
                 return Err(refuse(
                     Reason::CredentialConflict,
                     "the session cookie twice",
                 ));
             }
-            let secret = Secret::parse(value).ok_or_else(|| {
+            let secret = std::str::from_utf8(value).ok().and_then(Secret::parse);
+            let secret = secret.ok_or_else(|| {
                 refuse(Reason::CredentialMalformed, "not a session cookie of ours")
             })?;
             found = Some(secret);
@@ -171,8 +171,12 @@ pub fn check_query(query: &str) -> Result<(), Refusal> {
     ];
     for pair in query.split(['&', ';']) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let name = percent_decoded(name).to_ascii_lowercase();
-        if NAMES.contains(&name.as_str()) || looks_signed(&percent_decoded(value)) {
+        let (name, value) = (percent_decoded(name), percent_decoded(value));
+        // `token[]` and `token[0]` are the same name to many readers.
+        let plain = name.split('[').next().unwrap_or_default();
+        let plain = plain.trim_matches([' ', '+']);
+        let named = NAMES.iter().any(|known| plain.eq_ignore_ascii_case(known));
+        if named || looks_signed(&name) || looks_signed(&value) {
             return Err(Refusal::new(Stage::Head, Reason::CredentialInUrl));
         }
     }
@@ -181,7 +185,7 @@ pub fn check_query(query: &str) -> Result<(), Refusal> {
 
 /// A compact JWS begins with a JSON object in base64url and has three parts (RFC 7515 §7.1).
 fn looks_signed(value: &str) -> bool {
-    value.starts_with("eyJ") && value.matches('.').count() == 2
+    value.trim_start_matches([' ', '+']).starts_with("eyJ") && value.matches('.').count() == 2
 }
 
 fn percent_decoded(text: &str) -> String {
@@ -252,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn another_applications_cookie_shuts_nobody_out() {
+        let mut map = HeaderMap::new();
+        let line = [b"theirs=\xc3\xa9; ", COOKIE.as_bytes(), b"=", A.as_bytes()].concat();
+        map.append("cookie", HeaderValue::from_bytes(&line).unwrap());
+        assert!(matches!(
+            Credential::find(&map, &[]),
+            Ok(Credential::Session(_))
+        ));
+    }
+
+    #[test]
     fn two_credentials_are_an_error_and_never_a_choice() {
         let cookie = format!("{COOKIE}={A}");
         let ticket = format!("{TICKET_PREFIX}{A}");
@@ -308,6 +323,9 @@ mod tests {
             "x=eyJh.eyJz.c2ln",
             "x=%65yJh.eyJz.c2ln",
             "a;jwt=1",
+            "eyJh.eyJz.c2ln",
+            "token%5B%5D=x",
+            "+token=x",
         ] {
             assert!(check_query(query).is_err(), "{query}");
         }

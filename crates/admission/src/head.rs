@@ -88,7 +88,7 @@ impl Facts {
         if name.is_empty() || !name.iter().copied().all(is_token) {
             return Err(malformed("a header name that is not a token"));
         }
-        let value = value.strip_prefix(b":").unwrap_or_default().trim_ascii();
+        let value = trim(value.strip_prefix(b":").unwrap_or_default());
         if value.iter().any(|&byte| is_control(byte) && byte != b'\t') {
             return Err(malformed("a control character in a header value"));
         }
@@ -181,7 +181,9 @@ fn request_line(line: &[u8]) -> Result<(), Refusal> {
     if method.len() > 32 || Method::from_bytes(method).is_err() {
         return Err(malformed("the method is not a token"));
     }
-    if target.is_empty() || !target.iter().all(u8::is_ascii_graphic) {
+    // A fragment is never sent (RFC 9112 §3.2): who drops it and who does not would see two targets.
+    let graphic = |&byte: &u8| byte.is_ascii_graphic() && byte != b'#';
+    if target.is_empty() || !target.iter().all(graphic) {
         return Err(malformed("the target holds what no target holds"));
     }
     if version != b"HTTP/1.1" {
@@ -197,6 +199,14 @@ fn content_length(value: &[u8]) -> Result<usize, Refusal> {
         .then(|| std::str::from_utf8(value).ok()?.parse().ok())
         .flatten()
         .ok_or_else(|| malformed("Content-Length is not one number"))
+}
+
+/// Optional white space is space and tab (RFC 9110 §5.6.3); `trim_ascii` would hide a bare CR or a form feed.
+fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
 }
 
 /// RFC 9110 §5.6.2.
@@ -271,6 +281,10 @@ mod tests {
             "X\r\n",
             ": a\r\n",
             "X: a\rb\r\n",
+            "X: a\r\r\n",
+            "X:\ra\r\n",
+            "X: a\x0c\r\n",
+            "Content-Length:\x0c1\r\n",
             "X: a\0b\r\n",
             "X: a\nY: b\r\n",
             "X: \x1b[31m\r\n",
@@ -298,6 +312,7 @@ mod tests {
             "GET\t/x HTTP/1.1",
             "",
             "GET /a b HTTP/1.1",
+            "GET /a#b HTTP/1.1",
         ] {
             assert_eq!(
                 reason(&format!("{line}\r\nHost: a\r\n\r\n")),

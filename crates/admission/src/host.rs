@@ -32,7 +32,7 @@ impl HostName {
                 None => (authority, Some("0")),
             },
         };
-        port.filter(|port| port.len() <= 5 && port.parse::<u16>().is_ok())?;
+        parse_port(port?)?;
         if let Ok(address) = host.parse::<IpAddr>() {
             return Some(Self(address.to_string().into()));
         }
@@ -45,6 +45,12 @@ impl HostName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Digits only: `parse` alone would take a sign.
+pub(crate) fn parse_port(text: &str) -> Option<u16> {
+    let digits = text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok())?
 }
 
 /// Letters, digits, hyphens and underscores in labels of 1 to 63, 253 in all (RFC 1123 §2.1).
@@ -117,8 +123,8 @@ mod tests {
     #[test]
     fn malformed_hosts_are_refused() {
         for host in [
-            "", ":80", "a:", "a:b", "a:99999", "a@b", "a b", "[::1", "[x]", "a..b", "a/b", "::1",
-            "[::1]x", "a\u{e9}",
+            "", ":80", "a:", "a:+80", "a:b", "a:99999", "a@b", "a b", "[::1", "[x]", "a..b", "a/b",
+            "::1", "[::1]x", "a\u{e9}",
         ] {
             assert_eq!(name(host), None, "{host}");
         }

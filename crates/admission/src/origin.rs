@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use crate::host::HostName;
+use crate::host::{HostName, parse_port};
 
 /// A serialised origin, normalised: scheme and host in lower case, no trailing dot, no default port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,11 +21,7 @@ impl Origin {
         };
         let port_at = authority.rfind(':').filter(|_| !authority.ends_with(']'));
         let port = match port_at {
-            Some(at) => authority
-                .get(at + 1..)?
-                .parse::<u16>()
-                .ok()
-                .filter(|&port| port > 0)?,
+            Some(at) => parse_port(authority.get(at + 1..)?).filter(|&port| port > 0)?,
             None => default,
         };
         let host = HostName::parse(authority)?;
@@ -125,6 +121,7 @@ mod tests {
             "https://app.example https://evil.test",
             "https://xn--pp-eka.example",
             "https://app.example:0",
+            "https://app.example:+443",
             "https://app.example:",
             "//app.example",
             "https://app.example\\@evil.test",
