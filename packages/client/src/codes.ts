@@ -1,6 +1,6 @@
-// Generated from spec/codes.toml by `cargo xtask spec`. Do not edit.
+/** What to do after each close code and word of the server: RFC 6455 §7.4.1 and IANA's registry of close codes. */
 
-/** What to do about a connection that ended. */
+/** When to come back after a connection that ended. */
 export type Advice = 'at-once' | 'later' | 'after-sign-in' | 'never';
 
 const advice: ReadonlyMap<string, Advice> = new Map<string, Advice>([

@@ -24,7 +24,7 @@ export function showState(state: State): void {
 export function because(reason: Reason): string {
   switch (reason.kind) {
     case 'refused':
-      return `${reason.error.title} (${reason.error.code})`;
+      return reason.error.status === 401 ? 'This session has ended. Sign in again.' : `${reason.error.title} (${reason.error.code})`;
     case 'closed':
       return reason.word === '' ? `The connection was lost (${reason.code}).` : `The server closed: ${reason.word} (${reason.code}).`;
     case 'signed-out':
@@ -44,7 +44,7 @@ function tone(state: State): string {
     case 'idle':
       return 'idle';
     case 'ended':
-      return state.reason.kind === 'refused' ? 'bad' : 'idle';
+      return isRefusal(state.reason) ? 'bad' : 'idle';
   }
 }
 
@@ -59,6 +59,11 @@ function sentence(state: State): string {
     case 'waiting':
       return 'Reconnecting in';
     case 'ended':
-      return state.reason.kind === 'refused' ? 'Refused' : 'Not connected';
+      return isRefusal(state.reason) ? 'Refused' : 'Not connected';
   }
+}
+
+/** A session that ended is everyday; any other refusal is worth a colour. */
+function isRefusal(reason: Reason): boolean {
+  return reason.kind === 'refused' && reason.error.status !== 401;
 }
