@@ -1,0 +1,66 @@
+//! `cargo xtask spec`: writes the client's code table from `spec/codes.toml`. With `--check`, only says whether it is stale.
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use toml::{Table, Value};
+
+const TARGET: &str = "packages/client/src/codes.ts";
+
+const HEAD: &str = "\
+// Made from spec/codes.toml by `cargo xtask spec`. Edit that file.
+
+/** When to come back after a connection that ended. */
+export type Advice = 'at-once' | 'later' | 'after-sign-in' | 'never';
+
+/** What to do after each close code, and after some with a certain word (RFC 6455 §7.4.1, IANA's registry). */
+const advice: ReadonlyMap<string, Advice> = new Map<string, Advice>([
+";
+
+const MIDDLE: &str = "\
+]);
+
+/** What to do after a close with this code and the first word of its reason. */
+export function adviceFor(code: number, word: string): Advice {
+  return advice.get(`${code} ${word}`) ?? advice.get(String(code)) ?? 'later';
+}
+
+/** The server's errors in band: JSON-RPC 2.0 §5.1, and from -32001 on Wardwire's own. */
+export const RPC = {
+";
+
+/// Writes the table, or says that it is stale.
+pub fn generate(root: &Path, check: bool) -> Result<(), String> {
+    let source = root.join("spec/codes.toml");
+    let text = fs::read_to_string(&source).map_err(|error| format!("{}: {error}", source.display()))?;
+    let codes: Table = text.parse().map_err(|error| format!("{}: {error}", source.display()))?;
+    let made = typescript(&codes).ok_or("spec/codes.toml: an entry lacks a member")?;
+    let target = root.join(TARGET);
+    if fs::read_to_string(&target).is_ok_and(|known| known == made) {
+        return Ok(());
+    }
+    if check {
+        return Err(format!("{TARGET} is stale: run `cargo xtask spec`"));
+    }
+    fs::write(&target, made).map_err(|error| format!("{}: {error}", target.display()))
+}
+
+fn typescript(codes: &Table) -> Option<String> {
+    let mut out = HEAD.to_owned();
+    for entry in entries(codes, "close")? {
+        let (code, advice) = (entry.get("code")?, entry.get("advice")?.as_str()?);
+        let word = entry.get("word").and_then(Value::as_str);
+        let key = word.map_or_else(|| code.to_string(), |word| format!("{code} {word}"));
+        let _ = writeln!(out, "  ['{key}', '{advice}'],");
+    }
+    out.push_str(MIDDLE);
+    for entry in entries(codes, "rpc")? {
+        let (code, name) = (entry.get("code")?, entry.get("name")?.as_str()?);
+        let _ = writeln!(out, "  /** {} */\n  {name}: {code},", entry.get("meaning")?.as_str()?);
+    }
+    out.push_str("} as const;\n");
+    Some(out)
+}
+
+fn entries<'a>(codes: &'a Table, name: &str) -> Option<impl Iterator<Item = &'a Table>> {
+    Some(codes.get(name)?.as_array()?.iter().filter_map(Value::as_table))
+}
