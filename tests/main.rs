@@ -13,5 +13,6 @@
 
 mod attacks;
 mod channels;
+mod demo;
 mod harness;
 mod operations;

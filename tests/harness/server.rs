@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -169,6 +169,27 @@ impl Server {
         Setup::new().start()
     }
 
+    /// `wardwire demo`. It has no admin listener, and an issuer of its own.
+    pub(crate) fn demo() -> Self {
+        let folder = Setup::new().folder;
+        for made in fs::read_dir(&folder).unwrap() {
+            fs::remove_file(made.unwrap().path()).unwrap();
+        }
+        // Somebody else may take a port between the look and the start.
+        let (child, address) = (0..5).find_map(|_| start_demo(&folder)).unwrap_or_else(|| {
+            let log = fs::read_to_string(folder.join("server.log")).unwrap();
+            panic!("the demo did not start: {log}")
+        });
+        Self {
+            child,
+            folder,
+            issuer: Issuer::new("https://id.test"),
+            address,
+            admin: address,
+            admin_token: String::new(),
+        }
+    }
+
     /// An agreed TLS connection.
     pub(crate) fn connect(&self) -> Connection {
         Connection::open(self, "localhost")
@@ -306,6 +327,36 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn start_demo(folder: &Path) -> Option<(Child, SocketAddr)> {
+    let address = free_pair();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wardwire"))
+        .args(["demo", "--listen", &address.to_string(), "--data"])
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(folder.join("server.log")).unwrap())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    if said.any(|line| line.unwrap().contains("ready")) {
+        return Some((child, address));
+    }
+    child.wait().unwrap();
+    None
+}
+
+/// An address of which the next port is free too.
+fn free_pair() -> SocketAddr {
+    loop {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = first.local_addr().unwrap();
+        let next = address.port().checked_add(1);
+        if next.is_some_and(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return address;
+        }
     }
 }
 
