@@ -91,6 +91,28 @@ fn attack_078_revocation_ends_every_matching_socket_and_bars_the_way_back() {
 }
 
 #[test]
+fn attack_078_signing_out_with_the_token_itself() {
+    let server = Server::start();
+    let token = server.issuer.token("alice").mint();
+    let mut ws = server.open(native(&token));
+    let mut connection = server.connect();
+    connection.send(
+        format!(
+            "DELETE /.wardwire/session HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+        )
+        .as_bytes(),
+    );
+    assert_eq!(connection.response().status, 204);
+    ws.closes(3000, "logged-out");
+    refused(&server, &native(&token), 401, "revoked");
+    let event = server.audited(|event| event["event"] == "sign-out");
+    assert_eq!(
+        (&event["subject"], &event["ended"]),
+        (&json!("alice"), &json!(1))
+    );
+}
+
+#[test]
 fn attack_078_a_whole_issuer() {
     let server = Server::start();
     let mut ws = server.socket("alice");

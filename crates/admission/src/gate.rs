@@ -147,39 +147,33 @@ impl Gate {
         })
     }
 
-    /// Ends the cookie session of a request and all its sockets. Returns whose it was and how many sockets.
+    /// Signs out: ends the cookie session of a request, or the bearer token's own session, and all its sockets. Returns
+    /// how many sockets that ended.
     ///
     /// # Errors
-    /// There is no such session, or the request does not say from which page it comes.
-    pub fn end_session(
+    /// There is no such session, or a cookie comes from no page that says its name.
+    pub async fn end_session(
         &self,
         checked: &OriginChecked<'_>,
         trail: &mut Trail,
-    ) -> Result<(Arc<Identity>, usize), Refusal> {
-        if checked.origin.is_none() {
-            return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
+    ) -> Result<usize, Refusal> {
+        let identity = checked.authenticate(self, trail).await?;
+        if let Credential::Session(secret) = Credential::find(checked.headers(), &[])? {
+            self.sessions.end(&secret);
         }
-        let unknown = || Refusal::new(Stage::Identity, Reason::SessionUnknown);
-        let Credential::Session(secret) = Credential::find(checked.headers(), &[])? else {
-            return Err(Refusal::new(Stage::Identity, Reason::CredentialMissing));
+        let issuer = identity.issuer.clone();
+        let revocation = match (&identity.session, &identity.token_id) {
+            (Some(session), _) => Revocation::Session {
+                issuer,
+                id: session.as_str().into(),
+            },
+            (None, Some(id)) => Revocation::Token {
+                issuer,
+                id: id.clone(),
+            },
+            (None, None) => return Err(Refusal::new(Stage::Identity, Reason::SessionUnknown)),
         };
-        let identity = self.sessions.end(&secret).ok_or_else(unknown)?;
-        trail.issuer = Some(identity.issuer.clone());
-        trail.subject = Some(identity.subject.clone());
-        let ended = match &identity.session {
-            Some(id) => {
-                let issuer = identity.issuer.clone();
-                self.end(
-                    &Revocation::Session {
-                        issuer,
-                        id: id.as_str().into(),
-                    },
-                    EndReason::LoggedOut,
-                )
-            }
-            None => 0,
-        };
-        Ok((identity, ended))
+        Ok(self.end(&revocation, EndReason::LoggedOut))
     }
 
     /// Takes something back, now and for every later handshake. Returns how many sockets that ended.

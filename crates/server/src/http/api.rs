@@ -39,7 +39,7 @@ pub(super) async fn respond(
         }
         (&Method::POST, TICKETS) => ticket(server, head, checked, body, trail).await?,
         (&Method::GET, SESSION) => session(server, checked, trail).await?,
-        (&Method::DELETE, SESSION) => sign_out(server, checked, trail)?,
+        (&Method::DELETE, SESSION) => sign_out(server, checked, trail).await?,
         _ => return Err(Refusal::new(Stage::Head, Reason::MethodNotAllowed)),
     };
     cors::allow(server, origin.as_deref(), &mut response);
@@ -87,12 +87,12 @@ async fn session(
     Ok(json_response(StatusCode::OK, &answer))
 }
 
-fn sign_out(
+async fn sign_out(
     server: &Server,
     checked: &OriginChecked<'_>,
     trail: &mut Trail,
 ) -> Result<Response<Bytes>, Refusal> {
-    let (_, ended) = server.gate.end_session(checked, trail)?;
+    let ended = server.gate.end_session(checked, trail).await?;
     let mut event = Event::new("sign-out").about(trail);
     event.outcome.ended = Some(ended);
     server.audit.record(event);
