@@ -1,3 +1,65 @@
-//! The `wardwire` binary.
+//! `cargo xtask`: what a newcomer and CI run.
+//!
+//! Each command does its own set-up, so that a clean clone needs Rust, Node and nothing else by hand. Tools that only a
+//! test needs go to `.cache/tools`; what only the system's package manager has is installed by it when run as root, and
+//! named otherwise. Whatever cannot run is said, never passed over.
 
-fn main() {}
+mod assets;
+mod autobahn;
+mod bench;
+mod blackbox;
+mod demo;
+mod fixture;
+mod shell;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  demo [--trust] [..]     build everything and run `wardwire demo` on https://localhost:8443
+                          --trust installs the demo's certificate authority after asking;
+                          further arguments go to `wardwire demo`
+  test [--quick] [..]     run every test; --quick only the Rust and TypeScript ones
+                          names of steps run only these: rust, docs, typescript, conformance,
+                          clients, tls, browser; any other word filters the Rust tests
+  assets                  build what the server embeds
+  tools                   install everything that `test` needs, and run nothing
+  bench idle-memory [--sockets N]
+                          what an idle, subscribed TLS socket costs the server in memory
+  spec [--check]          write the code made from spec/, or only say whether it is stale
+
+With CI=true, a step of `test` that cannot run is a failure.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("--help", [].as_slice()),
+    };
+    let done = match command {
+        "assets" => assets::build(),
+        "bench" => bench::command(rest),
+        "demo" => demo::command(rest),
+        "test" => return test::command(rest),
+        "tools" => tools::everything(),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        other => {
+            eprint!("There is no `cargo xtask {other}`.\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

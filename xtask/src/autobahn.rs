@@ -1,0 +1,267 @@
+//! Autobahn|Testsuite, the foreign judge of RFC 6455. It runs on CPython 2.7 only.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    fixture::Fixture,
+    shell::{Failure, Result, find, output, program, root},
+    tools,
+};
+
+/// Cases 1.* to 10.*; all that does not need compression.
+const CASES: usize = 301;
+/// Debian's last release with a Python 2.7.
+const OLD_RELEASE: &str = "bullseye";
+/// The last virtualenv that makes an environment for Python 2.7.
+const VIRTUALENV: &str = "virtualenv==20.21.1";
+
+/// The testsuite's program, installed if need be.
+pub(crate) fn wstest() -> Result<PathBuf> {
+    let wanted = root().join("tests/conformance/requirements.txt");
+    let folder = tools::folder().join("python/conformance");
+    let folder = tools::environment(&folder, &wanted, |folder| {
+        let python = interpreter()?;
+        let maker = tools::folder().join("python/virtualenv");
+        tools::system("python3", &["python3", "python3-venv"])?;
+        output(
+            program("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&maker),
+        )?;
+        let mut pip = program(maker.join("bin/python"));
+        output(pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            VIRTUALENV,
+        ]))?;
+        let mut make = program(maker.join("bin/virtualenv"));
+        output(
+            make.args(["--quiet", "--clear", "-p"])
+                .arg(python)
+                .arg(folder),
+        )
+        .map(|_| ())
+    })?;
+    Ok(folder.join("bin/wstest"))
+}
+
+/// A Python 2.7: of the search path, of pyenv, or of Debian's old release.
+fn interpreter() -> Result<PathBuf> {
+    let pyenv = env::var_os("PYENV_ROOT")
+        .map(PathBuf::from)
+        .or_else(|| env::home_dir().map(|home| home.join(".pyenv")));
+    let versions = pyenv.and_then(|it| fs::read_dir(it.join("versions")).ok());
+    let of_pyenv = versions
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|it| it.file_name().to_string_lossy().starts_with("2.7"))
+        .map(|it| it.path().join("bin/python2.7"));
+    // pyenv's shims are on the search path whether they work or not, so each candidate is asked.
+    if let Some(works) = of_pyenv
+        .chain(find("python2.7"))
+        .find(|it| is_python_2_7(it))
+    {
+        return Ok(works);
+    }
+    from_old_release()?;
+    find("python2.7")
+        .filter(|it| is_python_2_7(it))
+        .ok_or_else(|| Failure::Missing("Python 2.7 was installed and does not run.".into()))
+}
+
+fn is_python_2_7(python: &Path) -> bool {
+    let mut command = program(python);
+    command.args([
+        "-c",
+        "import sys, zlib, ssl; print(sys.version_info[:2] == (2, 7))",
+    ]);
+    output(&mut command).is_ok_and(|said| said == "True")
+}
+
+/// Installs `python2.7` from Debian's old release. The source is the machine's own with the release exchanged; it and
+/// the lists fetched from it live in a folder of ours, so that nothing else is ever installed or upgraded from it.
+fn from_old_release() -> Result<()> {
+    let missing = |why: &str| {
+        Failure::Missing(format!(
+            "There is no Python 2.7, which Autobahn|Testsuite needs: {why} Install one by pyenv, or put it on the PATH as python2.7."
+        ))
+    };
+    if !tools::is_root() {
+        return Err(missing("only root can install Debian's."));
+    }
+    let source =
+        machine_source().ok_or_else(|| missing("this machine has no Debian package source."))?;
+    let folder = tools::folder().join("apt");
+    for part in ["sources", "preferences", "lists/partial"] {
+        fs::create_dir_all(folder.join(part))?;
+    }
+    for file in package_sources() {
+        if let Some(name) = file.file_name() {
+            fs::copy(&file, folder.join("sources").join(name))?;
+        }
+    }
+    fs::write(folder.join("sources/old-release.sources"), source)?;
+    fs::write(
+        folder.join("preferences/old-release"),
+        format!("Package: *\nPin: release n={OLD_RELEASE}\nPin-Priority: 50\n"),
+    )?;
+    let apt = |arguments: &[&str]| {
+        let mut command: Command = tools::apt_get();
+        for (option, part) in [
+            ("Dir::Etc::sourceparts", "sources"),
+            ("Dir::Etc::preferencesparts", "preferences"),
+            ("Dir::State::lists", "lists"),
+        ] {
+            command
+                .arg("-o")
+                .arg(format!("{option}={}", folder.join(part).display()));
+        }
+        command.args([
+            "-o",
+            "Dir::Etc::sourcelist=/dev/null",
+            "-o",
+            "APT::Sandbox::User=root",
+        ]);
+        output(command.args(arguments)).map_err(|failure| missing(&failure.to_string()))
+    };
+    eprintln!("Installing python2.7 from Debian {OLD_RELEASE} ...");
+    apt(&["update"])?;
+    apt(&["install", "-y", "--no-install-recommends", "python2.7"])?;
+    Ok(())
+}
+
+/// Every file that names package sources.
+fn package_sources() -> Vec<PathBuf> {
+    let parts = fs::read_dir("/etc/apt/sources.list.d")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut files: Vec<PathBuf> = parts.map(|it| it.path()).collect();
+    files.push("/etc/apt/sources.list".into());
+    files.retain(|it| it.is_file());
+    files
+}
+
+/// The machine's main Debian source, for the old release.
+fn machine_source() -> Option<String> {
+    let release = fs::read_to_string("/etc/os-release").ok()?;
+    let codename = release
+        .lines()
+        .find_map(|line| line.strip_prefix("VERSION_CODENAME="))?
+        .trim_matches('"')
+        .to_owned();
+    package_sources().iter().find_map(|file| {
+        let text = fs::read_to_string(file).ok()?;
+        if file.extension().is_some_and(|it| it == "sources") {
+            text.split("\n\n")
+                .find_map(|stanza| of_stanza(stanza, &codename))
+        } else {
+            text.lines().find_map(|line| of_line(line, &codename))
+        }
+    })
+}
+
+/// From the format of `*.sources`.
+fn of_stanza(stanza: &str, codename: &str) -> Option<String> {
+    let mut fields: Vec<String> = Vec::new();
+    let mut ours = false;
+    for line in stanza.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(suites) = line.strip_prefix("Suites:") {
+            ours = suites.split_whitespace().any(|it| it == codename);
+            fields.push(format!("Suites: {OLD_RELEASE}"));
+        } else {
+            fields.push(line.to_owned());
+        }
+    }
+    ours.then(|| fields.join("\n") + "\n")
+}
+
+/// From a line of `sources.list`: `deb [options] address suite components`.
+fn of_line(line: &str, codename: &str) -> Option<String> {
+    let rest = line.trim().strip_prefix("deb ")?.trim();
+    let rest = rest
+        .strip_prefix('[')
+        .and_then(|it| it.split_once(']'))
+        .map_or(rest, |it| it.1);
+    let mut words = rest.split_whitespace();
+    let (address, suite) = (words.next()?, words.next()?);
+    (suite == codename)
+        .then(|| format!("Types: deb\nURIs: {address}\nSuites: {OLD_RELEASE}\nComponents: main\n"))
+}
+
+/// Has the testsuite judge a server.
+pub(crate) fn judge(wstest: &Path, server: &Fixture) -> Result<()> {
+    let reports = server.folder.join("reports");
+    let cases: Vec<String> = (1..=10).map(|section| format!("{section}.*")).collect();
+    let specification = json!({
+        "outdir": reports,
+        "servers": [{ "agent": "wardwire", "url": format!("wss://127.0.0.1:{}/echo", server.port) }],
+        "cases": cases,
+        "exclude-cases": [],
+        "exclude-agent-cases": {},
+    });
+    let file = server.folder.join("autobahn.json");
+    fs::write(&file, specification.to_string())?;
+    output(
+        program(wstest)
+            .args(["-m", "fuzzingclient", "-s"])
+            .arg(&file),
+    )?;
+    // Its exit code says nothing about the cases.
+    let index = fs::read_to_string(reports.join("index.json"))?;
+    let index: Value = serde_json::from_str(&index)
+        .map_err(|error| Failure::Broken(format!("the testsuite's index.json: {error}")))?;
+    read_verdicts(&index, &reports)
+}
+
+fn read_verdicts(index: &Value, reports: &Path) -> Result<()> {
+    let empty = serde_json::Map::new();
+    let cases = index
+        .get("wardwire")
+        .and_then(Value::as_object)
+        .unwrap_or(&empty);
+    let word = |case: &Value, key: &str| {
+        case.get(key)
+            .and_then(Value::as_str)
+            .unwrap_or("?")
+            .to_owned()
+    };
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    let mut bad = Vec::new();
+    for (id, case) in cases {
+        let (behavior, close) = (word(case, "behavior"), word(case, "behaviorClose"));
+        *counts.entry(behavior.clone()).or_default() += 1;
+        let good = ["OK", "INFORMATIONAL"];
+        if !good.contains(&behavior.as_str()) || !good.contains(&close.as_str()) {
+            bad.push(format!("{id}: {behavior}, closing {close}"));
+        }
+    }
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(word, count)| format!("{count} {word}"))
+        .collect();
+    println!(
+        "Autobahn|Testsuite over wss: {} cases: {}",
+        cases.len(),
+        counts.join(", ")
+    );
+    println!("Reports: {}", reports.display());
+    if cases.len() != CASES {
+        bad.push(format!("{} cases were judged, not {CASES}", cases.len()));
+    }
+    if bad.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Broken(bad.join("\n")))
+    }
+}

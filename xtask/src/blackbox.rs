@@ -1,0 +1,86 @@
+//! The tests that meet a release server from outside, as others would.
+
+use crate::{
+    autobahn,
+    fixture::Fixture,
+    shell::{Result, output, program, root, run, target},
+    tools,
+};
+
+/// RFC 6455, by Autobahn|Testsuite.
+pub(crate) fn conformance() -> Result<()> {
+    let server = Fixture::start("conformance", "tests/conformance/server.toml")?;
+    autobahn::judge(&autobahn::wstest()?, &server)
+}
+
+/// Other people's clients.
+pub(crate) fn clients() -> Result<()> {
+    let python = tools::python("clients")?;
+    crate::assets::packages()?;
+    let server = Fixture::start("clients", "tests/clients/server.toml")?;
+    let mut node = program("node");
+    node.args([
+        "--test",
+        "--test-reporter=spec",
+        "tests/clients/ws.test.mjs",
+        "tests/clients/undici.test.mjs",
+    ]);
+    server.tell(&mut node)?;
+    let of_node = run(&mut node);
+    let mut unittest = program(python.join("bin/python"));
+    unittest.args([
+        "-m",
+        "unittest",
+        "-v",
+        "test_websockets",
+        "test_aiohttp",
+        "test_websocat",
+    ]);
+    unittest
+        .current_dir(root().join("tests/clients"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    server.tell(&mut unittest)?;
+    let of_python = run(&mut unittest);
+    of_node.and(of_python)
+}
+
+/// TLS: Mozilla's intermediate profile by sslyze, and the group that a real browser agrees on.
+pub(crate) fn tls() -> Result<()> {
+    let python = tools::python("tls")?;
+    let server = Fixture::start("tls", "tests/clients/server.toml")?;
+    let mut sslyze = program(python.join("bin/python"));
+    sslyze.args([
+        "-W",
+        "ignore",
+        "-m",
+        "sslyze",
+        "--mozilla_config",
+        "intermediate",
+        "--certinfo_ca_file",
+    ]);
+    sslyze
+        .arg(server.authority())
+        .arg("--json_out")
+        .arg(server.folder.join("sslyze.json"));
+    let said = output(sslyze.arg(format!("localhost:{}", server.port)))?;
+    let verdict = said.lines().rev().find(|line| line.contains("localhost:"));
+    println!(
+        "sslyze, Mozilla intermediate: {}",
+        verdict.unwrap_or("").trim()
+    );
+    tools::browser()?;
+    crate::assets::packages()?;
+    let mut browser = program("node");
+    browser.args(["--test", "--test-reporter=spec", "tests/tls/group.test.mjs"]);
+    server.tell(&mut browser)?;
+    run(&mut browser)
+}
+
+/// The demo in a real browser.
+pub(crate) fn browser() -> Result<()> {
+    tools::browser()?;
+    crate::assets::packages()?;
+    let mut node = program("npm");
+    node.args(["run", "--silent", "test:browser"]);
+    run(node.env("WARDWIRE_BIN", target().join("release/wardwire")))
+}

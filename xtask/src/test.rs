@@ -1,0 +1,212 @@
+//! `cargo xtask test`: every test, each step after the other, and a sum at the end that hides nothing.
+
+use std::{env, process::ExitCode, time::Instant};
+
+use crate::{
+    assets, blackbox, fixture,
+    shell::{Failure, Result, cargo, program, root, run},
+    tools,
+};
+
+/// One step.
+struct Step {
+    /// What it is called on the command line.
+    name: &'static str,
+    title: &'static str,
+    /// Whether it needs the release server.
+    black_box: bool,
+    run: fn(&[String]) -> Result<()>,
+}
+
+const STEPS: [Step; 7] = [
+    Step {
+        name: "rust",
+        title: "Rust tests",
+        black_box: false,
+        run: rust,
+    },
+    Step {
+        name: "docs",
+        title: "Examples in the documentation",
+        black_box: false,
+        run: |_| docs(),
+    },
+    Step {
+        name: "typescript",
+        title: "TypeScript tests",
+        black_box: false,
+        run: |_| typescript(),
+    },
+    Step {
+        name: "conformance",
+        title: "Conformance (Autobahn|Testsuite)",
+        black_box: true,
+        run: |_| blackbox::conformance(),
+    },
+    Step {
+        name: "clients",
+        title: "Foreign clients",
+        black_box: true,
+        run: |_| blackbox::clients(),
+    },
+    Step {
+        name: "tls",
+        title: "TLS",
+        black_box: true,
+        run: |_| blackbox::tls(),
+    },
+    Step {
+        name: "browser",
+        title: "Browser",
+        black_box: true,
+        run: |_| blackbox::browser(),
+    },
+];
+
+/// What became of a step.
+enum Outcome {
+    Passed,
+    Failed(String),
+    NotRun(String),
+}
+
+/// Runs the steps that were asked for.
+pub(crate) fn command(arguments: &[String]) -> ExitCode {
+    if let Some(unknown) = arguments
+        .iter()
+        .find(|it| it.starts_with('-') && *it != "--quick")
+    {
+        eprintln!("`cargo xtask test` does not know {unknown}; see `cargo xtask --help`.");
+        return ExitCode::from(2);
+    }
+    let (steps, filters) = choose(arguments);
+    let started = Instant::now();
+    let results = run_all(&steps, &filters);
+    sum_up(&results, started)
+}
+
+/// The steps, and the filters of the Rust tests.
+fn choose(arguments: &[String]) -> (Vec<&'static Step>, Vec<String>) {
+    let quick = arguments.iter().any(|it| it == "--quick");
+    let words = arguments.iter().filter(|it| !it.starts_with('-'));
+    let (named, filters): (Vec<&String>, Vec<&String>) =
+        words.partition(|word| STEPS.iter().any(|step| step.name == *word));
+    let chosen = |step: &&Step| {
+        if quick {
+            step.name == "rust" || step.name == "typescript"
+        } else if named.is_empty() && filters.is_empty() {
+            true
+        } else {
+            named.iter().any(|it| *it == step.name) || (!filters.is_empty() && step.name == "rust")
+        }
+    };
+    (
+        STEPS.iter().filter(chosen).collect(),
+        filters.into_iter().cloned().collect(),
+    )
+}
+
+fn run_all(steps: &[&'static Step], filters: &[String]) -> Vec<(&'static str, Outcome, u64)> {
+    let mut results = Vec::new();
+    let mut built: Option<std::result::Result<(), String>> = None;
+    for step in steps {
+        println!("\n== {} ==", step.title);
+        let started = Instant::now();
+        let outcome = if step.black_box {
+            let built = built.get_or_insert_with(|| build().map_err(|failure| failure.to_string()));
+            match built {
+                Ok(()) => outcome((step.run)(filters)),
+                Err(why) => Outcome::NotRun(format!("nothing to test: {why}")),
+            }
+        } else {
+            outcome((step.run)(filters))
+        };
+        let seconds = started.elapsed().as_secs();
+        println!("-- {}: {} ({seconds} s)", step.title, outcome.word());
+        results.push((step.title, outcome, seconds));
+    }
+    results
+}
+
+fn outcome(result: Result<()>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Passed,
+        Err(Failure::Broken(why)) => Outcome::Failed(why),
+        Err(Failure::Missing(why)) => Outcome::NotRun(why),
+    }
+}
+
+impl Outcome {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed(_) => "FAILED",
+            Self::NotRun(_) => "NOT RUN",
+        }
+    }
+}
+
+/// Says what became of each step. What did not run is a failure where nobody looks (`CI=true`).
+fn sum_up(results: &[(&'static str, Outcome, u64)], started: Instant) -> ExitCode {
+    let continuous = env::var("CI").is_ok_and(|it| it == "true");
+    println!("\n== Sum, after {} s ==", started.elapsed().as_secs());
+    for (title, outcome, seconds) in results {
+        println!("{:8} {seconds:5} s  {title}", outcome.word());
+        match outcome {
+            Outcome::Passed => {}
+            Outcome::Failed(why) | Outcome::NotRun(why) => {
+                for line in why.lines() {
+                    println!("                    {line}");
+                }
+            }
+        }
+    }
+    let count = |test: fn(&Outcome) -> bool| results.iter().filter(|it| test(&it.1)).count();
+    let passed = count(|it| matches!(it, Outcome::Passed));
+    let failed = count(|it| matches!(it, Outcome::Failed(_)));
+    let not_run = count(|it| matches!(it, Outcome::NotRun(_)));
+    if not_run > 0 {
+        let verdict = if continuous {
+            "; with CI=true that is a failure"
+        } else {
+            ""
+        };
+        println!("\n{not_run} of the steps could NOT RUN{verdict}.");
+    }
+    let failed = if continuous { failed + not_run } else { failed };
+    println!("\n{passed} passed, {failed} failed");
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn rust(filters: &[String]) -> Result<()> {
+    let nextest = tools::nextest()?;
+    assets::build()?;
+    let mut command = program(nextest);
+    command
+        .args(["nextest", "run", "--workspace", "--no-fail-fast"])
+        .args(filters);
+    if !filters.is_empty() {
+        command.arg("--no-tests=pass");
+    }
+    run(&mut command)
+}
+
+fn docs() -> Result<()> {
+    run(cargo().args(["test", "--quiet", "--doc", "--workspace"]))
+}
+
+fn typescript() -> Result<()> {
+    assets::build()?;
+    run(program("npm")
+        .args(["test", "--silent"])
+        .current_dir(root()))
+}
+
+fn build() -> Result<()> {
+    assets::build()?;
+    fixture::build_server().map(|_| ())
+}

@@ -1,0 +1,165 @@
+//! What tests need beside Rust: Python environments and cargo's tools in `.cache/tools`, the rest from the system.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use crate::{
+    assets, autobahn,
+    shell::{Failure, Result, cargo, find, output, program, root, run},
+};
+
+/// The oldest Node whose `fetch`, `node --test` and WebSocket clients the tests use.
+const NODE: u32 = 20;
+
+/// Installs everything that `test` needs.
+pub(crate) fn everything() -> Result<()> {
+    assets::packages()?;
+    nextest()?;
+    python("clients")?;
+    python("tls")?;
+    browser()?;
+    autobahn::wstest()?;
+    Ok(())
+}
+
+/// Where tools of this clone are kept.
+pub(crate) fn folder() -> PathBuf {
+    root().join(".cache/tools")
+}
+
+/// Node and npm.
+pub(crate) fn node() -> Result<()> {
+    system("node", &["nodejs", "npm"])?;
+    system("npm", &["npm"])?;
+    let version = output(program("node").arg("--version"))?;
+    let major = version.trim_start_matches('v').split('.').next();
+    match major.and_then(|it| it.parse::<u32>().ok()) {
+        Some(major) if major >= NODE => Ok(()),
+        _ => Err(Failure::Missing(format!(
+            "Node {NODE} or newer is needed; this is {version}. Install a newer one and try again."
+        ))),
+    }
+}
+
+/// cargo-nextest, from the search path or else built into `.cache/tools`. Optimising it would take longer than it runs.
+pub(crate) fn nextest() -> Result<PathBuf> {
+    let name = "cargo-nextest";
+    let ours = folder().join("cargo");
+    let built = ours.join("bin").join(name);
+    if built.is_file() {
+        return Ok(built);
+    }
+    if let Some(installed) = find(name) {
+        return Ok(installed);
+    }
+    eprintln!("Installing {name} ... (a few minutes, once)");
+    run(cargo()
+        .args(["install", "--quiet", "--locked", "--debug", name, "--root"])
+        .arg(&ours))?;
+    Ok(built)
+}
+
+/// Chromium, and what makes it trust a certificate authority.
+pub(crate) fn browser() -> Result<()> {
+    if env::var_os("CHROMIUM").is_none() {
+        system("chromium", &["chromium", "fonts-dejavu-core"])?;
+    }
+    system("certutil", &["libnss3-tools"])
+}
+
+/// The Python environment of `tests/NAME/requirements.txt`.
+pub(crate) fn python(name: &str) -> Result<PathBuf> {
+    let wanted = root().join("tests").join(name).join("requirements.txt");
+    environment(&folder().join("python").join(name), &wanted, |folder| {
+        system("python3", &["python3", "python3-venv"])?;
+        let make = || {
+            output(
+                program("python3")
+                    .args(["-m", "venv", "--clear"])
+                    .arg(folder),
+            )
+        };
+        if make().is_err() {
+            // Debian keeps half of venv in a package of its own.
+            apt(&["python3-venv"])?;
+            make()?;
+        }
+        Ok(())
+    })
+}
+
+/// A Python environment in `folder` that holds what the file `wanted` lists; made anew when the list changed.
+pub(crate) fn environment(
+    folder: &Path,
+    wanted: &Path,
+    make: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let list = fs::read(wanted)?;
+    let stamp = folder.join("installed.txt");
+    if fs::read(&stamp).is_ok_and(|it| it == list) {
+        return Ok(folder.to_owned());
+    }
+    eprintln!(
+        "Installing {} ...",
+        wanted.strip_prefix(root()).unwrap_or(wanted).display()
+    );
+    make(folder)?;
+    let mut pip = program(folder.join("bin/python"));
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+    ]);
+    output(pip.arg(wanted).env("PYTHONWARNINGS", "ignore"))?;
+    fs::write(&stamp, &list)?;
+    Ok(folder.to_owned())
+}
+
+/// A program of the system, installed from `packages` if it is not there.
+pub(crate) fn system(name: &str, packages: &[&str]) -> Result<()> {
+    if find(name).is_some() {
+        return Ok(());
+    }
+    apt(packages).map_err(|failure| Failure::Missing(format!("{name} is not installed. {failure}")))
+}
+
+/// Installs Debian packages when run as root, and else says what to do.
+fn apt(packages: &[&str]) -> Result<()> {
+    static UPDATED: OnceLock<bool> = OnceLock::new();
+    let by_hand = format!("apt-get install {}", packages.join(" "));
+    if find("apt-get").is_none() {
+        return Err(Failure::Missing(format!(
+            "Install it by your system's package manager (on Debian: {by_hand})."
+        )));
+    }
+    if !is_root() {
+        return Err(Failure::Missing(format!("Run: sudo {by_hand}")));
+    }
+    eprintln!("{by_hand} ...");
+    UPDATED.get_or_init(|| output(apt_get().arg("update")).is_ok());
+    let mut install = apt_get();
+    install
+        .args(["install", "-y", "--no-install-recommends"])
+        .args(packages);
+    output(&mut install)
+        .map(|_| ())
+        .map_err(|failure| Failure::Missing(format!("`{by_hand}` failed: {failure}")))
+}
+
+/// `apt-get` that asks nothing.
+pub(crate) fn apt_get() -> Command {
+    let mut command = program("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive").arg("-q");
+    command
+}
+
+pub(crate) fn is_root() -> bool {
+    output(program("id").arg("-u")).is_ok_and(|id| id == "0")
+}
