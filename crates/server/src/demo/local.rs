@@ -19,6 +19,7 @@ use rcgen::{
     PKCS_ECDSA_P256_SHA256, SanType, string::Ia5String,
 };
 use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
+use zeroize::Zeroize as _;
 
 use crate::config::{Certificate, load_certificate};
 
@@ -92,12 +93,13 @@ struct Made {
 impl Made {
     /// Makes an authority, has it sign one certificate, and lets go of its key.
     fn now() -> Result<Self, rcgen::Error> {
-        let authority_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let mut authority_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let authority_params = authority()?;
         let authority = authority_params.self_signed(&authority_key)?;
         let issuer = Issuer::from_params(&authority_params, &authority_key);
         let certificate = leaf()?.signed_by(&key, &issuer)?;
+        authority_key.zeroize();
         Ok(Self {
             authority: authority.pem(),
             certificate: certificate.pem(),
