@@ -1,5 +1,11 @@
 //! What the documents promise is held against the code, so that neither can change alone.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
