@@ -20,6 +20,14 @@ fn attack_081_admin_calls_without_the_token() {
             assert_eq!(response.header("www-authenticate"), "Bearer");
         }
     }
+    server.admin_raw("GET", "/last", "", "");
+    server.audited(|event| event["path"] == "/last");
+    let refusals = server
+        .audit()
+        .into_iter()
+        .filter(|event| event["stage"] == "admin" && event["status"] == 401)
+        .count();
+    assert_eq!(refusals, 16, "each is written down");
     assert_eq!(server.admin("GET", "/metrics", "").status, 200);
 }
 
@@ -52,7 +60,10 @@ fn attack_081_pages_and_rebound_names_have_no_business_here() {
     assert_eq!(ask("localhost", ""), 200);
     assert_eq!(ask("127.0.0.1:9090", ""), 200);
     assert_eq!(ask("rebound.evil.test", ""), 421);
+    assert_eq!(ask("localhost\r\nHost: rebound.evil.test", ""), 421);
     assert_eq!(ask("localhost", "Origin: https://localhost\r\n"), 403);
+    assert_eq!(ask("localhost", "Sec-Fetch-Site: cross-site\r\n"), 403);
+    assert_eq!(ask("localhost", "Sec-Fetch-Site: none\r\n"), 200);
 }
 
 #[test]
@@ -74,6 +85,15 @@ fn a_revocation_that_is_not_understood_changes_nothing() {
         "{}",
         r#"{"issuer":"https://id.test","user":"alice"}"#,
         r#"{"issuer":"https://id.test","token":"a","subject":"b"}"#,
+        r#"{"issuer":"https://id.test","subject":null}"#,
+        r#"{"issuer":"https://id.test","subject":""}"#,
+        r#"{"issuer":"https://id.test","token":null}"#,
+        r#"{"issuer":"https://id.test","subject":"alice","issued_before":null}"#,
+        r#"{"issuer":"https://id.test","token":"a","issued_before":1}"#,
+        r#"{"issuer":"https://id.test","subject":"alice","issued_before":1800000000000}"#,
+        r#"{"issuer":"https://id.test/","subject":"alice"}"#,
+        r#"{"issuer":"https://id.test","issuer":"https://id.test"}"#,
+        &format!(r#"{{"issuer":"{}"}}"#, "x".repeat(20_000)),
     ] {
         assert_eq!(
             server.admin("POST", "/revocations", body).status,
@@ -81,5 +101,20 @@ fn a_revocation_that_is_not_understood_changes_nothing() {
             "{body}"
         );
     }
+    server.admin_raw("GET", "/last", "", "");
+    server.audited(|event| event["path"] == "/last");
+    let written = server.audit();
+    assert!(written.iter().all(|event| event["event"] != "revocation"));
     ws.ok("ping", serde_json::json!({}));
+}
+
+#[test]
+fn a_revocation_is_written_down_with_what_it_took_back() {
+    let server = Server::start();
+    let body = r#"{"issuer":"https://id.test","token":"t-1"}"#;
+    assert_eq!(server.admin("POST", "/revocations", body).status, 200);
+    let event = server.audited(|event| event["event"] == "revocation");
+    assert_eq!(event["issuer"], "https://id.test");
+    assert_eq!(event["detail"], "token t-1");
+    assert_eq!(event["ended"], 0);
 }

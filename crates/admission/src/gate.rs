@@ -176,6 +176,12 @@ impl Gate {
         Ok(self.end(&revocation, EndReason::LoggedOut))
     }
 
+    /// Whether tokens of this issuer are believed. What it did not issue cannot be taken back.
+    #[must_use]
+    pub fn trusts(&self, issuer: &str) -> bool {
+        self.config.issuers.trust(issuer)
+    }
+
     /// Takes something back, now and for every later handshake. Returns how many sockets that ended.
     pub fn revoke(&self, revocation: &Revocation) -> usize {
         self.end(revocation, EndReason::Revoked)

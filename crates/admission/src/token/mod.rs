@@ -76,6 +76,12 @@ impl Issuers {
         Ok(Self { issuers, clock })
     }
 
+    /// Whether tokens of this issuer are believed.
+    #[must_use]
+    pub fn trust(&self, issuer: &str) -> bool {
+        self.issuers.contains_key(issuer)
+    }
+
     /// Whom a token stands for.
     ///
     /// # Errors
