@@ -1,4 +1,4 @@
-//! The signature algorithms that can be trusted at all: asymmetric ones (RFC 7518 §3, RFC 8037).
+//! The signature algorithms that can be trusted at all: asymmetric ones (RFC 7518 §3, RFC 8037, RFC 9864).
 
 use std::{fmt, str::FromStr};
 
@@ -21,8 +21,10 @@ pub enum Algorithm {
     Es256,
     /// ECDSA on P-384 with SHA-384.
     Es384,
-    /// Ed25519.
+    /// Ed25519, as RFC 8037 names it, which left the curve to the key.
     EdDsa,
+    /// Ed25519, as RFC 9864 names it.
+    Ed25519,
 }
 
 /// A name that is not one of [`Algorithm::ALL`].
@@ -37,6 +39,7 @@ impl Algorithm {
     pub const ALL: &'static [Self] = &[
         Self::Es256,
         Self::Es384,
+        Self::Ed25519,
         Self::EdDsa,
         Self::Ps256,
         Self::Ps384,
@@ -59,6 +62,7 @@ impl Algorithm {
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
             Self::EdDsa => "EdDSA",
+            Self::Ed25519 => "Ed25519",
         }
     }
 
@@ -73,7 +77,7 @@ impl Algorithm {
             Self::Ps512 => Theirs::PS512,
             Self::Es256 => Theirs::ES256,
             Self::Es384 => Theirs::ES384,
-            Self::EdDsa => Theirs::EdDSA,
+            Self::EdDsa | Self::Ed25519 => Theirs::EdDSA,
         }
     }
 }

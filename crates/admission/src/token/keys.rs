@@ -125,7 +125,7 @@ impl Kind {
             | Algorithm::Ps512 => Self::Rsa,
             Algorithm::Es256 => Self::P256,
             Algorithm::Es384 => Self::P384,
-            Algorithm::EdDsa => Self::Ed25519,
+            Algorithm::EdDsa | Algorithm::Ed25519 => Self::Ed25519,
         }
     }
 }

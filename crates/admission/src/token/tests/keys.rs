@@ -20,7 +20,7 @@ fn a_key_serves_only_algorithms_of_its_kind() {
     for (made, serves) in [
         (Algorithm::Es256, &[Algorithm::Es256][..]),
         (Algorithm::Es384, &[Algorithm::Es384]),
-        (Algorithm::EdDsa, &[Algorithm::EdDsa]),
+        (Algorithm::EdDsa, &[Algorithm::EdDsa, Algorithm::Ed25519]),
         (
             Algorithm::Rs256,
             &[

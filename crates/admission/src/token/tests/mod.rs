@@ -60,7 +60,7 @@ impl Signer {
                     .and_then(|pair| pair.to_pkcs8v1())
                     .unwrap(),
             )),
-            Algorithm::EdDsa => {
+            Algorithm::EdDsa | Algorithm::Ed25519 => {
                 let pair = Ed25519KeyPair::generate().unwrap();
                 EncodingKey::from_ed_der(pair.to_pkcs8v1().unwrap().as_ref())
             }

@@ -128,7 +128,7 @@ impl Trial<'_, '_> {
                 self.refuse(
                     &format!("algorithms.{index}"),
                     format!("the algorithm {written:?} is not taken"),
-                    "Asymmetric ones only: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA.",
+                    "Asymmetric ones only: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, Ed25519, EdDSA.",
                 );
             }
         }
