@@ -1,6 +1,6 @@
 //! The configuration: TOML in, parts of a server out, and every problem named at once with its place and its remedy.
 //!
-//! [`file`] is the shape of the file, [`read`] reads it, [`unknown`] finds misspelt keys, [`judge`] refuses what is unsafe,
+//! [`mod@file`] is the shape of the file, [`read`] reads it, [`unknown`] finds misspelt keys, [`judge`] refuses what is unsafe,
 //! and [`runtime`] makes the parts.
 
 mod certificate;
