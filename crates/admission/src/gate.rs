@@ -158,8 +158,8 @@ impl Gate {
         trail: &mut Trail,
     ) -> Result<usize, Refusal> {
         let identity = checked.authenticate(self, trail).await?;
-        if let Credential::Session(secret) = Credential::find(checked.headers(), &[])? {
-            self.sessions.end(&secret);
+        if let Some(ended) = self.forget_session(checked) {
+            return Ok(ended);
         }
         let issuer = identity.issuer.clone();
         let revocation = match (&identity.session, &identity.token_id) {
@@ -174,6 +174,20 @@ impl Gate {
             (None, None) => return Err(Refusal::new(Stage::Identity, Reason::SessionUnknown)),
         };
         Ok(self.end(&revocation, EndReason::LoggedOut))
+    }
+
+    /// Ends the cookie session that a browser brings to a sign-in, so that none can be planted on it beforehand. Returns
+    /// how many sockets that ended; none without a session.
+    pub fn forget_session(&self, checked: &OriginChecked<'_>) -> Option<usize> {
+        let Ok(Credential::Session(secret)) = Credential::find(checked.headers(), &[]) else {
+            return None;
+        };
+        let identity = self.sessions.end(&secret)?;
+        let (issuer, id) = (
+            identity.issuer.clone(),
+            identity.session.as_ref()?.as_str().into(),
+        );
+        Some(self.end(&Revocation::Session { issuer, id }, EndReason::LoggedOut))
     }
 
     /// Whether tokens of this issuer are believed. What it did not issue cannot be taken back.
