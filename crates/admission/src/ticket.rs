@@ -64,7 +64,7 @@ impl Tickets {
             .get(&subject(&binding))
             .copied()
             .unwrap_or(0);
-        if of_subject >= PER_SUBJECT || state.ends.len() >= ALL {
+        if of_subject >= PER_SUBJECT || state.issued.len() >= ALL {
             return Err(refuse(Reason::TooManyTickets));
         }
         *state.of_subject.entry(subject(&binding)).or_default() += 1;
@@ -77,7 +77,9 @@ impl Tickets {
     pub fn redeem(&self, ticket: &Secret, now: Timestamp) -> Option<Binding> {
         let mut state = self.state.lock();
         state.prune(now);
-        state.remove(&ticket.hash())
+        let binding = state.remove(&ticket.hash());
+        state.compact();
+        binding
     }
 }
 
@@ -88,6 +90,15 @@ impl State {
         {
             self.ends.pop_front();
             self.remove(&hash);
+        }
+    }
+
+    /// Forgets when used tickets would have ended, once they are the most: who uses many leaves room for others.
+    fn compact(&mut self) {
+        let Self { issued, ends, .. } = self;
+        if ends.len() > 2 * issued.len() + 64 {
+            ends.retain(|(_, hash)| issued.contains_key(hash));
+            ends.shrink_to(2 * issued.len());
         }
     }
 
@@ -132,6 +143,18 @@ mod tests {
         let ticket = tickets.issue(binding("alice"), NOW).unwrap();
         assert!(tickets.redeem(&ticket, NOW).is_some());
         assert!(tickets.redeem(&ticket, NOW).is_none());
+    }
+
+    #[test]
+    fn used_tickets_take_no_room() {
+        let tickets = Tickets::default();
+        let kept = tickets.issue(binding("bob"), NOW).unwrap();
+        for _ in 0..1000 {
+            let ticket = tickets.issue(binding("alice"), NOW).unwrap();
+            assert!(tickets.redeem(&ticket, NOW).is_some());
+        }
+        assert!(tickets.state.lock().ends.len() <= 67);
+        assert!(tickets.redeem(&kept, NOW).is_some());
     }
 
     #[test]
