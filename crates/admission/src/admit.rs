@@ -16,7 +16,7 @@ use http::{HeaderMap, Method, header, request};
 use wardwire_protocol::handshake::{Offer, OfferError};
 
 use crate::{
-    caps::ConnectionSlot,
+    caps::{ConnectionSlot, Place},
     credential::{Credential, check_query},
     gate::Gate,
     host::HostName,
@@ -300,12 +300,13 @@ impl Permitted {
     ///
     /// # Errors
     /// Too many sockets, revoked meanwhile, or the server goes down.
-    pub fn admit(self, mut slot: ConnectionSlot, gate: &Gate) -> Result<Admitted, Refusal> {
-        slot.admit(&self.principal)?;
+    pub fn admit(self, place: &Place, gate: &Gate) -> Result<Admitted, Refusal> {
+        place.admit(&self.principal)?;
         // INVARIANT: the lease is registered before this check, and a revocation is remembered before it looks for
         // leases. So of a revocation and an upgrade at the same instant, one always sees the other.
         let lease = gate.begin_lease(self.principal.clone())?;
         gate.check_revoked(&self.principal)?;
+        let slot = place.take()?;
         let Self {
             principal,
             route,

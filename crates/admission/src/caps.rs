@@ -48,6 +48,10 @@ pub struct ConnectionSlot {
     stage: SlotStage,
 }
 
+/// The place of a connection until it is upgraded. INVARIANT: whoever is refused keeps it, so that a connection counts for
+/// as long as it is open, however slowly its peer takes the answer.
+pub struct Place(Mutex<Option<ConnectionSlot>>);
+
 enum SlotStage {
     Unadmitted,
     Admitted(Option<Subject>),
@@ -111,12 +115,40 @@ impl Caps {
     }
 }
 
+impl Place {
+    /// The place of a connection that was counted in.
+    #[must_use]
+    pub fn new(slot: ConnectionSlot) -> Self {
+        Self(Mutex::new(Some(slot)))
+    }
+
+    /// Counts it among the principal's sockets.
+    ///
+    /// # Errors
+    /// The subject has as many as it may have, or this was done before.
+    pub(crate) fn admit(&self, principal: &Principal) -> Result<(), Refusal> {
+        match &mut *self.0.lock() {
+            Some(slot) if matches!(slot.stage, SlotStage::Unadmitted) => slot.admit(principal),
+            _ => Err(second()),
+        }
+    }
+
+    /// Gives it to the socket.
+    pub(crate) fn take(&self) -> Result<ConnectionSlot, Refusal> {
+        self.0.lock().take().ok_or_else(second)
+    }
+}
+
+fn second() -> Refusal {
+    Refusal::new(Stage::Head, Reason::BadHandshake).because("a second handshake")
+}
+
 impl ConnectionSlot {
     /// Moves the connection from the pool to the principal's sockets.
     ///
     /// # Errors
     /// The subject has as many as it may have.
-    pub(crate) fn admit(&mut self, principal: &Principal) -> Result<(), Refusal> {
+    fn admit(&mut self, principal: &Principal) -> Result<(), Refusal> {
         let subject = principal.identity().map(subject);
         let mut counts = self.caps.counts.lock();
         if let Some(subject) = &subject {
@@ -128,9 +160,7 @@ impl ConnectionSlot {
             }
             *of_subject += 1;
         }
-        if matches!(self.stage, SlotStage::Unadmitted) {
-            counts.unadmitted -= 1;
-        }
+        counts.unadmitted -= 1;
         drop(counts);
         self.stage = SlotStage::Admitted(subject);
         Ok(())
@@ -240,6 +270,23 @@ mod tests {
         );
         let _bob = admit("bob").unwrap();
         assert_eq!(caps.unadmitted(), 0);
+    }
+
+    #[test]
+    fn a_refused_connection_keeps_its_place_and_gets_no_second_socket() {
+        let caps = caps(99, 1, 9);
+        let place = || match caps.accept(HOME) {
+            Accepted::Welcome(slot) => Place::new(slot),
+            _ => panic!("the pool is empty"),
+        };
+        let (first, second) = (place(), place());
+        first.admit(&user("alice")).unwrap();
+        assert!(second.admit(&user("alice")).is_err());
+        assert_eq!(caps.unadmitted(), 1, "the refused one still counts");
+        let again = first.admit(&user("bob")).unwrap_err();
+        assert_eq!(again.reason, Reason::BadHandshake);
+        let _socket = first.take().unwrap();
+        assert!(first.take().is_err());
     }
 
     proptest! {

@@ -7,6 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Timestamp(u64);
 
 impl Timestamp {
+    /// The end of time.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// From whole seconds, as JWT's `NumericDate` counts (RFC 7519 §2).
     #[must_use]
     pub const fn from_secs(seconds: u64) -> Self {

@@ -12,7 +12,7 @@ use http::request;
 
 use crate::{
     admit::{Admitted, OriginChecked, RequestHead, Trail, Transport},
-    caps::{Caps, ConnectionSlot},
+    caps::{Caps, Place},
     clock::{Clock, Timestamp},
     credential::Credential,
     host::Hosts,
@@ -27,6 +27,9 @@ use crate::{
     ticket::{self, Binding, Tickets},
     token::Issuers,
 };
+
+/// How long a session that was signed out of is remembered, at least.
+const SIGNED_OUT: Duration = Duration::from_secs(24 * 3600);
 
 /// What a gate is made of.
 pub struct GateConfig {
@@ -93,7 +96,7 @@ impl Gate {
         &self,
         request: &request::Parts,
         transport: &Transport,
-        slot: ConnectionSlot,
+        place: &Place,
         trail: &mut Trail,
     ) -> Result<Admitted, Refusal> {
         self.check_draining()?;
@@ -102,7 +105,7 @@ impl Gate {
             .identify(self, trail)
             .await?
             .permit(self)?
-            .admit(slot, self)
+            .admit(place, self)
     }
 
     /// Judges host and origin of an ordinary request.
@@ -161,19 +164,8 @@ impl Gate {
         if let Some(ended) = self.forget_session(checked) {
             return Ok(ended);
         }
-        let issuer = identity.issuer.clone();
-        let revocation = match (&identity.session, &identity.token_id) {
-            (Some(session), _) => Revocation::Session {
-                issuer,
-                id: session.as_str().into(),
-            },
-            (None, Some(id)) => Revocation::Token {
-                issuer,
-                id: id.clone(),
-            },
-            (None, None) => return Err(Refusal::new(Stage::Identity, Reason::SessionUnknown)),
-        };
-        Ok(self.end(&revocation, EndReason::LoggedOut))
+        self.sign_out(&identity)
+            .ok_or_else(|| Refusal::new(Stage::Identity, Reason::SessionUnknown))
     }
 
     /// Ends the cookie session that a browser brings to a sign-in, so that none can be planted on it beforehand. Returns
@@ -183,11 +175,26 @@ impl Gate {
             return None;
         };
         let identity = self.sessions.end(&secret)?;
-        let (issuer, id) = (
-            identity.issuer.clone(),
-            identity.session.as_ref()?.as_str().into(),
-        );
-        Some(self.end(&Revocation::Session { issuer, id }, EndReason::LoggedOut))
+        self.sign_out(&identity)
+    }
+
+    /// Takes back the session that a proof belongs to, or else the proof itself. None if it has no name.
+    fn sign_out(&self, identity: &Identity) -> Option<usize> {
+        let issuer = identity.issuer.clone();
+        let (revocation, until) = match (&identity.session, &identity.token_id) {
+            (Some(session), _) => {
+                let id = session.as_str().into();
+                // A later token of the same session must not bring it back to life, so it is remembered for longer.
+                let until = identity.expires_at.max(self.now().after(SIGNED_OUT));
+                (Revocation::Session { issuer, id }, until)
+            }
+            (None, Some(id)) => {
+                let id = id.clone();
+                (Revocation::Token { issuer, id }, identity.expires_at)
+            }
+            (None, None) => return None,
+        };
+        Some(self.end(&revocation, until, EndReason::LoggedOut))
     }
 
     /// Whether tokens of this issuer are believed. What it did not issue cannot be taken back.
@@ -198,7 +205,7 @@ impl Gate {
 
     /// Takes something back, now and for every later handshake. Returns how many sockets that ended.
     pub fn revoke(&self, revocation: &Revocation) -> usize {
-        self.end(revocation, EndReason::Revoked)
+        self.end(revocation, Timestamp::NEVER, EndReason::Revoked)
     }
 
     /// Replaces a live socket's proof.
@@ -209,16 +216,18 @@ impl Gate {
         let fresh = self.verify(Credential::Bearer(token.into())).await;
         let fresh = fresh.map_err(RefreshError::Refused)?;
         let held = lease.principal();
-        let same = held
-            .identity()
-            .is_some_and(|held| is_same_user(held, &fresh));
-        if !same {
-            return Err(RefreshError::OtherSubject);
-        }
+        let fresh = match held.identity() {
+            Some(held) if is_same_user(held, &fresh) => in_session_of(held, fresh),
+            _ => return Err(RefreshError::OtherSubject),
+        };
+        let revoked = || self.check_revoked(&Principal::User(fresh.clone()));
+        revoked().map_err(RefreshError::Refused)?;
         lease.renew(fresh.clone());
-        // Asked after the lease stands on it, for the same reason as at the upgrade.
-        self.check_revoked(&Principal::User(fresh.clone()))
-            .map_err(RefreshError::Refused)?;
+        // Asked again after the lease stands on it, for the same reason as at the upgrade.
+        if let Err(refusal) = revoked() {
+            lease.end(EndReason::Revoked);
+            return Err(RefreshError::Refused(refusal));
+        }
         Ok(fresh)
     }
 
@@ -340,8 +349,8 @@ impl Gate {
         Ok(lease)
     }
 
-    fn end(&self, revocation: &Revocation, reason: EndReason) -> usize {
-        self.revocations.insert(revocation, self.now());
+    fn end(&self, revocation: &Revocation, until: Timestamp, reason: EndReason) -> usize {
+        self.revocations.insert(revocation, until, self.now());
         self.leases.revoke(revocation, reason)
     }
 
@@ -352,6 +361,17 @@ impl Gate {
         }
         Ok(())
     }
+}
+
+/// A socket stays in its session, also when a token does not name it: signing out must still find the socket.
+fn in_session_of(held: &Identity, fresh: Arc<Identity>) -> Arc<Identity> {
+    if fresh.session.is_some() || held.session.is_none() {
+        return fresh;
+    }
+    Arc::new(Identity {
+        session: held.session.clone(),
+        ..Identity::clone(&fresh)
+    })
 }
 
 /// The same issuer and subject, and whatever else both tell of tenant and session.
@@ -365,3 +385,6 @@ fn is_same_user(held: &Identity, fresh: &Identity) -> bool {
             .all(|&name| held.claims.get(name) == fresh.claims.get(name))
         && !matches!(sessions, (Some(held), Some(fresh)) if held != fresh)
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,9 +54,6 @@ pub enum EndReason {
     Restart,
 }
 
-/// An anonymous lease has no token that could end.
-const NEVER: Timestamp = Timestamp::from_millis(u64::MAX);
-
 impl Lease {
     /// Whether the socket may live on.
     #[must_use]
@@ -165,7 +162,8 @@ impl Leases {
                 self.key(&identity.issuer, &identity.subject),
                 identity.expires_at,
             ),
-            None => (0, NEVER),
+            // An anonymous lease has no token that could end.
+            None => (0, Timestamp::NEVER),
         };
         let state = State {
             principal,
@@ -341,7 +339,7 @@ mod tests {
                     let refused = revocations.cover(&identity("alice"));
                     (lease, refused)
                 });
-                revocations.insert(&of("alice"), NOW);
+                revocations.insert(&of("alice"), Timestamp::NEVER, NOW);
                 leases.revoke(&of("alice"), EndReason::Revoked);
                 let (lease, refused) = upgrade.join().unwrap();
                 !refused && matches!(lease.status(NOW), LeaseStatus::Valid { .. })

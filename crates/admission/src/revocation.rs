@@ -1,6 +1,6 @@
 //! What has been taken back. Asked before and at the upgrade, and followed by every live socket.
 
-use std::collections::{HashMap, HashSet};
+use std::{collections::HashMap, time::Duration};
 
 use parking_lot::RwLock;
 
@@ -83,8 +83,12 @@ pub struct Revocations {
 
 #[derive(Default)]
 struct Set {
-    tokens: HashSet<Named>,
-    sessions: HashSet<Named>,
+    /// Each with the instant until which it has to be remembered.
+    tokens: HashMap<Named, Timestamp>,
+    /// The same.
+    sessions: HashMap<Named, Timestamp>,
+    /// When those that need not be remembered were last looked for.
+    swept: Option<Timestamp>,
     subjects: HashMap<Named, Timestamp>,
     issuers: HashMap<Box<str>, Timestamp>,
 }
@@ -94,18 +98,21 @@ type Named = (Box<str>, Box<str>);
 
 /// The most entries of a kind. One more takes back everything that its issuer issued before: too much, never too little.
 const ENTRIES: usize = 200_000;
+/// Between two looks for what need not be remembered.
+const SWEEP: Duration = Duration::from_secs(10);
 
 impl Revocations {
-    /// Remembers a revocation for as long as the server runs.
-    pub fn insert(&self, revocation: &Revocation, now: Timestamp) {
+    /// Remembers a revocation: a token's or a session's until `until`, any other for as long as the server runs.
+    pub fn insert(&self, revocation: &Revocation, until: Timestamp, now: Timestamp) {
         let mut set = self.set.write();
+        set.sweep(now);
         match revocation.clone() {
             Revocation::Token { issuer, .. } if set.tokens.len() >= ENTRIES => {
-                set.tokens.retain(|(other, _)| *other != issuer);
+                set.tokens.retain(|(other, _), _| *other != issuer);
                 raise(set.issuers.entry(issuer).or_insert(now), now);
             }
             Revocation::Session { issuer, .. } if set.sessions.len() >= ENTRIES => {
-                set.sessions.retain(|(other, _)| *other != issuer);
+                set.sessions.retain(|(other, _), _| *other != issuer);
                 raise(set.issuers.entry(issuer).or_insert(now), now);
             }
             Revocation::Subject { issuer, .. } if set.subjects.len() >= ENTRIES => {
@@ -113,10 +120,10 @@ impl Revocations {
                 raise(set.issuers.entry(issuer).or_insert(now), now);
             }
             Revocation::Token { issuer, id } => {
-                set.tokens.insert((issuer, id));
+                raise(set.tokens.entry((issuer, id)).or_insert(until), until);
             }
             Revocation::Session { issuer, id } => {
-                set.sessions.insert((issuer, id));
+                raise(set.sessions.entry((issuer, id)).or_insert(until), until);
             }
             Revocation::Subject {
                 issuer,
@@ -151,11 +158,11 @@ impl Revocations {
             identity
                 .token_id
                 .as_ref()
-                .is_some_and(|id| set.tokens.contains(&of(id)))
+                .is_some_and(|id| set.tokens.contains_key(&of(id)))
         };
         let session = || {
             let id = identity.session.as_ref();
-            id.is_some_and(|id| set.sessions.contains(&of(id.as_str())))
+            id.is_some_and(|id| set.sessions.contains_key(&of(id.as_str())))
         };
         let subject = || {
             let before = set.subjects.get(&of(&identity.subject));
@@ -169,6 +176,19 @@ impl Revocations {
             || (!set.sessions.is_empty() && session())
             || (!set.subjects.is_empty() && subject())
             || issuer()
+    }
+}
+
+impl Set {
+    /// Forgets what is over by itself, so that users who sign out day after day never fill the set.
+    fn sweep(&mut self, now: Timestamp) {
+        let due = |swept: Timestamp| swept.after(SWEEP) <= now;
+        let most = self.sessions.len().max(self.tokens.len());
+        if most >= ENTRIES / 2 && self.swept.is_none_or(due) {
+            self.swept = Some(now);
+            self.sessions.retain(|_, until| *until > now);
+            self.tokens.retain(|_, until| *until > now);
+        }
     }
 }
 
@@ -186,7 +206,7 @@ mod tests {
     fn covered(revocation: Revocation, identity: &Identity) -> bool {
         let set = Revocations::default();
         assert!(!set.cover(identity));
-        set.insert(&revocation, NOW);
+        set.insert(&revocation, Timestamp::NEVER, NOW);
         assert_eq!(
             set.cover(identity),
             revocation.covers(identity),
@@ -258,7 +278,7 @@ mod tests {
             id: n.to_string().into(),
         };
         for n in 0..=ENTRIES {
-            set.insert(&one(n), NOW);
+            set.insert(&one(n), Timestamp::NEVER, NOW);
         }
         let first = Identity {
             token_id: Some("0".into()),
@@ -266,5 +286,26 @@ mod tests {
         };
         assert!(set.cover(&first) && set.cover(&identity("bob")));
         assert!(set.set.read().tokens.is_empty());
+    }
+
+    #[test]
+    fn sessions_that_are_over_need_not_be_remembered() {
+        let set = Revocations::default();
+        let end = |n: usize, now| {
+            let session = Revocation::Session {
+                issuer: "https://id.example".into(),
+                id: n.to_string().into(),
+            };
+            set.insert(&session, NOW.after(SWEEP), now);
+        };
+        (0..ENTRIES / 2).for_each(|n| end(n, NOW));
+        let first = Identity {
+            session: Some(SessionId::new("0")),
+            ..identity("alice")
+        };
+        assert!(set.cover(&first));
+        end(ENTRIES, NOW.after(SWEEP));
+        assert_eq!(set.set.read().sessions.len(), 1);
+        assert!(!set.cover(&identity("bob")), "nobody else is hit");
     }
 }

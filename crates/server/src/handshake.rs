@@ -33,12 +33,10 @@ pub async fn upgrade(
     if !server.audit.is_healthy() {
         return Err(Refusal::new(Stage::Accept, Reason::AuditUnavailable));
     }
-    let used = || Refusal::new(Stage::Head, Reason::BadHandshake).because("a second handshake");
-    let slot = connection.take_slot().ok_or_else(used)?;
-    let admitted = server
-        .gate
-        .admit(head, &connection.transport, slot, trail)
-        .await?;
+    let Connection {
+        transport, place, ..
+    } = &**connection;
+    let admitted = server.gate.admit(head, transport, place, trail).await?;
     Ok(switch(server, admitted, upgrade, trail))
 }
 

@@ -14,7 +14,7 @@ mod keys;
 mod ring;
 mod strict;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::{
     algorithm::{Algorithm, UnknownAlgorithm},

@@ -15,11 +15,10 @@ use http::{HeaderValue, Method, Request, Response, header, request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 use wardwire_admission::{
     admit::{OriginChecked, Trail, Transport},
-    caps::ConnectionSlot,
+    caps::{ConnectionSlot, Place},
     refusal::{Reason, Refusal, Stage},
 };
 
@@ -39,7 +38,7 @@ pub struct Connection {
     /// Where it came in.
     pub transport: Transport,
     /// Its place, until the upgrade takes it.
-    slot: Mutex<Option<ConnectionSlot>>,
+    pub place: Place,
     /// Why it may ask for nothing.
     turned: Option<Refusal>,
 }
@@ -83,14 +82,9 @@ impl Connection {
             server,
             number,
             transport,
-            slot: Mutex::new(Some(slot)),
+            place: Place::new(slot),
             turned,
         }
-    }
-
-    /// The connection's place, once.
-    pub fn take_slot(&self) -> Option<ConnectionSlot> {
-        self.slot.lock().take()
     }
 }
 

@@ -37,17 +37,17 @@ use crate::{
 const ISSUER: &str = "https://id.example";
 const KEYS: &str = "https://id.example/keys";
 /// What time it is in most tests, in seconds.
-const NOW: u64 = 1_700_000_000;
+pub(crate) const NOW: u64 = 1_700_000_000;
 
 /// A key that signs.
-struct Signer {
+pub(crate) struct Signer {
     id: &'static str,
     algorithm: Algorithm,
     key: EncodingKey,
 }
 
 impl Signer {
-    fn new(id: &'static str, algorithm: Algorithm) -> Self {
+    pub(crate) fn new(id: &'static str, algorithm: Algorithm) -> Self {
         let pkcs8 = |made: &dyn AsRef<[u8]>| made.as_ref().to_vec();
         let key = match algorithm {
             Algorithm::Es256 => EncodingKey::from_ec_der(&pkcs8(
@@ -96,7 +96,7 @@ impl Signer {
         format!("{signed}.{signature}")
     }
 
-    fn sign(&self, claims: &Value) -> String {
+    pub(crate) fn sign(&self, claims: &Value) -> String {
         self.sign_raw(&self.header().to_string(), &claims.to_string())
     }
 
@@ -120,7 +120,7 @@ fn claims() -> Value {
 }
 
 /// The claims with some of them replaced, or removed where the value is null.
-fn with(changes: Value) -> Value {
+pub(crate) fn with(changes: Value) -> Value {
     let mut claims = claims();
     let Value::Object(changes) = changes else {
         panic!("an object of changes")
@@ -147,10 +147,10 @@ fn config(keys: KeySource) -> IssuerConfig {
 }
 
 /// A clock that stands until it is set, in milliseconds.
-struct Hands(AtomicU64);
+pub(crate) struct Hands(AtomicU64);
 
 impl Hands {
-    fn at(millis: u64) -> Arc<Self> {
+    pub(crate) fn at(millis: u64) -> Arc<Self> {
         Arc::new(Self(AtomicU64::new(millis)))
     }
 }
@@ -221,7 +221,7 @@ impl Fetch for Net {
 }
 
 /// Trusts the issuer with these keys at [`NOW`].
-fn trusting(signers: &[&Signer]) -> Issuers {
+pub(crate) fn trusting(signers: &[&Signer]) -> Issuers {
     trusting_as(config(KeySource::Static(key_set(signers))))
 }
 
