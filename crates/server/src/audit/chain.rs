@@ -23,7 +23,7 @@ pub(super) struct Chain {
 /// Before a line's own hash.
 pub(super) const HASH: &str = ",\"hash\":\"";
 /// No line is longer: peers' texts are cut.
-const LONGEST: u64 = 16 * 1024;
+pub(super) const LONGEST: u64 = 16 * 1024;
 
 impl Chain {
     pub(super) fn start() -> Self {

@@ -9,7 +9,7 @@ mod verify;
 
 use std::{
     collections::VecDeque,
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
@@ -51,6 +51,9 @@ const QUEUE: usize = 16 * 1024;
 const RECENT: usize = 1000;
 const SYNC: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(200);
+/// For a lock, and between two tries.
+const PATIENCE: Duration = Duration::from_secs(2);
+const LOCKED: Duration = Duration::from_millis(10);
 
 impl Audit {
     /// Opens the log and carries its chain on. With `remember`, the last 1,000 lines can be looked up.
@@ -64,6 +67,7 @@ impl Audit {
             .create(true)
             .mode(0o600)
             .open(path)?;
+        lock(&file)?;
         let chain = Chain::resume(&file)?;
         let recent = remember.then(|| Mutex::new(VecDeque::new()));
         let shared = Arc::new(Shared {
@@ -108,10 +112,18 @@ impl Audit {
 
     /// Waits until everything recorded so far is on disk, or `patience` is over.
     pub fn flush(&self, patience: Duration) {
+        let until = Instant::now() + patience;
         let (answer, answered) = sync_channel(1);
-        if self.queue.send(Entry::Flush(answer)).is_ok() {
-            let _ = answered.recv_timeout(patience);
+        let mut entry = Entry::Flush(answer);
+        // A full queue before a disk that fails may never take it.
+        while let Err(TrySendError::Full(back)) = self.queue.try_send(entry) {
+            if Instant::now() >= until {
+                return;
+            }
+            entry = back;
+            thread::sleep(LOCKED);
         }
+        let _ = answered.recv_timeout(until.saturating_duration_since(Instant::now()));
     }
 
     /// The remembered lines of the attempt that named itself `trace`, oldest first.
@@ -127,6 +139,25 @@ impl Audit {
             .filter(|line| line.contains(&needle))
             .cloned()
             .collect()
+    }
+}
+
+/// Two writers would break each other's chain. A server that is just going down is waited for.
+///
+/// # Errors
+/// Another server writes this log.
+fn lock(file: &File) -> io::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(LOCKED),
+            Err(TryLockError::WouldBlock) => {
+                let message = "another server writes this audit log; give each its own";
+                return Err(io::Error::other(message));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
 }
 
@@ -259,6 +290,17 @@ mod tests {
                 matches!(verify(&path).unwrap(), Verdict::Broken { line: at, .. } if at == line)
             );
         }
+    }
+
+    #[test]
+    fn two_servers_never_write_one_log() {
+        let path = folder("locked");
+        let audit = write(&path, 1);
+        let second = Audit::open(&path, false).err().unwrap();
+        assert!(second.to_string().contains("another server"), "{second}");
+        drop(audit);
+        drop(write(&path, 1));
+        assert_eq!(verify(&path).unwrap(), Verdict::Whole { lines: 2 });
     }
 
     #[test]

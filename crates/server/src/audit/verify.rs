@@ -2,11 +2,11 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader, Read as _},
     path::Path,
 };
 
-use super::chain::{Chain, Link};
+use super::chain::{Chain, LONGEST, Link};
 
 /// What became of a log.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,8 +40,14 @@ pub fn verify(path: &Path) -> io::Result<Verdict> {
     let mut text = Vec::new();
     for number in 1.. {
         text.clear();
-        if reader.read_until(b'\n', &mut text)? == 0 {
+        if (&mut reader).take(LONGEST).read_until(b'\n', &mut text)? == 0 {
             return Ok(Verdict::Whole { lines: number - 1 });
+        }
+        if text.len() as u64 == LONGEST {
+            return Ok(Verdict::Broken {
+                line: number,
+                why: "it is longer than any line the server writes",
+            });
         }
         let Some(line) = text.strip_suffix(b"\n") else {
             return Ok(Verdict::Torn { lines: number - 1 });
