@@ -4,9 +4,17 @@ use std::io::{IsTerminal as _, stderr};
 
 use tracing_subscriber::EnvFilter;
 
+const VARIABLE: &str = "WARDWIRE_LOG";
+
 /// Starts logging at `WARDWIRE_LOG`, or `info`.
 pub fn start() {
-    let filter = EnvFilter::try_from_env("WARDWIRE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = match std::env::var(VARIABLE) {
+        Ok(written) => EnvFilter::try_new(&written).unwrap_or_else(|error| {
+            eprintln!("{VARIABLE} is not a filter, so `info` is taken: {error}");
+            EnvFilter::new("info")
+        }),
+        Err(_) => EnvFilter::new("info"),
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr);
