@@ -91,6 +91,24 @@ fn attack_083_private_addresses_that_nobody_allowed() {
 }
 
 #[test]
+fn attack_083_a_root_of_one_issuer_vouches_for_no_other() {
+    let mut setup = Setup::new();
+    let keys = KeyServer::start(&setup);
+    keys.serve_keys(&setup.issuer.jwks());
+    let other =
+        "[[issuer]]\nissuer = \"https://other.test\"\naudience = \"wardwire\"\nca = \"ca.pem\"\n";
+    setup.issuers = format!("{}{other}", keys.issuer().replace("ca = \"ca.pem\"\n", ""));
+    let server = setup.start();
+    refused(
+        &server,
+        &native(&server.issuer.token("alice").mint()),
+        503,
+        "keys-unavailable",
+    );
+    assert_eq!(keys.asked(), 0);
+}
+
+#[test]
 fn attack_083_key_urls_that_are_not_https() {
     for url in ["http://127.0.0.1/jwks", "file:///etc/passwd", "gopher://x"] {
         let mut setup = Setup::new();

@@ -56,12 +56,24 @@ impl Issuers {
         fetch: Arc<dyn Fetch>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, IssuerConfigError> {
+        let each = configs.into_iter().map(|config| (config, fetch.clone()));
+        Self::each(each.collect(), clock)
+    }
+
+    /// The same, each with its own way to its keys: what is trusted to fetch those of one issuer is not for another's.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn each(
+        configs: Vec<(IssuerConfig, Arc<dyn Fetch>)>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, IssuerConfigError> {
         let mut issuers = HashMap::with_capacity(configs.len());
-        for config in configs {
+        for (config, fetch) in configs {
             config.check()?;
             let name: Box<str> = config.issuer.as_str().into();
             let issuer = Issuer {
-                keys: KeyRing::new(&config, Arc::clone(&fetch))?,
+                keys: KeyRing::new(&config, fetch)?,
                 algorithms: config.algorithms.into(),
                 rules: Rules {
                     audience: config.audience,

@@ -2,10 +2,10 @@
 
 use std::{fs, io, path::Path, sync::Arc};
 
-use toml::Spanned;
 use wardwire_admission::{
     caps::{CapLimits, Caps},
     clock::SystemClock,
+    fetch::Fetch,
     gate::{Gate, GateConfig},
     host::Hosts,
     origin::{AllowedOrigins, Origin},
@@ -45,14 +45,8 @@ pub fn assemble(
     site: Option<Box<dyn Site>>,
 ) -> io::Result<Running> {
     let clock = Arc::new(SystemClock);
-    let mut issuers = extra;
-    for issuer in &config.file.issuer {
-        issuers.push(self::issuer(issuer, &config.folder)?);
-    }
-    let outbound = Outbound::new(config.file.outbound.allow.clone(), &authorities(&config)?)
-        .map_err(io::Error::other)?;
     let issuers =
-        Issuers::new(issuers, Arc::new(outbound), clock.clone()).map_err(io::Error::other)?;
+        Issuers::each(issuers(&config, extra)?, clock.clone()).map_err(io::Error::other)?;
     let limits = &config.file.limits;
     let caps = Caps::new(CapLimits {
         per_ip: limits.connections_per_ip,
@@ -165,16 +159,25 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Path) -> io::Result<IssuerC
     })
 }
 
-fn authorities(config: &Config) -> io::Result<Vec<Vec<u8>>> {
-    let files = config
-        .file
-        .issuer
-        .iter()
-        .filter_map(|issuer| issuer.ca.as_ref());
-    files
-        .map(Spanned::get_ref)
-        .map(|path| fs::read(config.folder.join(path)))
-        .collect()
+/// Each issuer with its way out. A root of its own is trusted for its own keys only.
+fn issuers(
+    config: &Config,
+    extra: Vec<IssuerConfig>,
+) -> io::Result<Vec<(IssuerConfig, Arc<dyn Fetch>)>> {
+    let outbound = |authorities: &[Vec<u8>]| -> io::Result<Arc<dyn Fetch>> {
+        let outbound = Outbound::new(config.file.outbound.allow.clone(), authorities);
+        Ok(Arc::new(outbound.map_err(io::Error::other)?))
+    };
+    let public = outbound(&[])?;
+    let mut issuers: Vec<_> = extra.into_iter().map(|it| (it, public.clone())).collect();
+    for issuer in &config.file.issuer {
+        let way = match &issuer.ca {
+            Some(ca) => outbound(&[fs::read(config.folder.join(ca.get_ref()))?])?,
+            None => public.clone(),
+        };
+        issuers.push((self::issuer(issuer, &config.folder)?, way));
+    }
+    Ok(issuers)
 }
 
 fn route(route: &file::Route, limits: &file::Limits) -> Route {
