@@ -11,6 +11,7 @@ mod blackbox;
 mod demo;
 mod fixture;
 mod shell;
+mod spec;
 mod test;
 mod tools;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         "assets" => assets::build(),
         "bench" => bench::command(rest),
         "demo" => demo::command(rest),
+        "spec" => spec(rest),
         "test" => return test::command(rest),
         "tools" => tools::everything(),
         "help" | "--help" | "-h" => {
@@ -62,4 +64,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn spec(arguments: &[String]) -> shell::Result<()> {
+    let check = match arguments {
+        [] => false,
+        [only] if only == "--check" => true,
+        _ => {
+            return Err(shell::Failure::Broken(
+                "usage: cargo xtask spec [--check]".into(),
+            ));
+        }
+    };
+    spec::generate(&shell::root(), check).map_err(shell::Failure::Broken)
 }

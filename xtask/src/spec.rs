@@ -29,10 +29,13 @@ export const RPC = {
 ";
 
 /// Writes the table, or says that it is stale.
-pub fn generate(root: &Path, check: bool) -> Result<(), String> {
+pub(crate) fn generate(root: &Path, check: bool) -> Result<(), String> {
     let source = root.join("spec/codes.toml");
-    let text = fs::read_to_string(&source).map_err(|error| format!("{}: {error}", source.display()))?;
-    let codes: Table = text.parse().map_err(|error| format!("{}: {error}", source.display()))?;
+    let text =
+        fs::read_to_string(&source).map_err(|error| format!("{}: {error}", source.display()))?;
+    let codes: Table = text
+        .parse()
+        .map_err(|error| format!("{}: {error}", source.display()))?;
     let made = typescript(&codes).ok_or("spec/codes.toml: an entry lacks a member")?;
     let target = root.join(TARGET);
     if fs::read_to_string(&target).is_ok_and(|known| known == made) {
@@ -47,20 +50,36 @@ pub fn generate(root: &Path, check: bool) -> Result<(), String> {
 fn typescript(codes: &Table) -> Option<String> {
     let mut out = HEAD.to_owned();
     for entry in entries(codes, "close")? {
-        let (code, advice) = (entry.get("code")?, entry.get("advice")?.as_str()?);
+        let (code, advice) = (
+            entry.get("code")?.as_integer()?,
+            entry.get("advice")?.as_str()?,
+        );
         let word = entry.get("word").and_then(Value::as_str);
         let key = word.map_or_else(|| code.to_string(), |word| format!("{code} {word}"));
         let _ = writeln!(out, "  ['{key}', '{advice}'],");
     }
     out.push_str(MIDDLE);
     for entry in entries(codes, "rpc")? {
-        let (code, name) = (entry.get("code")?, entry.get("name")?.as_str()?);
-        let _ = writeln!(out, "  /** {} */\n  {name}: {code},", entry.get("meaning")?.as_str()?);
+        let (code, name) = (
+            entry.get("code")?.as_integer()?,
+            entry.get("name")?.as_str()?,
+        );
+        let _ = writeln!(
+            out,
+            "  /** {} */\n  {name}: {code},",
+            entry.get("meaning")?.as_str()?
+        );
     }
     out.push_str("} as const;\n");
     Some(out)
 }
 
 fn entries<'a>(codes: &'a Table, name: &str) -> Option<impl Iterator<Item = &'a Table>> {
-    Some(codes.get(name)?.as_array()?.iter().filter_map(Value::as_table))
+    Some(
+        codes
+            .get(name)?
+            .as_array()?
+            .iter()
+            .filter_map(Value::as_table),
+    )
 }

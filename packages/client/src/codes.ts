@@ -1,29 +1,59 @@
-/** What to do after each close code and word of the server: RFC 6455 §7.4.1 and IANA's registry of close codes. */
+// Made from spec/codes.toml by `cargo xtask spec`. Edit that file.
 
 /** When to come back after a connection that ended. */
 export type Advice = 'at-once' | 'later' | 'after-sign-in' | 'never';
 
+/** What to do after each close code, and after some with a certain word (RFC 6455 §7.4.1, IANA's registry). */
 const advice: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ['1000', 'never'],
   ['1001', 'later'],
   ['1002', 'never'],
-  ['1003', 'never'],
+  ['1003 text-only', 'never'],
   ['1005', 'later'],
   ['1006', 'later'],
-  ['1007', 'never'],
+  ['1007 utf-8', 'never'],
   ['1008', 'later'],
   ['1008 errors', 'never'],
-  ['1009', 'later'],
+  ['1009 size', 'later'],
   ['1011', 'later'],
-  ['1012', 'later'],
+  ['1012 restart', 'later'],
   ['1013', 'later'],
   ['1013 slow', 'at-once'],
-  ['3000', 'after-sign-in'],
-  ['3003', 'never'],
-  ['3008', 'at-once'],
+  ['3000 expired', 'after-sign-in'],
+  ['3000 revoked', 'after-sign-in'],
+  ['3000 logged-out', 'after-sign-in'],
+  ['3003 subject', 'never'],
+  ['3008 idle', 'at-once'],
+  ['3008 no-close', 'later'],
 ]);
 
 /** What to do after a close with this code and the first word of its reason. */
 export function adviceFor(code: number, word: string): Advice {
   return advice.get(`${code} ${word}`) ?? advice.get(String(code)) ?? 'later';
 }
+
+/** The server's errors in band: JSON-RPC 2.0 §5.1, and from -32001 on Wardwire's own. */
+export const RPC = {
+  /** Not JSON (RFC 8259). */
+  PARSE: -32700,
+  /** Not a JSON-RPC 2.0 call, or more than 32 at once. */
+  REQUEST: -32600,
+  /** There is no such method. */
+  METHOD: -32601,
+  /** The parameters do not fit the method. */
+  PARAMS: -32602,
+  /** No right to that, or no such channel: the answer is the same. */
+  FORBIDDEN: -32001,
+  /** Too many messages. */
+  RATE: -32002,
+  /** Too many subscriptions or channels. */
+  LIMIT: -32003,
+  /** JSON that readers could read differently. */
+  CONTENT: -32004,
+  /** Not a channel name. */
+  CHANNEL: -32005,
+  /** Already subscribed, or not at all. */
+  SUBSCRIPTION: -32006,
+  /** The fresh token is not accepted; the socket lives on with the old one. */
+  TOKEN: -32007,
+} as const;
