@@ -6,8 +6,6 @@ use super::Judge;
 
 const GIB: usize = 1024 * 1024 * 1024;
 const FRAGMENTS: u32 = 1 << 20;
-/// What a publication has around its data: names, position, sender.
-const ENVELOPE: usize = 4 * 1024;
 
 pub(super) fn judge(judge: &mut Judge<'_>) {
     let limits = &judge.file.limits;
@@ -53,7 +51,6 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
         Duration::ZERO,
     );
     routes(judge);
-    outbox(judge);
 }
 
 fn routes(judge: &mut Judge<'_>) {
@@ -67,24 +64,6 @@ fn routes(judge: &mut Judge<'_>) {
             let place = format!("{place}.fragments");
             range(judge, &place, fragments as usize, 1, FRAGMENTS as usize);
         }
-    }
-}
-
-/// A message that no outbox can hold would end every socket that it is for.
-fn outbox(judge: &mut Judge<'_>) {
-    let routes = judge
-        .file
-        .route
-        .iter()
-        .filter_map(|route| route.limits.message);
-    let largest = routes.fold(judge.file.limits.message, Ord::max).0;
-    let least = largest.saturating_add(ENVELOPE);
-    if judge.file.limits.outbox.0 < least {
-        judge.refuse(
-            "limits.outbox",
-            format!("the outbox cannot hold the largest message, {largest} bytes"),
-            format!("Choose limits.outbox = {least} or more, or smaller messages."),
-        );
     }
 }
 

@@ -508,26 +508,6 @@ mod limits {
     }
 
     #[test]
-    fn a_message_that_no_outbox_can_hold() {
-        let folder = Folder::new();
-        let text = and("[limits]\noutbox = \"64KiB\"");
-        one(
-            &folder,
-            &text,
-            "outbox =",
-            "cannot hold the largest message",
-        );
-        let text = with("\"/live\"", "\"/live\"\nlimits = { message = \"1MiB\" }");
-        let problems = folder.problems(&text);
-        assert!(
-            problems[0].contains("cannot hold the largest message"),
-            "{problems:?}"
-        );
-        let text = format!("{text}\n[limits]\noutbox = \"2MiB\"\n");
-        assert_eq!(folder.problems(&text), [""; 0]);
-    }
-
-    #[test]
     fn of_a_route_are_judged_too() {
         let folder = Folder::new();
         for key in ["message", "fragments"] {
