@@ -12,7 +12,7 @@ mod site;
 mod trust;
 
 use std::{
-    io,
+    io::{self, Write as _},
     net::{Ipv6Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -113,7 +113,9 @@ fn serve(running: &Running, ports: Ports, hostile: hostile::Origin, data: &Path)
     let authority = data.join(local::AUTHORITY);
     cli::serve(running, &second_loopback(running), |_| {
         hostile.serve();
-        println!(
+        // Whoever started it may not be listening; that is no reason to end.
+        let _ = writeln!(
+            io::stdout(),
             "Wardwire's demo is ready: {origin}\n\
              Its certificate is signed by {}, which is valid for this machine alone.\n\
              `wardwire demo --trust` has browsers believe it. The audit log is {}.",
