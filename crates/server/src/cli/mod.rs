@@ -19,7 +19,8 @@ use crate::demo;
 #[command(
     name = "wardwire",
     version,
-    about = "A WebSocket server that nobody enters without proof"
+    about = "A WebSocket server that nobody enters without proof",
+    after_help = "Exit codes: 0 all is well, 1 what was asked for failed, 2 the command line was not understood"
 )]
 struct Arguments {
     #[command(subcommand)]

@@ -35,9 +35,7 @@ pub(super) fn command(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    for warning in config.warnings.lines() {
-        tracing::warn!("{warning}");
-    }
+    warn(&config);
     let running = match assemble(config, Vec::new(), None) {
         Ok(running) => running,
         Err(error) => {
@@ -50,6 +48,17 @@ pub(super) fn command(path: &Path) -> ExitCode {
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// No filter hides a warning: an override for development is as loud as it is unsafe.
+fn warn(config: &Config) {
+    for warning in config.warnings.lines() {
+        if tracing::enabled!(tracing::Level::WARN) {
+            tracing::warn!("{warning}");
+        } else {
+            eprintln!("warning: {warning}");
         }
     }
 }
@@ -76,7 +85,7 @@ pub fn run(
         let admin = start_admin(running).await?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        server.audit.record(Event::new("start"));
+        server.audit.record(started(running));
         let accepting = tokio::spawn(listen::run(server.clone(), listener));
         let sweeping = tokio::spawn(sweep(server.clone()));
         tracing::info!(%address, admin = admin.map(|it| it.to_string()), "listening");
@@ -135,6 +144,22 @@ async fn sweep(server: Arc<Server>) {
         ticks.tick().await;
         server.hub.sweep(Instant::now());
     }
+}
+
+/// The first line of a run, which says if it is an unsafe one.
+fn started(running: &Running) -> Event {
+    let on = running.config.file.development;
+    let overrides = [
+        ("development.any_origin", on.any_origin),
+        ("development.without_issuer", on.without_issuer),
+    ];
+    let names: Vec<_> = overrides
+        .into_iter()
+        .filter_map(|(name, is_on)| is_on.then_some(name))
+        .collect();
+    let mut event = Event::new("start");
+    event.outcome.detail = (!names.is_empty()).then(|| names.join(", ").into());
+    event
 }
 
 /// Waits until the sockets that were told 1012 are gone, or `patience` is over.

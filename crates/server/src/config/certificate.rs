@@ -86,6 +86,11 @@ pub(crate) fn is_shared(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
 }
 
+/// Whether anybody at all can write a file.
+pub(super) fn is_anybodys(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o002 != 0)
+}
+
 /// Certificates from the leaf upwards, and the leaf's names.
 type Chain = (Vec<CertificateDer<'static>>, Vec<String>);
 

@@ -53,6 +53,15 @@ impl Config {
                 ),
             )
         })?;
+        if certificate::is_anybodys(path) {
+            return Err(Problems::one(
+                path,
+                Problem::new(
+                    "can be written by everybody, who could let anybody in",
+                    "Run `chmod o-w` on it, and read it again before use.",
+                ),
+            ));
+        }
         Self::parse(&text, path)
     }
 

@@ -121,6 +121,15 @@ fn and(more: &str) -> String {
     format!("{SAFE}\n{more}\n")
 }
 
+/// A key set with one public key.
+fn keys() -> String {
+    use jsonwebtoken::{Algorithm, EncodingKey, jwk::Jwk};
+    let pem = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let key = EncodingKey::from_ec_pem(pem.as_bytes()).unwrap();
+    let jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap();
+    serde_json::json!({ "keys": [jwk] }).to_string()
+}
+
 /// The line of the only place where `text` contains `what`.
 #[track_caller]
 fn line_of(text: &str, what: &str) -> usize {
@@ -174,6 +183,16 @@ fn a_file_that_is_not_there_is_one_problem() {
             .to_string()
             .starts_with("/nowhere/wardwire.toml: cannot be read")
     );
+}
+
+#[test]
+fn a_file_that_everybody_can_write_is_refused() {
+    let folder = Folder::new();
+    let path = folder.0.join("wardwire.toml");
+    for (mode, taken) in [(0o644, true), (0o664, true), (0o646, false), (0o666, false)] {
+        folder.write("wardwire.toml", SAFE, mode);
+        assert_eq!(Config::load(&path).is_ok(), taken, "{mode:o}");
+    }
 }
 
 #[test]

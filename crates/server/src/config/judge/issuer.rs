@@ -11,6 +11,7 @@ use wardwire_admission::{
 
 use super::{
     super::{
+        certificate::is_anybodys,
         file::{Issuer, Profile},
         runtime,
     },
@@ -58,6 +59,7 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
         trial.algorithms();
         trial.keys();
         trial.authority();
+        trial.owned();
         trial.last();
     }
 }
@@ -75,6 +77,25 @@ impl Trial<'_, '_> {
         self.sound = false;
         self.judge
             .refuse(&format!("{}.{key}", self.place), message, remedy);
+    }
+
+    /// What anybody can write vouches for nobody.
+    fn owned(&mut self) {
+        let files = [
+            ("jwks_file", &self.issuer.jwks_file),
+            ("ca", &self.issuer.ca),
+        ];
+        for (key, file) in files {
+            let path = file.as_ref().map(|file| self.judge.path(file.get_ref()));
+            if path.is_some_and(|path| is_anybodys(&path)) {
+                let message = format!("the {key} can be written by everybody");
+                self.refuse(
+                    key,
+                    message,
+                    "Run `chmod o-w` on it, and look who is in it.",
+                );
+            }
+        }
     }
 
     fn terms(&mut self) {

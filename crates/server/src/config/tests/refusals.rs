@@ -299,6 +299,18 @@ mod issuer {
     }
 
     #[test]
+    fn whose_files_anybody_can_write() {
+        let folder = Folder::new();
+        folder.write("keys.json", &keys(), 0o646);
+        let text = issuer(&format!("{WHO}jwks_file = \"keys.json\""));
+        one(&folder, &text, "jwks_file =", "written by everybody");
+        let root = fs::read_to_string(folder.0.join("cert.pem")).unwrap();
+        folder.write("ca.pem", &root, 0o646);
+        let text = issuer(&format!("{WHO}ca = \"ca.pem\""));
+        one(&folder, &text, "ca = ", "written by everybody");
+    }
+
+    #[test]
     fn with_too_much_leeway() {
         let text = issuer(&format!("{WHO}leeway = \"301s\""));
         one(&Folder::new(), &text, "leeway =", "over 5 minutes");

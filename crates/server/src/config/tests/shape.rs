@@ -57,15 +57,6 @@ fn a_file_with_every_key_is_taken() {
     assert_eq!(problems, [""; 0]);
 }
 
-/// A key set with one public key.
-fn keys() -> String {
-    use jsonwebtoken::{Algorithm, EncodingKey, jwk::Jwk};
-    let pem = rcgen::KeyPair::generate().unwrap().serialize_pem();
-    let key = EncodingKey::from_ec_pem(pem.as_bytes()).unwrap();
-    let jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap();
-    serde_json::json!({ "keys": [jwk] }).to_string()
-}
-
 /// Every key there is.
 fn everything() -> String {
     r#"
