@@ -265,3 +265,52 @@ fn read_verdicts(index: &Value, reports: &Path) -> Result<()> {
         Err(Failure::Broken(bad.join("\n")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(cases: usize, last: Value) -> Value {
+        let mut all = serde_json::Map::new();
+        for case in 1..cases {
+            let good = json!({ "behavior": "OK", "behaviorClose": "OK" });
+            all.insert(format!("1.{case}"), good);
+        }
+        all.insert("last".into(), last);
+        json!({ "wardwire": all })
+    }
+
+    #[test]
+    fn every_case_has_to_be_judged_well() {
+        let passes = |cases, behavior: &str, close: &str| {
+            let last = json!({ "behavior": behavior, "behaviorClose": close });
+            read_verdicts(&index(cases, last), Path::new("reports")).is_ok()
+        };
+        assert!(passes(CASES, "INFORMATIONAL", "OK"));
+        assert!(!passes(CASES, "NON-STRICT", "OK"));
+        assert!(!passes(CASES, "FAILED", "OK"));
+        assert!(!passes(CASES, "OK", "FAILED BY CLIENT"));
+        assert!(!passes(CASES - 1, "OK", "OK"));
+        assert!(read_verdicts(&json!({}), Path::new("reports")).is_err());
+    }
+
+    #[test]
+    fn the_old_release_comes_from_where_the_machine_gets_its_own() {
+        let stanza = "Types: deb\n# a comment\nURIs: http://mirror.test/debian\nSuites: bookworm bookworm-updates\n\
+                      Components: main\nSigned-By: /a/key.gpg";
+        let expected = "Types: deb\nURIs: http://mirror.test/debian\nSuites: bullseye\nComponents: main\nSigned-By: /a/key.gpg\n";
+        assert_eq!(of_stanza(stanza, "bookworm").as_deref(), Some(expected));
+        assert_eq!(of_stanza(stanza, "trixie"), None);
+        let line = "deb [signed-by=/a/key.gpg] http://mirror.test/debian bookworm main";
+        let expected =
+            "Types: deb\nURIs: http://mirror.test/debian\nSuites: bullseye\nComponents: main\n";
+        assert_eq!(of_line(line, "bookworm").as_deref(), Some(expected));
+        assert_eq!(
+            of_line(
+                "deb http://mirror.test/security bookworm-security main",
+                "bookworm"
+            ),
+            None
+        );
+    }
+}

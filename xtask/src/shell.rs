@@ -53,10 +53,28 @@ pub(crate) fn scratch(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Where this clone's own Node is, if the system's was missing or too old.
+pub(crate) fn own_node() -> PathBuf {
+    root().join(".cache/tools/node")
+}
+
+/// The search path, of this and of what it runs.
+fn search_path() -> Vec<PathBuf> {
+    let own = own_node().join("node_modules/.bin");
+    let inherited = env::var_os("PATH").unwrap_or_default();
+    let own = own.join("node").is_file().then_some(own);
+    own.into_iter()
+        .chain(env::split_paths(&inherited))
+        .collect()
+}
+
 /// A program to be run in the repository, without a terminal to ask on.
 pub(crate) fn program(name: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(name);
     command.current_dir(root()).stdin(Stdio::null());
+    if let Ok(path) = env::join_paths(search_path()) {
+        command.env("PATH", path);
+    }
     command
 }
 
@@ -96,8 +114,8 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 
 /// A program on the search path.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path)
+    search_path()
+        .into_iter()
         .map(|folder| folder.join(name))
         .find(|it| it.is_file())
 }

@@ -9,11 +9,13 @@ use std::{
 
 use crate::{
     assets, autobahn,
-    shell::{Failure, Result, cargo, find, output, program, root, run},
+    shell::{Failure, Result, cargo, find, output, own_node, program, root, run},
 };
 
 /// The oldest Node whose `fetch`, `node --test` and WebSocket clients the tests use.
 const NODE: u32 = 20;
+/// The one that is installed where the system's is older.
+const OWN_NODE: u32 = 22;
 
 /// Installs everything that `test` needs.
 pub(crate) fn everything() -> Result<()> {
@@ -31,18 +33,38 @@ pub(crate) fn folder() -> PathBuf {
     root().join(".cache/tools")
 }
 
-/// Node and npm.
+/// Node and npm. Where Node is too old, as Debian's may be, npm fetches one for this clone alone.
 pub(crate) fn node() -> Result<()> {
     system("node", &["nodejs", "npm"])?;
     system("npm", &["npm"])?;
-    let version = output(program("node").arg("--version"))?;
-    let major = version.trim_start_matches('v').split('.').next();
-    match major.and_then(|it| it.parse::<u32>().ok()) {
-        Some(major) if major >= NODE => Ok(()),
-        _ => Err(Failure::Missing(format!(
-            "Node {NODE} or newer is needed; this is {version}. Install a newer one and try again."
+    if node_version()? >= NODE {
+        return Ok(());
+    }
+    eprintln!("Installing Node {OWN_NODE} for this clone ...");
+    let mut npm = program("npm");
+    npm.args([
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--no-save",
+        "--loglevel=error",
+        "--prefix",
+    ]);
+    run(npm.arg(own_node()).arg(format!("node@{OWN_NODE}")))?;
+    match node_version()? {
+        new if new >= NODE => Ok(()),
+        old => Err(Failure::Missing(format!(
+            "Node {NODE} or newer is needed; this is Node {old}. Install a newer one and try again."
         ))),
     }
+}
+
+fn node_version() -> Result<u32> {
+    let said = output(program("node").arg("--version"))?;
+    let major = said.trim_start_matches('v').split('.').next();
+    major
+        .and_then(|it| it.parse().ok())
+        .ok_or_else(|| Failure::Broken(format!("`node --version` says {said:?}")))
 }
 
 /// cargo-nextest, from the search path or else built into `.cache/tools`. Optimising it would take longer than it runs.
