@@ -5,6 +5,8 @@
 
 mod chain;
 mod event;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::{
@@ -24,7 +26,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use chain::Chain;
+use chain::{Chain, TORN};
 pub use event::{Event, Outcome};
 pub use verify::{Verdict, verify};
 
@@ -68,7 +70,7 @@ impl Audit {
             .mode(0o600)
             .open(path)?;
         lock(&file)?;
-        let chain = Chain::resume(&file)?;
+        let (chain, torn) = Chain::resume(&file)?;
         let recent = remember.then(|| Mutex::new(VecDeque::new()));
         let shared = Arc::new(Shared {
             failed: false.into(),
@@ -86,7 +88,13 @@ impl Audit {
         thread::Builder::new()
             .name("audit".into())
             .spawn(move || writer.run(&entries))?;
-        Ok(Self { queue, shared })
+        let audit = Self { queue, shared };
+        if let Some(digest) = torn {
+            let mut event = Event::new(TORN);
+            event.outcome.detail = Some(digest.into());
+            audit.record(event);
+        }
+        Ok(audit)
     }
 
     /// Records an event, without waiting.
@@ -245,98 +253,5 @@ impl Writer {
             self.shared.failed.store(true, Ordering::Relaxed);
         }
         self.unsynced = None;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn folder(name: &str) -> std::path::PathBuf {
-        let path = std::env::temp_dir().join(format!("wardwire-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        path.join("audit.jsonl")
-    }
-
-    fn write(path: &Path, count: usize) -> Audit {
-        let audit = Audit::open(path, true).unwrap();
-        for _ in 0..count {
-            audit.record(Event::new("start"));
-        }
-        audit.flush(Duration::from_secs(10));
-        audit
-    }
-
-    #[test]
-    fn a_chain_is_carried_on_over_restarts_and_verifies() {
-        let path = folder("chain");
-        drop(write(&path, 3));
-        drop(write(&path, 2));
-        assert_eq!(verify(&path).unwrap(), Verdict::Whole { lines: 5 });
-    }
-
-    #[test]
-    fn an_edit_a_gap_and_a_swap_are_found() {
-        let path = folder("edits");
-        drop(write(&path, 4));
-        let text = std::fs::read_to_string(&path).unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        let edited = text.replacen("\"seq\":2", "\"seq\":2 ", 1);
-        let gap = [lines[0], lines[2], lines[3]].join("\n") + "\n";
-        let swap = [lines[0], lines[2], lines[1], lines[3]].join("\n") + "\n";
-        for (text, line) in [(edited, 3), (gap, 2), (swap, 2)] {
-            std::fs::write(&path, text).unwrap();
-            assert!(
-                matches!(verify(&path).unwrap(), Verdict::Broken { line: at, .. } if at == line)
-            );
-        }
-    }
-
-    #[test]
-    fn two_servers_never_write_one_log() {
-        let path = folder("locked");
-        let audit = write(&path, 1);
-        let second = Audit::open(&path, false).err().unwrap();
-        assert!(second.to_string().contains("another server"), "{second}");
-        drop(audit);
-        drop(write(&path, 1));
-        assert_eq!(verify(&path).unwrap(), Verdict::Whole { lines: 2 });
-    }
-
-    #[test]
-    fn a_line_torn_by_a_crash_is_told_apart_and_the_chain_goes_on() {
-        let path = folder("torn");
-        drop(write(&path, 2));
-        let mut text = std::fs::read_to_string(&path).unwrap();
-        text.truncate(text.len() - 20);
-        std::fs::write(&path, &text).unwrap();
-        assert_eq!(verify(&path).unwrap(), Verdict::Torn { lines: 1 });
-        drop(write(&path, 1));
-        assert!(
-            matches!(verify(&path).unwrap(), Verdict::Broken { line: 2, .. }),
-            "kept as evidence"
-        );
-    }
-
-    #[test]
-    fn peers_text_cannot_break_a_line_or_turn_its_direction() {
-        let path = folder("text");
-        let audit = Audit::open(&path, true).unwrap();
-        let origin = format!("x\r\n\u{1b}[2J\u{202e}\u{2028}{}", "y".repeat(1_000_000));
-        let mut event = Event::new("refusal");
-        event.trail.origin = Some(origin.into());
-        audit.record(event);
-        audit.flush(Duration::from_secs(10));
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(
-            text.len() < 1000 && text.lines().count() == 1,
-            "{}",
-            text.len()
-        );
-        assert!(text.contains("\\r\\n\\u001b[2J\\u202e\\u2028y"));
-        assert!(
-            text.bytes()
-                .all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte))
-        );
     }
 }

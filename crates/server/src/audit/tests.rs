@@ -1,0 +1,144 @@
+//! What an edit, a crash or a second server does to a log.
+
+use super::*;
+
+fn folder(name: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("wardwire-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&path).unwrap();
+    path.join("audit.jsonl")
+}
+
+fn write(path: &Path, count: usize) -> Audit {
+    let audit = Audit::open(path, true).unwrap();
+    for _ in 0..count {
+        audit.record(Event::new("start"));
+    }
+    audit.flush(Duration::from_secs(10));
+    audit
+}
+
+#[test]
+fn a_chain_is_carried_on_over_restarts_and_verifies() {
+    let path = folder("chain");
+    drop(write(&path, 3));
+    drop(write(&path, 2));
+    assert_eq!(verify(&path).unwrap(), Verdict::Whole { lines: 5, torn: 0 });
+}
+
+#[test]
+fn an_edit_a_gap_and_a_swap_are_found() {
+    let path = folder("edits");
+    drop(write(&path, 4));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let edited = text.replacen("\"seq\":2", "\"seq\":2 ", 1);
+    let gap = [lines[0], lines[2], lines[3]].join("\n") + "\n";
+    let swap = [lines[0], lines[2], lines[1], lines[3]].join("\n") + "\n";
+    for (text, line) in [(edited, 3), (gap, 2), (swap, 2)] {
+        std::fs::write(&path, text).unwrap();
+        assert!(matches!(verify(&path).unwrap(), Verdict::Broken { line: at, .. } if at == line));
+    }
+}
+
+#[test]
+fn two_servers_never_write_one_log() {
+    let path = folder("locked");
+    let audit = write(&path, 1);
+    let second = Audit::open(&path, false).err().unwrap();
+    assert!(second.to_string().contains("another server"), "{second}");
+    drop(audit);
+    drop(write(&path, 1));
+    assert_eq!(verify(&path).unwrap(), Verdict::Whole { lines: 2, torn: 0 });
+}
+
+#[test]
+fn a_line_torn_by_a_crash_is_told_apart_and_the_chain_goes_on() {
+    let path = folder("torn");
+    drop(write(&path, 2));
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    text.truncate(text.len() - 20);
+    std::fs::write(&path, &text).unwrap();
+    assert_eq!(verify(&path).unwrap(), Verdict::Torn { lines: 1 });
+    drop(write(&path, 2));
+    let whole = Verdict::Whole { lines: 4, torn: 1 };
+    assert_eq!(verify(&path).unwrap(), whole, "owned up to");
+    drop(write(&path, 1));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let edited = text.replacen("\"seq\":4", "\"seq\":4 ", 1);
+    assert_ne!(text, edited);
+    std::fs::write(&path, edited).unwrap();
+    assert!(
+        matches!(verify(&path).unwrap(), Verdict::Broken { line: 6, .. }),
+        "what stands behind it is judged too"
+    );
+}
+
+#[test]
+fn two_crashes_in_a_row_are_owned_up_to_together() {
+    let path = folder("crashes");
+    drop(write(&path, 1));
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    text.push_str("{\"seq\":1,\n{\"seq");
+    std::fs::write(&path, text).unwrap();
+    drop(write(&path, 1));
+    let whole = Verdict::Whole { lines: 3, torn: 1 };
+    assert_eq!(verify(&path).unwrap(), whole);
+}
+
+#[test]
+fn nobody_hides_a_line_as_torn() {
+    let path = folder("hidden");
+    drop(write(&path, 3));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let inserted = [lines[0], "torn, surely", lines[1], lines[2]].join("\n") + "\n";
+    let last = [lines[0], lines[1], lines[2], "torn, surely"].join("\n") + "\n";
+    let replaced = [lines[0], "torn, surely", lines[2]].join("\n") + "\n";
+    for (text, at) in [(inserted, 2), (last, 4), (replaced, 2)] {
+        std::fs::write(&path, text).unwrap();
+        assert!(matches!(verify(&path).unwrap(), Verdict::Broken { line, .. } if line == at));
+    }
+    let endless = "x".repeat(1_000_000);
+    std::fs::write(&path, format!("{text}{endless}")).unwrap();
+    assert!(matches!(
+        verify(&path).unwrap(),
+        Verdict::Broken { line: 4, .. }
+    ));
+}
+
+#[test]
+fn a_torn_line_cannot_be_taken_away() {
+    let path = folder("evidence");
+    drop(write(&path, 1));
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}{{\"seq")).unwrap();
+    drop(write(&path, 1));
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("{\"seq\n", "", 1)).unwrap();
+    assert!(matches!(
+        verify(&path).unwrap(),
+        Verdict::Broken { line: 2, .. }
+    ));
+}
+
+#[test]
+fn peers_text_cannot_break_a_line_or_turn_its_direction() {
+    let path = folder("text");
+    let audit = Audit::open(&path, true).unwrap();
+    let origin = format!("x\r\n\u{1b}[2J\u{202e}\u{2028}{}", "y".repeat(1_000_000));
+    let mut event = Event::new("refusal");
+    event.trail.origin = Some(origin.into());
+    audit.record(event);
+    audit.flush(Duration::from_secs(10));
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        text.len() < 1000 && text.lines().count() == 1,
+        "{}",
+        text.len()
+    );
+    assert!(text.contains("\\r\\n\\u001b[2J\\u202e\\u2028y"));
+    assert!(
+        text.bytes()
+            .all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte))
+    );
+}
