@@ -211,8 +211,13 @@ impl Gate {
     /// Replaces a live socket's proof.
     ///
     /// # Errors
-    /// The token does not hold, or is not of the same issuer, subject, tenant and session.
-    pub async fn refresh(&self, lease: &Lease, token: &str) -> Result<Arc<Identity>, RefreshError> {
+    /// The token does not hold or is too weak for the route, or it is not of the same issuer, subject, tenant and session.
+    pub async fn refresh(
+        &self,
+        lease: &Lease,
+        route: &Route,
+        token: &str,
+    ) -> Result<Arc<Identity>, RefreshError> {
         let fresh = self.verify(Credential::Bearer(token.into())).await;
         let fresh = fresh.map_err(RefreshError::Refused)?;
         let held = lease.principal();
@@ -220,8 +225,11 @@ impl Gate {
             Some(held) if is_same_user(held, &fresh) => in_session_of(held, fresh),
             _ => return Err(RefreshError::OtherSubject),
         };
-        let revoked = || self.check_revoked(&Principal::User(fresh.clone()));
-        revoked().map_err(RefreshError::Refused)?;
+        let principal = Principal::User(fresh.clone());
+        let revoked = || self.check_revoked(&principal);
+        revoked()
+            .and_then(|()| route.permit(&principal, self.now()))
+            .map_err(RefreshError::Refused)?;
         lease.renew(fresh.clone());
         // Asked again after the lease stands on it, for the same reason as at the upgrade.
         if let Err(refusal) = revoked() {

@@ -318,7 +318,11 @@ async fn a_refreshed_socket_still_ends_at_sign_out() {
     let headers = [("origin", PAGE), ("cookie", &*cookie)];
     let socket = world.enter("/live", &headers).await.ok().unwrap();
     let later = world.token(json!({"exp": NOW + 900}));
-    let fresh = world.gate.refresh(&socket.lease, &later).await.unwrap();
+    let fresh = world
+        .gate
+        .refresh(&socket.lease, &socket.route, &later)
+        .await
+        .unwrap();
     assert_eq!(fresh.expires_at, Timestamp::from_secs(NOW + 900));
     assert_eq!(world.sign_out(&cookie).await, 1);
     let ended = LeaseStatus::Ended(EndReason::LoggedOut);
@@ -337,7 +341,10 @@ async fn a_revoked_token_prolongs_nothing() {
         id: "t9".into(),
     });
     let revoked = world.token(json!({"exp": NOW + 900, "jti": "t9"}));
-    let outcome = world.gate.refresh(&socket.lease, &revoked).await;
+    let outcome = world
+        .gate
+        .refresh(&socket.lease, &socket.route, &revoked)
+        .await;
     assert!(matches!(
         outcome,
         Err(RefreshError::Refused(Refusal {
@@ -363,7 +370,10 @@ async fn attack_077_another_subject_tenant_or_session_ends_the_refresh() {
         (json!({"tid": "t1", "sid": "s1", "sub": "bob"}), false),
     ] {
         let token = world.token(changes.clone());
-        let outcome = world.gate.refresh(&socket.lease, &token).await;
+        let outcome = world
+            .gate
+            .refresh(&socket.lease, &socket.route, &token)
+            .await;
         assert_eq!(outcome.is_ok(), same, "{changes}");
         if !same {
             assert_eq!(outcome.err(), Some(RefreshError::OtherSubject));

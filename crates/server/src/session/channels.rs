@@ -270,7 +270,8 @@ impl Channels {
             return Err(RpcError::RATE);
         }
         let (server, lease) = (session.server.clone(), session.lease.clone());
-        let future = Box::pin(async move { server.gate.refresh(&lease, &token).await });
+        let route = session.route.clone();
+        let future = Box::pin(async move { server.gate.refresh(&lease, &route, &token).await });
         self.refreshing = Some(Refreshing {
             id: call.id.to_owned(),
             future,

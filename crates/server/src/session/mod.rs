@@ -13,7 +13,7 @@ use wardwire_admission::{
     caps::ConnectionSlot,
     clock::Timestamp,
     lease::{Lease, LeaseStatus},
-    route::RouteKind,
+    route::{Route, RouteKind},
 };
 use wardwire_hub::outbox::Outbox;
 use wardwire_protocol::{
@@ -50,6 +50,7 @@ pub fn start(server: Arc<Server>, admission: Admission, parts: Parts, trail: Tra
     let session = Session {
         server,
         lease,
+        route,
         trail: Box::new(trail),
         ending: None,
         _slot: slot,
@@ -61,6 +62,8 @@ pub fn start(server: Arc<Server>, admission: Admission, parts: Parts, trail: Tra
 struct Session {
     server: Arc<Server>,
     lease: Arc<Lease>,
+    /// What a fresh proof has to satisfy too.
+    route: Arc<Route>,
     trail: Box<Trail>,
     ending: Option<Ending>,
     _slot: ConnectionSlot,
