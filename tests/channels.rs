@@ -56,6 +56,96 @@ fn who_returns_gets_what_was_missed_or_is_told_that_it_cannot() {
 }
 
 #[test]
+fn all_followers_see_two_publishers_in_one_order() {
+    const EACH: usize = 40;
+    let server = Server::start();
+    let mut followers = [server.socket("carol"), server.socket("dave")];
+    for follower in &mut followers {
+        follower.ok("subscribe", json!({ "channel": LOBBY }));
+    }
+    std::thread::scope(|scope| {
+        for name in ["alice", "bob"] {
+            let server = &server;
+            scope.spawn(move || {
+                let mut ws = server.socket(name);
+                for n in 0..EACH {
+                    publish(&mut ws, json!([name, n]));
+                }
+            });
+        }
+    });
+    let [one, two] = followers.map(|mut follower| {
+        let heard: Vec<Value> = (0..2 * EACH)
+            .map(|_| follower.json()["params"].clone())
+            .collect();
+        heard
+    });
+    assert_eq!(one, two);
+    let offset = |publication: &Value| -> u64 {
+        let position = publication["position"].as_str().unwrap();
+        position.split_once(':').unwrap().1.parse().unwrap()
+    };
+    assert!(
+        one.windows(2)
+            .all(|pair| offset(&pair[1]) == offset(&pair[0]) + 1),
+        "without a gap"
+    );
+    for name in ["alice", "bob"] {
+        let own: Vec<&Value> = one
+            .iter()
+            .filter(|it| it["from"] == name)
+            .map(|it| &it["data"][1])
+            .collect();
+        assert_eq!(
+            own,
+            (0..EACH)
+                .map(|n| json!(n))
+                .collect::<Vec<_>>()
+                .iter()
+                .collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn nothing_is_lost_between_two_sockets() {
+    let server = Server::start();
+    let mut bob = server.socket("bob");
+    let mut alice = server.socket("alice");
+    let begun = alice.ok("subscribe", json!({ "channel": LOBBY }))["position"].clone();
+    let mut heard = Vec::new();
+    let mut since = begun;
+    for n in 0..30 {
+        publish(&mut bob, n);
+        if n % 10 == 5 {
+            // The connection breaks off, whatever was under way.
+            alice = server.socket("alice");
+            let back = alice.ok("subscribe", json!({ "channel": LOBBY, "since": since }));
+            assert_eq!(back["recovered"], true);
+            for missed in back["publications"].as_array().unwrap() {
+                heard.push(missed["data"].clone());
+                since = missed["position"].clone();
+            }
+        } else if n % 10 < 5 {
+            let publication = alice.json()["params"].clone();
+            heard.push(publication["data"].clone());
+            since = publication["position"].clone();
+        }
+    }
+    let back = server
+        .socket("alice")
+        .ok("subscribe", json!({ "channel": LOBBY, "since": since }));
+    heard.extend(
+        back["publications"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["data"].clone()),
+    );
+    assert_eq!(heard, (0..30).map(|n| json!(n)).collect::<Vec<_>>());
+}
+
+#[test]
 fn unsubscribing_ends_deliveries_and_twice_is_an_error() {
     let server = Server::start();
     let (mut alice, mut bob) = (server.socket("alice"), server.socket("bob"));

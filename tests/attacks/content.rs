@@ -107,6 +107,18 @@ fn attack_067_control_characters_that_reach_a_log() {
     let token = server.issuer.token("x").claim("sub", subject).mint();
     let _ws = server.open(crate::harness::Handshake::new("/native").bearer(&token));
     server.audited(|event| event["subject"] == subject);
+    let hidden = "\u{1b}]0;x\u{7}\r\n\u{202e}".repeat(200);
+    for token in [
+        server.issuer.token("x").header("kid", &*hidden),
+        server.issuer.token("x").header("alg", &*hidden),
+        server.issuer.token("x").header("typ", &*hidden),
+        server.issuer.token("x").claim("iss", &*hidden),
+    ] {
+        let token = token.mint();
+        let mut connection = server.connect();
+        connection.send(super::native(&token).text().as_bytes());
+        assert_eq!(connection.response().status, 401);
+    }
     let long = format!("https://{}", "y".repeat(7000));
     super::refused(
         &server,

@@ -198,3 +198,22 @@ fn attack_087_nothing_counts_after_a_close() {
     other.call_aside("ping", serde_json::json!({}), &mut aside);
     assert!(aside.is_empty(), "{aside:?}");
 }
+
+#[test]
+fn attack_087_nothing_counts_after_the_servers_close_either() {
+    let server = Server::start();
+    let mut bob = server.socket("bob");
+    bob.ok("subscribe", serde_json::json!({ "channel": "chat/lobby" }));
+    let mut ws = server.socket("alice");
+    let body = r#"{"issuer":"https://id.test","subject":"alice"}"#;
+    assert_eq!(server.admin("POST", "/revocations", body).status, 200);
+    assert_eq!(ws.closed(), (3000, "revoked".into()));
+    let late = r#"{"jsonrpc":"2.0","id":9,"method":"publish","params":{"channel":"chat/lobby","data":"late"}}"#;
+    ws.text(late);
+    ws.send(0x89, b"are you there");
+    ws.send(0x88, &3000_u16.to_be_bytes());
+    assert_eq!(ws.connection.rest(), 0, "no answer, no pong");
+    let mut aside = Vec::new();
+    bob.call_aside("ping", serde_json::json!({}), &mut aside);
+    assert!(aside.is_empty(), "{aside:?}");
+}

@@ -1,5 +1,5 @@
-use super::{live, native, refused, refused_bytes};
-use crate::harness::{Connection, Handshake, ORIGIN, Server, Setup};
+use super::{keys, live, native, refused, refused_bytes};
+use crate::harness::{Connection, Handshake, ORIGIN, Server, Setup, frame};
 
 fn post(fields: &str) -> String {
     format!("POST /.wardwire/tickets HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n")
@@ -81,6 +81,26 @@ fn attack_004_bytes_behind_the_handshake() {
 }
 
 #[test]
+fn attack_004_bytes_while_the_gate_is_still_asking() {
+    let (server, issuer) = keys::start();
+    issuer.serve_keys(&server.issuer.jwks());
+    issuer.hold();
+    let token = server.issuer.token("alice").mint();
+    let mut connection = server.connect();
+    connection.send(native(&token).text().as_bytes());
+    issuer.wait_for(1);
+    connection.send(&frame(
+        0x81,
+        b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+    ));
+    issuer.release();
+    assert!(connection.try_response().is_none(), "there is no 101");
+    server.closed(1006, "the 101 was not written");
+    // What was taken for it is given back.
+    assert_eq!(server.metric("wardwire_sockets_open"), 0);
+}
+
+#[test]
 fn attack_005_heads_and_targets_that_are_too_large() {
     let server = Server::start();
     let large = Handshake::new("/native").with("X", &"x".repeat(17 * 1024));
@@ -109,6 +129,30 @@ fn attack_006_a_head_that_never_ends() {
     server.refused("handshake-timeout");
     other.send(0x82, b"still here");
     assert_eq!(other.next().unwrap().payload, b"still here");
+}
+
+#[test]
+fn attack_006_a_body_that_never_ends() {
+    let server = Setup::new().limits("handshake = \"1s\"\n").start();
+    let mut connection = server.connect();
+    connection.send(post("Content-Type: application/json\r\nContent-Length: 100\r\n").as_bytes());
+    connection.send(b"{\"route\":");
+    assert_eq!(connection.response().status, 408);
+    assert_eq!(connection.rest(), 0);
+    server.refused("handshake-timeout");
+}
+
+#[test]
+fn attack_006_a_connection_that_asks_for_nothing_more() {
+    let server = Setup::new().limits("handshake = \"1s\"\n").start();
+    let token = server.issuer.token("alice").mint();
+    let mut connection = server.connect();
+    let ask = format!(
+        "GET /.wardwire/session HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+    );
+    connection.send(ask.as_bytes());
+    assert_eq!(connection.response().status, 200);
+    assert_eq!(connection.rest(), 0, "it is dropped");
 }
 
 #[test]
@@ -318,6 +362,28 @@ fn attack_014_old_versions_of_tls() {
         assert_eq!((alert[0], alert[5]), (21, 2), "a fatal alert: {alert:?}");
         server.refused("tls-failed");
     }
+}
+
+#[test]
+fn attack_014_what_is_still_good() {
+    let server = Server::start();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(crate::harness::roots(&server))
+            .with_no_client_auth();
+        let mut connection = Connection::over(&server, config, "localhost");
+        connection.send(Handshake::new("/echo").text().as_bytes());
+        assert_eq!(connection.response().status, 101, "{version:?}");
+    }
+    // Plain HTTP is not even answered as such.
+    let mut plain = Connection::plain(server.address);
+    plain.send(b"GET /echo HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let answer = plain.take(1).expect("an alert");
+    assert_eq!(answer, [21]);
+    server.refused("tls-failed");
 }
 
 #[test]

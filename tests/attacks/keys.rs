@@ -1,10 +1,10 @@
 use serde_json::json;
 
 use super::{native, refused};
-use crate::harness::{Handshake, KeyServer, Server, Setup};
+use crate::harness::{Handshake, Issuer, KeyServer, Server, Setup, response};
 
 /// A server whose issuer's keys are fetched, and the server that has them.
-fn start() -> (Server, KeyServer) {
+pub(super) fn start() -> (Server, KeyServer) {
     let mut setup = Setup::new();
     let keys = KeyServer::start(&setup);
     setup.issuers = keys.issuer();
@@ -53,6 +53,88 @@ fn attack_040_keys_that_were_had_still_serve() {
     connection.send(native(&unknown).text().as_bytes());
     assert!(matches!(connection.response().status, 401 | 503));
     server.socket("carol");
+}
+
+#[test]
+fn attack_040_keys_that_come_too_slowly() {
+    let (server, keys) = start();
+    keys.serve_keys(&server.issuer.jwks());
+    keys.hold();
+    let token = server.issuer.token("alice").mint();
+    let mut waiting = server.connect();
+    waiting.send(native(&token).text().as_bytes());
+    keys.wait_for(1);
+    // Whoever needs no keys does not wait.
+    let mut echo = server.echo();
+    echo.text("hi");
+    assert_eq!(echo.next().unwrap().payload, b"hi");
+    let response = waiting.response();
+    assert_eq!(response.status, 503);
+    assert!(response.header("retry-after").parse::<u32>().unwrap() > 0);
+    server.refused("keys-unavailable");
+    keys.release();
+}
+
+/// A server that finds its issuer's keys by discovery (OpenID Connect Discovery 1.0 §4), and the issuer.
+fn discovering(document: impl FnOnce(&str) -> serde_json::Value) -> (Server, KeyServer, Issuer) {
+    let mut setup = Setup::new();
+    let keys = KeyServer::start(&setup);
+    let url = keys.url();
+    setup.issuers =
+        format!("[[issuer]]\nissuer = \"{url}\"\naudience = \"wardwire\"\nca = \"ca.pem\"\n");
+    setup.issuer.name.clone_from(&url);
+    let issuer = setup.issuer.clone();
+    let document = document(&url).to_string();
+    keys.answer_at(
+        "/.well-known/openid-configuration",
+        response("200 OK", "Content-Type: application/json\r\n", &document),
+    );
+    keys.serve_keys(&issuer.jwks());
+    (setup.start(), keys, issuer)
+}
+
+#[test]
+fn attack_083_what_an_issuer_says_of_its_keys() {
+    let good = |url: &str| json!({ "issuer": url, "jwks_uri": format!("{url}/jwks") });
+    let (server, keys, issuer) = discovering(good);
+    server.open(native(&issuer.token("alice").mint()));
+    assert_eq!(keys.asked(), 2);
+    // A listener that nobody may reach: only 127.0.0.1 is allowed.
+    let inner = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
+    inner.set_nonblocking(true).unwrap();
+    let port = inner.local_addr().unwrap().port();
+    let bad = [
+        format!("https://127.0.0.2:{port}/jwks"),
+        format!("https://[::ffff:127.0.0.2]:{port}/jwks"),
+        format!("http://127.0.0.2:{port}/jwks"),
+        "https://169.254.169.254/latest/meta-data".into(),
+        "https://10.0.0.1/jwks".into(),
+        "file:///etc/passwd".into(),
+    ];
+    for location in bad {
+        let (server, keys, issuer) =
+            discovering(|url| json!({ "issuer": url, "jwks_uri": location }));
+        let token = issuer.token("alice").mint();
+        refused(&server, &native(&token), 503, "keys-unavailable");
+        assert_eq!(keys.asked(), 1, "{location}");
+        assert!(inner.accept().is_err(), "{location}");
+    }
+    for document in [
+        json!({ "issuer": "https://other.test" }),
+        json!({ "jwks_uri": "x" }),
+        json!([]),
+    ] {
+        let (server, keys, issuer) = discovering(|url| {
+            let mut document = document.clone();
+            if document["jwks_uri"].is_null() && document.is_object() {
+                document["jwks_uri"] = format!("{url}/jwks").into();
+            }
+            document
+        });
+        let token = issuer.token("alice").mint();
+        refused(&server, &native(&token), 503, "keys-unavailable");
+        assert_eq!(keys.asked(), 1, "{document}");
+    }
 }
 
 #[test]
@@ -144,7 +226,7 @@ fn attack_083_key_sets_of_any_size_and_shape() {
         json!({ "keys": vec![json!({ "kty": "EC" }); 100] }).to_string(),
     ] {
         let (server, keys) = start();
-        keys.answer(crate::harness::response("200 OK", "", &body));
+        keys.answer(response("200 OK", "", &body));
         let token = server.issuer.token("alice").mint();
         let mut connection = server.connect();
         connection.send(Handshake::new("/native").bearer(&token).text().as_bytes());

@@ -2,6 +2,7 @@
 
 mod admin;
 mod content;
+mod demo;
 mod framing;
 mod handshake;
 mod keys;
@@ -21,6 +22,7 @@ fn refused(server: &Server, handshake: &Handshake, status: u16, reason: &str) ->
 }
 
 fn refused_bytes(server: &Server, bytes: &[u8], status: u16, reason: &str) -> Response {
+    let events = server.audit().len();
     let mut connection = server.connect();
     connection.send(bytes);
     let response = connection.response();
@@ -33,9 +35,24 @@ fn refused_bytes(server: &Server, bytes: &[u8], status: u16, reason: &str) -> Re
         0,
         "the connection is closed and says no more"
     );
-    let event = server.refused(reason);
+    let event = server.refused_since(events, reason);
     assert_eq!(event["status"], status);
+    let secrets = secrets(bytes);
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    server.assert_unlogged(&secrets);
     response
+}
+
+/// Tokens, tickets and cookies of a request.
+fn secrets(request: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(request);
+    let marks = ["Bearer ", "wardwire.ticket.", "__Host-wardwire="];
+    let found = marks.iter().flat_map(|mark| text.split(mark).skip(1));
+    let secret = |text: &str| {
+        let end = text.find(['\r', ';', ',']).unwrap_or(text.len());
+        text[..end].to_owned()
+    };
+    found.map(secret).filter(|it| it.len() >= 16).collect()
 }
 
 /// A good handshake on the browser's route.

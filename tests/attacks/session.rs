@@ -27,6 +27,69 @@ fn attack_076_a_refresh_keeps_it_open() {
 }
 
 #[test]
+fn attack_076_nothing_is_delivered_after_the_end() {
+    let server = Server::start();
+    let token = server.issuer.token("alice").claim("exp", now() + 2).mint();
+    let mut ws = server.open(native(&token));
+    ws.ok("subscribe", json!({ "channel": "chat/lobby" }));
+    let mut bob = server.socket("bob");
+    let ended = std::thread::spawn(move || ws.closed());
+    let mut said = 0;
+    while !ended.is_finished() {
+        bob.ok("publish", json!({ "channel": "chat/lobby", "data": said }));
+        said += 1;
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(ended.join().unwrap(), (3000, "expired".into()));
+    let mut late = server.open(native(
+        &server.issuer.token("alice").claim("exp", now() + 2).mint(),
+    ));
+    late.ok("subscribe", json!({ "channel": "chat/lobby" }));
+    late.closes(3000, "expired");
+    bob.ok(
+        "publish",
+        json!({ "channel": "chat/lobby", "data": "late" }),
+    );
+}
+
+#[test]
+fn attack_076_a_ticket_lives_no_longer_than_its_token() {
+    let server = Server::start();
+    let expires = now() + 2;
+    let token = server.issuer.token("alice").claim("exp", expires).mint();
+    let first = super::ticket(&server, &token, "/native", None);
+    let second = super::ticket(&server, &token, "/native", None);
+    let mut ws = server.open(Handshake::new("/native").ticket(&first));
+    ws.closes(3000, "expired");
+    refused(
+        &server,
+        &Handshake::new("/native").ticket(&second),
+        401,
+        "token-expired",
+    );
+}
+
+#[test]
+fn attack_077_a_refresh_with_a_proof_too_weak_for_the_route() {
+    let server = Server::start();
+    let strong = || {
+        server
+            .issuer
+            .token("alice")
+            .claim("acr", "mfa")
+            .claim("auth_time", now())
+    };
+    let mut ws =
+        server.open(Handshake::new("/mfa").bearer(&strong().claim("exp", now() + 3).mint()));
+    let weak = strong().claim("acr", "pwd").mint();
+    ws.fails("refresh", json!({ "token": weak }), -32007);
+    let old = strong().claim("auth_time", now() - 7200).mint();
+    ws.fails("refresh", json!({ "token": old }), -32007);
+    ws.closes(3000, "expired");
+    server.refused("insufficient-authentication");
+}
+
+#[test]
 fn attack_077_a_refresh_with_somebody_elses_token() {
     let server = Server::start();
     let token = || server.issuer.token("alice").claim("tenant", "red");
@@ -110,6 +173,86 @@ fn attack_078_signing_out_with_the_token_itself() {
         (&event["subject"], &event["ended"]),
         (&json!("alice"), &json!(1))
     );
+}
+
+#[test]
+fn attack_078_a_refresh_with_what_was_taken_back() {
+    let server = Server::start();
+    let token = |id: &str| server.issuer.token("alice").claim("jti", id);
+    let mut ws = server.open(native(&token("short").claim("exp", now() + 2).mint()));
+    let body = json!({ "issuer": "https://id.test", "token": "long" }).to_string();
+    assert_eq!(server.admin("POST", "/revocations", &body).status, 200);
+    ws.fails("refresh", json!({ "token": token("long").mint() }), -32007);
+    ws.closes(3000, "expired");
+}
+
+#[test]
+fn attack_078_a_refresh_does_not_slip_out_of_its_session() {
+    let server = Server::start();
+    let mut ws = server.socket("alice");
+    let without = server
+        .issuer
+        .token("alice")
+        .claim("sid", serde_json::Value::Null);
+    ws.ok("refresh", json!({ "token": without.mint() }));
+    let body = json!({ "issuer": "https://id.test", "session": "s-alice" }).to_string();
+    let answer = server.admin("POST", "/revocations", &body);
+    assert_eq!(answer.body, r#"{"ended":1}"#);
+    ws.closes(3000, "revoked");
+}
+
+#[test]
+fn attack_078_a_revocation_in_the_middle_of_a_crowd_of_handshakes() {
+    let server = std::sync::Arc::new(Server::start());
+    let token = server.issuer.token("alice").mint();
+    let text = native(&token).text();
+    let crowd: Vec<_> = (0..4)
+        .map(|_| {
+            let (server, text) = (server.clone(), text.clone());
+            std::thread::spawn(move || {
+                // Until the first refusal: whatever was opened before it must end.
+                let mut open = Vec::new();
+                loop {
+                    let mut connection = server.connect();
+                    connection.send(text.as_bytes());
+                    match connection.response().status {
+                        101 => open.push(crate::harness::Ws::new(connection)),
+                        401 => return open,
+                        429 => std::thread::yield_now(),
+                        other => panic!("{other}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    server.audited(|event| event["event"] == "admission");
+    let body = json!({ "issuer": "https://id.test", "subject": "alice" }).to_string();
+    assert_eq!(server.admin("POST", "/revocations", &body).status, 200);
+    for opened in crowd {
+        for mut socket in opened.join().unwrap() {
+            assert_eq!(socket.closed(), (3000, "revoked".into()));
+        }
+    }
+}
+
+#[test]
+fn attack_078_what_is_issued_afterwards_counts_again() {
+    let server = Server::start();
+    let old = server
+        .issuer
+        .token("alice")
+        .claim("iat", now() - 100)
+        .mint();
+    let new = server.issuer.token("alice").claim("iat", now() - 10).mint();
+    let mut sockets = [server.open(native(&old)), server.open(native(&new))];
+    let before = now() - 50;
+    let body = json!({ "issuer": "https://id.test", "subject": "alice", "issued_before": before });
+    let answer = server.admin("POST", "/revocations", &body.to_string());
+    assert_eq!(answer.body, r#"{"ended":1}"#);
+    sockets[0].closes(3000, "revoked");
+    sockets[1].ok("ping", json!({}));
+    refused(&server, &native(&old), 401, "revoked");
+    server.open(native(&new));
 }
 
 #[test]

@@ -42,16 +42,21 @@ impl Response {
     }
 }
 
-/// TLS as a careful client does it, trusting only the test's own authority.
-pub(crate) fn tls(server: &Server) -> ClientConfig {
+/// The test's own authority, and no other.
+pub(crate) fn roots(server: &Server) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(server.folder.join("ca.pem")).unwrap())
         .unwrap();
+    roots
+}
+
+/// TLS as a careful client does it.
+pub(crate) fn tls(server: &Server) -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots)
+        .with_root_certificates(roots(server))
         .with_no_client_auth()
 }
 

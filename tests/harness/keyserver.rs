@@ -1,13 +1,15 @@
 //! An issuer's web server: serves a key set over TLS, counts who asks, and can misbehave.
 
 use std::{
+    collections::HashMap,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex,
+        Arc, Condvar, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use rustls::{
@@ -15,13 +17,22 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
-use super::Setup;
+use super::{Setup, server::PATIENCE};
 
 /// A running key server, until the test ends.
 pub(crate) struct KeyServer {
     pub(crate) address: SocketAddr,
-    asked: Arc<AtomicUsize>,
-    answer: Arc<Mutex<String>>,
+    state: Arc<State>,
+}
+
+struct State {
+    asked: AtomicUsize,
+    answer: Mutex<String>,
+    /// Answers to other paths.
+    others: Mutex<HashMap<String, String>>,
+    /// While this is true nobody is answered.
+    held: Mutex<bool>,
+    released: Condvar,
 }
 
 impl KeyServer {
@@ -38,20 +49,26 @@ impl KeyServer {
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::new(AtomicUsize::new(0));
-        let answer = Arc::new(Mutex::new(response("503 Service Unavailable", "", "")));
-        let (config, count, text) = (Arc::new(config), asked.clone(), answer.clone());
+        let state = Arc::new(State {
+            asked: AtomicUsize::new(0),
+            answer: Mutex::new(response("503 Service Unavailable", "", "")),
+            others: Mutex::default(),
+            held: Mutex::new(false),
+            released: Condvar::new(),
+        });
+        let (config, shared) = (Arc::new(config), state.clone());
         thread::spawn(move || {
             for tcp in listener.incoming().map_while(Result::ok) {
-                let (config, count, text) = (config.clone(), count.clone(), text.clone());
-                thread::spawn(move || serve(tcp, config, &count, &text));
+                let (config, state) = (config.clone(), shared.clone());
+                thread::spawn(move || serve(tcp, config, &state));
             }
         });
-        Self {
-            address,
-            asked,
-            answer,
-        }
+        Self { address, state }
+    }
+
+    /// `https://localhost:PORT`.
+    pub(crate) fn url(&self) -> String {
+        format!("https://localhost:{}", self.address.port())
     }
 
     /// The `[[issuer]]` whose keys are here.
@@ -76,12 +93,38 @@ impl KeyServer {
     }
 
     pub(crate) fn answer(&self, response: String) {
-        *self.answer.lock().unwrap() = response;
+        *self.state.answer.lock().unwrap() = response;
+    }
+
+    /// Answers another path.
+    pub(crate) fn answer_at(&self, path: &str, response: String) {
+        let mut others = self.state.others.lock().unwrap();
+        others.insert(path.into(), response);
+    }
+
+    /// Lets whoever asks wait.
+    pub(crate) fn hold(&self) {
+        *self.state.held.lock().unwrap() = true;
+    }
+
+    /// Answers them.
+    pub(crate) fn release(&self) {
+        *self.state.held.lock().unwrap() = false;
+        self.state.released.notify_all();
+    }
+
+    /// Waits until so many have asked.
+    pub(crate) fn wait_for(&self, requests: usize) {
+        let begun = Instant::now();
+        while self.asked() < requests {
+            assert!(begun.elapsed() < PATIENCE, "nobody asked");
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// How many requests came.
     pub(crate) fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+        self.state.asked.load(Ordering::SeqCst)
     }
 }
 
@@ -92,7 +135,7 @@ pub(crate) fn response(status: &str, fields: &str, body: &str) -> String {
     )
 }
 
-fn serve(tcp: TcpStream, config: Arc<ServerConfig>, asked: &AtomicUsize, answer: &Mutex<String>) {
+fn serve(tcp: TcpStream, config: Arc<ServerConfig>, state: &State) {
     let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), tcp);
     let mut request = Vec::new();
     let mut chunk = [0; 4096];
@@ -102,8 +145,13 @@ fn serve(tcp: TcpStream, config: Arc<ServerConfig>, asked: &AtomicUsize, answer:
             _ => return,
         }
     }
-    asked.fetch_add(1, Ordering::SeqCst);
-    let answer = answer.lock().unwrap().clone();
+    state.asked.fetch_add(1, Ordering::SeqCst);
+    let held = state.held.lock().unwrap();
+    drop(state.released.wait_while(held, |held| *held).unwrap());
+    let text = String::from_utf8_lossy(&request).into_owned();
+    let path = text.split(' ').nth(1).unwrap_or_default();
+    let other = state.others.lock().unwrap().get(path).cloned();
+    let answer = other.unwrap_or_else(|| state.answer.lock().unwrap().clone());
     let _ = stream.write_all(answer.as_bytes());
     stream.conn.send_close_notify();
     let _ = stream.flush();

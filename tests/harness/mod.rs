@@ -6,7 +6,7 @@ mod keyserver;
 mod server;
 mod websocket;
 
-pub(crate) use client::{Connection, Handshake, Response, tcp, tls};
+pub(crate) use client::{Connection, Handshake, Response, roots, tcp, tls};
 pub(crate) use issuer::{Issuer, Token, now};
 pub(crate) use keyserver::{KeyServer, response};
 pub(crate) use server::{PATIENCE, Server, Setup};

@@ -190,6 +190,11 @@ impl Server {
         }
     }
 
+    /// The demo's own page.
+    pub(crate) fn own_origin(&self) -> String {
+        format!("https://localhost:{}", self.address.port())
+    }
+
     /// An agreed TLS connection.
     pub(crate) fn connect(&self) -> Connection {
         Connection::open(self, "localhost")
@@ -242,6 +247,20 @@ impl Server {
             );
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Waits for the refusal of an attempt that was made when the audit log held so many events, and demands that it is
+    /// the only one, with this precise reason.
+    pub(crate) fn refused_since(&self, events: usize, reason: &str) -> Value {
+        let events = u64::try_from(events).unwrap();
+        let is_new = |event: &Value| {
+            event["event"] == "refusal" && event["seq"].as_u64().is_some_and(|seq| seq >= events)
+        };
+        let event = self.audited(is_new);
+        assert_eq!(event["reason"], reason, "{event}");
+        let refusals: Vec<Value> = self.audit().into_iter().filter(is_new).collect();
+        assert_eq!(refusals.len(), 1, "{refusals:#?}");
+        event
     }
 
     /// Waits for a refusal with this precise reason.
@@ -342,6 +361,8 @@ fn start_demo(folder: &Path) -> Option<(Child, SocketAddr)> {
         .unwrap();
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
     if said.any(|line| line.unwrap().contains("ready")) {
+        // It goes on talking, and nobody who prints likes to find the other end gone.
+        thread::spawn(move || said.map_while(Result::ok).for_each(drop));
         return Some((child, address));
     }
     child.wait().unwrap();
