@@ -313,8 +313,9 @@ fn attack_013_forwarded_and_identity_headers_are_not_believed() {
             .iter()
             .fold(handshake, |it, (name, value)| it.with(name, value))
     };
+    // On a server of its own: a refused connection counts until it is closed.
     refused(
-        &server,
+        &Server::start(),
         &claim(Handshake::new("/native")),
         401,
         "credential-missing",

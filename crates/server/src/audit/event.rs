@@ -1,9 +1,14 @@
 //! What the audit log is told, and how it is written down.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    net::IpAddr,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde::Serialize;
 use wardwire_admission::{admit::Trail, refusal::Refusal};
+
+use super::flood::Kind;
 
 /// One event. It takes no credential and no message body.
 pub struct Event {
@@ -30,6 +35,8 @@ pub struct Outcome {
     pub code: Option<u16>,
     /// How many sockets it ended.
     pub ended: Option<usize>,
+    /// How many refusals it stands for.
+    pub count: Option<u64>,
 }
 
 /// The longest text of a peer that is written down, in bytes.
@@ -76,6 +83,28 @@ impl Event {
         event
     }
 
+    /// So many more of a kind were refused than are written one by one.
+    pub(super) fn refusals((stage, reason): Kind, count: u64) -> Self {
+        let mut event = Self::new("refusals");
+        event.outcome = Outcome {
+            stage: Some(stage),
+            reason: Some(reason),
+            count: Some(count),
+            ..Outcome::default()
+        };
+        event
+    }
+
+    /// What kind of refusal this is, and of whom. None if it is none.
+    pub(super) fn refused(&self) -> Option<(Kind, Option<IpAddr>)> {
+        let Outcome { stage, reason, .. } = &self.outcome;
+        let kind = (
+            stage.unwrap_or_default(),
+            reason.clone().unwrap_or_default(),
+        );
+        (self.name == "refusal").then_some((kind, self.trail.peer))
+    }
+
     /// A socket ended.
     #[must_use]
     pub fn close(trail: &Trail, code: u16, reason: &str) -> Self {
@@ -119,6 +148,7 @@ impl Event {
             status: outcome.status,
             code: outcome.code,
             ended: outcome.ended,
+            count: outcome.count,
             prev,
         };
         // A struct of texts and numbers always serialises.
@@ -135,7 +165,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    peer: Option<std::net::IpAddr>,
+    peer: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,6 +188,8 @@ struct Line<'a> {
     code: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
     prev: &'a str,
 }
 

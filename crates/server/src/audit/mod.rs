@@ -1,10 +1,12 @@
 //! The audit log: one JSON line for every admission, refusal, close and revocation, chained by hash.
 //!
 //! Recording never waits: events go through a bounded queue to one writer thread. When the queue is full or the disk
-//! fails, [`Audit::is_healthy`] says so and nobody new is let in until it works again. No event holds a credential.
+//! fails, [`Audit::is_healthy`] says so and nobody new is let in until it works again; so [`flood`] bounds what refusals
+//! may write. No event holds a credential.
 
 mod chain;
 mod event;
+mod flood;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -28,6 +30,7 @@ use parking_lot::Mutex;
 
 use chain::{Chain, TORN};
 pub use event::{Event, Outcome};
+use flood::Flood;
 pub use verify::{Verdict, verify};
 
 /// A handle to the log. Cloning shares it.
@@ -82,6 +85,7 @@ impl Audit {
             file,
             chain,
             shared: shared.clone(),
+            flood: Flood::new(Instant::now()),
             pending: Vec::new(),
             unsynced: None,
         };
@@ -174,6 +178,7 @@ struct Writer {
     file: File,
     chain: Chain,
     shared: Arc<Shared>,
+    flood: Flood,
     /// Lines that are not written yet.
     pending: Vec<u8>,
     unsynced: Option<Instant>,
@@ -191,38 +196,52 @@ impl Writer {
                             break;
                         }
                     }
-                    self.write();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            for counted in self.flood.turn(Instant::now()) {
+                self.line(&counted);
+            }
+            self.write();
             if self.unsynced.is_some_and(|since| since.elapsed() >= SYNC) {
                 self.sync();
             }
         }
-        self.sync();
+        self.settle();
     }
 
     fn take(&mut self, entry: Entry) {
         match entry {
-            Entry::Event(event) => {
-                let line = self.chain.line(&event);
-                self.pending.extend_from_slice(line.as_bytes());
-                self.pending.push(b'\n');
-                if let Some(recent) = &self.shared.recent {
-                    let mut recent = recent.lock();
-                    if recent.len() == RECENT {
-                        recent.pop_front();
-                    }
-                    recent.push_back(line.into());
-                }
-            }
+            Entry::Event(event) if self.flood.pass(&event) => self.line(&event),
+            Entry::Event(_) => {}
             Entry::Flush(answer) => {
-                self.write();
-                self.sync();
+                self.settle();
                 let _ = answer.try_send(());
             }
         }
+    }
+
+    fn line(&mut self, event: &Event) {
+        let line = self.chain.line(event);
+        self.pending.extend_from_slice(line.as_bytes());
+        self.pending.push(b'\n');
+        if let Some(recent) = &self.shared.recent {
+            let mut recent = recent.lock();
+            if recent.len() == RECENT {
+                recent.pop_front();
+            }
+            recent.push_back(line.into());
+        }
+    }
+
+    /// Puts everything that was recorded on disk.
+    fn settle(&mut self) {
+        for counted in self.flood.counted() {
+            self.line(&counted);
+        }
+        self.write();
+        self.sync();
     }
 
     /// Writes what is pending, however long that takes: an event that was recorded is not lost while the server lives.

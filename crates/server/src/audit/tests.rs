@@ -1,5 +1,10 @@
 //! What an edit, a crash or a second server does to a log.
 
+use wardwire_admission::{
+    admit::Trail,
+    refusal::{Reason, Refusal, Stage},
+};
+
 use super::*;
 
 fn folder(name: &str) -> std::path::PathBuf {
@@ -119,6 +124,27 @@ fn a_torn_line_cannot_be_taken_away() {
         verify(&path).unwrap(),
         Verdict::Broken { line: 2, .. }
     ));
+}
+
+#[test]
+fn a_flood_of_refusals_takes_few_lines_and_every_one_is_counted() {
+    let path = folder("flood");
+    let audit = Audit::open(&path, false).unwrap();
+    let refusal = Refusal::new(Stage::Tls, Reason::TlsFailed);
+    for _ in 0..5000 {
+        audit.record(Event::refusal(&Trail::default(), &refusal));
+    }
+    audit.flush(Duration::from_secs(10));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let stands_for = |line: &serde_json::Value| line["count"].as_u64().unwrap_or(1);
+    assert_eq!(lines.iter().map(stands_for).sum::<u64>(), 5000);
+    assert!(lines.len() < 1000, "{}", lines.len());
+    drop(audit);
+    assert!(matches!(verify(&path).unwrap(), Verdict::Whole { .. }));
 }
 
 #[test]
