@@ -1,10 +1,13 @@
 //! What operators rely on.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
-use crate::harness::{Server, Setup};
+use crate::harness::{Handshake, PATIENCE, Server, Setup};
 
 fn wardwire(arguments: &[&str], folder: &std::path::Path) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_wardwire"))
@@ -54,6 +57,81 @@ fn an_edited_audit_log_is_found_out() {
     assert!(!whole && text.contains("edited.jsonl:2:"), "{text}");
 }
 
+/// Fills the disk so that the next event is cut after ten bytes, and has one written.
+fn cut_the_log(server: &Server) {
+    let size = std::fs::metadata(server.folder.join("audit.jsonl"))
+        .unwrap()
+        .len();
+    server.limit_files(Some(size + 10));
+    let mut connection = server.connect();
+    connection.send(Handshake::new("/native").text().as_bytes());
+    connection.response();
+    ready(server, 503);
+}
+
+/// Waits until the server says this of itself.
+fn ready(server: &Server, status: u16) {
+    let begun = Instant::now();
+    while server.admin_raw("GET", "/health/ready", "", "").status != status {
+        assert!(begun.elapsed() < PATIENCE, "never {status}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_full_disk_lets_nobody_new_in_and_loses_no_event() {
+    let server = Server::start();
+    let mut alice = server.socket("alice");
+    server.audited(|event| event["event"] == "admission");
+    cut_the_log(&server);
+    let token = server.issuer.token("bob").mint();
+    let mut connection = server.connect();
+    connection.send(Handshake::new("/native").bearer(&token).text().as_bytes());
+    let response = connection.response();
+    assert_eq!(response.status, 503);
+    assert!(!response.body.contains("audit"), "{}", response.body);
+    assert_eq!(server.metric("wardwire_audit_healthy"), 0);
+    alice.ok("ping", json!({}));
+    server.limit_files(None);
+    ready(&server, 200);
+    server.socket("bob");
+    server.refused("credential-missing");
+    server.refused("audit-unavailable");
+    let (whole, text) = wardwire(&["audit", "verify", "audit.jsonl"], &server.folder);
+    assert!(whole && !text.contains("torn"), "{text}");
+}
+
+#[test]
+fn sigterm_does_not_wait_for_a_full_disk() {
+    let mut server = Server::start();
+    cut_the_log(&server);
+    server.terminate();
+    assert!(server.wait().success());
+}
+
+#[test]
+fn a_line_torn_by_a_crash_is_owned_up_to_at_the_next_start() {
+    let mut server = Server::start();
+    server.socket("alice");
+    server.closed(1006, "dropped");
+    cut_the_log(&server);
+    server.kill();
+    let verify = |server: &Server| wardwire(&["audit", "verify", "audit.jsonl"], &server.folder);
+    let (whole, text) = verify(&server);
+    assert!(!whole && text.contains("was cut short"), "{text}");
+    let mut setup = Setup::new();
+    setup.folder.clone_from(&server.folder);
+    let again = setup.start();
+    let torn = again.folder.join("audit.jsonl");
+    let begun = Instant::now();
+    while !std::fs::read_to_string(&torn).unwrap().contains("\"torn\"") {
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (whole, text) = verify(&again);
+    assert!(whole && text.contains("1 torn by a crash"), "{text}");
+}
+
 #[test]
 fn every_admission_and_close_is_written_down() {
     let server = Server::start();
@@ -72,7 +150,7 @@ fn every_admission_and_close_is_written_down() {
 #[test]
 fn a_trace_of_the_clients_own_is_written_beside_its_attempt() {
     let server = Server::start();
-    let handshake = crate::harness::Handshake::new("/native").set(
+    let handshake = Handshake::new("/native").set(
         "Sec-WebSocket-Protocol",
         "wardwire.v1, wardwire.trace.attempt-42",
     );
@@ -146,6 +224,6 @@ fn a_minted_token_opens_a_socket() {
     ];
     let (good, token) = wardwire(&arguments, &server.folder);
     assert!(good, "{token}");
-    let mut ws = server.open(crate::harness::Handshake::new("/native").bearer(token.trim()));
+    let mut ws = server.open(Handshake::new("/native").bearer(token.trim()));
     ws.ok("subscribe", json!({ "channel": "chat/lobby" }));
 }

@@ -120,7 +120,10 @@ impl Setup {
         secret(&self.folder.join("admin.token"), &admin_token);
         let config = self.folder.join("wardwire.toml");
         fs::write(&config, text).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_wardwire"))
+        // Past a limit on a file's size, a write fails as on a full disk instead of ending the process.
+        let mut child = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+            .arg(env!("CARGO_BIN_EXE_wardwire"))
             .args(["serve", "--config"])
             .arg(&config)
             .stdin(Stdio::null())
@@ -329,6 +332,23 @@ impl Server {
                 assert!(!text.contains(secret), "{file} holds {secret}");
             }
         }
+    }
+
+    /// Lets the server's files grow no larger than this, as if the disk were full then; without it, as far as they like.
+    pub(crate) fn limit_files(&self, size: Option<u64>) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let resource = rustix::process::Resource::Fsize;
+        let limit = rustix::process::Rlimit {
+            current: size,
+            maximum: None,
+        };
+        rustix::process::prlimit(Some(pid), resource, limit).unwrap();
+    }
+
+    /// As a crash or a power cut would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub(crate) fn terminate(&self) {
