@@ -17,7 +17,7 @@ use wardwire_protocol::handshake::{Offer, OfferError};
 
 use crate::{
     caps::{ConnectionSlot, Place},
-    credential::{Credential, check_query},
+    credential::{self, Credential, check_query},
     gate::Gate,
     host::HostName,
     lease::Lease,
@@ -80,7 +80,7 @@ impl Trail {
         Self {
             connection,
             peer: Some(peer),
-            path: Some(request.uri.path().into()),
+            path: Some(loggable(request.uri.path()).into()),
             origin: text("origin").map(Into::into),
             trace: trace.map(Into::into),
             issuer: None,
@@ -93,6 +93,15 @@ impl Trail {
             self.issuer = Some(identity.issuer.clone());
             self.subject = Some(identity.subject.clone());
         }
+    }
+}
+
+/// A path without what must not be logged: some clients put their token there.
+fn loggable(path: &str) -> &str {
+    if path.split('/').any(credential::looks_signed) {
+        "(holds a token)"
+    } else {
+        path
     }
 }
 

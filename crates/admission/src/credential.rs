@@ -171,12 +171,12 @@ pub fn check_query(query: &str) -> Result<(), Refusal> {
     ];
     for pair in query.split(['&', ';']) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (percent_decoded(name), percent_decoded(value));
         // `token[]` and `token[0]` are the same name to many readers.
-        let plain = name.split('[').next().unwrap_or_default();
+        let decoded = percent_decoded(name);
+        let plain = decoded.split('[').next().unwrap_or_default();
         let plain = plain.trim_matches([' ', '+']);
         let named = NAMES.iter().any(|known| plain.eq_ignore_ascii_case(known));
-        if named || looks_signed(&name) || looks_signed(&value) {
+        if named || looks_signed(name) || looks_signed(value) {
             return Err(Refusal::new(Stage::Head, Reason::CredentialInUrl));
         }
     }
@@ -184,8 +184,10 @@ pub fn check_query(query: &str) -> Result<(), Refusal> {
 }
 
 /// A compact JWS begins with a JSON object in base64url and has three parts (RFC 7515 §7.1).
-fn looks_signed(value: &str) -> bool {
-    value.trim_start_matches([' ', '+']).starts_with("eyJ") && value.matches('.').count() == 2
+pub(crate) fn looks_signed(text: &str) -> bool {
+    let value = percent_decoded(text);
+    let value = value.trim_start_matches([' ', '+']);
+    value.starts_with("eyJ") && value.matches('.').count() == 2
 }
 
 fn percent_decoded(text: &str) -> String {

@@ -381,6 +381,47 @@ async fn attack_077_another_subject_tenant_or_session_ends_the_refresh() {
     }
 }
 
+/// What happens after the token was verified and before the socket is registered.
+#[tokio::test]
+async fn the_last_question_is_asked_again_at_the_upgrade() {
+    let revoke: fn(&Gate) -> usize = |gate| {
+        gate.revoke(&Revocation::Subject {
+            issuer: "https://id.example".into(),
+            subject: "alice".into(),
+            issued_before: Timestamp::from_secs(NOW),
+        })
+    };
+    let meanwhile = [(revoke, Reason::Revoked), (Gate::drain, Reason::Draining)];
+    for (happens, expected) in meanwhile {
+        let world = World::new();
+        let token = bearer(&world.token(json!({})));
+        let head = handshake("/native", &[("authorization", &token)]);
+        let transport = Transport {
+            peer: PEER,
+            server_name: None,
+        };
+        let gate = &world.gate;
+        let checked = gate.check(&head, &transport).unwrap();
+        let identified = checked.identify(gate, &mut Trail::default()).await;
+        let permitted = identified.ok().unwrap().permit(gate).ok().unwrap();
+        assert_eq!(happens(gate), 0, "there is no socket yet");
+        let refused = permitted.admit(&world.place(), gate).err().unwrap();
+        assert_eq!(refused.reason, expected);
+        assert_eq!(gate.leases().count(), 0, "and none is left");
+    }
+}
+
+#[test]
+fn a_token_in_a_path_is_not_written_down() {
+    let path = |uri: &str| {
+        let head = handshake(uri, &[]);
+        Trail::begin(1, PEER, &head).path.unwrap()
+    };
+    assert_eq!(&*path("/live?token=x"), "/live");
+    assert_eq!(&*path("/live/eyJh.eyJz.c2ln"), "(holds a token)");
+    assert_eq!(&*path("/%65yJh.eyJz.c2ln/x"), "(holds a token)");
+}
+
 #[tokio::test]
 async fn a_subject_has_so_many_sockets_and_a_draining_gate_admits_nobody() {
     let world = World::new();
