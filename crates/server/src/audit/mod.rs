@@ -42,6 +42,7 @@ pub struct Audit {
 
 struct Shared {
     failed: AtomicBool,
+    unsynced: AtomicBool,
     full: AtomicBool,
     recent: Option<Mutex<VecDeque<Arc<str>>>>,
 }
@@ -77,6 +78,7 @@ impl Audit {
         let recent = remember.then(|| Mutex::new(VecDeque::new()));
         let shared = Arc::new(Shared {
             failed: false.into(),
+            unsynced: false.into(),
             full: false.into(),
             recent,
         });
@@ -119,7 +121,14 @@ impl Audit {
             );
             self.shared.full.store(full, Ordering::Relaxed);
         }
-        !self.shared.failed.load(Ordering::Relaxed) && !self.shared.full.load(Ordering::Relaxed)
+        let Shared {
+            failed,
+            unsynced,
+            full,
+            ..
+        } = &*self.shared;
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        !is_set(failed) && !is_set(unsynced) && !is_set(full)
     }
 
     /// Waits until everything recorded so far is on disk, or `patience` is over.
@@ -266,11 +275,19 @@ impl Writer {
         }
     }
 
+    /// What could not be synced is tried again, and holds the door until it is: a write alone proves nothing.
     fn sync(&mut self) {
-        if let Err(error) = self.file.sync_data() {
-            tracing::error!(%error, "the audit log cannot be synced");
-            self.shared.failed.store(true, Ordering::Relaxed);
+        match self.file.sync_data() {
+            Ok(()) => {
+                self.unsynced = None;
+                self.shared.unsynced.store(false, Ordering::Relaxed);
+            }
+            Err(error) => {
+                self.unsynced = Some(Instant::now());
+                if !self.shared.unsynced.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%error, "the audit log cannot be synced: nobody new is let in");
+                }
+            }
         }
-        self.unsynced = None;
     }
 }
