@@ -98,9 +98,7 @@ impl Problems {
     pub fn lines(&self) -> impl Iterator<Item = String> {
         self.list.iter().map(|(place, problem)| {
             let path = self.path.display();
-            let Problem {
-                message, remedy, ..
-            } = problem;
+            let (message, remedy) = (visible(&problem.message), visible(&problem.remedy));
             match place {
                 Some((line, column)) => format!("{path}:{line}:{column}: {message}\n    {remedy}"),
                 None => format!("{path}: {message}\n    {remedy}"),
@@ -113,6 +111,22 @@ impl Problems {
     pub fn count(&self) -> usize {
         self.list.len()
     }
+}
+
+/// Words of a file, or of those who wrote its parser, steer no terminal.
+fn visible(text: &str) -> String {
+    let steers = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match steers(character) {
+            true => out.extend(character.escape_unicode()),
+            false => out.push(character),
+        }
+    }
+    out
 }
 
 impl fmt::Display for Problems {

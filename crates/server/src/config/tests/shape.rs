@@ -220,10 +220,19 @@ fn a_text_that_is_not_toml_is_refused_where_it_breaks() {
 }
 
 #[test]
-fn a_hostile_key_cannot_steer_a_terminal() {
-    let problems = Folder::new().problems(&and("\"\\u001b[2Jx\\u202e\" = 1"));
-    assert!(
-        !problems.concat().contains(['\u{1b}', '\u{202e}']),
-        "{problems:?}"
-    );
+fn words_of_a_file_cannot_steer_a_terminal() {
+    let folder = Folder::new();
+    let hostile = "\\u001b[2Jx\\u202e";
+    for text in [
+        and(&format!("\"{hostile}\" = 1")),
+        with("\"/live\"", &format!("\"/live\"\nkind = \"{hostile}\"")),
+        with("\"/live\"", &format!("\"{hostile}\"")),
+        with("\"chat/{room}\"", &format!("\"{hostile}\"")),
+        with("https://app.example.com", hostile),
+        with("127.0.0.1:0\"\norigins", &format!("{hostile}\"\norigins")),
+    ] {
+        let problems = folder.problems(&text).concat();
+        assert!(!problems.is_empty());
+        assert!(!problems.contains(['\u{1b}', '\u{202e}']), "{problems:?}");
+    }
 }
