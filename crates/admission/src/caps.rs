@@ -21,7 +21,8 @@ pub struct CapLimits {
     pub per_ip: u32,
     /// Admitted sockets of one subject.
     pub per_subject: u32,
-    /// Connections that are not admitted. A quarter more may still be told so; beyond that they are dropped.
+    /// Connections that are not admitted, half of them at most of one address. A quarter more may still be told so; beyond
+    /// that they are dropped.
     pub unadmitted: u32,
 }
 
@@ -33,8 +34,15 @@ pub struct Caps {
 
 #[derive(Default)]
 struct Counts {
-    per_ip: HashMap<IpAddr, u32>,
+    per_ip: HashMap<IpAddr, OfAddress>,
     per_subject: HashMap<Subject, u32>,
+    unadmitted: u32,
+}
+
+/// The connections of one address.
+#[derive(Default)]
+struct OfAddress {
+    open: u32,
     unadmitted: u32,
 }
 
@@ -84,14 +92,19 @@ impl Caps {
         let ip = bucket(ip);
         let mut counts = self.counts.lock();
         let pool = self.limits.unadmitted;
-        if counts.unadmitted >= pool.saturating_add((pool / 4).max(1)) {
+        // However many connections one address opens and leaves silent, half of the pool is for others.
+        let share = (pool / 2).max(1);
+        let of_ip = counts.per_ip.get(&ip).map_or(0, |it| it.unadmitted);
+        if counts.unadmitted >= with_overflow(pool) || of_ip >= with_overflow(share) {
             return Accepted::Dropped;
         }
         let of_ip = counts.per_ip.entry(ip).or_default();
-        *of_ip += 1;
-        let crowded = *of_ip > self.limits.per_ip;
+        of_ip.open += 1;
+        of_ip.unadmitted += 1;
+        let crowded = of_ip.open > self.limits.per_ip;
+        let greedy = of_ip.unadmitted > share;
         counts.unadmitted += 1;
-        let full = counts.unadmitted > pool;
+        let full = counts.unadmitted > pool || greedy;
         drop(counts);
         let slot = ConnectionSlot {
             caps: self.clone(),
@@ -160,7 +173,7 @@ impl ConnectionSlot {
             }
             *of_subject += 1;
         }
-        counts.unadmitted -= 1;
+        counts.leave_pool(&self.ip);
         drop(counts);
         self.stage = SlotStage::Admitted(subject);
         Ok(())
@@ -170,22 +183,45 @@ impl ConnectionSlot {
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut counts = self.caps.counts.lock();
-        give_back(&mut counts.per_ip, &self.ip);
         match &self.stage {
-            SlotStage::Unadmitted => counts.unadmitted -= 1,
-            SlotStage::Admitted(Some(subject)) => give_back(&mut counts.per_subject, subject),
+            SlotStage::Unadmitted => counts.leave_pool(&self.ip),
+            SlotStage::Admitted(Some(subject)) => counts.leave_subject(subject),
             SlotStage::Admitted(None) => {}
+        }
+        counts.leave_address(&self.ip);
+    }
+}
+
+impl Counts {
+    fn leave_pool(&mut self, ip: &IpAddr) {
+        self.unadmitted -= 1;
+        if let Some(of_ip) = self.per_ip.get_mut(ip) {
+            of_ip.unadmitted -= 1;
+        }
+    }
+
+    fn leave_address(&mut self, ip: &IpAddr) {
+        if let Some(of_ip) = self.per_ip.get_mut(ip) {
+            of_ip.open -= 1;
+            if of_ip.open == 0 {
+                self.per_ip.remove(ip);
+            }
+        }
+    }
+
+    fn leave_subject(&mut self, subject: &Subject) {
+        if let Some(count) = self.per_subject.get_mut(subject) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_subject.remove(subject);
+            }
         }
     }
 }
 
-fn give_back<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u32>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
-    }
+/// A quarter more may still be told why not.
+fn with_overflow(count: u32) -> u32 {
+    count.saturating_add((count / 4).max(1))
 }
 
 fn subject(identity: &Identity) -> Subject {
@@ -248,12 +284,35 @@ mod tests {
     #[test]
     fn a_full_pool_is_told_so_and_an_overfull_one_dropped() {
         let caps = caps(99, 99, 4);
-        let held: Vec<_> = (0..4).map(|_| caps.accept(HOME)).collect();
+        let address = |n: u8| IpAddr::from([10, 0, 0, n]);
+        let held: Vec<_> = (0..4).map(|n| caps.accept(address(n))).collect();
         let told = caps.accept(HOME);
         assert_eq!(reason(&told), Some(Reason::PoolFull));
         assert!(matches!(caps.accept(HOME), Accepted::Dropped));
         drop((held, told));
         assert_eq!(caps.unadmitted(), 0);
+    }
+
+    #[test]
+    fn one_address_cannot_fill_the_pool() {
+        let caps = caps(999, 99, 80);
+        let mut held: Vec<_> = (0..40).map(|_| caps.accept(HOME)).collect();
+        assert!(held.iter().all(|it| matches!(it, Accepted::Welcome(_))));
+        held.extend((0..10).map(|_| caps.accept(HOME)));
+        assert_eq!(reason(&held[49]), Some(Reason::PoolFull));
+        assert!(matches!(caps.accept(HOME), Accepted::Dropped));
+        let other = caps.accept(IpAddr::from([10, 0, 0, 1]));
+        assert!(matches!(other, Accepted::Welcome(_)));
+        let Some(Accepted::Welcome(mut slot)) = held.pop().and(held.drain(..1).next()) else {
+            panic!("the first is welcome")
+        };
+        slot.admit(&user("alice")).unwrap();
+        held.truncate(38);
+        let again = caps.accept(HOME);
+        assert!(
+            matches!(again, Accepted::Welcome(_)),
+            "the admitted do not count"
+        );
     }
 
     #[test]
