@@ -197,7 +197,7 @@ fn secure(server: &Server, response: &mut Response<Bytes>) {
         HeaderValue::from_static("nosniff"),
     );
     if server.hsts {
-        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
 }
