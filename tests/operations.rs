@@ -37,6 +37,17 @@ fn sigterm_tells_every_socket_and_ends_in_order() {
 }
 
 #[test]
+fn the_echo_of_a_signal_takes_no_close_from_anybody() {
+    let mut server = Server::start();
+    let mut ws = server.socket("alice");
+    server.terminate();
+    server.terminate();
+    ws.closes(1012, "restart");
+    server.terminate();
+    assert!(server.wait().success());
+}
+
+#[test]
 fn sigterm_does_not_wait_for_ever() {
     let mut server = Server::start();
     let _silent = server.socket("alice");

@@ -25,6 +25,8 @@ use crate::{
 
 /// How often the hub lets go of what nobody needs.
 const SWEEP: Duration = Duration::from_secs(30);
+/// For so long a second signal counts as the first.
+const ECHO: Duration = Duration::from_secs(1);
 
 pub(super) fn command(path: &Path) -> ExitCode {
     logging::start();
@@ -98,8 +100,7 @@ pub fn run(
         let told = server.gate.drain();
         tokio::select! {
             () = emptied(server, told, running.config.file.server.drain.0) => {}
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            again = insisted() => again?,
         }
         accepting.abort();
         sweeping.abort();
@@ -109,6 +110,19 @@ pub fn run(
     // A name look-up that hangs does not keep the process.
     runtime.shutdown_background();
     served
+}
+
+/// Waits for a signal that is not the echo of the first: a terminal sends Ctrl-C to a whole group, whose parent may pass
+/// it on once more.
+async fn insisted() -> io::Result<()> {
+    tokio::time::sleep(ECHO).await;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }
 
 /// Binds as a server does: quickly again after a restart, with room for a crowd that reconnects at once.
