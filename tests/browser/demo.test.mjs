@@ -210,3 +210,35 @@ test('the session cookie is out of reach of scripts, and nothing is stored', asy
   );
   await leave();
 });
+
+test('text and binary come back whole up to the limit, and one byte more ends the socket', async () => {
+  const { page, leave } = await visit();
+  await signIn(page, 'alice');
+  const echoed = await page.evaluate(async () => {
+    const asked = await fetch('/.wardwire/tickets', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ route: '/echo' }),
+    });
+    const { subprotocol } = await asked.json();
+    const socket = new WebSocket('/echo', ['wardwire.raw', subprotocol]);
+    socket.binaryType = 'arraybuffer';
+    const next = (event) => new Promise((resolve) => socket.addEventListener(event, resolve, { once: true }));
+    await next('open');
+    const outcomes = [socket.protocol];
+    for (const size of [0, 1, 126, 65535, 65536]) {
+      const text = 'x'.repeat(size);
+      const bytes = Uint8Array.from({ length: size }, (_, at) => at % 251);
+      socket.send(text);
+      outcomes.push((await next('message')).data === text);
+      socket.send(bytes);
+      const back = new Uint8Array((await next('message')).data);
+      outcomes.push(back.length === size && back.every((byte, at) => byte === bytes[at]));
+    }
+    socket.send('x'.repeat(65537));
+    const { code, reason } = await next('close');
+    return [...outcomes, code, reason];
+  });
+  assert.deepEqual(echoed, ['wardwire.raw', ...Array(10).fill(true), 1009, 'size']);
+  await leave();
+});
