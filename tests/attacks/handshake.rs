@@ -401,6 +401,11 @@ fn attack_014_early_data_is_not_offered() {
         while session.is_handshaking() {
             session.complete_io(&mut tcp).unwrap();
         }
+        // A ticket would come right behind the handshake, before any answer.
+        let mut stream = rustls::Stream::new(&mut session, &mut tcp);
+        let request = Handshake::new("/nowhere").text();
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        std::io::Read::read_exact(&mut stream, &mut [0; 12]).unwrap();
         assert_eq!(session.tls13_tickets_received(), 0);
         let group = session.negotiated_key_exchange_group().unwrap().name();
         assert_eq!(
@@ -417,4 +422,15 @@ fn attack_023_a_rebound_name_is_not_ours() {
     let token = server.issuer.token("alice").mint();
     let rebound = live(&token).set("Host", "rebound.evil.test").origin(ORIGIN);
     refused(&server, &rebound, 421, "misdirected");
+    // A client that names no server in TLS is judged by its Host alone.
+    for (host, status) in [
+        ("rebound.evil.test", 421),
+        ("127.0.0.1", 101),
+        ("localhost", 101),
+    ] {
+        let mut nameless = Connection::open(&server, "127.0.0.1");
+        let handshake = live(&token).set("Host", host);
+        nameless.send(handshake.text().as_bytes());
+        assert_eq!(nameless.response().status, status, "{host}");
+    }
 }

@@ -1,7 +1,7 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{native, refused};
-use crate::harness::{Handshake, Issuer, KeyServer, Server, Setup, response};
+use crate::harness::{Issuer, KeyServer, Server, Setup, response};
 
 /// A server whose issuer's keys are fetched, and the server that has them.
 pub(super) fn start() -> (Server, KeyServer) {
@@ -218,19 +218,29 @@ fn attack_083_key_urls_that_are_not_https() {
 
 #[test]
 fn attack_083_key_sets_of_any_size_and_shape() {
-    for body in [
-        "x".repeat(300 * 1024),
-        "{}".into(),
-        "[]".into(),
-        r#"{"keys":[{"kty":"oct","k":"AAAA","kid":"k1"}]}"#.into(),
-        json!({ "keys": vec![json!({ "kty": "EC" }); 100] }).to_string(),
-    ] {
+    type Body<'a> = &'a dyn Fn(&Value) -> String;
+    let own = |jwk: &Value, others: usize, pad: usize| {
+        let mut keys = vec![json!({ "kty": "EC" }); others];
+        keys.push(jwk.clone());
+        json!({ "keys": keys, "pad": "x".repeat(pad) }).to_string()
+    };
+    let symmetric = r#"{"keys":[{"kty":"oct","k":"AAAA","kid":"k1"}]}"#;
+    let bodies: [(Body<'_>, u16); 8] = [
+        (&|jwk| own(jwk, 63, 200 * 1024), 101),
+        (&|jwk| own(jwk, 64, 0), 503),
+        (&|jwk| own(jwk, 0, 300 * 1024), 503),
+        (&|_| "{}".into(), 503),
+        (&|_| "[]".into(), 503),
+        (&|_| r#"{"keys":[],"keys":[]}"#.into(), 503),
+        (&|_| r#"{"keys":[]}"#.into(), 401),
+        (&|_| symmetric.into(), 401),
+    ];
+    for (case, (body, status)) in bodies.into_iter().enumerate() {
         let (server, keys) = start();
-        keys.answer(response("200 OK", "", &body));
+        keys.answer(response("200 OK", "", &body(&server.issuer.jwk())));
         let token = server.issuer.token("alice").mint();
         let mut connection = server.connect();
-        connection.send(Handshake::new("/native").bearer(&token).text().as_bytes());
-        let status = connection.response().status;
-        assert!(matches!(status, 401 | 503), "{status}");
+        connection.send(native(&token).text().as_bytes());
+        assert_eq!(connection.response().status, status, "case {case}");
     }
 }

@@ -127,6 +127,9 @@ fn attack_061_a_pool_full_of_those_who_never_ask() {
         .map(|_| Connection::plain(server.address))
         .collect();
     admitted.ok("ping", json!({}));
+    let waiting = server.metric("wardwire_connections_unadmitted");
+    assert!(waiting <= 50, "{waiting} wait");
+    assert!(server.metric("wardwire_connections_dropped_total") > 0);
     let grown = server.memory().saturating_sub(before);
     assert!(grown < 16 * 1024 * 1024, "{grown} bytes");
     drop((silent, crowd));

@@ -1,7 +1,7 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{native, refused};
-use crate::harness::{Handshake, Server, now};
+use crate::harness::{Handshake, PATIENCE, Server, now};
 
 #[test]
 fn attack_076_a_token_that_expires_on_a_live_socket() {
@@ -94,9 +94,10 @@ fn attack_077_a_refresh_with_somebody_elses_token() {
     let server = Server::start();
     let token = || server.issuer.token("alice").claim("tenant", "red");
     let others = [
-        server.issuer.token("bob").claim("tenant", "red").mint(),
+        token().claim("sub", "bob").mint(),
+        token().claim("sub", "bob").claim("sid", Value::Null).mint(),
         token().claim("tenant", "blue").mint(),
-        token().claim("tenant", serde_json::Value::Null).mint(),
+        token().claim("tenant", Value::Null).mint(),
         token().claim("sid", "another").mint(),
     ];
     for other in others {
@@ -190,10 +191,7 @@ fn attack_078_a_refresh_with_what_was_taken_back() {
 fn attack_078_a_refresh_does_not_slip_out_of_its_session() {
     let server = Server::start();
     let mut ws = server.socket("alice");
-    let without = server
-        .issuer
-        .token("alice")
-        .claim("sid", serde_json::Value::Null);
+    let without = server.issuer.token("alice").claim("sid", Value::Null);
     ws.ok("refresh", json!({ "token": without.mint() }));
     let body = json!({ "issuer": "https://id.test", "session": "s-alice" }).to_string();
     let answer = server.admin("POST", "/revocations", &body);
@@ -212,7 +210,9 @@ fn attack_078_a_revocation_in_the_middle_of_a_crowd_of_handshakes() {
             std::thread::spawn(move || {
                 // Until the first refusal: whatever was opened before it must end.
                 let mut open = Vec::new();
+                let begun = std::time::Instant::now();
                 loop {
+                    assert!(begun.elapsed() < PATIENCE, "never refused");
                     let mut connection = server.connect();
                     connection.send(text.as_bytes());
                     match connection.response().status {
