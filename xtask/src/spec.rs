@@ -49,11 +49,24 @@ pub(crate) fn generate(root: &Path, check: bool) -> Result<(), String> {
 
 fn typescript(codes: &Table) -> Option<String> {
     let mut out = HEAD.to_owned();
+    let is_bare = |entry: &Table| !entry.contains_key("word");
+    let bare: Vec<_> = entries(codes, "close")?
+        .filter(|it| is_bare(it))
+        .filter_map(|it| it.get("code"))
+        .collect();
+    let mut last = None;
     for entry in entries(codes, "close")? {
         let (code, advice) = (
             entry.get("code")?.as_integer()?,
             entry.get("advice")?.as_str()?,
         );
+        // A code that no entry names without a word is known by its first one.
+        if last.replace(code) != Some(code)
+            && !is_bare(entry)
+            && !bare.contains(&entry.get("code")?)
+        {
+            let _ = writeln!(out, "  ['{code}', '{advice}'],");
+        }
         let word = entry.get("word").and_then(Value::as_str);
         let key = word.map_or_else(|| code.to_string(), |word| format!("{code} {word}"));
         let _ = writeln!(out, "  ['{key}', '{advice}'],");

@@ -16,6 +16,7 @@ use std::{
 use rcgen::{CertificateParams, KeyPair};
 use wardwire::config::{Config, Limits, Problems};
 use wardwire_admission::refusal::Reason;
+use wardwire_protocol::rpc::RpcError;
 
 const EXAMPLE: &str = include_str!("../../../wardwire.example.toml");
 const CONFIGURATION: &str = include_str!("../../../docs/configuration.md");
@@ -149,4 +150,54 @@ fn every_reason_of_a_refusal_is_explained() {
         );
         assert!(AUDIT.contains(&row), "docs/operations/audit.md lacks {row}");
     }
+}
+
+#[test]
+fn the_shared_codes_are_the_servers_own() {
+    let spec: toml::Table = toml::from_str(include_str!("../../../spec/codes.toml")).unwrap();
+    let entries = |name: &str| spec[name].as_array().unwrap().clone();
+    let mut refusals: Vec<(String, i64)> = Vec::new();
+    for entry in entries("refusal") {
+        let code = entry["code"].as_str().unwrap().to_owned();
+        let statuses = entry["statuses"].as_array().unwrap();
+        refusals.extend(
+            statuses
+                .iter()
+                .map(|it| (code.clone(), it.as_integer().unwrap())),
+        );
+    }
+    for reason in Reason::ALL {
+        let known = (
+            reason.public_code().to_owned(),
+            i64::from(reason.status().as_u16()),
+        );
+        assert!(refusals.contains(&known), "spec/codes.toml lacks {known:?}");
+    }
+    let said = |(code, status): &(String, i64)| {
+        Reason::ALL.iter().any(|reason| {
+            reason.public_code() == code && i64::from(reason.status().as_u16()) == *status
+        })
+    };
+    assert!(
+        refusals.iter().all(said),
+        "spec/codes.toml has a refusal that is never given"
+    );
+    let calls: Vec<i64> = entries("rpc")
+        .iter()
+        .map(|entry| entry["code"].as_integer().unwrap())
+        .collect();
+    let own = [
+        RpcError::PARSE,
+        RpcError::REQUEST,
+        RpcError::METHOD,
+        RpcError::PARAMS,
+        RpcError::FORBIDDEN,
+        RpcError::RATE,
+        RpcError::LIMIT,
+        RpcError::CONTENT,
+        RpcError::CHANNEL,
+        RpcError::SUBSCRIPTION,
+        RpcError::TOKEN,
+    ];
+    assert_eq!(calls, own.map(|error| i64::from(error.code)));
 }
