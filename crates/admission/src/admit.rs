@@ -6,7 +6,7 @@
 //!
 //! Nothing outside this module can make an [`Admitted`]:
 //!
-//! ```compile_fail
+//! ```compile_fail,E0451
 //! let forged = wardwire_admission::admit::Admitted { admission: todo!() };
 //! ```
 
