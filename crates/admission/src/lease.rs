@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     task::Waker,
 };
 
@@ -17,6 +20,8 @@ use crate::{
 
 /// The proof a socket stands on. It ends by time, or when somebody ends it; then the socket is woken and closes.
 pub struct Lease {
+    /// A [`Mark`]. Written under the lock, read without it before every message.
+    mark: AtomicU64,
     state: Mutex<State>,
     key: u64,
     leases: Arc<Leases>,
@@ -24,9 +29,40 @@ pub struct Lease {
 
 struct State {
     principal: Principal,
-    until: Timestamp,
-    ended: Option<EndReason>,
     waker: Option<Waker>,
+}
+
+/// How a lease stands, in one word: the milliseconds at which it expires, or one of the last values for how it ended.
+struct Mark;
+
+impl Mark {
+    const REVOKED: u64 = u64::MAX - 1;
+    const LOGGED_OUT: u64 = u64::MAX - 2;
+    const RESTART: u64 = u64::MAX - 3;
+
+    fn until(end: Timestamp) -> u64 {
+        match end {
+            Timestamp::NEVER => u64::MAX,
+            end => end.as_millis().min(Self::RESTART - 1),
+        }
+    }
+
+    fn ended(reason: EndReason) -> u64 {
+        match reason {
+            EndReason::Revoked => Self::REVOKED,
+            EndReason::LoggedOut => Self::LOGGED_OUT,
+            EndReason::Restart => Self::RESTART,
+        }
+    }
+
+    fn read(mark: u64) -> Result<Timestamp, EndReason> {
+        match mark {
+            Self::REVOKED => Err(EndReason::Revoked),
+            Self::LOGGED_OUT => Err(EndReason::LoggedOut),
+            Self::RESTART => Err(EndReason::Restart),
+            millis => Ok(Timestamp::from_millis(millis)),
+        }
+    }
 }
 
 /// How a lease stands.
@@ -58,11 +94,10 @@ impl Lease {
     /// Whether the socket may live on.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> LeaseStatus {
-        let state = self.state.lock();
-        match state.ended {
-            Some(reason) => LeaseStatus::Ended(reason),
-            None if state.until <= now => LeaseStatus::Expired,
-            None => LeaseStatus::Valid { until: state.until },
+        match Mark::read(self.mark.load(Ordering::Acquire)) {
+            Err(reason) => LeaseStatus::Ended(reason),
+            Ok(until) if until <= now => LeaseStatus::Expired,
+            Ok(until) => LeaseStatus::Valid { until },
         }
     }
 
@@ -87,7 +122,10 @@ impl Lease {
     /// Stands on a fresh proof from now on. The caller has checked that it is the same user's.
     pub(crate) fn renew(&self, identity: Arc<Identity>) {
         let mut state = self.state.lock();
-        state.until = identity.expires_at;
+        if !self.has_ended() {
+            let until = Mark::until(identity.expires_at);
+            self.mark.store(until, Ordering::Release);
+        }
         state.principal = Principal::User(identity);
     }
 
@@ -95,16 +133,20 @@ impl Lease {
     pub(crate) fn end(&self, reason: EndReason) -> bool {
         let waker = {
             let mut state = self.state.lock();
-            if state.ended.is_some() {
+            if self.has_ended() {
                 return false;
             }
-            state.ended = Some(reason);
+            self.mark.store(Mark::ended(reason), Ordering::Release);
             state.waker.take()
         };
         if let Some(waker) = waker {
             waker.wake();
         }
         true
+    }
+
+    fn has_ended(&self) -> bool {
+        Mark::read(self.mark.load(Ordering::Acquire)).is_err()
     }
 
     fn end_if(&self, revocation: &Revocation, reason: EndReason) -> bool {
@@ -167,11 +209,10 @@ impl Leases {
         };
         let state = State {
             principal,
-            until,
-            ended: None,
             waker: None,
         };
         let lease = Arc::new(Lease {
+            mark: AtomicU64::new(Mark::until(until)),
             state: Mutex::new(state),
             key,
             leases: self.clone(),

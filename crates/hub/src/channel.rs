@@ -1,6 +1,6 @@
-//! One channel: its log and its followers, behind one lock, so that its order is the same for everybody.
+//! One channel: its log and who follows it, behind one lock, so that its order is the same on every loop.
 
-use std::{collections::HashMap, sync::Arc, task::Waker, time::Instant};
+use std::{sync::Arc, task::Waker, time::Instant};
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -9,21 +9,22 @@ use wardwire_protocol::{channel::ChannelName, message::Prepared, rpc};
 
 use crate::{
     engine::{Log, Position},
+    fanout::Delivery,
     guard::Cleared,
-    outbox::Outbox,
+    mailbox::Mailbox,
 };
 
 pub(crate) struct Channel {
     pub(crate) name: ChannelName,
-    /// Tells its frames from others' in an outbox; never used again.
-    number: u64,
+    /// Tells its frames from others'; never used again.
+    pub(crate) number: u64,
     state: Mutex<State>,
 }
 
 struct State {
     log: Log,
-    /// By the member's number.
-    followers: HashMap<u64, Arc<Outbox>>,
+    /// How many of each loop's sockets follow it.
+    followers: Box<[usize]>,
     /// Taken off the map: whoever still holds it looks the name up again.
     retired: bool,
 }
@@ -49,11 +50,25 @@ struct Publication<'a> {
     from: Option<&'a str>,
 }
 
+/// Why a publication did not enter.
+pub(crate) enum Unpublished {
+    /// The channel is taken off the map: the name is to be looked up again.
+    Retired,
+    /// A loop has more than it can take.
+    Busy,
+}
+
+impl State {
+    fn is_idle(&mut self, now: Instant) -> bool {
+        self.followers.iter().all(|&count| count == 0) && self.log.is_empty(now)
+    }
+}
+
 impl Channel {
-    pub(crate) fn new(name: ChannelName, number: u64, log: Log) -> Self {
+    pub(crate) fn new(name: ChannelName, number: u64, log: Log, loops: usize) -> Self {
         let state = State {
             log,
-            followers: HashMap::new(),
+            followers: vec![0; loops].into(),
             retired: false,
         };
         Self {
@@ -63,11 +78,11 @@ impl Channel {
         }
     }
 
-    /// Adds a follower. Under one lock with the log, so that nothing is missed and nothing comes twice. None if retired.
+    /// Adds a follower of this loop. Under one lock with the log, so that nothing is missed and nothing comes twice: what is
+    /// on its way to the loop stands at or before the position that this answers. None if retired.
     pub(crate) fn follow(
         &self,
-        member: u64,
-        outbox: &Arc<Outbox>,
+        number: usize,
         since: Option<Position>,
         most: usize,
     ) -> Option<Subscribed> {
@@ -76,7 +91,9 @@ impl Channel {
             return None;
         }
         let missed = since.and_then(|since| state.log.after(since, most, Instant::now()));
-        state.followers.insert(member, outbox.clone());
+        if let Some(count) = state.followers.get_mut(number) {
+            *count += 1;
+        }
         Some(Subscribed {
             position: state.log.end(),
             recovered: missed.is_some(),
@@ -84,67 +101,79 @@ impl Channel {
         })
     }
 
-    /// Removes a follower, and takes back what it was not sent yet: who comes back with a position would get it twice, and
-    /// who has lost the right gets nothing more.
-    pub(crate) fn leave(&self, member: u64) {
-        let left = {
-            let mut state = self.state.lock();
-            let followers = &mut state.followers;
-            let left = followers.remove(&member);
-            if followers.len() < followers.capacity() / 4 {
-                followers.shrink_to(followers.len() * 2);
-            }
-            left
-        };
-        if let Some(outbox) = left {
-            outbox.withdraw(self.number);
+    /// Removes a follower of this loop.
+    pub(crate) fn leave(&self, number: usize) {
+        let mut state = self.state.lock();
+        if let Some(count) = state.followers.get_mut(number) {
+            *count = count.saturating_sub(1);
         }
     }
 
-    /// Appends a publication and hands it to every follower. None if retired.
-    pub(crate) fn publish(&self, cleared: &Cleared<'_>) -> Option<Position> {
+    /// Appends a publication and hands it to every loop with followers, unless one has more than it can take.
+    pub(crate) fn publish(
+        &self,
+        cleared: &Cleared<'_>,
+        mailboxes: &[Arc<Mailbox<Delivery>>],
+    ) -> Result<Position, Unpublished> {
         // Whom it wakes would wait for the lock.
-        let mut woken = Vec::new();
+        let mut woken: Vec<Waker> = Vec::new();
         let position = {
             let mut state = self.state.lock();
             if state.retired {
-                return None;
+                return Err(Unpublished::Retired);
             }
-            let position = state.log.next();
+            let State { log, followers, .. } = &mut *state;
+            let following = || {
+                let each = followers.iter().zip(mailboxes);
+                each.filter(|(count, _)| **count > 0)
+                    .map(|(_, mailbox)| mailbox)
+            };
+            if following().any(|mailbox| mailbox.is_full()) {
+                return Err(Unpublished::Busy);
+            }
+            let position = log.next();
             let mut publication = Publication {
                 channel: None,
                 data: cleared.data,
                 position: position.to_string(),
                 from: cleared.principal.subject(),
             };
-            if state.log.keeps() {
+            if log.keeps() {
                 let kept = serde_json::to_string(&publication).unwrap_or_default();
-                state.log.append(kept.into(), Instant::now());
+                log.append(kept.into(), Instant::now());
             } else {
-                state.log.pass();
+                log.pass();
             }
-            if !state.followers.is_empty() {
-                publication.channel = Some(self.name.as_str());
-                let frame = Prepared::text(&rpc::notification("publication", &publication));
-                let outboxes = state.followers.values();
-                woken.extend(outboxes.filter_map(|outbox| outbox.push(self.number, &frame)));
+            publication.channel = Some(self.name.as_str());
+            let mut encoded = None;
+            for mailbox in following() {
+                let frame = encoded.get_or_insert_with(|| {
+                    Prepared::text(&rpc::notification("publication", &publication))
+                });
+                let delivery = Delivery {
+                    channel: self.number,
+                    offset: position.offset(),
+                    frame: frame.clone(),
+                };
+                let weight = frame.as_bytes().len() + size_of::<Delivery>();
+                woken.extend(mailbox.post(delivery, weight));
             }
             position
         };
         woken.into_iter().for_each(Waker::wake);
-        Some(position)
+        Ok(position)
     }
 
     /// Whether nobody follows it and nothing is kept.
     pub(crate) fn is_idle(&self, now: Instant) -> bool {
         let mut state = self.state.lock();
-        state.followers.is_empty() && state.log.is_empty(now)
+        state.is_idle(now)
     }
 
     /// Retires the channel if it is idle. Called only by who takes it off the map, so that nobody finds a retired one there.
     pub(crate) fn retire(&self, now: Instant) -> bool {
         let mut state = self.state.lock();
-        state.retired = state.followers.is_empty() && state.log.is_empty(now);
+        state.retired = state.is_idle(now);
         state.retired
     }
 }

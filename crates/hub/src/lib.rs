@@ -1,16 +1,20 @@
 //! Channels: who may do what in them, what is kept, and how a publication reaches everybody who follows.
 //!
-//! A [`Member`] is one socket's place here. [`guard`] clears what it publishes, the engine gives it a position, and fan-out
-//! puts one encoded frame into every follower's [`outbox`]. A channel lives while somebody follows it or something of it is
-//! kept. Nothing here knows a transport.
+//! A [`Member`] is one socket's place here. [`guard`] clears what it publishes, the engine gives it a position, and it goes,
+//! encoded once, to the [`mailbox`] of every event loop with followers. A loop's [`fanout`] brings it to its sockets, and an
+//! [`outbox`] keeps what a slow one has not taken. A channel lives while somebody follows it or something of it is kept.
+//! Nothing here knows a transport.
 
 mod channel;
 mod directory;
 mod engine;
+pub mod fanout;
 pub mod guard;
+pub mod mailbox;
 mod member;
 pub mod outbox;
 pub mod rights;
+mod sync;
 
 use std::{
     sync::{
@@ -24,14 +28,15 @@ use parking_lot::RwLock;
 use wardwire_admission::principal::Principal;
 use wardwire_protocol::channel::ChannelName;
 
-use channel::Channel;
 pub use channel::Subscribed;
+use channel::{Channel, Unpublished};
 use directory::Directory;
 use engine::Memory;
 pub use engine::Position;
+use fanout::{Delivery, Fanout, SocketKey};
 use guard::Cleared;
+use mailbox::Mailbox;
 pub use member::Member;
-use outbox::Outbox;
 use rights::{ChannelRule, History};
 
 /// The channels of a server.
@@ -41,8 +46,10 @@ pub struct Hub {
     engine: Memory,
     /// Locked before any channel's own lock, never after.
     channels: RwLock<Directory>,
-    /// Numbers given to members and channels so far.
+    /// Numbers given to channels so far.
     numbers: AtomicU64,
+    /// One for each loop.
+    mailboxes: Vec<Arc<Mailbox<Delivery>>>,
 }
 
 /// What the channels may cost.
@@ -58,6 +65,8 @@ pub struct HubLimits {
     pub history: usize,
     /// Bytes of missed publications sent to one subscriber at once.
     pub recovery: usize,
+    /// Bytes of publications on their way to one loop. Beyond it, publishers are told to slow down.
+    pub mailbox: usize,
 }
 
 impl Default for HubLimits {
@@ -68,6 +77,7 @@ impl Default for HubLimits {
             subscriptions: 128,
             history: 256 * 1024 * 1024,
             recovery: 256 * 1024,
+            mailbox: 16 * 1024 * 1024,
         }
     }
 }
@@ -84,25 +94,40 @@ pub enum HubError {
     /// Subscribed already, or not at all.
     #[error("already, or not, subscribed")]
     Subscription,
+    /// A loop has more publications than it can take.
+    #[error("too much at once")]
+    Busy,
 }
 
 impl Hub {
-    /// A hub in which these rules hold; the first that fits a channel decides.
+    /// A hub in which these rules hold, the first that fits a channel decides, and each of so many loops' sides of it.
     #[must_use]
-    pub fn new(rules: Vec<ChannelRule>, limits: HubLimits) -> Arc<Self> {
-        Arc::new(Self {
+    pub fn new(
+        rules: Vec<ChannelRule>,
+        limits: HubLimits,
+        loops: usize,
+    ) -> (Arc<Self>, Vec<Fanout>) {
+        let mailboxes: Vec<_> = (0..loops)
+            .map(|_| Arc::new(Mailbox::new(limits.mailbox)))
+            .collect();
+        let sides = mailboxes.iter().cloned().enumerate();
+        let sides = sides.map(|(number, mailbox)| Fanout::new(number, mailbox));
+        let sides = sides.collect();
+        let hub = Arc::new(Self {
             rules,
             limits,
             engine: Memory::new(limits.history),
             channels: RwLock::default(),
             numbers: AtomicU64::new(0),
-        })
+            mailboxes,
+        });
+        (hub, sides)
     }
 
     /// Gives a socket its place.
     #[must_use]
-    pub fn join(self: &Arc<Self>, principal: Principal, outbox: Arc<Outbox>) -> Member {
-        Member::new(self.clone(), self.number(), principal, outbox)
+    pub fn join(self: &Arc<Self>, principal: Principal, socket: SocketKey) -> Member {
+        Member::new(self.clone(), socket, principal)
     }
 
     /// How many channels live.
@@ -138,10 +163,12 @@ impl Hub {
                 }
                 None => self.open(cleared.channel, cleared.history, cleared.principal)?,
             };
-            if let Some(position) = channel.publish(cleared) {
-                self.tidy(&channel, Instant::now());
-                return Ok(position);
+            let published = channel.publish(cleared, &self.mailboxes);
+            if let Err(Unpublished::Retired) = published {
+                continue;
             }
+            self.tidy(&channel, Instant::now());
+            return published.map_err(|_| HubError::Busy);
         }
     }
 
@@ -159,7 +186,7 @@ impl Hub {
             .write()
             .open(name, principal, &self.limits, || {
                 let log = self.engine.open(history);
-                Channel::new(name.clone(), self.number(), log)
+                Channel::new(name.clone(), self.number(), log, self.mailboxes.len())
             })
     }
 

@@ -9,34 +9,29 @@ use wardwire_protocol::channel::ChannelName;
 use crate::{
     Hub, HubError, Position, Subscribed,
     channel::Channel,
+    fanout::{Fanout, SocketKey},
     guard,
     outbox::Outbox,
     rights::{History, rule_for},
 };
 
-/// One socket's place in the hub. Dropping it leaves every channel.
+/// One socket's place in the hub.
 ///
 /// It gets its own publications too, where it follows the channel it publishes to.
+/// INVARIANT: it is used with the side of one loop only, and leaves before it is dropped.
 pub struct Member {
     hub: Arc<Hub>,
-    number: u64,
+    socket: SocketKey,
     principal: Principal,
-    outbox: Arc<Outbox>,
     subscriptions: Vec<Arc<Channel>>,
 }
 
 impl Member {
-    pub(crate) fn new(
-        hub: Arc<Hub>,
-        number: u64,
-        principal: Principal,
-        outbox: Arc<Outbox>,
-    ) -> Self {
+    pub(crate) fn new(hub: Arc<Hub>, socket: SocketKey, principal: Principal) -> Self {
         Self {
             hub,
-            number,
+            socket,
             principal,
-            outbox,
             subscriptions: Vec::new(),
         }
     }
@@ -47,6 +42,7 @@ impl Member {
     /// No right, subscribed already, or a limit.
     pub fn subscribe(
         &mut self,
+        fanout: &mut Fanout,
         name: &ChannelName,
         since: Option<Position>,
     ) -> Result<Subscribed, HubError> {
@@ -61,7 +57,8 @@ impl Member {
         loop {
             let channel = self.hub.open(name, history, &self.principal)?;
             let most = self.hub.limits.recovery;
-            if let Some(subscribed) = channel.follow(self.number, &self.outbox, since, most) {
+            if let Some(subscribed) = channel.follow(fanout.number(), since, most) {
+                fanout.follow(channel.number, self.socket, subscribed.position.offset());
                 // A socket mostly follows one channel.
                 self.subscriptions.reserve_exact(1);
                 self.subscriptions.push(channel);
@@ -70,14 +67,21 @@ impl Member {
         }
     }
 
-    /// Stops following a channel.
+    /// Stops following a channel, and takes back what of it was not sent yet: who comes back with a position would get it
+    /// twice.
     ///
     /// # Errors
     /// Not subscribed.
-    pub fn unsubscribe(&mut self, name: &ChannelName) -> Result<(), HubError> {
+    pub fn unsubscribe(
+        &mut self,
+        fanout: &mut Fanout,
+        outbox: &mut Outbox,
+        name: &ChannelName,
+    ) -> Result<(), HubError> {
         let at = self.place(name).ok_or(HubError::Subscription)?;
         let channel = self.subscriptions.swap_remove(at);
-        self.leave_one(&channel);
+        outbox.withdraw(channel.number);
+        self.leave_one(fanout, &channel);
         Ok(())
     }
 
@@ -90,8 +94,14 @@ impl Member {
         self.hub.publish(&cleared)
     }
 
-    /// Stands on a fresh proof from now on, and leaves the channels to which it gives no right. Returns their names.
-    pub fn renew(&mut self, principal: Principal) -> Vec<ChannelName> {
+    /// Stands on a fresh proof from now on, leaves the channels to which it gives no right, and takes back what of them was
+    /// not sent yet. Returns their names.
+    pub fn renew(
+        &mut self,
+        fanout: &mut Fanout,
+        outbox: &mut Outbox,
+        principal: Principal,
+    ) -> Vec<ChannelName> {
         self.principal = principal;
         let all = std::mem::take(&mut self.subscriptions);
         let (kept, lost): (Vec<_>, Vec<_>) = all
@@ -99,25 +109,22 @@ impl Member {
             .partition(|channel| self.may_follow(&channel.name).is_some());
         self.subscriptions = kept;
         for channel in &lost {
-            self.leave_one(channel);
+            outbox.withdraw(channel.number);
+            self.leave_one(fanout, channel);
         }
         lost.iter().map(|channel| channel.name.clone()).collect()
     }
 
     /// Leaves every channel.
-    pub fn leave(&mut self) {
+    pub fn leave(&mut self, fanout: &mut Fanout) {
         for channel in std::mem::take(&mut self.subscriptions) {
-            self.leave_one(&channel);
+            self.leave_one(fanout, &channel);
         }
     }
 
-    #[cfg(test)]
-    pub(crate) fn outbox(&self) -> &Outbox {
-        &self.outbox
-    }
-
-    fn leave_one(&self, channel: &Arc<Channel>) {
-        channel.leave(self.number);
+    fn leave_one(&self, fanout: &mut Fanout, channel: &Arc<Channel>) {
+        fanout.leave(channel.number, self.socket);
+        channel.leave(fanout.number());
         self.hub.tidy(channel, Instant::now());
     }
 
@@ -132,13 +139,5 @@ impl Member {
         let (rule, captures) = rule_for(&self.hub.rules, name)?;
         let held = rule.subscribe.holds(&self.principal, &captures);
         held.then_some(rule.history)
-    }
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        // What it holds need not be taken back channel by channel.
-        self.outbox.close();
-        self.leave();
     }
 }

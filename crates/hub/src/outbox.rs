@@ -1,24 +1,24 @@
-//! What a socket has yet to be sent: frames by reference, bounded in bytes, one rule when it overflows.
+//! What a slow peer has not taken: frames by reference, bounded in bytes, one rule when it overflows.
+//!
+//! A peer that keeps up never has one: what a turn brings it is sent in that turn.
 
-use std::{collections::VecDeque, task::Waker};
+use std::collections::VecDeque;
 
-use parking_lot::Mutex;
 use wardwire_protocol::message::Prepared;
 
-/// The queue between fan-out and one socket. It owns memory only while it holds more than one frame.
+use crate::fanout::Batch;
+
+/// The frames that wait for one socket. It owns memory only while it holds some.
+#[derive(Default)]
 pub struct Outbox {
-    state: Mutex<State>,
-    /// In bytes.
-    budget: usize,
+    queue: Option<Box<Queue>>,
+    overflowed: bool,
 }
 
-struct State {
-    /// INVARIANT: nothing is in `rest` unless `first` holds something. Mostly one frame waits, and needs no queue.
-    first: Option<Queued>,
-    rest: VecDeque<Queued>,
+#[derive(Default)]
+struct Queue {
+    frames: VecDeque<Queued>,
     bytes: usize,
-    phase: Phase,
-    waker: Option<Waker>,
 }
 
 /// A frame, and the number of the channel it came through.
@@ -27,139 +27,81 @@ struct Queued {
     frame: Prepared,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Open,
-    /// The socket was too slow: it closes with 1013 `slow`, and the client resumes from its last position.
-    Overflowed,
-    Closed,
-}
-
 impl Outbox {
-    /// An empty outbox that holds at most `budget` bytes, or one frame that is larger.
-    #[must_use]
-    pub fn new(budget: usize) -> Self {
-        let state = State {
-            first: None,
-            rest: VecDeque::new(),
-            bytes: 0,
-            phase: Phase::Open,
-            waker: None,
-        };
-        Self {
-            state: Mutex::new(state),
-            budget,
+    /// Adds what of a batch lies behind this offset. The first frame that makes it more than `budget` bytes empties it for
+    /// good; a frame that is alone always fits, as a large publication must not end those who keep up.
+    pub fn add(&mut self, batch: &Batch, after: u64, budget: usize) {
+        for delivery in batch.after(after) {
+            if self.overflowed {
+                return;
+            }
+            let queued = Queued {
+                channel: delivery.channel,
+                frame: delivery.frame.clone(),
+            };
+            let queue = self.queue.get_or_insert_default();
+            let grown = queue.bytes.saturating_add(queued.size());
+            if grown > budget && !queue.frames.is_empty() {
+                self.overflowed = true;
+                self.queue = None;
+            } else {
+                queue.bytes = grown;
+                queue.frames.push_back(queued);
+            }
         }
-    }
-
-    /// Adds a frame, unless the outbox is closed. The first that does not fit empties it for good.
-    ///
-    /// Returns who is to be woken, once the caller holds no lock.
-    #[must_use]
-    pub(crate) fn push(&self, channel: u64, frame: &Prepared) -> Option<Waker> {
-        let queued = Queued {
-            channel,
-            frame: frame.clone(),
-        };
-        let mut state = self.state.lock();
-        if state.phase != Phase::Open {
-            return None;
-        }
-        // A frame that is alone always fits: a large publication must not end those who keep up.
-        let after = state.bytes.saturating_add(queued.size());
-        if state.first.is_some() && after > self.budget {
-            state.end(Phase::Overflowed);
-        } else {
-            state.bytes = after;
-            state.put(queued);
-        }
-        state.waker.take()
     }
 
     /// Takes back what came through a channel and was not sent yet.
-    pub(crate) fn withdraw(&self, channel: u64) {
-        let mut state = self.state.lock();
-        let State { first, rest, .. } = &mut *state;
-        rest.retain(|queued| queued.channel != channel);
-        if first
-            .as_ref()
-            .is_some_and(|queued| queued.channel == channel)
-        {
-            *first = rest.pop_front();
+    pub(crate) fn withdraw(&mut self, channel: u64) {
+        if let Some(queue) = &mut self.queue {
+            queue.frames.retain(|queued| queued.channel != channel);
+            queue.bytes = queue.frames.iter().map(Queued::size).sum();
         }
-        state.bytes = first.iter().chain(rest.iter()).map(Queued::size).sum();
-        state.tidy();
+        self.tidy();
     }
 
     /// Moves frames to `out` until about `limit` bytes were moved.
-    pub fn drain(&self, out: &mut Vec<u8>, limit: usize) {
-        let mut state = self.state.lock();
+    pub fn drain(&mut self, out: &mut Vec<u8>, limit: usize) {
+        let Some(queue) = &mut self.queue else {
+            return;
+        };
         let end = out.len().saturating_add(limit);
         while out.len() < end
-            && let Some(queued) = state.take()
+            && let Some(queued) = queue.frames.pop_front()
         {
+            queue.bytes = queue.bytes.saturating_sub(queued.size());
             out.extend_from_slice(queued.frame.as_bytes());
         }
-        state.tidy();
-    }
-
-    /// Wakes this task once when there is something to do.
-    pub fn register(&self, waker: &Waker) {
-        let mut state = self.state.lock();
-        match &mut state.waker {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
+        self.tidy();
     }
 
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.state.lock().first.is_none()
+        self.queue.is_none()
     }
 
-    /// Whether the socket was too slow.
+    /// How many bytes wait, with what it costs to queue them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.bytes)
+    }
+
+    /// Whether the peer was too slow: the socket closes with 1013 `slow`, and the client resumes from its last position.
     #[must_use]
     pub fn overflowed(&self) -> bool {
-        self.state.lock().phase == Phase::Overflowed
+        self.overflowed
     }
 
-    /// Takes nothing more, and lets go of what it holds.
-    pub fn close(&self) {
-        let mut state = self.state.lock();
-        state.end(Phase::Closed);
-        state.waker = None;
-    }
-}
-
-impl State {
-    fn put(&mut self, queued: Queued) {
-        if self.first.is_none() {
-            self.first = Some(queued);
-        } else {
-            self.rest.push_back(queued);
-        }
+    /// Lets go of what it holds: nothing is sent after a Close.
+    pub fn clear(&mut self) {
+        self.queue = None;
     }
 
-    fn take(&mut self) -> Option<Queued> {
-        let queued = self.first.take()?;
-        self.first = self.rest.pop_front();
-        self.bytes -= queued.size();
-        Some(queued)
-    }
-
-    /// Nothing that is empty owns memory.
     fn tidy(&mut self) {
-        if self.rest.is_empty() {
-            self.rest = VecDeque::new();
+        if self.queue.as_ref().is_some_and(|it| it.frames.is_empty()) {
+            self.queue = None;
         }
-    }
-
-    fn end(&mut self, phase: Phase) {
-        self.first = None;
-        self.rest = VecDeque::new();
-        self.bytes = 0;
-        self.phase = phase;
     }
 }
 
@@ -172,119 +114,90 @@ impl Queued {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
-        task::Wake,
-    };
-
     use super::*;
+    use crate::fanout::Delivery;
 
     const ROOM: usize = size_of::<Queued>();
 
-    fn frame(size: usize) -> Prepared {
-        Prepared::binary(&vec![0; size])
-    }
-
-    fn push(outbox: &Outbox, frame: &Prepared) {
-        if let Some(waker) = outbox.push(0, frame) {
-            waker.wake();
+    fn batch(channel: u64, frames: &[&Prepared]) -> Batch {
+        let mut batch = Batch::new(channel);
+        for (frame, offset) in frames.iter().zip(1..) {
+            batch.push(Delivery {
+                channel,
+                offset,
+                frame: (*frame).clone(),
+            });
         }
+        batch
     }
 
-    fn drained(outbox: &Outbox, limit: usize) -> Vec<u8> {
+    fn add(outbox: &mut Outbox, channel: u64, text: &str) {
+        outbox.add(&batch(channel, &[&Prepared::text(text)]), 0, 1000);
+    }
+
+    fn drained(outbox: &mut Outbox, limit: usize) -> Vec<u8> {
         let mut out = Vec::new();
         outbox.drain(&mut out, limit);
         out
     }
 
-    fn holds_nothing(outbox: &Outbox) -> bool {
-        let state = outbox.state.lock();
-        state.first.is_none() && state.rest.capacity() == 0 && state.bytes == 0
-    }
-
     #[test]
     fn frames_leave_in_order_up_to_the_limit() {
-        let outbox = Outbox::new(1000);
+        let mut outbox = Outbox::default();
         for text in ["a", "b", "c"] {
-            push(&outbox, &Prepared::text(text));
+            add(&mut outbox, 0, text);
         }
-        assert_eq!(drained(&outbox, 6), b"\x81\x01a\x81\x01b");
-        assert!(!outbox.is_empty());
-        assert_eq!(drained(&outbox, 6), b"\x81\x01c");
-        assert!(holds_nothing(&outbox));
+        assert_eq!(drained(&mut outbox, 6), b"\x81\x01a\x81\x01b");
+        assert_eq!(outbox.bytes(), 3 + ROOM);
+        assert_eq!(drained(&mut outbox, 6), b"\x81\x01c");
+        assert!(outbox.is_empty() && outbox.bytes() == 0);
     }
 
     #[test]
     fn a_slow_reader_overflows_once_and_holds_nothing_afterwards() {
-        let outbox = Outbox::new(100 + 2 * ROOM);
-        let shared = frame(50);
-        for _ in 0..3 {
-            push(&outbox, &shared);
-        }
-        assert!(outbox.overflowed() && holds_nothing(&outbox));
-        push(&outbox, &frame(1));
+        let mut outbox = Outbox::default();
+        let frame = Prepared::binary(&[0; 50]);
+        let budget = 2 * (52 + ROOM);
+        outbox.add(&batch(0, &[&frame; 2]), 0, budget);
+        assert!(!outbox.overflowed());
+        outbox.add(&batch(0, &[&frame; 2]), 0, budget);
+        assert!(outbox.overflowed() && outbox.is_empty());
+        outbox.add(&batch(0, &[&frame]), 0, budget);
         assert!(outbox.is_empty());
     }
 
     #[test]
     fn a_reader_that_keeps_up_gets_a_frame_of_any_size() {
-        let outbox = Outbox::new(100);
+        let mut outbox = Outbox::default();
+        let large = Prepared::binary(&[0; 1000]);
         for _ in 0..3 {
-            push(&outbox, &frame(1000));
-            assert_eq!(drained(&outbox, 1).len(), 1004);
+            outbox.add(&batch(0, &[&large]), 0, 100);
+            assert_eq!(drained(&mut outbox, 1).len(), 1004);
         }
         assert!(!outbox.overflowed());
     }
 
     #[test]
+    fn what_lies_before_a_followers_offset_is_not_for_it() {
+        let mut outbox = Outbox::default();
+        let texts = ["a", "b", "c"].map(Prepared::text);
+        let batch = batch(0, &[&texts[0], &texts[1], &texts[2]]);
+        assert!(batch.begins_after(0) && !batch.begins_after(1));
+        outbox.add(&batch, 1, 1000);
+        assert_eq!(drained(&mut outbox, 100), b"\x81\x01b\x81\x01c");
+        assert_eq!(batch.as_bytes(), b"\x81\x01a\x81\x01b\x81\x01c");
+    }
+
+    #[test]
     fn what_is_withdrawn_is_not_sent() {
-        let outbox = Outbox::new(1000);
+        let mut outbox = Outbox::default();
         for (channel, text) in [(1, "a"), (2, "b"), (1, "c"), (3, "d"), (1, "e")] {
-            let _ = outbox.push(channel, &Prepared::text(text));
+            add(&mut outbox, channel, text);
         }
         outbox.withdraw(1);
-        assert_eq!(drained(&outbox, usize::MAX), b"\x81\x01b\x81\x01d");
-        assert!(holds_nothing(&outbox));
-        push(&outbox, &frame(1));
-        outbox.withdraw(0);
-        assert!(holds_nothing(&outbox));
-    }
-
-    #[test]
-    fn nothing_enters_after_the_end() {
-        let outbox = Outbox::new(100);
-        push(&outbox, &frame(1));
-        outbox.close();
-        push(&outbox, &frame(1));
-        assert!(holds_nothing(&outbox) && !outbox.overflowed());
-    }
-
-    #[test]
-    fn a_task_is_woken_once_for_all_that_comes_before_it_looks() {
-        #[derive(Default)]
-        struct Count(AtomicUsize);
-        impl Wake for Count {
-            fn wake(self: Arc<Self>) {
-                self.0.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        let count = Arc::new(Count::default());
-        let woken = || count.0.load(Ordering::Relaxed);
-        let outbox = Outbox::new(2 + ROOM);
-        outbox.register(&count.clone().into());
-        outbox.register(&count.clone().into());
-        push(&outbox, &frame(0));
-        assert_eq!(woken(), 1);
-        push(&outbox, &frame(0));
-        assert_eq!(woken(), 1);
-        assert!(outbox.overflowed());
-        let outbox = Outbox::new(2 + ROOM);
-        push(&outbox, &frame(0));
-        outbox.register(&count.clone().into());
-        push(&outbox, &frame(0));
-        assert_eq!(woken(), 2, "an overflow wakes too");
+        assert_eq!(drained(&mut outbox, 100), b"\x81\x01b\x81\x01d");
+        add(&mut outbox, 4, "x");
+        outbox.withdraw(4);
+        assert!(outbox.is_empty());
     }
 }

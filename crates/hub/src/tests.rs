@@ -9,7 +9,10 @@ use wardwire_admission::{
 };
 
 use super::*;
-use crate::rights::{History, Pattern, Right, Test};
+use crate::{
+    outbox::Outbox,
+    rights::{History, Pattern, Right, Test},
+};
 
 pub(crate) fn anonymous() -> Principal {
     Principal::Anonymous
@@ -33,7 +36,75 @@ pub(crate) fn user(subject: &str, claims: &str) -> Principal {
 
 const IN_LOBBY: &str = r#"{"rooms":["lobby"]}"#;
 
-fn hub(size: usize) -> Arc<Hub> {
+/// A hub and loops that nobody has yet.
+struct Server {
+    hub: Arc<Hub>,
+    sides: Vec<Fanout>,
+}
+
+/// A socket that has a loop to itself.
+struct Socket {
+    member: Member,
+    fanout: Fanout,
+    outbox: Outbox,
+    budget: usize,
+}
+
+impl Server {
+    fn socket(&mut self, principal: Principal) -> Socket {
+        Socket {
+            member: self.hub.join(principal, SocketKey(7)),
+            fanout: self.sides.pop().unwrap(),
+            outbox: Outbox::default(),
+            budget: 1_000_000,
+        }
+    }
+}
+
+impl Socket {
+    fn subscribe(
+        &mut self,
+        name: &ChannelName,
+        since: Option<Position>,
+    ) -> Result<Subscribed, HubError> {
+        self.member.subscribe(&mut self.fanout, name, since)
+    }
+
+    fn unsubscribe(&mut self, name: &ChannelName) -> Result<(), HubError> {
+        self.collect();
+        self.member
+            .unsubscribe(&mut self.fanout, &mut self.outbox, name)
+    }
+
+    fn renew(&mut self, principal: Principal) -> Vec<ChannelName> {
+        self.member
+            .renew(&mut self.fanout, &mut self.outbox, principal)
+    }
+
+    fn publish(&self, name: &ChannelName, data: &RawValue) -> Result<Position, HubError> {
+        self.member.publish(name, data)
+    }
+
+    /// A turn of the loop.
+    fn collect(&mut self) {
+        self.fanout.collect(usize::MAX, usize::MAX);
+        for batch in self.fanout.batches() {
+            for (socket, after) in self.fanout.followers(batch) {
+                assert_eq!(socket, SocketKey(7));
+                self.outbox.add(batch, after, self.budget);
+            }
+        }
+        self.fanout.clear();
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.member.leave(&mut self.fanout);
+    }
+}
+
+fn hub(size: usize) -> Server {
     let rooms = || Right::Claim {
         claim: "rooms".into(),
         test: Test::Contains,
@@ -59,12 +130,10 @@ fn hub(size: usize) -> Arc<Hub> {
         subscriptions: 4,
         history: 1_000_000,
         recovery: 1_000_000,
+        mailbox: 1_000_000,
     };
-    Hub::new(rules, limits)
-}
-
-fn member(hub: &Arc<Hub>, principal: Principal) -> Member {
-    hub.join(principal, Arc::new(Outbox::new(1_000_000)))
+    let (hub, sides) = Hub::new(rules, limits, 8);
+    Server { hub, sides }
 }
 
 fn name(text: &str) -> ChannelName {
@@ -85,10 +154,11 @@ fn raw(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.to_owned()).unwrap()
 }
 
-/// What the outbox holds: the payloads of its frames.
-fn received(member: &Member) -> Vec<serde_json::Value> {
+/// What a socket is brought: the payloads of its frames.
+fn received(socket: &mut Socket) -> Vec<serde_json::Value> {
+    socket.collect();
     let mut bytes = Vec::new();
-    member.outbox().drain(&mut bytes, usize::MAX);
+    socket.outbox.drain(&mut bytes, usize::MAX);
     let mut payloads = Vec::new();
     let mut rest = &bytes[..];
     while !rest.is_empty() {
@@ -104,9 +174,9 @@ fn received(member: &Member) -> Vec<serde_json::Value> {
 
 #[test]
 fn a_publication_reaches_every_follower_in_the_servers_words() {
-    let hub = hub(0);
-    let mut alice = member(&hub, user("alice", IN_LOBBY));
-    let mut bob = member(&hub, user("bob", IN_LOBBY));
+    let mut hub = hub(0);
+    let mut alice = hub.socket(user("alice", IN_LOBBY));
+    let mut bob = hub.socket(user("bob", IN_LOBBY));
     alice.subscribe(&name("chat/lobby"), None).unwrap();
     bob.subscribe(&name("chat/lobby"), None).unwrap();
     let data = r#"{"text":"hi","from":"mallory"}"#;
@@ -114,7 +184,7 @@ fn a_publication_reaches_every_follower_in_the_servers_words() {
         .publish(&name("chat/lobby"), &raw(data))
         .unwrap()
         .to_string();
-    for member in [&alice, &bob] {
+    for member in [&mut alice, &mut bob] {
         let [publication] = &received(member)[..] else {
             panic!()
         };
@@ -130,8 +200,8 @@ fn a_publication_reaches_every_follower_in_the_servers_words() {
 
 #[test]
 fn what_no_rule_allows_is_forbidden_and_looks_the_same() {
-    let hub = hub(5);
-    let mut mallory = member(&hub, user("mallory", r#"{"rooms":[]}"#));
+    let mut hub = hub(5);
+    let mut mallory = hub.socket(user("mallory", r#"{"rooms":[]}"#));
     let forbidden = HubError::Forbidden;
     let mut follow = |channel: &str| mallory.subscribe(&name(channel), None).unwrap_err();
     assert_eq!(
@@ -147,13 +217,13 @@ fn what_no_rule_allows_is_forbidden_and_looks_the_same() {
         [publish("chat/lobby"), publish("nowhere"), publish("news")],
         [forbidden; 3]
     );
-    assert_eq!(hub.count(), 0);
+    assert_eq!(hub.hub.count(), 0);
 }
 
 #[test]
 fn the_right_to_follow_is_not_the_right_to_publish() {
-    let hub = hub(0);
-    let mut reader = member(&hub, anonymous());
+    let mut hub = hub(0);
+    let mut reader = hub.socket(anonymous());
     reader.subscribe(&name("news"), None).unwrap();
     assert_eq!(
         reader.publish(&name("news"), &raw("1")),
@@ -163,21 +233,21 @@ fn the_right_to_follow_is_not_the_right_to_publish() {
 
 #[test]
 fn a_fresh_proof_with_fewer_rights_ends_subscriptions() {
-    let hub = hub(0);
-    let mut alice = member(&hub, user("alice", IN_LOBBY));
+    let mut hub = hub(0);
+    let mut alice = hub.socket(user("alice", IN_LOBBY));
     alice.subscribe(&name("chat/lobby"), None).unwrap();
     alice.subscribe(&name("news"), None).unwrap();
     assert_eq!(alice.renew(user("alice", "{}")), [name("chat/lobby")]);
-    let bob = member(&hub, user("bob", IN_LOBBY));
+    let bob = hub.socket(user("bob", IN_LOBBY));
     bob.publish(&name("chat/lobby"), &raw("1")).unwrap();
-    assert!(received(&alice).is_empty());
+    assert!(received(&mut alice).is_empty());
 }
 
 #[test]
 fn counts_are_bounded_and_nothing_of_an_idle_channel_remains() {
-    let hub = hub(0);
-    let mut members: Vec<Member> = ["alice", "alice", "bob", "bob"]
-        .map(|subject| member(&hub, user(subject, &rooms(20))))
+    let mut hub = hub(0);
+    let mut members: Vec<Socket> = ["alice", "alice", "bob", "bob"]
+        .map(|subject| hub.socket(user(subject, &rooms(20))))
         .into();
     for n in 0..4 {
         members[0].subscribe(&room(n), None).unwrap();
@@ -193,7 +263,7 @@ fn counts_are_bounded_and_nothing_of_an_idle_channel_remains() {
     for n in 4..10 {
         members[n % 3 + 1].subscribe(&room(n), None).unwrap();
     }
-    let mut other = member(&hub, user("carol", &rooms(20)));
+    let mut other = hub.socket(user("carol", &rooms(20)));
     let eleventh = other.subscribe(&room(10), None);
     assert_eq!(eleventh.unwrap_err(), HubError::Limit);
     assert!(
@@ -201,47 +271,47 @@ fn counts_are_bounded_and_nothing_of_an_idle_channel_remains() {
         "it is there already"
     );
     drop((members, other));
-    assert!(hub.channels.read().is_bare());
+    assert!(hub.hub.channels.read().is_bare());
 }
 
 #[test]
 fn one_subject_cannot_take_the_room_of_all_others() {
-    let hub = hub(5);
-    let mallory = [(); 2].map(|()| member(&hub, user("mallory", &rooms(20))));
+    let mut hub = hub(5);
+    let mallory = [(); 2].map(|()| hub.socket(user("mallory", &rooms(20))));
     let publish = |n: usize| mallory[n % 2].publish(&room(n), &raw("1"));
     for n in 0..8 {
         publish(n).unwrap();
     }
     assert_eq!(publish(8), Err(HubError::Limit));
     publish(7).unwrap();
-    let mut alice = member(&hub, user("alice", &rooms(20)));
+    let mut alice = hub.socket(user("alice", &rooms(20)));
     alice.subscribe(&room(8), None).unwrap();
     publish(8).unwrap();
-    hub.sweep(Instant::now() + Duration::from_secs(61));
-    assert_eq!(hub.count(), 1);
+    hub.hub.sweep(Instant::now() + Duration::from_secs(61));
+    assert_eq!(hub.hub.count(), 1);
     publish(9).unwrap();
 }
 
 #[test]
 fn a_channel_with_history_lives_as_long_as_something_is_kept() {
-    let hub = hub(5);
-    let alice = member(&hub, user("alice", IN_LOBBY));
+    let mut hub = hub(5);
+    let alice = hub.socket(user("alice", IN_LOBBY));
     alice.publish(&name("chat/lobby"), &raw("1")).unwrap();
-    hub.sweep(Instant::now());
-    assert_eq!(hub.count(), 1);
-    hub.sweep(Instant::now() + Duration::from_secs(61));
-    assert_eq!(hub.count(), 0);
+    hub.hub.sweep(Instant::now());
+    assert_eq!(hub.hub.count(), 1);
+    hub.hub.sweep(Instant::now() + Duration::from_secs(61));
+    assert_eq!(hub.hub.count(), 0);
 }
 
 #[test]
 fn what_waits_is_taken_back_with_the_right_to_it() {
-    let hub = hub(5);
-    let mut alice = member(&hub, user("alice", IN_LOBBY));
-    let bob = member(&hub, user("bob", IN_LOBBY));
+    let mut hub = hub(5);
+    let mut alice = hub.socket(user("alice", IN_LOBBY));
+    let bob = hub.socket(user("bob", IN_LOBBY));
     let first = alice.subscribe(&name("chat/lobby"), None).unwrap().position;
     bob.publish(&name("chat/lobby"), &raw("1")).unwrap();
     alice.renew(user("alice", "{}"));
-    assert!(received(&alice).is_empty());
+    assert!(received(&mut alice).is_empty());
     let back = alice.subscribe(&name("chat/lobby"), Some(first));
     assert_eq!(
         back.unwrap_err(),
@@ -252,9 +322,10 @@ fn what_waits_is_taken_back_with_the_right_to_it() {
 
 #[test]
 fn a_slow_follower_costs_nobody_else_anything() {
-    let hub = hub(0);
-    let mut slow = hub.join(user("alice", IN_LOBBY), Arc::new(Outbox::new(1000)));
-    let mut quick = member(&hub, user("bob", IN_LOBBY));
+    let mut hub = hub(0);
+    let mut slow = hub.socket(user("alice", IN_LOBBY));
+    slow.budget = 1000;
+    let mut quick = hub.socket(user("bob", IN_LOBBY));
     slow.subscribe(&name("chat/lobby"), None).unwrap();
     quick.subscribe(&name("chat/lobby"), None).unwrap();
     for n in 0..100 {
@@ -262,26 +333,71 @@ fn a_slow_follower_costs_nobody_else_anything() {
             .publish(&name("chat/lobby"), &raw(&n.to_string()))
             .unwrap();
     }
-    assert!(slow.outbox().overflowed() && slow.outbox().is_empty());
-    assert_eq!(received(&quick).len(), 100);
+    slow.collect();
+    assert!(slow.outbox.overflowed() && slow.outbox.is_empty());
+    assert_eq!(received(&mut quick).len(), 100);
 }
 
 #[test]
 fn a_publication_that_nobody_hears_leaves_nothing() {
-    let hub = hub(0);
-    let bob = member(&hub, user("bob", IN_LOBBY));
+    let mut hub = hub(0);
+    let bob = hub.socket(user("bob", IN_LOBBY));
     let first = bob.publish(&name("chat/lobby"), &raw("1")).unwrap();
     assert_ne!(bob.publish(&name("chat/lobby"), &raw("1")).unwrap(), first);
-    assert_eq!(hub.count(), 0);
-    let mut alice = member(&hub, user("alice", IN_LOBBY));
+    assert_eq!(hub.hub.count(), 0);
+    let mut alice = hub.socket(user("alice", IN_LOBBY));
     let back = alice.subscribe(&name("chat/lobby"), Some(first)).unwrap();
     assert!(!back.recovered && back.publications.is_empty());
 }
 
 #[test]
+fn a_loop_that_does_not_keep_up_is_not_buried() {
+    let mut hub = hub(0);
+    let mut alice = hub.socket(user("alice", IN_LOBBY));
+    let bob = hub.socket(user("bob", IN_LOBBY));
+    let (lobby, large) = (
+        name("chat/lobby"),
+        raw(&format!("\"{}\"", "x".repeat(50_000))),
+    );
+    alice.budget = usize::MAX;
+    alice.subscribe(&lobby, None).unwrap();
+    let refused = (0..100).find_map(|_| bob.publish(&lobby, &large).err());
+    assert_eq!(refused, Some(HubError::Busy));
+    let heard = received(&mut alice).len();
+    assert_eq!(heard, 20);
+    bob.publish(&lobby, &large).unwrap();
+    assert_eq!(received(&mut alice).len(), 1);
+}
+
+#[test]
+fn a_turn_brings_so_much_and_the_next_the_rest() {
+    let mut hub = hub(0);
+    let mut alice = hub.socket(user("alice", IN_LOBBY));
+    let bob = hub.socket(user("bob", IN_LOBBY));
+    alice.subscribe(&name("chat/lobby"), None).unwrap();
+    for n in 0..5 {
+        bob.publish(&name("chat/lobby"), &raw(&n.to_string()))
+            .unwrap();
+    }
+    let mut brought = Vec::new();
+    loop {
+        alice.fanout.collect(2, usize::MAX);
+        let lengths = alice
+            .fanout
+            .batches()
+            .iter()
+            .map(|batch| batch.after(0).count());
+        brought.extend(lengths);
+        if !alice.fanout.has_more() {
+            break;
+        }
+    }
+    assert_eq!(brought, [2, 2, 1]);
+}
+
+#[test]
 fn a_subscribed_socket_costs_little() {
-    let follower = 4 * (size_of::<(u64, Arc<Outbox>)>() + 1);
-    let counts = 2 * size_of::<usize>();
-    let cost = size_of::<Member>() + size_of::<Outbox>() + counts + size_of::<Arc<()>>() + follower;
-    assert!(cost < 300, "{cost} bytes");
+    let follower = 2 * (size_of::<(SocketKey, u64)>() + 1);
+    let cost = size_of::<Member>() + size_of::<Outbox>() + size_of::<Arc<()>>() + follower;
+    assert!(cost < 160, "{cost} bytes");
 }

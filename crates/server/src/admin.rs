@@ -24,6 +24,7 @@ use wardwire_admission::{admit::Trail, clock::Timestamp, host::HostName, revocat
 use crate::{
     audit::Event,
     http::{json_response, problem},
+    metrics,
     server::Server,
 };
 
@@ -170,11 +171,7 @@ async fn answer(
         _ => token.judge(head)?,
     }
     Ok(match (&head.method, head.uri.path()) {
-        (&Method::GET, "/metrics") => text(
-            &server
-                .metrics
-                .render(&server.gate, server.audit.is_healthy()),
-        ),
+        (&Method::GET, "/metrics") => text(&metrics::render(server)),
         (&Method::POST, "/revocations") => revoke(server, body).await.unwrap_or_else(bad),
         _ => problem(StatusCode::NOT_FOUND, "not-found"),
     })

@@ -7,7 +7,7 @@ use http::{Response, StatusCode, request};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use wardwire_admission::{
-    admit::{Admission, Admitted, Trail},
+    admit::{Admitted, Trail},
     refusal::{Reason, Refusal, Stage},
 };
 
@@ -15,7 +15,8 @@ use crate::{
     audit::Event,
     http::{Connection, Guarded},
     server::Server,
-    session,
+    session::Session,
+    shard::{Arrival, Handle, emptiest},
     tls::Parts,
 };
 
@@ -34,14 +35,18 @@ pub async fn upgrade(
         return Err(Refusal::new(Stage::Accept, Reason::AuditUnavailable));
     }
     let Connection {
-        transport, place, ..
+        transport,
+        place,
+        shard,
+        ..
     } = &**connection;
     let admitted = server.gate.admit(head, transport, place, trail).await?;
-    Ok(switch(server, admitted, upgrade, trail))
+    Ok(switch(server, shard, admitted, upgrade, trail))
 }
 
 fn switch(
     server: &Arc<Server>,
+    shard: &Arc<Handle>,
     admitted: Admitted,
     upgrade: OnUpgrade,
     trail: &Trail,
@@ -52,23 +57,19 @@ fn switch(
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = admission.offer.answer(admission.subprotocol);
-    tokio::spawn(Box::pin(take_over(
-        server.clone(),
-        admission,
-        upgrade,
-        trail.clone(),
-    )));
-    response
-}
-
-/// Waits for the `101` to be written, then starts the session in a task of its own, which is all that stays.
-async fn take_over(server: Arc<Server>, admission: Admission, upgrade: OnUpgrade, trail: Trail) {
-    match upgraded(upgrade).await {
-        Ok(parts) => {
-            tokio::spawn(session::start(server, admission, parts, trail));
+    let (session, principal) = Session::new(server.clone(), admission, trail.clone());
+    let shard = shard.clone();
+    tokio::spawn(Box::pin(async move {
+        match upgraded(upgrade).await {
+            Ok(parts) => emptiest(&session.server.shards.clone(), &shard).adopt(Arrival {
+                session,
+                principal,
+                parts,
+            }),
+            Err(why) => session.failed(why),
         }
-        Err(why) => server.audit.record(Event::close(&trail, 1006, why)),
-    }
+    }));
+    response
 }
 
 /// The stream behind an upgrade.
@@ -85,7 +86,7 @@ async fn upgraded(upgrade: OnUpgrade) -> Result<Parts, &'static str> {
         .into_inner()
         .into_upgraded()
         .map_err(|_| "bytes before the 101")?;
-    let parts = stream.into_parts();
+    let parts = stream.into_parts().map_err(|_| "no socket")?;
     if parts.plain.is_empty() {
         Ok(parts)
     } else {

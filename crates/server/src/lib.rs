@@ -1,7 +1,7 @@
 //! Wardwire's server: everything that touches a socket, a file or the clock.
 //!
 //! The way of a connection: [`listen`] accepts, [`tls`] agrees keys, [`http`] reads one strictly checked request after
-//! another, the handshake hands it to admission, and after `101` a [`session`] owns it.
+//! another, the handshake hands it to admission, and after `101` a [`shard`] drives its [`session`].
 
 pub mod admin;
 pub mod audit;
@@ -16,4 +16,5 @@ pub mod metrics;
 pub mod outbound;
 pub mod server;
 pub mod session;
+pub mod shard;
 pub mod tls;

@@ -1,39 +1,106 @@
-//! The accept loop: counts every connection in, and starts its clock.
+//! Accepting: one socket and one loop a shard, between which the kernel spreads newcomers (`SO_REUSEPORT`). It counts every
+//! connection in, and starts its clock.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
-
-use tokio::{
-    net::{TcpListener, TcpStream},
-    time::Instant,
+use std::{
+    fs::File,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
 };
+
+use tokio::net::{TcpListener, TcpStream};
 use wardwire_admission::{
     admit::{Trail, Transport},
     caps::{Accepted, ConnectionSlot},
     refusal::Refusal,
 };
 
-use crate::{http, server::Server, tls};
+use crate::{http, server::Server, shard::Handle, tls};
 
-/// Accepts connections until the task is dropped.
-pub async fn run(server: Arc<Server>, listener: TcpListener) {
-    let mut number = 0;
+/// Binds a listener for each of so many shards: quickly again after a restart, with room for a crowd that reconnects at
+/// once.
+///
+/// # Errors
+/// The address cannot be had, or somebody listens on it already.
+pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<std::net::TcpListener>> {
+    let explain = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+    // `SO_REUSEPORT` would share the port with any other process of the same user, such as a server that was forgotten.
+    drop(open(address, false).map_err(explain)?);
+    let first = open(address, true).map_err(explain)?;
+    let address = first.local_addr()?;
+    let more = (1..count).map(|_| open(address, true));
+    std::iter::once(Ok(first)).chain(more).collect()
+}
+
+fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(4096)?;
+    Ok(socket.into())
+}
+
+/// Accepts connections for a shard until the task is dropped.
+pub async fn run(server: Arc<Server>, shard: Arc<Handle>, listener: TcpListener) {
+    let mut reserve = Reserve::new();
     loop {
         match listener.accept().await {
-            Ok((tcp, peer)) => {
-                number += 1;
-                welcome(&server, tcp, peer, number);
-            }
-            Err(error) => {
-                // Out of descriptors, most likely: those that are open must end before others can begin.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            Ok((tcp, peer)) => welcome(&server, &shard, tcp, peer),
+            Err(error) => reserve.refuse(&server, &listener, &error).await,
         }
     }
 }
 
-fn welcome(server: &Arc<Server>, tcp: TcpStream, peer: SocketAddr, number: u64) {
+/// A descriptor kept for the day when there are no others: then whoever comes is accepted with it and hung up on at once,
+/// instead of waiting for an answer that never comes while the accept loop spins.
+struct Reserve {
+    spare: Option<File>,
+    warned: Option<Instant>,
+    unsaid: u64,
+}
+
+const WARN_EVERY: Duration = Duration::from_secs(1);
+
+impl Reserve {
+    fn new() -> Self {
+        Self {
+            spare: File::open("/dev/null").ok(),
+            warned: None,
+            unsaid: 0,
+        }
+    }
+
+    async fn refuse(&mut self, server: &Server, listener: &TcpListener, error: &io::Error) {
+        self.unsaid += 1;
+        if self.warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+            tracing::warn!(%error, times = self.unsaid, "connections could not be accepted");
+            self.warned = Some(Instant::now());
+            self.unsaid = 0;
+        }
+        // Whoever takes the descriptor first in another thread leaves none for this; then the pause is all there is.
+        if self.spare.take().is_some()
+            && let Ok(Ok(_)) = tokio::time::timeout(PAUSE, listener.accept()).await
+        {
+            server.metrics.dropped.inc();
+        } else {
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.spare = File::open("/dev/null").ok();
+    }
+}
+
+/// When there is no descriptor, not even a spare one.
+const PAUSE: Duration = Duration::from_millis(50);
+
+fn welcome(server: &Arc<Server>, shard: &Arc<Handle>, tcp: TcpStream, peer: SocketAddr) {
     server.metrics.accepted.inc();
+    let number = server.number();
     let ip = peer.ip().to_canonical();
     let (slot, turned) = match server.gate.caps().accept(ip) {
         Accepted::Welcome(slot) => (slot, None),
@@ -46,28 +113,49 @@ fn welcome(server: &Arc<Server>, tcp: TcpStream, peer: SocketAddr, number: u64) 
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
+    let newcomer = Newcomer {
+        tcp,
+        peer,
+        number,
+        slot,
+        turned,
+    };
     // Boxed: the handshake is large and short, and what comes after it is small and long.
-    let connection = Box::pin(serve(server.clone(), tcp, peer, number, slot, turned));
-    tokio::spawn(connection);
+    tokio::spawn(Box::pin(serve(server.clone(), shard.clone(), newcomer)));
 }
 
-async fn serve(
-    server: Arc<Server>,
+/// A connection of which nothing has been read.
+struct Newcomer {
     tcp: TcpStream,
     peer: SocketAddr,
     number: u64,
     slot: ConnectionSlot,
     turned: Option<Refusal>,
-) {
-    let deadline = Instant::now() + server.handshake;
+}
+
+async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
+    let Newcomer {
+        tcp,
+        peer,
+        number,
+        slot,
+        turned,
+    } = newcomer;
+    let deadline = tokio::time::Instant::now() + server.handshake;
     let ip = peer.ip().to_canonical();
-    match tokio::time::timeout_at(deadline, tls::accept(tcp, server.tls.clone())).await {
+    let agree = async {
+        // Who says nothing takes no turn.
+        tcp.readable().await?;
+        shard.turnstile.enter(number).await;
+        tls::accept(tcp, server.tls.clone()).await
+    };
+    match tokio::time::timeout_at(deadline, agree).await {
         Ok(Ok((stream, server_name))) => {
             let transport = Transport {
                 peer: ip,
                 server_name,
             };
-            let connection = http::Connection::new(server, number, transport, slot, turned);
+            let connection = http::Connection::new(server, number, transport, slot, turned, shard);
             http::serve(connection, stream, deadline).await;
         }
         Ok(Err(error)) => tls_failed(&server, number, ip, &error.to_string()),

@@ -1,6 +1,12 @@
 //! What every connection shares.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use rustls::ServerConfig;
 use wardwire_admission::{gate::Gate, refusal::Refusal};
@@ -10,6 +16,7 @@ use crate::{
     audit::{Audit, Event},
     http::Site,
     metrics::Metrics,
+    shard::Handle,
 };
 use wardwire_admission::admit::Trail;
 
@@ -23,6 +30,8 @@ pub struct Server {
     pub audit: Audit,
     /// What is counted.
     pub metrics: Metrics,
+    /// What is known of each shard.
+    pub shards: Arc<[Arc<Handle>]>,
     /// What both ends may agree on.
     pub tls: Arc<ServerConfig>,
     /// From the accepted connection to the `101`.
@@ -33,9 +42,16 @@ pub struct Server {
     pub hsts: bool,
     /// Pages and endpoints beside our own; the demo has some.
     pub site: Option<Box<dyn Site>>,
+    /// Numbers given to connections so far.
+    pub connections: AtomicU64,
 }
 
 impl Server {
+    /// A number that names a connection in the audit log.
+    pub fn number(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// Writes a refusal down.
     pub fn refused(&self, trail: &Trail, refusal: &Refusal) {
         self.metrics.refusal(refusal);

@@ -18,6 +18,10 @@ pub struct Position {
 }
 
 impl Position {
+    pub(crate) fn offset(self) -> u64 {
+        self.offset
+    }
+
     /// Reads `epoch:offset`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

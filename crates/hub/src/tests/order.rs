@@ -6,16 +6,16 @@ use super::*;
 
 #[test]
 fn every_follower_sees_the_same_order() {
-    let hub = hub(0);
-    let mut followers: Vec<Member> = (0..3)
-        .map(|_| member(&hub, user("alice", IN_LOBBY)))
+    let mut hub = hub(0);
+    let mut followers: Vec<Socket> = (0..3)
+        .map(|_| hub.socket(user("alice", IN_LOBBY)))
         .collect();
     for follower in &mut followers {
         follower.subscribe(&name("chat/lobby"), None).unwrap();
     }
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            let publisher = member(&hub, user("bob", IN_LOBBY));
+            let publisher = hub.socket(user("bob", IN_LOBBY));
             scope.spawn(move || {
                 for n in 0..200 {
                     publisher
@@ -25,11 +25,11 @@ fn every_follower_sees_the_same_order() {
             });
         }
     });
-    let first = received(&followers[0]);
+    let first = received(&mut followers[0]);
     assert_eq!(first.len(), 800);
     assert!(
         followers[1..]
-            .iter()
+            .iter_mut()
             .all(|follower| received(follower) == first)
     );
 }
@@ -38,12 +38,11 @@ fn every_follower_sees_the_same_order() {
 #[test]
 fn coming_back_while_others_publish_misses_nothing_and_gets_nothing_twice() {
     const EACH: u64 = 500;
-    let hub = hub(10_000);
+    let mut hub = hub(10_000);
     let lobby = name("chat/lobby");
-    let mut anchor = member(&hub, user("carol", IN_LOBBY));
+    let mut anchor = hub.socket(user("carol", IN_LOBBY));
     let start = anchor.subscribe(&lobby, None).unwrap().position;
-    let hear = |hub: &Arc<Hub>| {
-        let mut follower = member(hub, user("alice", IN_LOBBY));
+    let hear = |mut follower: Socket| {
         let (mut last, mut heard) = (start, Vec::new());
         while heard.len() < 2 * EACH as usize {
             let back = follower.subscribe(&lobby, Some(last)).unwrap();
@@ -52,7 +51,7 @@ fn coming_back_while_others_publish_misses_nothing_and_gets_nothing_twice() {
                 .publications
                 .iter()
                 .map(|text| serde_json::from_str(text).unwrap());
-            let live = received(&follower)
+            let live = received(&mut follower)
                 .into_iter()
                 .map(|mut message| message["params"].take());
             for publication in missed.chain(live) {
@@ -65,7 +64,7 @@ fn coming_back_while_others_publish_misses_nothing_and_gets_nothing_twice() {
     };
     let heard: Vec<Vec<u64>> = std::thread::scope(|scope| {
         for publisher in 0..2 {
-            let member = member(&hub, user("bob", IN_LOBBY));
+            let member = hub.socket(user("bob", IN_LOBBY));
             let lobby = &lobby;
             scope.spawn(move || {
                 for n in 0..EACH {
@@ -75,7 +74,8 @@ fn coming_back_while_others_publish_misses_nothing_and_gets_nothing_twice() {
                 }
             });
         }
-        let followers: Vec<_> = (0..2).map(|_| scope.spawn(|| hear(&hub))).collect();
+        let followers = [(); 2].map(|()| hub.socket(user("alice", IN_LOBBY)));
+        let followers = followers.map(|follower| scope.spawn(|| hear(follower)));
         followers
             .into_iter()
             .map(|follower| follower.join().unwrap())
@@ -98,17 +98,17 @@ fn coming_back_while_others_publish_misses_nothing_and_gets_nothing_twice() {
 /// Channels begin and end all the time: nobody is left waiting, and nothing of them stays.
 #[test]
 fn channels_that_begin_and_end_at_once_stay_whole() {
-    let hub = hub(0);
+    let mut hub = hub(0);
     let lobby = name("chat/lobby");
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            let mut member = member(&hub, user("alice", IN_LOBBY));
+            let mut member = hub.socket(user("alice", IN_LOBBY));
             let lobby = &lobby;
             scope.spawn(move || {
                 for _ in 0..500 {
                     member.subscribe(lobby, None).unwrap();
                     let own = member.publish(lobby, &raw("1")).unwrap().to_string();
-                    let heard = received(&member);
+                    let heard = received(&mut member);
                     assert!(
                         heard
                             .iter()
@@ -119,7 +119,7 @@ fn channels_that_begin_and_end_at_once_stay_whole() {
             });
         }
     });
-    assert_eq!(hub.count(), 0);
+    assert_eq!(hub.hub.count(), 0);
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -136,10 +136,10 @@ proptest! {
             prop_oneof![Just(Step::Publish), Just(Step::Leave), Just(Step::Return)], 0..60,
         ),
     ) {
-        let hub = hub(100);
+        let mut hub = hub(100);
         let lobby = name("chat/lobby");
-        let publisher = member(&hub, user("bob", IN_LOBBY));
-        let mut follower = member(&hub, user("alice", IN_LOBBY));
+        let publisher = hub.socket(user("bob", IN_LOBBY));
+        let mut follower = hub.socket(user("alice", IN_LOBBY));
         let mut last = follower.subscribe(&lobby, None).unwrap().position;
         let (mut heard, mut sent) = (Vec::new(), 0_u64);
         // Nobody was ever here and nothing is kept: then the channel is forgotten, and who returns is told so.
@@ -167,7 +167,7 @@ proptest! {
                 }
                 _ => {}
             }
-            for message in received(&follower) {
+            for message in received(&mut follower) {
                 heard.push(message["params"]["data"].as_u64().unwrap());
                 last = Position::parse(message["params"]["position"].as_str().unwrap()).unwrap();
             }

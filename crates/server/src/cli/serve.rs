@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     process::ExitCode,
     sync::Arc,
@@ -11,9 +12,11 @@ use std::{
 
 use tokio::{
     net::TcpListener,
-    runtime::Runtime,
+    runtime,
     signal::unix::{SignalKind, signal},
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
+use wardwire_hub::fanout::Fanout;
 
 use crate::{
     admin::{self, Token},
@@ -21,10 +24,15 @@ use crate::{
     config::{Config, Running, assemble},
     listen, logging,
     server::Server,
+    shard::{Handle, Shard},
 };
 
 /// How often the hub lets go of what nobody needs.
 const SWEEP: Duration = Duration::from_secs(30);
+/// Tasks that a shard's runtime runs between two of its turns.
+const TASKS: u32 = 8;
+/// How long shards may take to drop what they have.
+const STOP: Duration = Duration::from_secs(2);
 /// For so long a second signal counts as the first.
 const ECHO: Duration = Duration::from_secs(1);
 
@@ -45,7 +53,7 @@ pub(super) fn command(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match run(&running, &[], |_| {}) {
+    match run(running, &[], |_| {}) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -68,48 +76,129 @@ fn warn(config: &Config) {
 /// Listens on the configured address, and on `more` for the same server, until SIGTERM or SIGINT. `ready` is told the
 /// address it listens on.
 ///
+/// The shards have a thread each; this one has a small runtime for operators and signals, which stay quick when the shards
+/// are busy.
+///
 /// # Errors
-/// An address cannot be listened on.
+/// An address cannot be listened on, or a shard ended.
 pub fn run(
-    running: &Running,
+    running: Running,
     more: &[SocketAddr],
     ready: impl FnOnce(SocketAddr),
 ) -> io::Result<()> {
     raise_descriptor_limit();
-    let runtime = Runtime::new()?;
+    let Running {
+        server,
+        sides,
+        config,
+    } = running;
+    let mut listeners = listen::bind(config.file.server.listen, sides.len())?;
+    let address = listeners
+        .first()
+        .map(std::net::TcpListener::local_addr)
+        .ok_or(io::ErrorKind::InvalidInput)??;
+    for other in more {
+        listeners.extend(listen::bind(*other, sides.len())?);
+    }
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let served = runtime.block_on(async {
-        let server = &running.server;
-        let listener = bind(running.config.file.server.listen)?;
-        let address = listener.local_addr()?;
-        for other in more {
-            tokio::spawn(listen::run(server.clone(), bind(*other)?));
-        }
-        let admin = start_admin(running).await?;
+        let admin = start_admin(&server, &config).await?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        server.audit.record(started(running));
-        let accepting = tokio::spawn(listen::run(server.clone(), listener));
+        server.audit.record(started(&config));
+        let mut ended = start_shards(&server, sides, listeners)?;
         let sweeping = tokio::spawn(sweep(server.clone()));
-        tracing::info!(%address, admin = admin.map(|it| it.to_string()), "listening");
+        let threads = server.shards.len();
+        tracing::info!(%address, admin = admin.map(|it| it.to_string()), threads, "listening");
         ready(address);
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            outcome = ended.recv() => return Err(why(outcome)),
         }
         tracing::info!("stopping; a second signal stops at once");
         let told = server.gate.drain();
         tokio::select! {
-            () = emptied(server, told, running.config.file.server.drain.0) => {}
+            () = emptied(&server, told, config.file.server.drain.0) => {}
             again = insisted() => again?,
         }
-        accepting.abort();
         sweeping.abort();
-        stopped(server, told);
+        stop_shards(&server, &mut ended).await;
+        stopped(&server, told);
         Ok(())
     });
     // A name look-up that hangs does not keep the process.
     runtime.shutdown_background();
     served
+}
+
+/// Starts a thread for each shard. Each tells how it ended.
+fn start_shards(
+    server: &Arc<Server>,
+    sides: Vec<Fanout>,
+    listeners: Vec<std::net::TcpListener>,
+) -> io::Result<UnboundedReceiver<io::Result<()>>> {
+    let (tell, ended) = unbounded_channel();
+    let mut of_each: Vec<Vec<_>> = sides.iter().map(|_| Vec::new()).collect();
+    let count = of_each.len();
+    for (at, listener) in listeners.into_iter().enumerate() {
+        if let Some(own) = of_each.get_mut(at % count) {
+            own.push(listener);
+        }
+    }
+    for ((handle, side), own) in server.shards.iter().zip(sides).zip(of_each) {
+        let (server, handle, tell) = (server.clone(), handle.clone(), tell.clone());
+        std::thread::Builder::new()
+            .name(format!("shard-{}", handle.number))
+            .spawn(move || shard(server, handle, side, own, &tell))?;
+    }
+    Ok(ended)
+}
+
+fn shard(
+    server: Arc<Server>,
+    handle: Arc<Handle>,
+    side: Fanout,
+    listeners: Vec<std::net::TcpListener>,
+    tell: &UnboundedSender<io::Result<()>>,
+) {
+    let run = || -> io::Result<()> {
+        // Between two turns of the shard few tasks run, so that a crowd of handshakes does not hold up open sockets.
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .event_interval(TASKS)
+            .build()?;
+        let ended = runtime.block_on(async {
+            for listener in listeners {
+                let listener = TcpListener::from_std(listener)?;
+                tokio::spawn(listen::run(server.clone(), handle.clone(), listener));
+            }
+            Shard::new(server, handle, side)?.run().await
+        });
+        runtime.shutdown_background();
+        ended
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    let _ = tell.send(outcome.unwrap_or_else(|_| Err(io::Error::other("a shard panicked"))));
+}
+
+/// Why a shard ended that nobody stopped.
+fn why(outcome: Option<io::Result<()>>) -> io::Error {
+    let ended = || io::Error::other("a shard ended");
+    outcome.and_then(Result::err).unwrap_or_else(ended)
+}
+
+/// Lets the shards drop what they still have.
+async fn stop_shards(server: &Server, ended: &mut UnboundedReceiver<io::Result<()>>) {
+    for shard in &*server.shards {
+        shard.stop();
+    }
+    let all = async { while ended.recv().await.is_some() {} };
+    if tokio::time::timeout(STOP, all).await.is_err() {
+        tracing::warn!("a shard did not stop in time");
+    }
 }
 
 /// Waits for a signal that is not the echo of the first: a terminal sends Ctrl-C to a whole group, whose parent may pass
@@ -125,30 +214,16 @@ async fn insisted() -> io::Result<()> {
     Ok(())
 }
 
-/// Binds as a server does: quickly again after a restart, with room for a crowd that reconnects at once.
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let explain = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
-    let domain = socket2::Domain::for_address(address);
-    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).map_err(explain)?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into()).map_err(explain)?;
-    socket.listen(4096).map_err(explain)?;
-    TcpListener::from_std(socket.into())
-}
-
-async fn start_admin(running: &Running) -> io::Result<Option<SocketAddr>> {
-    let Some(config) = &running.config.file.admin else {
+async fn start_admin(server: &Arc<Server>, config: &Config) -> io::Result<Option<SocketAddr>> {
+    let Some(admin) = &config.file.admin else {
         return Ok(None);
     };
-    let token = Token::read(&running.config.folder.join(config.token_file.get_ref()))?;
-    let listener = bind(*config.listen.get_ref())?;
+    let token = Token::read(&config.folder.join(admin.token_file.get_ref()))?;
+    let mut listeners = listen::bind(*admin.listen.get_ref(), 1)?;
+    let listener = listeners.pop().ok_or(io::ErrorKind::InvalidInput)?;
+    let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
-    tokio::spawn(admin::run(
-        running.server.clone(),
-        listener,
-        Arc::new(token),
-    ));
+    tokio::spawn(admin::run(server.clone(), listener, Arc::new(token)));
     Ok(Some(address))
 }
 
@@ -161,8 +236,8 @@ async fn sweep(server: Arc<Server>) {
 }
 
 /// The first line of a run, which says if it is an unsafe one.
-fn started(running: &Running) -> Event {
-    let on = running.config.file.development;
+fn started(config: &Config) -> Event {
+    let on = config.file.development;
     let overrides = [
         ("development.any_origin", on.any_origin),
         ("development.without_issuer", on.without_issuer),

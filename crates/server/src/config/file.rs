@@ -56,6 +56,8 @@ pub struct Server {
     /// How long sockets may take to close when it goes down.
     #[serde(default = "drain")]
     pub drain: Span,
+    /// Threads that serve sockets; without it, as many as there are cores.
+    pub threads: Option<Spanned<usize>>,
 }
 
 /// `server.tls`

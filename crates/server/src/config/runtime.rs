@@ -1,6 +1,11 @@
 //! Makes the parts of a server out of a safe configuration.
 
-use std::{fs, io, path::Path, sync::Arc};
+use std::{
+    fs, io,
+    num::NonZero,
+    path::Path,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use wardwire_admission::{
     caps::{CapLimits, Caps},
@@ -17,6 +22,7 @@ use wardwire_admission::{
 };
 use wardwire_hub::{
     Hub, HubLimits,
+    fanout::Fanout,
     rights::{ChannelRule, History, Pattern, Right, Test},
 };
 use wardwire_protocol::connection;
@@ -25,12 +31,17 @@ use super::{
     Config, file,
     file::{Kind, PlainRight, Profile},
 };
-use crate::{audit::Audit, http::Site, metrics::Metrics, outbound::Outbound, server::Server, tls};
+use crate::{
+    audit::Audit, http::Site, metrics::Metrics, outbound::Outbound, server::Server, shard::Handle,
+    tls,
+};
 
 /// A server that is ready to listen.
 pub struct Running {
     /// Its shared parts.
     pub server: Arc<Server>,
+    /// Each shard's side of the hub.
+    pub sides: Vec<Fanout>,
     /// Where it came from.
     pub config: Config,
 }
@@ -74,11 +85,14 @@ pub fn assemble(
         ..HubLimits::default()
     };
     let audit = Audit::open(&config.folder.join(&config.file.audit.file), site.is_some())?;
+    let threads = threads(&config);
+    let (hub, sides) = Hub::new(rules, hub_limits, threads);
     let server = Server {
         gate,
-        hub: Hub::new(rules, hub_limits),
+        hub,
         audit,
         metrics: Metrics::default(),
+        shards: (0..threads).map(Handle::new).collect(),
         tls: tls::server_config(config.certificate.certified.clone()).map_err(io::Error::other)?,
         handshake: limits.handshake.0,
         outbox: limits.outbox.0,
@@ -88,11 +102,20 @@ pub fn assemble(
             .iter()
             .any(|name| name == "localhost"),
         site,
+        connections: AtomicU64::new(0),
     };
     Ok(Running {
         server: Arc::new(server),
+        sides,
         config,
     })
+}
+
+/// As many as the machine, its affinity mask and its cgroup give.
+fn threads(config: &Config) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    let configured = &config.file.server.threads;
+    configured.as_ref().map_or_else(cores, |it| *it.get_ref())
 }
 
 fn hosts(config: &Config) -> Hosts {

@@ -20,7 +20,10 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "development",
         ],
     ),
-    ("server", &["listen", "origins", "hosts", "tls", "drain"]),
+    (
+        "server",
+        &["listen", "origins", "hosts", "tls", "drain", "threads"],
+    ),
     ("server.tls", &["cert", "key"]),
     ("audit", &["file"]),
     ("admin", &["listen", "token_file"]),

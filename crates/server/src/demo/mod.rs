@@ -91,7 +91,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
         trusted,
         Some(Box::new(DemoSite::new(issuer, ports))),
     )?;
-    serve(&running, ports, hostile, &data)
+    serve(running, ports, hostile, &data)
 }
 
 fn ports(listen: SocketAddr) -> io::Result<Ports> {
@@ -108,10 +108,11 @@ fn ports(listen: SocketAddr) -> io::Result<Ports> {
     }
 }
 
-fn serve(running: &Running, ports: Ports, hostile: hostile::Origin, data: &Path) -> io::Result<()> {
+fn serve(running: Running, ports: Ports, hostile: hostile::Origin, data: &Path) -> io::Result<()> {
     let origin = ports.origin();
     let authority = data.join(local::AUTHORITY);
-    cli::serve(running, &second_loopback(running), |_| {
+    let second = second_loopback(&running);
+    cli::serve(running, &second, |_| {
         hostile.serve();
         // Whoever started it may not be listening; that is no reason to end.
         let _ = writeln!(

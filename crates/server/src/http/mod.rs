@@ -26,7 +26,7 @@ pub(crate) use api::{json_response, require_json};
 pub use guarded::Guarded;
 pub use problem::problem;
 
-use crate::{handshake, server::Server, tls::TlsStream};
+use crate::{handshake, server::Server, shard::Handle, tls::TlsStream};
 use guarded::Exchange;
 
 /// One connection before its upgrade.
@@ -39,6 +39,8 @@ pub struct Connection {
     pub transport: Transport,
     /// Its place, until the upgrade takes it.
     pub place: Place,
+    /// Where it was accepted.
+    pub shard: Arc<Handle>,
     /// Why it may ask for nothing.
     turned: Option<Refusal>,
 }
@@ -77,12 +79,14 @@ impl Connection {
         transport: Transport,
         slot: ConnectionSlot,
         turned: Option<Refusal>,
+        shard: Arc<Handle>,
     ) -> Self {
         Self {
             server,
             number,
             transport,
             place: Place::new(slot),
+            shard,
             turned,
         }
     }
@@ -160,6 +164,8 @@ async fn route(
     if let Some(refusal) = &connection.turned {
         return Err(refusal.clone());
     }
+    // What follows costs as much as a signature.
+    connection.shard.turnstile.enter(connection.number).await;
     if server.gate.routes().find(head.uri.path()).is_some() {
         return handshake::upgrade(connection, &head, upgrade, trail).await;
     }

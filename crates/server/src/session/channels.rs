@@ -15,21 +15,20 @@ use wardwire_admission::{
     gate::RefreshError,
     principal::{Identity, Principal},
 };
-use wardwire_hub::{HubError, Member, Position};
+use wardwire_hub::{HubError, Member, Position, fanout::Fanout};
 use wardwire_protocol::{
     channel::ChannelName,
     close::{Close, CloseCode},
-    connection::Connection,
     json::JsonError,
     message::Message,
     rpc::{self, Call, Entry, Incoming, RpcError, Unreadable},
 };
 
-use super::{Rate, Session};
+use super::{Rate, Scope, Session};
 use crate::audit::Event;
 
 /// One socket's conversation.
-pub(super) struct Channels {
+pub struct Channels {
     member: Member,
     rate: Rate,
     errors: Errors,
@@ -119,80 +118,64 @@ impl Channels {
         }
     }
 
-    pub(super) fn leave(&mut self) {
-        self.member.leave();
+    pub(super) fn leave(&mut self, fanout: &mut Fanout) {
+        self.member.leave(fanout);
         self.refreshing = None;
     }
 
     /// Reads a message and answers it.
-    pub(super) fn read(
-        &mut self,
-        text: &str,
-        now: Instant,
-        session: &Session,
-        frames: &mut Connection,
-        out: &mut Vec<u8>,
-    ) -> Option<Close> {
+    pub(super) fn read(&mut self, text: &str, scope: &mut Scope<'_>) -> Option<Close> {
         let before = self.errors.count;
-        self.room = RECOVERY.saturating_sub(out.len());
+        self.room = RECOVERY.saturating_sub(scope.out.len());
         let answer = match rpc::read(text) {
-            Ok(Incoming::One(entry)) => self.entry(entry, now, session),
+            Ok(Incoming::One(entry)) => self.entry(entry, scope),
             Ok(Incoming::Batch(entries)) => {
                 let answers: Vec<String> = entries
                     .into_iter()
-                    .filter_map(|entry| self.entry(entry, now, session))
+                    .filter_map(|entry| self.entry(entry, scope))
                     .collect();
                 (!answers.is_empty()).then(|| format!("[{}]", answers.join(",")))
             }
-            Err(unreadable) => Some(self.fail(None, reason(unreadable), now)),
+            Err(unreadable) => Some(self.fail(None, reason(unreadable), scope.now)),
         };
         if let Some(answer) = answer {
-            frames.send(&Message::Text(answer.into()), out);
+            scope.send(&Message::Text(answer.into()));
         }
-        session
-            .server
-            .metrics
-            .errors
-            .add(u64::from(self.errors.count.saturating_sub(before)));
+        let errors = self.errors.count.saturating_sub(before);
+        scope.metrics.errors.add(u64::from(errors));
         (self.errors.count > ERRORS).then(|| Close::new(CloseCode::POLICY_VIOLATION, "errors"))
     }
 
     /// Goes on with a refresh.
-    pub(super) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        session: &Session,
-        frames: &mut Connection,
-        out: &mut Vec<u8>,
-    ) -> Option<Close> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, scope: &mut Scope<'_>) -> Option<Close> {
         let refreshing = self.refreshing.as_mut()?;
         let Poll::Ready(outcome) = refreshing.future.as_mut().poll(cx) else {
             return None;
         };
         let Refreshing { id, .. } = self.refreshing.take()?;
+        let Session { server, trail, .. } = scope.session;
         let answer = match outcome {
             Ok(identity) => {
                 let expires_at = identity.expires_at.as_secs();
-                self.member.renew(Principal::User(identity));
+                let principal = Principal::User(identity);
+                self.member.renew(scope.fanout, scope.outbox, principal);
                 rpc::result(&id, Refreshed { expires_at })
             }
             Err(RefreshError::Refused(refusal)) => {
-                session.server.refused(&session.trail, &refusal);
-                self.fail(Some(&id), RpcError::TOKEN, Instant::now())
+                server.refused(trail, &refusal);
+                self.fail(Some(&id), RpcError::TOKEN, scope.now)
             }
             Err(RefreshError::OtherSubject) => {
-                session
-                    .server
-                    .audit
-                    .record(Event::other_subject(&session.trail));
+                server.audit.record(Event::other_subject(trail));
                 return Some(Close::new(CloseCode::FORBIDDEN, "subject"));
             }
         };
-        frames.send(&Message::Text(answer.into()), out);
+        scope.send(&Message::Text(answer.into()));
         None
     }
 
-    fn entry(&mut self, entry: Entry<'_>, now: Instant, session: &Session) -> Option<String> {
+    fn entry(&mut self, entry: Entry<'_>, scope: &mut Scope<'_>) -> Option<String> {
+        let now = scope.now;
         let call = match entry {
             // No answer, but no free ride either.
             Entry::Ignored => {
@@ -208,23 +191,25 @@ impl Channels {
             return Some(self.fail(Some(call.id), RpcError::RATE, now));
         }
         if call.method == "refresh" {
-            return match self.refresh(&call, session) {
+            return match self.refresh(&call, scope) {
                 Ok(()) => None,
                 Err(error) => Some(self.fail(Some(call.id), error, now)),
             };
         }
-        Some(match self.call(&call, session) {
+        Some(match self.call(&call, scope) {
             Ok(result) => rpc::result(call.id, result),
             Err(error) => self.fail(Some(call.id), error, now),
         })
     }
 
-    fn call(&mut self, call: &Call<'_>, session: &Session) -> Outcome {
+    fn call(&mut self, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
         match &*call.method {
-            "subscribe" => self.subscribe(call),
+            "subscribe" => self.subscribe(call, scope.fanout),
             "unsubscribe" => {
                 let ChannelParams { channel } = params(call)?;
-                self.member.unsubscribe(&name(&channel)?).map_err(refused)?;
+                self.member
+                    .unsubscribe(scope.fanout, scope.outbox, &name(&channel)?)
+                    .map_err(refused)?;
                 answer(&Empty {})
             }
             "publish" => {
@@ -233,7 +218,7 @@ impl Channels {
                     .member
                     .publish(&name(&channel)?, data)
                     .map_err(refused)?;
-                session.server.metrics.publications.inc();
+                scope.metrics.publications.add(1);
                 answer(&Published {
                     position: position.to_string(),
                 })
@@ -243,7 +228,7 @@ impl Channels {
         }
     }
 
-    fn subscribe(&mut self, call: &Call<'_>) -> Outcome {
+    fn subscribe(&mut self, call: &Call<'_>, fanout: &mut Fanout) -> Outcome {
         let SubscribeParams { channel, since } = params(call)?;
         let since = match since {
             Some(text) => Some(Position::parse(&text).ok_or(RpcError::PARAMS)?),
@@ -252,7 +237,10 @@ impl Channels {
         let name = name(&channel)?;
         // Who asks for much at once is told that it cannot be had, and can ask for the rest channel by channel.
         let since = since.filter(|_| self.room > 0);
-        let subscribed = self.member.subscribe(&name, since).map_err(refused)?;
+        let subscribed = self
+            .member
+            .subscribe(fanout, &name, since)
+            .map_err(refused)?;
         let bytes: usize = subscribed.publications.iter().map(|text| text.len()).sum();
         self.room = self.room.saturating_sub(bytes);
         let raw = |text: &Arc<str>| RawValue::from_string(text.to_string()).ok();
@@ -264,18 +252,25 @@ impl Channels {
         })
     }
 
-    fn refresh(&mut self, call: &Call<'_>, session: &Session) -> Result<(), RpcError> {
+    fn refresh(&mut self, call: &Call<'_>, scope: &Scope<'_>) -> Result<(), RpcError> {
         let RefreshParams { token } = params(call)?;
         if self.refreshing.is_some() {
             return Err(RpcError::RATE);
         }
-        let (server, lease) = (session.server.clone(), session.lease.clone());
-        let route = session.route.clone();
+        let Session {
+            server,
+            lease,
+            route,
+            ..
+        } = scope.session;
+        let (server, lease, route) = (server.clone(), lease.clone(), route.clone());
         let future = Box::pin(async move { server.gate.refresh(&lease, &route, &token).await });
         self.refreshing = Some(Refreshing {
             id: call.id.to_owned(),
             future,
         });
+        // It is begun in a turn of its own.
+        scope.waker.wake_by_ref();
         Ok(())
     }
 
@@ -316,6 +311,7 @@ fn refused(error: HubError) -> RpcError {
         HubError::Forbidden => RpcError::FORBIDDEN,
         HubError::Limit => RpcError::LIMIT,
         HubError::Subscription => RpcError::SUBSCRIPTION,
+        HubError::Busy => RpcError::RATE,
     }
 }
 

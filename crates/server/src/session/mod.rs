@@ -1,83 +1,62 @@
-//! What happens on an admitted socket: frames in, answers and publications out, until the lease or the peer ends it.
+//! What is spoken on an admitted socket, and what it stands on, until the lease or the peer ends it.
 //!
-//! [`socket`] moves bytes, [`channels`] speaks `wardwire.v1`, [`rate`] bounds how much a peer may ask.
+//! [`channels`] speaks `wardwire.v1`, [`rate`] bounds how much a peer may ask. The [`shard`](crate::shard) moves the bytes.
 
 mod channels;
 mod rate;
-mod socket;
 
-use std::{borrow::Cow, sync::Arc, task::Context, time::Instant};
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    task::{Context, Waker},
+    time::Instant,
+};
 
 use wardwire_admission::{
     admit::{Admission, Trail},
     caps::ConnectionSlot,
-    clock::Timestamp,
-    lease::{Lease, LeaseStatus},
+    lease::Lease,
+    principal::Principal,
     route::{Route, RouteKind},
 };
-use wardwire_hub::outbox::Outbox;
+use wardwire_hub::{
+    fanout::{Fanout, SocketKey},
+    outbox::Outbox,
+};
 use wardwire_protocol::{
     close::{Close, CloseCode},
     connection::Connection,
     message::Message,
 };
 
-use crate::{audit::Event, server::Server, tls::Parts};
+use crate::{audit::Event, metrics::ShardMetrics, server::Server};
 use channels::Channels;
 use rate::Rate;
-use socket::Socket;
-
-/// The session of an admitted socket, from its `101` to its end.
-pub fn start(server: Arc<Server>, admission: Admission, parts: Parts, trail: Trail) -> Socket {
-    let now = Instant::now();
-    let Admission {
-        principal,
-        lease,
-        slot,
-        route,
-        ..
-    } = admission;
-    let outbox = Arc::new(Outbox::new(server.outbox));
-    let rate = Rate::new(route.messages_per_second, now);
-    let application = match route.kind {
-        RouteKind::Echo => Application::Echo(rate),
-        RouteKind::Channels => {
-            let member = server.hub.join(principal, outbox.clone());
-            Application::Channels(Box::new(Channels::new(member, rate, now)))
-        }
-    };
-    let frames = Connection::server(route.limits.clone(), now);
-    let session = Session {
-        server,
-        lease,
-        route,
-        trail: Box::new(trail),
-        ending: None,
-        _slot: slot,
-    };
-    Socket::new(parts, frames, outbox, application, session)
-}
 
 /// What a socket stands on, and what is told when it ends.
-struct Session {
-    server: Arc<Server>,
-    lease: Arc<Lease>,
+pub struct Session {
+    /// What all share.
+    pub server: Arc<Server>,
+    /// For how long.
+    pub lease: Arc<Lease>,
     /// What a fresh proof has to satisfy too.
-    route: Arc<Route>,
+    pub route: Arc<Route>,
     trail: Box<Trail>,
     ending: Option<Ending>,
-    _slot: ConnectionSlot,
+    slot: Option<ConnectionSlot>,
 }
 
 /// How a socket ended, as the audit log is told.
 #[derive(Clone, Debug)]
-struct Ending {
+pub struct Ending {
     code: u16,
     reason: Cow<'static, str>,
 }
 
 impl Ending {
-    fn of(close: &Close) -> Self {
+    /// As a Close said, ours or the peer's.
+    #[must_use]
+    pub fn of(close: &Close) -> Self {
         Self {
             code: close.code_or_1005(),
             reason: close.reason.clone(),
@@ -85,42 +64,69 @@ impl Ending {
     }
 
     /// The connection broke off without a Close (RFC 6455 §7.1.5).
-    fn dropped() -> Self {
+    #[must_use]
+    pub fn dropped() -> Self {
         Self {
             code: 1006,
             reason: "dropped".into(),
         }
     }
+
+    /// A fault of ours.
+    #[must_use]
+    pub fn panicked() -> Self {
+        Self {
+            code: 1011,
+            reason: "panic".into(),
+        }
+    }
 }
 
 impl Session {
-    fn now(&self) -> Timestamp {
-        self.server.gate.now()
-    }
-
-    fn lease_status(&self) -> LeaseStatus {
-        self.lease.status(self.now())
+    /// The session of a socket that was admitted, and whose it is.
+    #[must_use]
+    pub fn new(server: Arc<Server>, admission: Admission, trail: Trail) -> (Self, Principal) {
+        let Admission {
+            principal,
+            lease,
+            slot,
+            route,
+            ..
+        } = admission;
+        let session = Self {
+            server,
+            lease,
+            route,
+            trail: Box::new(trail),
+            ending: None,
+            slot: Some(slot),
+        };
+        (session, principal)
     }
 
     /// The first reason counts: what follows is only how the peer took it.
-    fn ending(&mut self, ending: Ending) {
+    pub fn ending(&mut self, ending: Ending) {
         self.ending.get_or_insert(ending);
+    }
+
+    /// It never began.
+    pub fn failed(mut self, why: &'static str) {
+        self.ending(Ending {
+            code: 1006,
+            reason: why.into(),
+        });
+    }
+
+    /// Ends it, but for its place among the connections.
+    #[must_use]
+    pub fn into_slot(mut self) -> Option<ConnectionSlot> {
+        self.slot.take()
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let broken = || {
-            if std::thread::panicking() {
-                Ending {
-                    code: 1011,
-                    reason: "panic".into(),
-                }
-            } else {
-                Ending::dropped()
-            }
-        };
-        let Ending { code, reason } = self.ending.take().unwrap_or_else(broken);
+        let Ending { code, reason } = self.ending.take().unwrap_or_else(Ending::dropped);
         self.server.metrics.close(code);
         self.server
             .audit
@@ -128,34 +134,66 @@ impl Drop for Session {
     }
 }
 
+/// What an application may touch while it answers.
+pub struct Scope<'a> {
+    /// The time of the turn.
+    pub now: Instant,
+    /// What the socket stands on.
+    pub session: &'a Session,
+    /// Gives it a turn.
+    pub waker: &'a Waker,
+    /// Its shard's side of the hub.
+    pub fanout: &'a mut Fanout,
+    /// What its shard counts.
+    pub metrics: &'a ShardMetrics,
+    /// What it was not sent yet.
+    pub outbox: &'a mut Outbox,
+    /// Makes frames.
+    pub frames: &'a mut Connection,
+    /// Takes them.
+    pub out: &'a mut Vec<u8>,
+}
+
+impl Scope<'_> {
+    fn send(&mut self, message: &Message<'_>) {
+        self.frames.send(message, self.out);
+    }
+}
+
 /// What is spoken on a socket.
-enum Application {
+pub enum Application {
+    /// Every message comes back.
     Echo(Rate),
+    /// `wardwire.v1`.
     Channels(Box<Channels>),
 }
 
 impl Application {
+    /// As the route says.
+    #[must_use]
+    pub fn new(session: &Session, principal: Principal, key: SocketKey, now: Instant) -> Self {
+        let rate = Rate::new(session.route.messages_per_second, now);
+        match session.route.kind {
+            RouteKind::Echo => Self::Echo(rate),
+            RouteKind::Channels => {
+                let member = session.server.hub.join(principal, key);
+                Self::Channels(Box::new(Channels::new(member, rate, now)))
+            }
+        }
+    }
+
     /// Takes a message. Returns what to close with, if that ends it.
-    fn deliver(
-        &mut self,
-        message: Message<'_>,
-        now: Instant,
-        session: &Session,
-        frames: &mut Connection,
-        out: &mut Vec<u8>,
-    ) -> Option<Close> {
-        session.server.metrics.messages_in.inc();
+    pub fn deliver(&mut self, message: Message<'_>, scope: &mut Scope<'_>) -> Option<Close> {
+        scope.metrics.messages_in.add(1);
         match (self, message) {
             (Self::Echo(rate), message) => {
-                if !rate.take(now) {
+                if !rate.take(scope.now) {
                     return Some(Close::new(CloseCode::POLICY_VIOLATION, "flood"));
                 }
-                frames.send(&message, out);
+                scope.send(&message);
                 None
             }
-            (Self::Channels(channels), Message::Text(text)) => {
-                channels.read(&text, now, session, frames, out)
-            }
+            (Self::Channels(channels), Message::Text(text)) => channels.read(&text, scope),
             (Self::Channels(_), Message::Binary(_)) => {
                 Some(Close::new(CloseCode::UNSUPPORTED_DATA, "text-only"))
             }
@@ -163,23 +201,17 @@ impl Application {
     }
 
     /// Goes on with what waits for others. Returns what to close with, if that ends it.
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        session: &Session,
-        frames: &mut Connection,
-        out: &mut Vec<u8>,
-    ) -> Option<Close> {
+    pub fn poll(&mut self, cx: &mut Context<'_>, scope: &mut Scope<'_>) -> Option<Close> {
         match self {
             Self::Echo(_) => None,
-            Self::Channels(channels) => channels.poll(cx, session, frames, out),
+            Self::Channels(channels) => channels.poll(cx, scope),
         }
     }
 
     /// Follows nothing any more: the socket closes.
-    fn leave(&mut self) {
+    pub fn leave(&mut self, fanout: &mut Fanout) {
         if let Self::Channels(channels) = self {
-            channels.leave();
+            channels.leave(fanout);
         }
     }
 }

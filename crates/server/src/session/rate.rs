@@ -4,7 +4,7 @@ use std::time::Instant;
 
 /// How much of its allowance a socket has left.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rate {
+pub struct Rate {
     per_second: u32,
     saved_thousandths: u64,
     at: Instant,

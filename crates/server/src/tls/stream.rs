@@ -30,8 +30,8 @@ pub struct TlsStream {
 
 /// What a session takes over.
 pub struct Parts {
-    /// The socket.
-    pub tcp: TcpStream,
+    /// The socket; it does not block.
+    pub tcp: std::net::TcpStream,
     /// Keys and sequence numbers.
     pub records: Records,
     /// The start of a record of which the end has not come.
@@ -68,9 +68,11 @@ pub async fn accept(
 }
 
 impl TlsStream {
-    /// Takes the stream apart for a session.
-    #[must_use]
-    pub fn into_parts(self) -> Parts {
+    /// Takes the stream apart for a shard.
+    ///
+    /// # Errors
+    /// The runtime cannot let go of the socket.
+    pub fn into_parts(self) -> io::Result<Parts> {
         let Self {
             tcp,
             records,
@@ -78,13 +80,13 @@ impl TlsStream {
             plain,
             unsent,
         } = self;
-        Parts {
-            tcp,
+        Ok(Parts {
+            tcp: tcp.into_std()?,
             records,
             cut,
             plain,
             unsent,
-        }
+        })
     }
 
     fn poll_handshake(

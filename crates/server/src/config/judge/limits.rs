@@ -30,6 +30,9 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
     }
     within("subscriptions", limits.subscriptions, 1, 1 << 20);
     within("channels", limits.channels, 1, 1 << 24);
+    if let Some(threads) = &judge.file.server.threads {
+        range(judge, "server.threads", *threads.get_ref(), 1, 1024);
+    }
     let spans = [
         ("message_time", limits.message_time),
         ("handshake", limits.handshake),

@@ -517,6 +517,11 @@ mod limits {
             "drain =",
             "server.drain is",
         );
+        for threads in [0, 1025] {
+            let line = format!("threads = {threads}");
+            let text = with("tls = {", &format!("{line}\ntls = {{"));
+            one(&folder, &text, &line, "server.threads is");
+        }
     }
 
     #[test]

@@ -65,6 +65,7 @@ listen = "127.0.0.1:0"
 origins = ["https://app.example.com"]
 hosts = ["ws.example.com"]
 drain = "10s"
+threads = 2
 tls = { cert = "cert.pem", key = "key.pem" }
 
 [audit]
