@@ -24,7 +24,8 @@ cargo xtask <command>
                           --trust installs the demo's certificate authority after asking;
                           further arguments go to `wardwire demo`
   test [--quick] [..]     run every test; --quick only the Rust and TypeScript ones
-                          names of steps run only these: rust, docs, typescript, conformance,
+                          names of steps run only these: rust, docs, interleavings, typescript,
+                          conformance,
                           clients, tls, browser; any other word filters the Rust tests
   assets                  build what the server embeds
   tools                   install everything that `test` needs, and run nothing

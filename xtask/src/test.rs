@@ -18,7 +18,7 @@ struct Step {
     run: fn(&[String]) -> Result<()>,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step {
         name: "rust",
         title: "Rust tests",
@@ -30,6 +30,12 @@ const STEPS: [Step; 7] = [
         title: "Examples in the documentation",
         black_box: false,
         run: |_| docs(),
+    },
+    Step {
+        name: "interleavings",
+        title: "Interleavings of threads (loom)",
+        black_box: false,
+        run: |_| interleavings(),
     },
     Step {
         name: "typescript",
@@ -197,6 +203,17 @@ fn rust(filters: &[String]) -> Result<()> {
 
 fn docs() -> Result<()> {
     run(cargo().args(["test", "--quiet", "--doc", "--workspace"]))
+}
+
+/// loom runs each test once for every way in which its threads can take turns.
+fn interleavings() -> Result<()> {
+    let mut command = cargo();
+    command.args(["test", "--quiet", "--lib"]);
+    for package in ["wardwire-admission", "wardwire-hub"] {
+        let feature = format!("{package}/loom");
+        command.args(["--package", package, "--features", &feature]);
+    }
+    run(command.arg("interleavings"))
 }
 
 fn typescript() -> Result<()> {

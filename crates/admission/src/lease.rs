@@ -3,19 +3,15 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Weak, atomic::Ordering},
     task::Waker,
 };
-
-use parking_lot::Mutex;
 
 use crate::{
     clock::Timestamp,
     principal::{Identity, Principal},
     revocation::Revocation,
+    sync::{AtomicU64, Mutex},
 };
 
 /// The proof a socket stands on. It ends by time, or when somebody ends it; then the socket is woken and closes.
@@ -293,6 +289,7 @@ impl Group {
     }
 }
 
+#[cfg(not(feature = "loom"))]
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,5 +384,85 @@ mod tests {
             });
             assert!(!escaped);
         }
+    }
+}
+
+#[cfg(feature = "loom")]
+#[cfg(test)]
+mod interleavings {
+    use std::{future::poll_fn, task::Poll};
+
+    use loom::{future::block_on, thread};
+
+    use super::*;
+    use crate::{principal::tests::identity, revocation::Revocations};
+
+    const NOW: Timestamp = Timestamp::from_secs(1500);
+
+    fn alice() -> Principal {
+        Principal::User(Arc::new(identity("alice")))
+    }
+
+    fn of_alice() -> Revocation {
+        Revocation::Subject {
+            issuer: "https://id.example".into(),
+            subject: "alice".into(),
+            issued_before: NOW,
+        }
+    }
+
+    /// A shard says whom to wake, looks, and rests.
+    #[test]
+    fn interleavings_a_socket_that_rests_learns_that_its_lease_ended() {
+        loom::model(|| {
+            let lease = Leases::new().begin(alice());
+            let ending = {
+                let lease = lease.clone();
+                thread::spawn(move || assert!(lease.end(EndReason::Revoked)))
+            };
+            block_on(poll_fn(|cx| {
+                lease.register(cx.waker());
+                match lease.status(NOW) {
+                    LeaseStatus::Ended(EndReason::Revoked) => Poll::Ready(()),
+                    _ => Poll::Pending,
+                }
+            }));
+            ending.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn interleavings_a_fresh_proof_does_not_undo_an_end() {
+        loom::model(|| {
+            let lease = Leases::new().begin(alice());
+            let renewing = {
+                let lease = lease.clone();
+                thread::spawn(move || lease.renew(Arc::new(identity("alice"))))
+            };
+            lease.end(EndReason::Revoked);
+            renewing.join().unwrap();
+            let ended = LeaseStatus::Ended(EndReason::Revoked);
+            assert_eq!(lease.status(NOW), ended);
+        });
+    }
+
+    #[test]
+    fn interleavings_a_revocation_beside_an_upgrade_is_seen_by_one_of_the_two() {
+        loom::model(|| {
+            let leases = Leases::new();
+            let revocations = Arc::new(Revocations::default());
+            let upgrade = {
+                let (leases, revocations) = (leases.clone(), revocations.clone());
+                thread::spawn(move || {
+                    let lease = leases.begin(alice());
+                    let refused = revocations.cover(&identity("alice"));
+                    (lease, refused)
+                })
+            };
+            revocations.insert(&of_alice(), Timestamp::NEVER, NOW);
+            leases.revoke(&of_alice(), EndReason::Revoked);
+            let (lease, refused) = upgrade.join().unwrap();
+            assert!(refused || !matches!(lease.status(NOW), LeaseStatus::Valid { .. }));
+        });
     }
 }

@@ -19,5 +19,6 @@ pub mod revocation;
 pub mod route;
 pub mod secret;
 pub mod session;
+mod sync;
 pub mod ticket;
 pub mod token;

@@ -2,9 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use parking_lot::RwLock;
-
-use crate::{clock::Timestamp, principal::Identity};
+use crate::{clock::Timestamp, principal::Identity, sync::RwLock};
 
 /// Takes back what an issuer vouched for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -95,7 +95,8 @@ impl<T> Mailbox<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(not(feature = "loom"))]
+#[cfg(test)]
 mod tests {
     use std::{
         sync::{
@@ -163,5 +164,95 @@ mod tests {
         let mut taken = VecDeque::new();
         mailbox.take(&mut taken);
         assert!(taken.is_empty());
+    }
+}
+
+#[cfg(feature = "loom")]
+#[cfg(test)]
+mod interleavings {
+    use std::{
+        future::poll_fn,
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Poll,
+    };
+
+    use loom::{future::block_on, sync::Arc, thread};
+
+    use super::*;
+
+    fn post(mailbox: &Mailbox<u32>, item: u32) {
+        if let Some(reader) = mailbox.post(item, 1) {
+            reader.wake();
+        }
+    }
+
+    /// As a shard does: takes all, and rests only when told that nothing is there.
+    fn read(mailbox: &Mailbox<u32>, count: usize) -> Vec<u32> {
+        let (mut taken, mut all) = (VecDeque::new(), Vec::new());
+        block_on(poll_fn(|cx| {
+            loop {
+                mailbox.take(&mut taken);
+                all.extend(taken.drain(..));
+                if all.len() == count {
+                    return Poll::Ready(());
+                }
+                if mailbox.wait(cx.waker()) {
+                    return Poll::Pending;
+                }
+            }
+        }));
+        all
+    }
+
+    /// Each poster leaves so many items; all are read, each poster's in order.
+    fn model<const POSTERS: usize>(each: u32) {
+        loom::model(move || {
+            let mailbox = Arc::new(Mailbox::new(9));
+            let mut from = 0;
+            let posters = [(); POSTERS].map(|()| {
+                from += 10;
+                let mailbox = mailbox.clone();
+                thread::spawn(move || (from..from + each).for_each(|item| post(&mailbox, item)))
+            });
+            let all = read(&mailbox, POSTERS * each as usize);
+            for from in (1..=POSTERS as u32).map(|poster| poster * 10) {
+                let own = all.iter().copied().filter(|item| item / 10 * 10 == from);
+                assert!(own.eq(from..from + each), "{all:?}");
+            }
+            for poster in posters {
+                poster.join().unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn interleavings_no_post_is_lost_and_no_sleeper_is_left_asleep() {
+        model::<1>(2);
+        model::<2>(1);
+    }
+
+    /// A socket on its way to a shard that goes down is dropped there or here, once.
+    #[test]
+    fn interleavings_what_meets_a_closing_mailbox_is_dropped_once() {
+        struct Dropped(std::sync::Arc<AtomicUsize>);
+        impl Drop for Dropped {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        loom::model(|| {
+            let count = std::sync::Arc::new(AtomicUsize::new(0));
+            let mailbox = Arc::new(Mailbox::new(9));
+            let poster = {
+                let (mailbox, item) = (mailbox.clone(), Dropped(count.clone()));
+                thread::spawn(move || drop(mailbox.post(item, 1)))
+            };
+            let mut taken = VecDeque::new();
+            mailbox.take(&mut taken);
+            drop(taken);
+            mailbox.close();
+            poster.join().unwrap();
+            assert_eq!(count.load(Ordering::Relaxed), 1);
+        });
     }
 }

@@ -1,21 +1,24 @@
-//! The lock where threads meet, exchanged for loom's when that checks every interleaving.
+//! The locks where threads meet, exchanged for loom's when that tries every interleaving.
 
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 pub(crate) use parking_lot::Mutex;
 
-#[cfg(loom)]
-pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+#[cfg(feature = "loom")]
+pub(crate) use checked::*;
 
-#[cfg(loom)]
-impl<T> Mutex<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self(loom::sync::Mutex::new(value))
-    }
+#[cfg(feature = "loom")]
+mod checked {
+    use std::sync::PoisonError;
 
-    pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
-        match self.0.lock() {
-            Ok(guard) => guard,
-            Err(poisoned) => poisoned.into_inner(),
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 }
