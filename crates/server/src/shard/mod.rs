@@ -8,6 +8,8 @@
 //! What other threads know of it is its [`Handle`].
 
 mod handle;
+mod lingering;
+mod link;
 mod readiness;
 mod socket;
 mod sockets;
@@ -34,8 +36,9 @@ pub use turnstile::Turnstile;
 
 use crate::server::Server;
 use handle::Message;
+use link::{Buffers, Link};
 use readiness::{Cue, Readiness};
-use socket::{Buffers, Outcome, Socket};
+use socket::{Outcome, Socket};
 use sockets::{Noted, Sockets, Tenant};
 
 /// What a thread owns alone.
@@ -201,15 +204,22 @@ impl Shard {
     }
 
     fn adopt(&mut self, arrival: Arrival, time: Time) {
+        let Arrival {
+            session,
+            principal,
+            parts,
+        } = arrival;
         let make = |key| {
-            let waker = self.handle.clone().waker(key);
-            Tenant::Open(Box::new(Socket::new(arrival, key, waker, time.now)))
+            let waking = (key, self.handle.clone().waker(key));
+            let link = Link::adopt(parts);
+            let socket = Socket::new(link, session, principal, waking, time.now);
+            Tenant::Open(Box::new(socket))
         };
         let key = self.sockets.insert(make, time.now);
         let Some((socket, _)) = self.sockets.open(key) else {
             return;
         };
-        match self.readiness.register(socket.tcp(), key) {
+        match self.readiness.register(socket.link().transport(), key) {
             Ok(()) => self.drive(key, time),
             Err(error) => {
                 tracing::warn!(%error, "a socket cannot be waited for");
@@ -283,7 +293,7 @@ impl Shard {
         let readiness = &self.readiness;
         let make = |key| {
             // Without it, it goes when its time is over.
-            let _ = readiness.move_to(lingering.tcp(), key);
+            let _ = readiness.move_to(lingering.transport(), key);
             Tenant::Lingering(Box::new(lingering))
         };
         let key = self.sockets.insert(make, time.now);

@@ -5,15 +5,13 @@
 //! can make the server hold is bounded by one turn and its outbox.
 
 use std::{
-    io::{self, Read as _, Write as _},
-    net::Shutdown,
+    io,
     task::{Context, Waker},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use mio::net::TcpStream;
 use wardwire_admission::{
-    caps::ConnectionSlot,
     lease::{EndReason, LeaseStatus},
     principal::Principal,
 };
@@ -26,10 +24,16 @@ use wardwire_protocol::{
     connection::{Action, Connection, Liveness},
 };
 
-use super::{Turn, readiness::Cue, sockets::Noted};
+use super::{
+    Turn,
+    lingering::Lingering,
+    link::{Buffers, Came, Link, Transport},
+    readiness::Cue,
+    sockets::Noted,
+};
 use crate::{
     session::{Application, Ending, Scope, Session},
-    tls::{Parts, Records},
+    tls::Parts,
 };
 
 /// A socket on its way from the `101` to a shard.
@@ -43,34 +47,14 @@ pub struct Arrival {
 }
 
 /// An upgraded connection, driven until it ends.
-pub(super) struct Socket {
-    tcp: TcpStream,
-    records: Records,
+pub(super) struct Socket<T = TcpStream> {
+    link: Link<T>,
     frames: Connection,
     outbox: Outbox,
     application: Application,
     session: Session,
     waker: Waker,
-    held: Option<Box<Held>>,
-    cue: Cues,
-}
-
-/// What an idle socket does not have.
-#[derive(Default)]
-struct Held {
-    /// The start of a record of which the end has not come.
-    cut: Vec<u8>,
-    /// Encrypted bytes the kernel has not taken.
-    unsent: Vec<u8>,
-}
-
-/// What is there to be done.
-#[derive(Default)]
-struct Cues {
-    readable: bool,
-    /// The peer has said its last: what is read until then may come short.
-    last: bool,
-    writable: bool,
+    /// Something that it waits for has come.
     woken: bool,
     /// No more is read; what is written is sent if the kernel takes it.
     ended: Option<Departure>,
@@ -79,18 +63,10 @@ struct Cues {
 /// How a connection is let go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Departure {
-    /// Both have said Close: what the peer still sends is read and dropped, so that a reset does not overtake our Close.
-    Lingering,
+    /// Both have said Close: it [lingers](super::lingering).
+    InOrder,
     /// The peer is gone, or has had its time.
     Now,
-}
-
-/// Buffers that belong to the shard, not to a socket. Empty between turns.
-pub(super) struct Buffers {
-    incoming: Vec<u8>,
-    plain: Vec<u8>,
-    frames: Vec<u8>,
-    cipher: Vec<u8>,
 }
 
 /// What a turn came to.
@@ -104,84 +80,42 @@ pub(super) enum Outcome {
     Ended,
 }
 
-/// A connection that was closed in order, until the peer hangs up too.
-pub(super) struct Lingering {
-    tcp: TcpStream,
-    _slot: Option<ConnectionSlot>,
-    until: Instant,
-    left: usize,
-}
-
-/// Room for one read behind a record cut short: a message of 64 KiB comes in one.
-const INCOMING: usize = 128 * 1024;
 /// Bytes taken from the outbox in one turn.
 const DRAIN: usize = 128 * 1024;
-/// A buffer that grew beyond this for one message is let go.
-const KEEP: usize = 512 * 1024;
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 256 * 1024;
 
-impl Buffers {
-    pub(super) fn new() -> Self {
-        Self {
-            incoming: vec![0; INCOMING],
-            plain: Vec::new(),
-            frames: Vec::new(),
-            cipher: Vec::new(),
-        }
-    }
-
-    fn clear(&mut self) {
-        for buffer in [&mut self.plain, &mut self.frames, &mut self.cipher] {
-            buffer.clear();
-            buffer.shrink_to(KEEP);
-        }
-    }
-}
-
-impl Socket {
-    pub(super) fn new(arrival: Arrival, key: SocketKey, waker: Waker, now: Instant) -> Self {
-        let Arrival {
-            session,
-            principal,
-            parts,
-        } = arrival;
-        let Parts {
-            tcp,
-            records,
-            cut,
-            plain: _,
-            unsent,
-        } = parts;
+impl<T: Transport> Socket<T> {
+    pub(super) fn new(
+        link: Link<T>,
+        session: Session,
+        principal: Principal,
+        (key, waker): (SocketKey, Waker),
+        now: Instant,
+    ) -> Self {
         session.lease.register(&waker);
-        let held = Held { cut, unsent };
         Self {
-            tcp: TcpStream::from_std(tcp),
-            records,
+            link,
             frames: Connection::server(session.route.limits.clone(), now),
             outbox: Outbox::default(),
             application: Application::new(&session, principal, key, now),
             session,
             waker,
-            held: (!held.is_empty()).then(|| Box::new(held)),
-            cue: Cues::default(),
+            woken: false,
+            ended: None,
         }
     }
 
-    pub(super) fn tcp(&mut self) -> &mut TcpStream {
-        &mut self.tcp
+    pub(super) fn link(&mut self) -> &mut Link<T> {
+        &mut self.link
     }
 
     /// It can be read or written.
     pub(super) fn ready(&mut self, cue: Cue) {
-        self.cue.readable |= cue.readable;
-        self.cue.last |= cue.ended;
-        self.cue.writable |= cue.writable;
+        self.link.ready(cue);
     }
 
     /// Something that it waits for has come.
     pub(super) fn woken(&mut self) {
-        self.cue.woken = true;
+        self.woken = true;
     }
 
     /// Follows nothing any more.
@@ -194,18 +128,11 @@ impl Socket {
         self.session.ending(Ending::panicked());
     }
 
-    /// Whether what it was sent has not been taken yet.
-    pub(super) fn is_blocked(&self) -> bool {
-        self.held
-            .as_ref()
-            .is_some_and(|held| !held.unsent.is_empty())
-    }
-
     /// Keeps what a batch brings after this offset, to be sent in its turn.
     pub(super) fn note(&mut self, batch: &Batch, after: u64) {
         if !self.frames.is_closing() {
             // Who keeps up is bounded by what a turn brings.
-            let budget = match self.is_blocked() {
+            let budget = match self.link.is_blocked() {
                 true => self.session.server.outbox,
                 false => usize::MAX,
             };
@@ -220,21 +147,18 @@ impl Socket {
             Ok(more) => more,
             Err(_) => return Outcome::Ended,
         };
-        match self.cue.ended {
+        match self.ended {
             None if more => Outcome::Again,
             None => Outcome::Rest(self.due(turn)),
-            Some(Departure::Lingering) => Outcome::Closed,
+            Some(Departure::InOrder) => Outcome::Closed,
             Some(Departure::Now) => Outcome::Ended,
         }
     }
 
     fn round(&mut self, noted: Noted, turn: &mut Turn<'_>) -> io::Result<bool> {
-        let now = turn.now;
-        if std::mem::take(&mut self.cue.writable) && self.is_blocked() {
-            self.send_rest()?;
-        }
+        self.link.send_rest()?;
         self.judge(turn);
-        if now >= self.frames.deadline() {
+        if turn.now >= self.frames.deadline() {
             self.tick(turn);
         }
         if let Noted::Batch(place) = noted
@@ -242,18 +166,18 @@ impl Socket {
         {
             return Ok(false);
         }
-        if std::mem::take(&mut self.cue.woken) {
+        if std::mem::take(&mut self.woken) {
             self.go_on(turn);
         }
-        if self.cue.readable && !self.is_blocked() && self.cue.ended.is_none() {
+        if self.ended.is_none() && self.link.is_readable() {
             self.read(turn)?;
         }
-        if !self.is_blocked() && self.cue.ended.is_none() && !self.frames.is_closing() {
+        if !self.frames.is_closing() && !self.link.is_blocked() {
             self.outbox.drain(&mut turn.buffers.frames, DRAIN);
         }
-        self.seal(turn)?;
         self.send(turn)?;
-        Ok(!self.is_blocked() && (self.cue.readable || !self.outbox.is_empty()))
+        let more = !self.outbox.is_empty() && !self.link.is_blocked();
+        Ok(more || self.link.is_readable())
     }
 
     /// Takes a batch. True if that was all there is to do: then it went straight from the batch into one record.
@@ -261,23 +185,22 @@ impl Socket {
         let Some(batch) = turn.fanout.batches().get(place) else {
             return Ok(false);
         };
+        let frames = batch.as_bytes();
         let alone = self.outbox.is_empty()
-            && !self.is_blocked()
-            && !self.cue.readable
-            && !self.cue.woken
+            && !self.link.is_blocked()
+            && !self.link.is_readable()
+            && !self.woken
             && !self.frames.is_closing()
             && turn.buffers.frames.is_empty()
-            && batch.as_bytes().len() <= DRAIN;
+            && frames.len() <= DRAIN;
         if !alone {
             self.note(batch, 0);
             return Ok(false);
         }
-        let frames = batch.as_bytes();
-        turn.handle.metrics.bytes_out.add(frames.len() as u64);
-        self.records
-            .write(frames, &mut turn.buffers.cipher)
-            .map_err(io::Error::other)?;
-        self.send(turn)?;
+        let metrics = &turn.handle.metrics;
+        metrics.bytes_out.add(frames.len() as u64);
+        self.link.seal(frames, &mut turn.buffers.cipher)?;
+        self.link.send(&turn.buffers.cipher, metrics)?;
         Ok(true)
     }
 
@@ -321,7 +244,7 @@ impl Socket {
         self.session.ending(ending);
         self.outbox.clear();
         self.application.leave(fanout);
-        self.cue.ended = Some(departure);
+        self.ended = Some(departure);
     }
 
     /// What waits for others goes on.
@@ -365,60 +288,14 @@ impl Socket {
 
     /// Reads once and answers.
     fn read(&mut self, turn: &mut Turn<'_>) -> io::Result<()> {
-        let held = match &mut self.held {
-            Some(held) => std::mem::take(&mut held.cut),
-            None => Vec::new(),
-        };
-        let Some((front, room)) = turn.buffers.incoming.split_at_mut_checked(held.len()) else {
-            return Err(io::ErrorKind::InvalidData.into());
-        };
-        front.copy_from_slice(&held);
-        let came = match self.tcp.read(room) {
-            Ok(0) => {
-                self.end(Ending::dropped(), Departure::Now, turn.fanout);
-                return Ok(());
-            }
-            Ok(came) => came,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.cue.readable = false;
-                0
-            }
-            Err(error) => return Err(error),
-        };
-        // As much as was asked for: more may be there. Less: nothing is, until readiness says so again.
-        self.cue.readable &= came == room.len() || self.cue.last;
-        if came == 0 {
-            self.hold_cut(held);
-            return Ok(());
+        let came = self.link.read(turn.buffers)?;
+        if came == Came::Something {
+            self.answer(turn);
         }
-        self.decrypt(held.len() + came, turn)?;
-        self.answer(turn);
-        if self.records.peer_closed() {
+        if came == Came::End || self.link.peer_closed() {
             self.end(Ending::dropped(), Departure::Now, turn.fanout);
         }
         Ok(())
-    }
-
-    fn decrypt(&mut self, came: usize, turn: &mut Turn<'_>) -> io::Result<()> {
-        let Buffers {
-            incoming,
-            plain,
-            cipher,
-            ..
-        } = &mut *turn.buffers;
-        let incoming = incoming.get_mut(..came).unwrap_or_default();
-        match self.records.read(incoming, plain, cipher) {
-            Ok(done) => {
-                self.hold_cut(incoming.get(done..).unwrap_or_default().to_vec());
-                Ok(())
-            }
-            Err(broken) => {
-                // One try for the alert.
-                let _ = self.tcp.write(cipher);
-                Err(io::Error::new(io::ErrorKind::InvalidData, broken))
-            }
-        }
     }
 
     fn answer(&mut self, turn: &mut Turn<'_>) {
@@ -446,72 +323,22 @@ impl Socket {
                 }
                 Action::Closing(close) => self.closing(&close, turn.fanout),
                 Action::Closed(close) => {
-                    return self.end(Ending::of(&close), Departure::Lingering, turn.fanout);
+                    return self.end(Ending::of(&close), Departure::InOrder, turn.fanout);
                 }
             }
         }
     }
 
-    fn seal(&mut self, turn: &mut Turn<'_>) -> io::Result<()> {
-        let Buffers { frames, cipher, .. } = &mut *turn.buffers;
-        if !frames.is_empty() {
-            turn.handle.metrics.bytes_out.add(frames.len() as u64);
-            self.records
-                .write(frames, cipher)
-                .map_err(io::Error::other)?;
-        }
-        if self.cue.ended.is_some() {
-            self.records.close(cipher).map_err(io::Error::other)?;
-        }
-        Ok(())
-    }
-
-    /// Sends what an earlier turn could not.
-    fn send_rest(&mut self) -> io::Result<()> {
-        let Some(held) = &mut self.held else {
-            return Ok(());
-        };
-        let sent = send(&mut self.tcp, &held.unsent)?;
-        held.unsent.drain(..sent);
-        // What stays is a part of what was there: its room is given back as it empties.
-        held.unsent.shrink_to(held.unsent.len() * 2);
-        self.tidy();
-        Ok(())
-    }
-
-    /// Sends what this turn has written, behind what earlier ones could not.
+    /// Sends what this turn has written.
     fn send(&mut self, turn: &mut Turn<'_>) -> io::Result<()> {
-        let cipher = &turn.buffers.cipher[..];
-        if cipher.is_empty() {
-            return Ok(());
+        let metrics = &turn.handle.metrics;
+        let Buffers { frames, cipher, .. } = &mut *turn.buffers;
+        metrics.bytes_out.add(frames.len() as u64);
+        self.link.seal(frames, cipher)?;
+        if self.ended.is_some() {
+            self.link.seal_end(cipher)?;
         }
-        let sent = match self.is_blocked() {
-            true => 0,
-            false => send(&mut self.tcp, cipher)?,
-        };
-        turn.handle.metrics.flush.record(cipher.len() as u64);
-        if let Some(left) = cipher.get(sent..).filter(|left| !left.is_empty()) {
-            turn.handle
-                .metrics
-                .outbox
-                .record(self.outbox.bytes() as u64 + left.len() as u64);
-            let held = self.held.get_or_insert_default();
-            held.unsent.extend_from_slice(left);
-        }
-        Ok(())
-    }
-
-    fn hold_cut(&mut self, cut: Vec<u8>) {
-        if !cut.is_empty() {
-            self.held.get_or_insert_default().cut = cut;
-        }
-        self.tidy();
-    }
-
-    fn tidy(&mut self) {
-        if self.held.as_ref().is_some_and(|held| held.is_empty()) {
-            self.held = None;
-        }
+        self.link.send(cipher, metrics)
     }
 
     /// When something may be due, however little happens until then.
@@ -525,59 +352,9 @@ impl Socket {
         }
     }
 
-    /// Says that nothing more is sent, and waits for the peer to say the same.
-    pub(super) fn linger(self, now: Instant) -> Option<Lingering> {
-        let Self { tcp, session, .. } = self;
-        // What cannot be shut down is gone.
-        tcp.shutdown(Shutdown::Write).ok()?;
-        Some(Lingering {
-            tcp,
-            until: now + LINGER,
-            left: LINGER_BYTES,
-            _slot: session.into_slot(),
-        })
-    }
-}
-
-impl Lingering {
-    pub(super) fn tcp(&mut self) -> &mut TcpStream {
-        &mut self.tcp
-    }
-
-    /// Drops what has come.
-    pub(super) fn turn(&mut self, turn: &mut Turn<'_>) -> Outcome {
-        while turn.now < self.until && self.left > 0 {
-            match self.tcp.read(&mut turn.buffers.incoming) {
-                Ok(0) => break,
-                Ok(came) => self.left = self.left.saturating_sub(came),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Outcome::Rest(self.until);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => break,
-            }
-        }
-        Outcome::Ended
-    }
-}
-
-/// Writes until the kernel takes no more. Returns how much it took.
-fn send(tcp: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    let mut sent = 0;
-    while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
-        match tcp.write(rest) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => sent += count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(sent)
-}
-
-impl Held {
-    fn is_empty(&self) -> bool {
-        self.cut.is_empty() && self.unsent.is_empty()
+    /// Waits for the peer to hang up too. None if it did.
+    pub(super) fn linger(self, now: Instant) -> Option<Lingering<T>> {
+        let transport = self.link.into_transport();
+        Lingering::new(transport, self.session.into_slot(), now)
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use wardwire_hub::fanout::SocketKey;
 
-use super::socket::{Lingering, Socket};
+use super::{lingering::Lingering, socket::Socket};
 
 #[derive(Default)]
 pub(super) struct Sockets {

@@ -1,0 +1,274 @@
+//! A connection's bytes: TLS over a transport that never blocks, in buffers of the shard.
+
+use std::{io, net::Shutdown};
+
+use mio::net::TcpStream;
+
+use super::readiness::Cue;
+use crate::{
+    metrics::ShardMetrics,
+    tls::{Parts, Records},
+};
+
+/// What carries a socket's bytes and never blocks: TCP, or memory in a test.
+pub(super) trait Transport: io::Read + io::Write {
+    /// Says that nothing more is written.
+    fn finish(&self) -> io::Result<()>;
+}
+
+impl Transport for TcpStream {
+    fn finish(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+/// A transport, keys, and what an idle connection does not have.
+pub(super) struct Link<T> {
+    transport: T,
+    records: Records,
+    held: Option<Box<Held>>,
+    /// There may be something to read.
+    readable: bool,
+    /// The peer has said its last: what is read until then may come short.
+    last: bool,
+    /// The kernel may take what it did not take before.
+    writable: bool,
+}
+
+#[derive(Default)]
+struct Held {
+    /// The start of a record of which the end has not come.
+    cut: Vec<u8>,
+    /// Encrypted bytes the kernel has not taken.
+    unsent: Vec<u8>,
+}
+
+/// Buffers that belong to the shard, not to a socket. Empty between turns.
+pub(super) struct Buffers {
+    /// What is read: scratch space, never empty.
+    pub(super) incoming: Vec<u8>,
+    /// What it carried.
+    pub(super) plain: Vec<u8>,
+    /// What is answered.
+    pub(super) frames: Vec<u8>,
+    /// The same in records.
+    pub(super) cipher: Vec<u8>,
+}
+
+/// What a read came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Came {
+    Nothing,
+    Something,
+    /// The peer is gone.
+    End,
+}
+
+/// Room for one read behind a record cut short: a message of 64 KiB comes in one.
+const INCOMING: usize = 128 * 1024;
+/// A buffer that grew beyond this for one message is let go.
+const KEEP: usize = 512 * 1024;
+
+impl Buffers {
+    pub(super) fn new() -> Self {
+        Self {
+            incoming: vec![0; INCOMING],
+            plain: Vec::new(),
+            frames: Vec::new(),
+            cipher: Vec::new(),
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        for buffer in [&mut self.plain, &mut self.frames, &mut self.cipher] {
+            buffer.clear();
+            buffer.shrink_to(KEEP);
+        }
+    }
+}
+
+impl Link<TcpStream> {
+    pub(super) fn adopt(parts: Parts) -> Self {
+        let Parts {
+            tcp,
+            records,
+            cut,
+            plain: _,
+            unsent,
+        } = parts;
+        let mut link = Self::new(TcpStream::from_std(tcp), records);
+        link.held = Some(Box::new(Held { cut, unsent }));
+        link.tidy();
+        link
+    }
+}
+
+impl<T: Transport> Link<T> {
+    pub(super) fn new(transport: T, records: Records) -> Self {
+        Self {
+            transport,
+            records,
+            held: None,
+            readable: false,
+            last: false,
+            writable: false,
+        }
+    }
+
+    pub(super) fn transport(&mut self) -> &mut T {
+        &mut self.transport
+    }
+
+    pub(super) fn into_transport(self) -> T {
+        self.transport
+    }
+
+    pub(super) fn ready(&mut self, cue: Cue) {
+        self.readable |= cue.readable;
+        self.last |= cue.ended;
+        self.writable |= cue.writable;
+    }
+
+    /// Whether what it was sent has not been taken yet. Then nothing is read.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.held
+            .as_ref()
+            .is_some_and(|held| !held.unsent.is_empty())
+    }
+
+    /// Whether there may be something to read, and it may be read.
+    pub(super) fn is_readable(&self) -> bool {
+        self.readable && !self.is_blocked()
+    }
+
+    /// The peer said `close_notify`.
+    pub(super) fn peer_closed(&self) -> bool {
+        self.records.peer_closed()
+    }
+
+    /// Reads once, and decrypts what came into `buffers.plain`.
+    ///
+    /// # Errors
+    /// The transport broke, or the peer broke TLS; then it has had its alert.
+    pub(super) fn read(&mut self, buffers: &mut Buffers) -> io::Result<Came> {
+        let cut = self.held.as_ref().map_or(&[][..], |held| &held.cut);
+        let had = cut.len();
+        let Some((front, room)) = buffers.incoming.split_at_mut_checked(had) else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        front.copy_from_slice(cut);
+        let came = match self.transport.read(room) {
+            Ok(0) => return Ok(Came::End),
+            Ok(came) => came,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Came::Nothing),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readable = false;
+                return Ok(Came::Nothing);
+            }
+            Err(error) => return Err(error),
+        };
+        // As much as was asked for: more may be there. Less: nothing is, until readiness says so again.
+        self.readable = came == room.len() || self.last;
+        self.decrypt(had + came, buffers)?;
+        Ok(Came::Something)
+    }
+
+    fn decrypt(&mut self, came: usize, buffers: &mut Buffers) -> io::Result<()> {
+        let Buffers {
+            incoming,
+            plain,
+            cipher,
+            ..
+        } = buffers;
+        let incoming = incoming.get_mut(..came).unwrap_or_default();
+        match self.records.read(incoming, plain, cipher) {
+            Ok(done) => {
+                let cut = incoming.get(done..).unwrap_or_default();
+                if !cut.is_empty() || self.held.is_some() {
+                    self.held.get_or_insert_default().cut = cut.to_vec();
+                    self.tidy();
+                }
+                Ok(())
+            }
+            Err(broken) => {
+                // One try for the alert.
+                let _ = self.transport.write(cipher);
+                Err(io::Error::new(io::ErrorKind::InvalidData, broken))
+            }
+        }
+    }
+
+    /// Encrypts frames behind what `cipher` holds.
+    ///
+    /// # Errors
+    /// The keys are worn out.
+    pub(super) fn seal(&mut self, frames: &[u8], cipher: &mut Vec<u8>) -> io::Result<()> {
+        match frames.is_empty() {
+            true => Ok(()),
+            false => self.records.write(frames, cipher).map_err(io::Error::other),
+        }
+    }
+
+    /// Writes `close_notify` behind what `cipher` holds.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn seal_end(&mut self, cipher: &mut Vec<u8>) -> io::Result<()> {
+        self.records.close(cipher).map_err(io::Error::other)
+    }
+
+    /// Sends what earlier turns could not, if the kernel may take it now.
+    pub(super) fn send_rest(&mut self) -> io::Result<()> {
+        if !std::mem::take(&mut self.writable) || !self.is_blocked() {
+            return Ok(());
+        }
+        if let Some(held) = &mut self.held {
+            let sent = send(&mut self.transport, &held.unsent)?;
+            held.unsent.drain(..sent);
+            // Its room is given back as it empties.
+            held.unsent.shrink_to(held.unsent.len() * 2);
+        }
+        self.tidy();
+        Ok(())
+    }
+
+    /// Sends records, behind what earlier turns could not.
+    pub(super) fn send(&mut self, cipher: &[u8], metrics: &ShardMetrics) -> io::Result<()> {
+        if cipher.is_empty() {
+            return Ok(());
+        }
+        let sent = match self.is_blocked() {
+            true => 0,
+            false => send(&mut self.transport, cipher)?,
+        };
+        metrics.flush.record(cipher.len() as u64);
+        if let Some(left) = cipher.get(sent..).filter(|left| !left.is_empty()) {
+            let unsent = &mut self.held.get_or_insert_default().unsent;
+            unsent.extend_from_slice(left);
+            metrics.outbox.record(unsent.len() as u64);
+        }
+        Ok(())
+    }
+
+    fn tidy(&mut self) {
+        let is_empty = |held: &Held| held.cut.is_empty() && held.unsent.is_empty();
+        if self.held.as_deref().is_some_and(is_empty) {
+            self.held = None;
+        }
+    }
+}
+
+/// Writes until the kernel takes no more. Returns how much it took.
+fn send(transport: &mut impl Transport, bytes: &[u8]) -> io::Result<usize> {
+    let mut sent = 0;
+    while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
+        match transport.write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => sent += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(sent)
+}
