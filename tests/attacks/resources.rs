@@ -119,6 +119,8 @@ fn attack_061_a_pool_full_of_those_who_never_ask() {
     let mut admitted = server.socket("alice");
     // One address has at most half of the pool, so that is full for it now.
     let silent: Vec<_> = (0..20).map(|_| Connection::plain(server.address)).collect();
+    // Each core accepts for itself, so that one who comes later may be let in first.
+    server.until_metric("wardwire_connections_unadmitted", 20);
     refused(&server, &Handshake::new("/echo"), 503, "pool-full");
     admitted.ok("ping", json!({}));
     // Far more than can even be told so.

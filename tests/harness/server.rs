@@ -310,6 +310,19 @@ impl Server {
         line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
     }
 
+    /// Waits until a counter or gauge has this value.
+    pub(crate) fn until_metric(&self, name: &str, value: u64) {
+        let begun = Instant::now();
+        while self.metric(name) != value {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{name} is {}",
+                self.metric(name)
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Resident memory, in bytes.
     pub(crate) fn memory(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
