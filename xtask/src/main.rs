@@ -10,6 +10,7 @@ mod bench;
 mod blackbox;
 mod demo;
 mod fixture;
+mod fuzz;
 mod shell;
 mod spec;
 mod test;
@@ -31,6 +32,8 @@ cargo xtask <command>
   tools                   install everything that `test` needs, and run nothing
   bench idle-memory [--sockets N]
                           what an idle, subscribed TLS socket costs the server in memory
+  fuzz [TARGET..] [--seconds N]
+                          what no test thought of, each target for 60 s or so long
   spec [--check]          write the code made from spec/, or only say whether it is stale
 
 With CI=true, a step of `test` that cannot run is a failure.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         "assets" => assets::build(),
         "bench" => bench::command(rest),
         "demo" => demo::command(rest),
+        "fuzz" => fuzz::command(rest),
         "spec" => spec(rest),
         "test" => return test::command(rest),
         "tools" => tools::everything(),

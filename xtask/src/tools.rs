@@ -67,9 +67,23 @@ fn node_version() -> Result<u32> {
         .ok_or_else(|| Failure::Broken(format!("`node --version` says {said:?}")))
 }
 
-/// cargo-nextest, from the search path or else built into `.cache/tools`. Optimising it would take longer than it runs.
+/// cargo-nextest. Optimising it would take longer than it runs.
 pub(crate) fn nextest() -> Result<PathBuf> {
-    let name = "cargo-nextest";
+    installed("cargo-nextest")
+}
+
+/// cargo-fuzz, and the compiler that its sanitizers need.
+pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
+    let nightly = program("cargo").args(["+nightly", "--version"]).output();
+    if !nightly.is_ok_and(|it| it.status.success()) {
+        let profile = ["toolchain", "install", "nightly", "--profile", "minimal"];
+        run(program("rustup").args(profile))?;
+    }
+    installed("cargo-fuzz")
+}
+
+/// A tool of cargo's, from the search path or else built into `.cache/tools`.
+fn installed(name: &str) -> Result<PathBuf> {
     let ours = folder().join("cargo");
     let built = ours.join("bin").join(name);
     if built.is_file() {

@@ -11,6 +11,8 @@ mod handle;
 mod lingering;
 mod link;
 mod readiness;
+#[cfg(any(test, fuzzing))]
+pub mod simulation;
 mod socket;
 mod sockets;
 mod turnstile;
