@@ -12,6 +12,13 @@ mod lingering;
 mod link;
 mod readiness;
 #[cfg(any(test, fuzzing))]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::new_without_default,
+    reason = "a test's own code"
+)]
 pub mod simulation;
 mod socket;
 mod sockets;
