@@ -11,6 +11,7 @@ mod blackbox;
 mod demo;
 mod fixture;
 mod fuzz;
+mod instructions;
 mod shell;
 mod spec;
 mod test;
@@ -32,6 +33,8 @@ cargo xtask <command>
   tools                   install everything that `test` needs, and run nothing
   bench idle-memory [--sockets N]
                           what an idle, subscribed TLS socket costs the server in memory
+  bench instructions [--record]
+                          what a message costs in instructions, beside the last counts
   fuzz [TARGET..] [--seconds N]
                           what no test thought of, each target for 60 s or so long
   spec [--check]          write the code made from spec/, or only say whether it is stale
@@ -47,6 +50,9 @@ fn main() -> ExitCode {
     };
     let done = match command {
         "assets" => assets::build(),
+        "bench" if rest.first().is_some_and(|it| it == "instructions") => {
+            instructions::command(rest.get(1..).unwrap_or_default())
+        }
         "bench" => bench::command(rest),
         "demo" => demo::command(rest),
         "fuzz" => fuzz::command(rest),

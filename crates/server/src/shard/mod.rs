@@ -11,7 +11,7 @@ mod handle;
 mod lingering;
 mod link;
 mod readiness;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "simulation"))]
 #[allow(
     clippy::indexing_slicing,
     clippy::panic,

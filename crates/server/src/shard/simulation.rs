@@ -447,7 +447,8 @@ impl<'a> Simulation<'a> {
         self.world.fanout.clear();
     }
 
-    /// Drives the socket as a shard does.
+    /// Drives the socket as a shard does. Instructions are counted in here.
+    #[inline(never)]
     fn turn(&mut self, mut noted: Noted) {
         for _ in 0..TURNS {
             let Some(socket) = &mut self.socket else {
@@ -476,8 +477,16 @@ impl<'a> Simulation<'a> {
         panic!("it turns for ever");
     }
 
+    /// The kernel takes so many bytes more from now on, without a turn.
+    pub fn room(&mut self, count: usize) {
+        self.pipe.0.borrow_mut().room = count;
+    }
+
     /// The peer decrypts what it took and reads its frames.
-    fn hear(&mut self) {
+    ///
+    /// # Panics
+    /// What it was sent is not what a server may send.
+    pub fn hear(&mut self) {
         let going: Vec<u8> = self.pipe.0.borrow_mut().going.drain(..).collect();
         let mut rest = &going[..];
         while !rest.is_empty() {

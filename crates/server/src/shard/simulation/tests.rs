@@ -114,3 +114,18 @@ fn the_fuzzers_corpus_is_survived() {
     }
     assert!(count > 0, "there is a corpus");
 }
+
+#[test]
+fn a_follower_hears_what_is_published() {
+    let mut world = World::new();
+    let mut simulation = Simulation::new(&mut world, "/live");
+    simulation.act(Act::Take(EVERYTHING));
+    simulation.act(Act::Frame(0x81, call("subscribe", b"")));
+    simulation.act(Act::Arrive(EVERYTHING));
+    simulation.act(Act::Publish(5));
+    simulation.act(Act::Publish(6));
+    simulation.act(Act::Take(0));
+    let said = |at: usize| String::from_utf8_lossy(&simulation.frames()[at].payload).into_owned();
+    assert!(said(0).contains("\"result\""), "{}", said(0));
+    assert!(said(1).contains("\"ppppp\"") && said(2).contains("\"pppppp\""));
+}
