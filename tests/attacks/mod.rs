@@ -10,6 +10,7 @@ mod origin;
 mod resources;
 mod session;
 mod tokens;
+mod transport;
 
 use serde_json::json;
 

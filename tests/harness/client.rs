@@ -78,7 +78,10 @@ impl Connection {
         let tcp = tcp(server.address);
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let session = ClientConnection::new(Arc::new(config), name).unwrap();
-        let stream = StreamOwned::new(session, tcp);
+        Self::on(StreamOwned::new(session, tcp))
+    }
+
+    pub(crate) fn on(stream: impl Read + Write + Send + 'static) -> Self {
         Self {
             stream: Box::new(stream),
             received: Vec::new(),

@@ -3,14 +3,19 @@
 mod client;
 mod issuer;
 mod keyserver;
+mod load;
+mod records;
 mod server;
 mod websocket;
+mod wire;
 
 pub(crate) use client::{Connection, Handshake, Response, roots, tcp, tls};
 pub(crate) use issuer::{Issuer, Token, now};
 pub(crate) use keyserver::{KeyServer, response};
+pub(crate) use records::{DATA, FULL, HANDSHAKE, header};
 pub(crate) use server::{PATIENCE, Server, Setup};
-pub(crate) use websocket::{Ws, frame};
+pub(crate) use websocket::{Frame, Ws, frame};
+pub(crate) use wire::{CLOSE_NOTIFY, Opening, Wire};
 
 /// The page that the servers under test allow.
 pub(crate) const ORIGIN: &str = "https://app.localhost";

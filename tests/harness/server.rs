@@ -31,7 +31,7 @@ pub(crate) struct Setup {
 
 /// A running server. Dropping it ends the process.
 pub(crate) struct Server {
-    child: Child,
+    pub(super) child: Child,
     pub(crate) folder: PathBuf,
     pub(crate) issuer: Issuer,
     pub(crate) address: SocketAddr,
