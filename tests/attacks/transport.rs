@@ -3,9 +3,26 @@
 //! Whatever one of them does, it gets the right answer, the audit log is told, and the others are served as before.
 
 mod cuts;
+mod descriptors;
+mod ends;
 mod records;
+mod slow;
 
-use crate::harness::{Server, Wire, frame};
+use serde_json::json;
+
+use crate::harness::{Handshake, Opening, Server, Wire, frame};
+
+/// A receive buffer that a few messages fill.
+const SMALL: usize = 4096;
+
+/// A socket that follows the lobby, with a small receive buffer.
+fn follower(server: &Server, subject: &str) -> Wire {
+    let token = server.issuer.token(subject).mint();
+    let handshake = Handshake::new("/native").bearer(&token);
+    let mut wire = Opening::new(handshake).window(SMALL).on(server);
+    wire.ws.ok("subscribe", json!({ "channel": "chat/lobby" }));
+    wire
+}
 
 /// Says something and demands its echo.
 fn echoes(wire: &mut Wire, text: &str) {
