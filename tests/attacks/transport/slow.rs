@@ -49,15 +49,15 @@ fn transport_those_who_never_read_are_closed_as_slow_and_nobody_else_waits() {
 /// Reads what was published, which is in order, until it is told that it is too slow. Returns how much that was.
 fn until_slow(wire: &mut Wire) -> usize {
     for n in 0.. {
-        let frame = wire.ws.frame().expect("a Close at the end");
-        if frame.first == 0x88 {
-            assert_eq!(frame.payload, b"\x03\xf5slow");
+        let came = wire.ws.frame().expect("a Close at the end");
+        if came.first == 0x88 {
+            assert_eq!(came.payload, b"\x03\xf5slow");
             let answer = wire.data(&frame(0x88, &1013_u16.to_be_bytes()));
             wire.put(&answer);
             wire.ends_with(CLOSE_NOTIFY);
             return n;
         }
-        let message: Value = serde_json::from_slice(&frame.payload).unwrap();
+        let message: Value = serde_json::from_slice(&came.payload).unwrap();
         assert_eq!(message["params"]["data"]["n"], n);
     }
     unreachable!()
@@ -158,12 +158,12 @@ fn transport_a_message_begins_with_the_first_byte_of_its_head() {
     serves_others(&server);
 }
 
-/// Writes bytes one by one, now and then, for as long as they are taken.
-fn drip(wire: &Wire, bytes: Vec<u8>) -> JoinHandle<()> {
+/// Writes pieces one by one, now and then, for as long as they are taken.
+fn drip(wire: &Wire, pieces: Vec<Vec<u8>>) -> JoinHandle<()> {
     let mut tcp = wire.tcp.try_clone().unwrap();
     thread::spawn(move || {
-        for byte in bytes {
-            if tcp.write_all(&[byte]).is_err() {
+        for piece in pieces {
+            if tcp.write_all(&piece).is_err() {
                 return;
             }
             thread::sleep(Duration::from_millis(5));
@@ -177,9 +177,9 @@ fn transport_a_message_in_drops_is_ended_in_its_time() {
     let mut wire = Opening::echo().on(&server);
     let mut bytes = head();
     bytes.resize(200, 0);
-    let records: Vec<u8> = bytes
+    let records = bytes
         .into_iter()
-        .flat_map(|byte| wire.seal(DATA, &[byte]))
+        .map(|byte| wire.seal(DATA, &[byte]))
         .collect();
     let dripping = drip(&wire, records);
     assert_eq!(wire.ws.closed(), (1008, "slow-message".into()));
@@ -195,7 +195,7 @@ fn transport_bytes_of_a_record_that_is_never_whole_are_no_sign_of_life() {
     let server = Setup::new().limits(limits).start();
     let mut wire = Opening::echo().on(&server);
     let record = wire.data(&[0; 16_000]);
-    let _dripping = drip(&wire, record);
+    let _dripping = drip(&wire, record.into_iter().map(|byte| vec![byte]).collect());
     assert_eq!(wire.ws.frame().expect("a ping").first, 0x89);
     assert_eq!(wire.ws.closed(), (3008, "idle".into()));
     server.closed(3008, "idle");
