@@ -205,15 +205,30 @@ fn transport_key_updates_with_nothing_between_end_the_socket() {
 }
 
 #[test]
-fn transport_only_data_may_be_empty() {
+fn transport_an_empty_alert_ends_the_socket() {
     let server = Server::start();
-    for kind in [ALERT, HANDSHAKE] {
-        // RFC 8446 §5.1. rustls sends no alert for some.
-        let alerts = [NONE, UNEXPECTED_MESSAGE, DECODE_ERROR];
-        breaks(&server, Opening::echo(), &alerts, |wire| {
-            wire.seal(kind, b"")
-        });
+    let alerts = [NONE, UNEXPECTED_MESSAGE, DECODE_ERROR];
+    for opening in [Opening::echo(), Opening::echo().tls12()] {
+        breaks(&server, opening, &alerts, |wire| wire.seal(ALERT, b""));
     }
+}
+
+#[test]
+fn transport_an_empty_part_of_a_handshake_message_harms_nobody() {
+    let server = Server::start();
+    for opening in [Opening::echo(), Opening::echo().tls12()] {
+        let mut wire = opening.on(&server);
+        let empty = wire.seal(HANDSHAKE, b"");
+        wire.put_alone(&empty);
+        let text = wire.data(&frame(0x81, b"after"));
+        wire.put(&text);
+        // RFC 8446 §5.4 ends the connection, rustls takes it for nothing.
+        let echo = wire.ws.frame();
+        assert!(echo.is_none_or(|echo| echo.payload == b"after"));
+        wire.fin();
+    }
+    ended(&server, 2, 1006, "dropped");
+    serves_others(&server);
 }
 
 /// A KeyUpdate that asks for an answer, in two records.
