@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use wardwire_admission::{
     admit::{Trail, Transport},
@@ -59,39 +60,38 @@ pub async fn run(server: Arc<Server>, shard: Arc<Handle>, listener: TcpListener)
 
 /// A descriptor kept for the day when there are no others: then whoever comes is accepted with it and hung up on at once,
 /// instead of waiting for an answer that never comes while the accept loop spins.
-struct Reserve {
-    spare: Option<File>,
-    warned: Option<Instant>,
-    unsaid: u64,
-}
+struct Reserve(Option<File>);
 
+/// What the log was told, by whichever shard: descriptors are the process's.
+static WARNED: Mutex<Option<Instant>> = Mutex::new(None);
 const WARN_EVERY: Duration = Duration::from_secs(1);
 
 impl Reserve {
     fn new() -> Self {
-        Self {
-            spare: File::open("/dev/null").ok(),
-            warned: None,
-            unsaid: 0,
-        }
+        Self(File::open("/dev/null").ok())
     }
 
     async fn refuse(&mut self, server: &Server, listener: &TcpListener, error: &io::Error) {
-        self.unsaid += 1;
-        if self.warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
-            tracing::warn!(%error, times = self.unsaid, "connections could not be accepted");
-            self.warned = Some(Instant::now());
-            self.unsaid = 0;
+        let is_due = {
+            let mut warned = WARNED.lock();
+            let is_due = warned.is_none_or(|at| at.elapsed() >= WARN_EVERY);
+            if is_due {
+                *warned = Some(Instant::now());
+            }
+            is_due
+        };
+        if is_due {
+            tracing::warn!(%error, "connections could not be accepted");
         }
         // Whoever takes the descriptor first in another thread leaves none for this; then the pause is all there is.
-        if self.spare.take().is_some()
+        if self.0.take().is_some()
             && let Ok(Ok(_)) = tokio::time::timeout(PAUSE, listener.accept()).await
         {
             server.metrics.dropped.inc();
         } else {
             tokio::time::sleep(PAUSE).await;
         }
-        self.spare = File::open("/dev/null").ok();
+        self.0 = File::open("/dev/null").ok();
     }
 }
 

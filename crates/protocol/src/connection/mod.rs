@@ -191,11 +191,7 @@ impl Connection {
                     Some(at) => at + self.limits.pong_within,
                     None => self.heard + self.limits.ping_every,
                 };
-                let message = self
-                    .message
-                    .as_ref()
-                    .map(|it| it.begun + self.limits.message_time);
-                message.map_or(live, |due| due.min(live))
+                self.message_due().map_or(live, |due| due.min(live))
             }
             State::Closing { until } => until,
             State::Closed => self.heard,
@@ -215,10 +211,18 @@ impl Connection {
         }
     }
 
+    /// When the message or the frame that has begun must be whole.
+    fn message_due(&self) -> Option<Instant> {
+        let begun = match &self.message {
+            Some(message) => message.begun,
+            None if self.header_length > 0 || self.frame.is_some() => self.begun,
+            None => return None,
+        };
+        Some(begun + self.limits.message_time)
+    }
+
     fn tick_open(&mut self, now: Instant, out: &mut Vec<u8>) -> Liveness {
-        if let Some(message) = &self.message
-            && now >= message.begun + self.limits.message_time
-        {
+        if self.message_due().is_some_and(|due| now >= due) {
             self.close(
                 &Close::new(CloseCode::POLICY_VIOLATION, "slow-message"),
                 now,

@@ -123,6 +123,10 @@ impl Connection {
     ) -> Result<(Option<Incoming>, &'a mut [u8]), (Outcome<'static>, &'a mut [u8])> {
         let open = self.state == State::Open;
         let held = usize::from(self.header_length);
+        // A message begins with the first byte of its head, however late the second comes.
+        if held == 0 && self.message.is_none() {
+            self.begun = now;
+        }
         let more = input.len().min(LONGEST - held);
         let mut header = self.header;
         for (to, from) in header.iter_mut().skip(held).zip(input.iter()) {
@@ -141,7 +145,7 @@ impl Connection {
         };
         // INVARIANT: a refused header stays unread, so that it is read over once more, leniently, while we close.
         let incoming = if open {
-            self.judge(parsed, now)
+            self.judge(parsed)
         } else {
             self.lenient(parsed)
         };
@@ -160,13 +164,13 @@ impl Connection {
     }
 
     /// Judges a header and makes room for what it announces; nothing is allocated for a length.
-    fn judge(&mut self, header: Header, now: Instant) -> Result<Incoming, Close> {
+    fn judge(&mut self, header: Header) -> Result<Incoming, Close> {
         let broken = |word| Close::new(CloseCode::PROTOCOL_ERROR, word);
         let opcode = header
             .judge(matches!(self.role, Role::Server))
             .map_err(broken)?;
         if !opcode.is_control() {
-            self.judge_data(opcode, header, now)?;
+            self.judge_data(opcode, header)?;
         }
         Ok(Incoming {
             opcode,
@@ -179,7 +183,7 @@ impl Connection {
         })
     }
 
-    fn judge_data(&mut self, opcode: Opcode, header: Header, now: Instant) -> Result<(), Close> {
+    fn judge_data(&mut self, opcode: Opcode, header: Header) -> Result<(), Close> {
         let held = match (&mut self.message, opcode) {
             (None, Opcode::Continuation) => {
                 return Err(Close::new(CloseCode::PROTOCOL_ERROR, "continuation"));
@@ -197,9 +201,6 @@ impl Connection {
         let length = usize::try_from(header.length).unwrap_or(usize::MAX);
         if length > self.limits.frame || held.saturating_add(length) > self.limits.message {
             return Err(Close::new(CloseCode::MESSAGE_TOO_BIG, "size"));
-        }
-        if opcode != Opcode::Continuation {
-            self.begun = now;
         }
         Ok(())
     }

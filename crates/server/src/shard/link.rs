@@ -26,21 +26,14 @@ impl Transport for TcpStream {
 pub(super) struct Link<T> {
     transport: T,
     records: Records,
-    held: Option<Box<Held>>,
+    /// Encrypted bytes the kernel has not taken.
+    unsent: Vec<u8>,
     /// There may be something to read.
     readable: bool,
     /// The peer has said its last: what is read until then may come short.
     last: bool,
     /// The kernel may take what it did not take before.
     writable: bool,
-}
-
-#[derive(Default)]
-struct Held {
-    /// The start of a record of which the end has not come.
-    cut: Vec<u8>,
-    /// Encrypted bytes the kernel has not taken.
-    unsent: Vec<u8>,
 }
 
 /// Buffers that belong to the shard, not to a socket. Empty between turns.
@@ -92,14 +85,13 @@ impl Link<TcpStream> {
         let Parts {
             tcp,
             records,
-            cut,
             plain: _,
             unsent,
         } = parts;
-        let mut link = Self::new(TcpStream::from_std(tcp), records);
-        link.held = Some(Box::new(Held { cut, unsent }));
-        link.tidy();
-        link
+        Self {
+            unsent,
+            ..Self::new(TcpStream::from_std(tcp), records)
+        }
     }
 }
 
@@ -108,7 +100,7 @@ impl<T: Transport> Link<T> {
         Self {
             transport,
             records,
-            held: None,
+            unsent: Vec::new(),
             readable: false,
             last: false,
             writable: false,
@@ -131,9 +123,7 @@ impl<T: Transport> Link<T> {
 
     /// Whether what it was sent has not been taken yet. Then nothing is read.
     pub(super) fn is_blocked(&self) -> bool {
-        self.held
-            .as_ref()
-            .is_some_and(|held| !held.unsent.is_empty())
+        !self.unsent.is_empty()
     }
 
     /// Whether there may be something to read, and it may be read.
@@ -151,7 +141,7 @@ impl<T: Transport> Link<T> {
     /// # Errors
     /// The transport broke, or the peer broke TLS; then it has had its alert.
     pub(super) fn read(&mut self, buffers: &mut Buffers) -> io::Result<Came> {
-        let cut = self.held.as_ref().map_or(&[][..], |held| &held.cut);
+        let cut = self.records.cut();
         let had = cut.len();
         let Some((front, room)) = buffers.incoming.split_at_mut_checked(had) else {
             return Err(io::ErrorKind::InvalidData.into());
@@ -182,14 +172,7 @@ impl<T: Transport> Link<T> {
         } = buffers;
         let incoming = incoming.get_mut(..came).unwrap_or_default();
         match self.records.read(incoming, plain, cipher) {
-            Ok(done) => {
-                let cut = incoming.get(done..).unwrap_or_default();
-                if !cut.is_empty() || self.held.is_some() {
-                    self.held.get_or_insert_default().cut = cut.to_vec();
-                    self.tidy();
-                }
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             Err(broken) => {
                 // One try for the alert.
                 let _ = self.transport.write(cipher);
@@ -222,13 +205,10 @@ impl<T: Transport> Link<T> {
         if !std::mem::take(&mut self.writable) || !self.is_blocked() {
             return Ok(());
         }
-        if let Some(held) = &mut self.held {
-            let sent = send(&mut self.transport, &held.unsent)?;
-            held.unsent.drain(..sent);
-            // Its room is given back as it empties.
-            held.unsent.shrink_to(held.unsent.len() * 2);
-        }
-        self.tidy();
+        let sent = send(&mut self.transport, &self.unsent)?;
+        self.unsent.drain(..sent);
+        // Its room is given back as it empties.
+        self.unsent.shrink_to(self.unsent.len() * 2);
         Ok(())
     }
 
@@ -243,18 +223,10 @@ impl<T: Transport> Link<T> {
         };
         metrics.flush.record(cipher.len() as u64);
         if let Some(left) = cipher.get(sent..).filter(|left| !left.is_empty()) {
-            let unsent = &mut self.held.get_or_insert_default().unsent;
-            unsent.extend_from_slice(left);
-            metrics.outbox.record(unsent.len() as u64);
+            self.unsent.extend_from_slice(left);
+            metrics.outbox.record(self.unsent.len() as u64);
         }
         Ok(())
-    }
-
-    fn tidy(&mut self) {
-        let is_empty = |held: &Held| held.cut.is_empty() && held.unsent.is_empty();
-        if self.held.as_deref().is_some_and(is_empty) {
-            self.held = None;
-        }
     }
 }
 

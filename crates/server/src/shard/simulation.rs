@@ -267,8 +267,7 @@ impl World {
             while peer.wants_write() {
                 peer.write_tls(&mut to).unwrap();
             }
-            let done = records.read(&mut to, &mut Vec::new(), &mut back).unwrap();
-            assert_eq!(done, to.len());
+            records.read(&mut to, &mut Vec::new(), &mut back).unwrap();
             peer.read_tls(&mut &back[..]).unwrap();
             peer.process_new_packets().unwrap();
         }

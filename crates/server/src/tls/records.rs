@@ -10,18 +10,23 @@ use rustls::{
     },
 };
 
-/// Keys and sequence numbers of one connection; no record buffers.
+/// Keys and sequence numbers of one connection, and the start of a record or handshake message of which the end has not
+/// come; nothing when idle.
+///
+/// INVARIANT: rustls is handed `cut` on every call. It counts on what it has not discarded being there, also when it is
+/// asked for something else, and panics if it is not.
 pub struct Records {
     conn: UnbufferedServerConnection,
+    cut: Vec<u8>,
     peer_closed: bool,
     close_sent: bool,
+    /// The peer broke TLS: rustls is not asked again.
+    broken: bool,
 }
 
 /// A TLS record adds at most this much to its payload: header, content type, nonce, tag (RFC 5246 §6.2.3, RFC 8446 §5.2).
 const RECORD_OVERHEAD: usize = 64;
 const RECORD_PAYLOAD: usize = 16 * 1024;
-/// How often rustls may be asked again after an error, for the alert it wants to send.
-const ALERTS: usize = 4;
 
 impl Records {
     /// A connection whose hello has not been read.
@@ -31,14 +36,21 @@ impl Records {
     pub fn new(config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
         Ok(Self {
             conn: UnbufferedServerConnection::new(config)?,
+            cut: Vec::new(),
             peer_closed: false,
             close_sent: false,
+            broken: false,
         })
     }
 
-    /// Reads as many whole records as `incoming` holds. Appends what they carry to `plain` and what must be answered
-    /// (handshake, key update, alerts) to `out`. Returns how many bytes of `incoming` are done with; the rest is a record
-    /// cut short, to be offered again with more behind it.
+    /// What has come and has to stand before what comes next.
+    #[must_use]
+    pub fn cut(&self) -> &[u8] {
+        &self.cut
+    }
+
+    /// Reads as many whole records as `incoming` holds, which begins with [`Self::cut`]. Appends what they carry to `plain`
+    /// and what must be answered (handshake, key update, alerts) to `out`.
     ///
     /// # Errors
     /// The peer broke TLS. `out` then ends with the alert to send before the socket is dropped.
@@ -47,7 +59,8 @@ impl Records {
         incoming: &mut [u8],
         plain: &mut Vec<u8>,
         out: &mut Vec<u8>,
-    ) -> Result<usize, rustls::Error> {
+    ) -> Result<(), rustls::Error> {
+        self.whole()?;
         let mut done = 0;
         loop {
             let rest = incoming.get_mut(done..).unwrap_or_default();
@@ -65,12 +78,30 @@ impl Records {
                 Ok(ConnectionState::ReadEarlyData(_)) => {
                     return Err(rustls::Error::General("0-RTT is off".into()));
                 }
-                Ok(_) => return Ok(done),
+                Ok(_) => {
+                    self.keep(incoming.get(done..).unwrap_or_default());
+                    return Ok(());
+                }
                 Err(broken) => {
+                    self.keep(incoming.get(done..).unwrap_or_default());
                     self.alert(out);
+                    self.broken = true;
                     return Err(broken);
                 }
             }
+        }
+    }
+
+    fn whole(&self) -> Result<(), rustls::Error> {
+        match self.broken {
+            true => Err(rustls::Error::General("broken by the peer".into())),
+            false => Ok(()),
+        }
+    }
+
+    fn keep(&mut self, rest: &[u8]) {
+        if !self.cut.is_empty() || !rest.is_empty() {
+            self.cut = rest.to_vec();
         }
     }
 
@@ -119,29 +150,27 @@ impl Records {
         out: &mut Vec<u8>,
         write: impl FnOnce(&mut Traffic<'_>, &mut Vec<u8>) -> Result<(), rustls::Error>,
     ) -> Result<(), rustls::Error> {
+        self.whole()?;
         loop {
-            match self.conn.process_tls_records(&mut []).state? {
+            let UnbufferedStatus { discard, state } = self.conn.process_tls_records(&mut self.cut);
+            match state? {
                 ConnectionState::WriteTraffic(mut traffic) => return write(&mut traffic, out),
                 ConnectionState::EncodeTlsData(data) => encode(data, out)?,
                 ConnectionState::TransmitTlsData(data) => data.done(),
                 ConnectionState::PeerClosed => self.peer_closed = true,
                 _ => return Err(rustls::Error::HandshakeNotComplete),
             }
+            self.cut.drain(..discard.min(self.cut.len()));
         }
     }
 
-    /// Whatever alert rustls has queued after an error; there is nothing to do if it cannot be had.
+    /// The alert rustls has queued after an error; there is nothing to do if it cannot be had. Asked once: to be asked more
+    /// often, it would read the broken record over.
     fn alert(&mut self, out: &mut Vec<u8>) {
-        for _ in 0..ALERTS {
-            match self.conn.process_tls_records(&mut []).state {
-                Ok(ConnectionState::EncodeTlsData(data)) => {
-                    if encode(data, out).is_err() {
-                        return;
-                    }
-                }
-                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-                _ => return,
-            }
+        let state = self.conn.process_tls_records(&mut self.cut).state;
+        if let Ok(ConnectionState::EncodeTlsData(data)) = state {
+            // What cannot be encoded is not sent.
+            let _ = encode(data, out);
         }
     }
 }

@@ -20,8 +20,6 @@ use super::{Records, sni};
 pub struct TlsStream {
     tcp: TcpStream,
     records: Records,
-    /// A record cut short: less than one record, at most 16 KiB and a little.
-    cut: Vec<u8>,
     /// Decrypted, not yet read.
     plain: Vec<u8>,
     /// Encrypted, not yet taken by the kernel.
@@ -34,8 +32,6 @@ pub struct Parts {
     pub tcp: std::net::TcpStream,
     /// Keys and sequence numbers.
     pub records: Records,
-    /// The start of a record of which the end has not come.
-    pub cut: Vec<u8>,
     /// Decrypted bytes that nobody has read.
     pub plain: Vec<u8>,
     /// Encrypted bytes that the kernel has not taken.
@@ -58,7 +54,6 @@ pub async fn accept(
     let mut stream = TlsStream {
         tcp,
         records,
-        cut: Vec::new(),
         plain: Vec::new(),
         unsent: Vec::new(),
     };
@@ -76,14 +71,12 @@ impl TlsStream {
         let Self {
             tcp,
             records,
-            cut,
             plain,
             unsent,
         } = self;
         Ok(Parts {
             tcp: tcp.into_std()?,
             records,
-            cut,
             plain,
             unsent,
         })
@@ -115,18 +108,12 @@ impl TlsStream {
         let mut read = ReadBuf::new(&mut chunk);
         ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut read))?;
         let came = read.filled().len();
-        self.cut.extend_from_slice(read.filled());
+        let mut incoming = [self.records.cut(), read.filled()].concat();
         let outcome = self
             .records
-            .read(&mut self.cut, &mut self.plain, &mut self.unsent);
+            .read(&mut incoming, &mut self.plain, &mut self.unsent);
         match outcome {
-            Ok(done) => {
-                self.cut.drain(..done);
-                if self.cut.is_empty() {
-                    self.cut = Vec::new();
-                }
-                Poll::Ready(Ok(came))
-            }
+            Ok(()) => Poll::Ready(Ok(came)),
             Err(broken) => {
                 // The alert is worth one try; a peer that broke TLS gets no patience.
                 let _ = self.poll_send(cx);
