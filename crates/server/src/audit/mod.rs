@@ -55,6 +55,8 @@ enum Entry {
 
 const QUEUE: usize = 16 * 1024;
 const RECENT: usize = 1000;
+/// An event is on its way to the disk within this.
+const GATHER: Duration = Duration::from_millis(2);
 const SYNC: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(200);
 /// For a lock, and between two tries.
@@ -213,6 +215,8 @@ impl Writer {
                 self.line(&counted);
             }
             self.write();
+            // Meanwhile events gather, and recording one wakes nobody.
+            thread::sleep(GATHER);
             if self.unsynced.is_some_and(|since| since.elapsed() >= SYNC) {
                 self.sync();
             }
