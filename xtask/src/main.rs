@@ -31,8 +31,9 @@ cargo xtask <command>
                           clients, tls, browser; any other word filters the Rust tests
   assets                  build what the server embeds
   tools                   install everything that `test` needs, and run nothing
-  bench idle-memory [--sockets N]
-                          what an idle, subscribed TLS socket costs the server in memory
+  bench quick [--against PATH] [--rounds N] [--seconds S]
+                          echo, fan-out and handshakes for each second of the server's processor
+                          time; --against compares with another build of wardwire
   bench instructions [--record]
                           what a message costs in instructions, beside the last counts
   fuzz [TARGET..] [--seconds N]

@@ -1,19 +1,28 @@
-//! Loads a Wardwire server and measures it. `cargo xtask bench` builds both and runs this.
+//! Loads servers and measures them. `cargo xtask bench` builds everything and runs this; docs/benchmarks.md explains it.
 //!
-//! `wardwire-load idle-memory --server PATH [--sockets N]` tells what an idle, admitted, subscribed TLS socket costs the
-//! server in user space, before and after each has had a 16 KB message.
+//! [`works`] are what is measured, [`rounds`] compares contestants, [`server`] starts them on a core of their own,
+//! [`client`] is the load, in one thread on another core, and [`report`] shows what it came to.
 
+mod arguments;
 mod client;
-mod idle_memory;
+mod dialect;
+mod report;
+mod rounds;
 mod server;
+mod statistics;
+mod works;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run().await {
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.split_first() {
+        Some((first, rest)) if first == "pinned" => server::become_pinned(rest),
+        _ => run(&arguments),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -22,24 +31,21 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<(), Failure> {
-    let mut arguments = std::env::args().skip(1);
-    let usage = "usage: wardwire-load idle-memory --server PATH [--sockets N]";
-    if arguments.next().as_deref() != Some("idle-memory") {
-        return Err(usage.into());
-    }
-    let mut binary = None;
-    let mut sockets = 10_000;
-    while let Some(flag) = arguments.next() {
-        let value = arguments.next().ok_or(usage)?;
-        match &*flag {
-            "--server" => binary = Some(PathBuf::from(value)),
-            "--sockets" => sockets = value.parse()?,
-            _ => return Err(usage.into()),
-        }
-    }
+fn run(arguments: &[String]) -> Result<(), Failure> {
+    let plan = arguments::Plan::read(arguments)?;
     raise_descriptor_limit();
-    idle_memory::run(&binary.ok_or(usage)?, sockets).await
+    server::pin(server::LOAD_CORE)?;
+    for work in &plan.works {
+        let results = rounds::run(
+            &**work,
+            &plan.contestants,
+            plan.rounds,
+            plan.spans,
+            &plan.scratch,
+        )?;
+        report::table::print(&results);
+    }
+    Ok(())
 }
 
 /// Every socket is a descriptor.

@@ -1,0 +1,16 @@
+//! The clients: many sockets in one thread, quick enough that one core of them keeps one core of a server busy.
+//!
+//! No task, no timer and no buffer belongs to a socket. Frames are built once and sent by everybody; what comes back is
+//! counted, and looked into only where a work asks for it.
+
+mod crowd;
+mod frames;
+mod socket;
+mod swarm;
+mod tls;
+
+pub(crate) use crowd::{Entrance, Purpose, is_close, must_be_open, watch};
+pub(crate) use frames::{Message, frame};
+pub(crate) use socket::Stage;
+pub(crate) use swarm::Swarm;
+pub(crate) use tls::{Group, settings};

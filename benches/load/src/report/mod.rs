@@ -1,0 +1,3 @@
+//! What is shown of results.
+
+pub(crate) mod table;

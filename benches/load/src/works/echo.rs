@@ -1,0 +1,101 @@
+//! Every message comes back.
+
+use std::time::Duration;
+
+use super::{Figure, Spans, Work, entrance, rate};
+use crate::{
+    Failure,
+    client::{Group, Purpose, Swarm, frame, is_close, must_be_open, watch},
+    server::Running,
+};
+
+pub(crate) struct Echo {
+    pub(crate) bytes: usize,
+    pub(crate) sockets: usize,
+    /// So many messages are sent in one write, and the next when all have come back.
+    pub(crate) in_flight: usize,
+}
+
+impl Work for Echo {
+    fn name(&self) -> String {
+        let Self {
+            bytes,
+            sockets,
+            in_flight,
+        } = self;
+        format!("echo-{bytes}-{sockets}-{in_flight}")
+    }
+
+    fn title(&self) -> String {
+        let size = match self.bytes {
+            small @ ..1024 => format!("{small} B"),
+            large => format!("{} KiB", large / 1024),
+        };
+        format!(
+            "echo, {size}, {} sockets, {} in flight",
+            self.sockets, self.in_flight
+        )
+    }
+
+    fn takes(&self) -> Option<&'static str> {
+        Some("echo")
+    }
+
+    fn measure(&self, server: &Running, spans: Spans) -> Result<Vec<Figure>, Failure> {
+        let entrance = entrance(server, Group::X25519)?;
+        let mut swarm = Swarm::new()?;
+        let sockets = entrance.open(&mut swarm, Purpose::Echo, self.sockets)?;
+        let text: Vec<u8> = (b'a'..=b'z').cycle().take(self.bytes).collect();
+        let one = frame(entrance.opcode(), &text);
+        verify(&mut swarm, &one, &text)?;
+        let burst = one.repeat(self.in_flight);
+        for index in sockets {
+            let (socket, scratch) = swarm.socket(index)?;
+            socket.send(scratch, &burst)?;
+        }
+        let mut awaited = vec![self.in_flight; self.sockets];
+        let figure = rate(server, spans, || {
+            let ready = swarm.wait(Duration::from_secs(1))?;
+            let mut done = 0;
+            for index in &ready {
+                let (socket, scratch) = swarm.socket(*index)?;
+                let mut whole = 0;
+                let stage = socket.ready(scratch, |message| {
+                    whole += usize::from(message.length == self.bytes as u64);
+                })?;
+                must_be_open(stage)?;
+                done += whole as u64;
+                let left = awaited.get_mut(*index).ok_or("no such socket")?;
+                *left = left.checked_sub(whole).ok_or("more came than was sent")?;
+                if *left == 0 {
+                    *left = self.in_flight;
+                    socket.send(scratch, &burst)?;
+                }
+            }
+            swarm.done(ready);
+            Ok(done)
+        })?;
+        Ok(vec![figure])
+    }
+}
+
+/// Whether what comes back is what was sent, before anything is counted.
+fn verify(swarm: &mut Swarm, frame: &[u8], text: &[u8]) -> Result<(), Failure> {
+    let (socket, scratch) = swarm.socket(0)?;
+    socket.frames.keeps = true;
+    socket.send(scratch, frame)?;
+    let mut same = None;
+    watch(swarm, |swarm, index| {
+        let (socket, scratch) = swarm.socket(index)?;
+        let stage = socket.ready(scratch, |message| {
+            same = Some(!is_close(&message) && message.payload == text);
+        })?;
+        must_be_open(stage)?;
+        Ok(same.is_some())
+    })?;
+    swarm.socket(0)?.0.frames.keeps = false;
+    match same {
+        Some(true) => Ok(()),
+        _ => Err("what came back is not what was sent".into()),
+    }
+}
