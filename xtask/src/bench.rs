@@ -1,30 +1,85 @@
-//! `cargo xtask bench`: what is measured, never asserted. `benches/load` does the measuring.
+//! `cargo xtask bench`: what is measured, never asserted. `benches/load` does the measuring; docs/benchmarks.md explains it.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use crate::{
     fixture::build_server,
-    shell::{Failure, Result, cargo, program, run, target},
+    shell::{Failure, Result, cargo, program, root, run, target},
+    tools,
 };
 
-/// Builds the server and the load as they are released, and measures what is asked for.
+const HELP: &str = "\
+cargo xtask bench                   everything, against every rival, and writes docs/benchmarks.md (about 20 minutes)
+cargo xtask bench quick             Wardwire alone: echo and fan-out, 1 and 16 in flight, and handshakes (half a minute)
+cargo xtask bench NAME              one work, or all whose names begin so, against every rival
+cargo xtask bench prepare           installs and builds the rivals, and measures nothing
+cargo xtask bench instructions      what a message costs in instructions (its own command)
+
+  --against PATH    also measure another build of wardwire, in the same rounds
+  --rivals a,b      only these rivals; `none` for none
+  --sockets N       so many sockets (connections, for churn)
+  --rounds N        5 for everything, else 3
+  --seconds S       of each measurement, 1 by default
+
+Works: echo-BYTES-SOCKETS-INFLIGHT (64, 1024, 65536; 100, 1000; 1, 16), fan-out-1000-INFLIGHT, handshake,
+handshake-mlkem, idle-memory, idle-memory-crowding, churn, latency.
+
+Two cores are needed: the server runs on the first, the load on the second. Results are printed, and written with every
+round to target/bench/NAME.json.
+";
+
+/// Builds the server, the load and what they are measured against as they are released, and measures.
 pub(crate) fn command(arguments: &[String]) -> Result<()> {
-    let Some((name, options)) = arguments.split_first() else {
-        return Err(Failure::Broken(
-            "usage: cargo xtask bench quick|NAME [--against PATH] [--rounds N] [--seconds S]"
-                .into(),
-        ));
+    let (name, options) = match arguments.split_first() {
+        Some((first, _)) if matches!(first.as_str(), "help" | "--help" | "-h") => {
+            print!("{HELP}");
+            return Ok(());
+        }
+        Some((first, _)) if first == "prepare" => return prepare(),
+        Some((first, rest)) if !first.starts_with("--") => (first.as_str(), rest),
+        _ => ("all", arguments),
     };
     let server = build_server()?;
     run(cargo().args(["build", "--release", "--package", "wardwire-load"]))?;
     let mut load = program(target().join("release/wardwire-load"));
     load.arg(name).arg("--server").arg(server);
-    for option in options {
-        // Paths are the caller's, and the load runs in the repository.
-        match Path::new(option).canonicalize() {
-            Ok(path) if option.contains('/') => load.arg(path),
-            _ => load.arg(option),
+    load.arg("--out").arg(target().join("bench"));
+    load.arg("--docs").arg(root().join("docs"));
+    if name != "quick" && value(options, "--rivals") != Some("none") {
+        if let Err(failure) = prepare() {
+            eprintln!("{failure}; the others are measured");
+        }
+        load.arg("--list")
+            .arg(root().join("benches/rivals/rivals.toml"));
+    }
+    for pair in options.chunks(2) {
+        match pair {
+            // The caller's path, while the load runs in the repository.
+            [flag, path] if flag == "--against" => load.arg(flag).arg(absolute(path)?),
+            [flag, none] if flag == "--rivals" && none == "none" => &mut load,
+            pair => load.args(pair),
         };
     }
     run(&mut load)
+}
+
+fn value<'a>(options: &'a [String], name: &str) -> Option<&'a str> {
+    let mut pairs = options.chunks(2);
+    pairs.find_map(|pair| match pair {
+        [flag, value] if flag == name => Some(value.as_str()),
+        _ => None,
+    })
+}
+
+fn absolute(path: &str) -> Result<PathBuf> {
+    PathBuf::from(path)
+        .canonicalize()
+        .map_err(|error| Failure::Broken(format!("{path}: {error}")))
+}
+
+/// Installs and builds the rivals. Those that cannot be had are named, and missing from what is measured.
+fn prepare() -> Result<()> {
+    tools::node()?;
+    eprintln!("Preparing the rivals ... (a few minutes the first time)");
+    run(&mut program(root().join("benches/rivals/prepare")))
 }

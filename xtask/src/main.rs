@@ -31,9 +31,8 @@ cargo xtask <command>
                           clients, tls, browser; any other word filters the Rust tests
   assets                  build what the server embeds
   tools                   install everything that `test` needs, and run nothing
-  bench quick [--against PATH] [--rounds N] [--seconds S]
-                          echo, fan-out and handshakes for each second of the server's processor
-                          time; --against compares with another build of wardwire
+  bench [quick|NAME] [..] measure; `bench --help` says what. `quick` is for a change of one's own,
+                          with --against PATH beside another build of wardwire
   bench instructions [--record]
                           what a message costs in instructions, beside the last counts
   fuzz [TARGET..] [--seconds N]

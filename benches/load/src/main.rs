@@ -4,6 +4,7 @@
 //! [`client`] is the load, in one thread on another core, and [`report`] shows what it came to.
 
 mod arguments;
+mod catalogue;
 mod client;
 mod dialect;
 mod report;
@@ -33,8 +34,13 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
     let plan = arguments::Plan::read(arguments)?;
+    for rival in &plan.missing {
+        eprintln!("{rival} is missing: it was not prepared");
+    }
+    let machine = report::Machine::here();
     raise_descriptor_limit();
     server::pin(server::LOAD_CORE)?;
+    let mut all = Vec::new();
     for work in &plan.works {
         let results = rounds::run(
             &**work,
@@ -44,8 +50,20 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
             &plan.scratch,
         )?;
         report::table::print(&results);
+        all.push(results);
+        // After each, so that a run that is cut short leaves what it has.
+        if let Some(folder) = &plan.out {
+            report::write_json(&plan, &machine, &all, folder)?;
+        }
     }
-    Ok(())
+    let _ = std::fs::remove_dir_all(&plan.scratch);
+    if let Some(folder) = &plan.docs {
+        report::write_docs(&plan, &machine, &all, folder)?;
+    }
+    match all.iter().any(|results| results.ours_failed()) {
+        true => Err("Wardwire failed in a round".into()),
+        false => Ok(()),
+    }
 }
 
 /// Every socket is a descriptor.

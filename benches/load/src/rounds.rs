@@ -64,6 +64,7 @@ pub(crate) fn run(
         .filter(takes)
         .map(|contestant| (contestant, Rounds::new(contestant)))
         .collect();
+    let rounds = if work.is_steady() { 1 } else { rounds };
     for round in 0..rounds {
         let number = taking.len().max(1);
         for turn in 0..number {
@@ -119,7 +120,7 @@ impl Rounds {
     }
 
     /// Its figure `name` in each round.
-    fn figures(&self, name: &str) -> impl Iterator<Item = Option<&Figure>> {
+    pub(crate) fn figures(&self, name: &str) -> impl Iterator<Item = Option<&Figure>> {
         self.rounds.iter().map(move |figures| {
             let figures = figures.as_ref()?;
             figures.iter().find(|figure| figure.name == name)
@@ -134,6 +135,13 @@ impl Results {
             .iter()
             .map(|contestant| (contestant, self.of(contestant)))
             .collect()
+    }
+
+    /// Whether the first contestant failed: what a rival cannot do is told in the table.
+    pub(crate) fn ours_failed(&self) -> bool {
+        self.contestants
+            .first()
+            .is_some_and(|ours| ours.failure.is_some())
     }
 
     fn of(&self, contestant: &Rounds) -> Vec<Summary> {

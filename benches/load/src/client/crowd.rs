@@ -13,7 +13,7 @@ use wardwire_protocol::handshake;
 
 use super::{
     frames::{BINARY, CLOSE, Message, TEXT, frame},
-    socket::Stage,
+    socket::{Path, Stage},
     swarm::Swarm,
 };
 use crate::{Failure, dialect::Dialect, server::Tokens};
@@ -32,6 +32,7 @@ pub(crate) struct Entrance {
     pub(crate) address: SocketAddr,
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) dialect: Dialect,
+    pub(crate) path: Path,
     /// For a server that asks for proof.
     pub(crate) tokens: Option<Arc<Tokens>>,
 }
@@ -42,8 +43,17 @@ const AT_ONCE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Entrance {
+    pub(crate) fn to(&self) -> (SocketAddr, Path) {
+        (self.address, self.path)
+    }
+
     /// The head of a handshake, with a token of its own.
     pub(crate) fn head(&self, purpose: Purpose) -> Result<Box<[u8]>, Failure> {
+        self.head_of("load", purpose)
+    }
+
+    /// The same for a user by name.
+    pub(crate) fn head_of(&self, subject: &str, purpose: Purpose) -> Result<Box<[u8]>, Failure> {
         let dialect = &self.dialect;
         let path = dialect.path.as_ref().unwrap_or(match purpose {
             Purpose::Echo => &dialect.echo_path,
@@ -51,7 +61,7 @@ impl Entrance {
             Purpose::Publish => &dialect.publish_path,
         });
         let bearer = match &self.tokens {
-            Some(tokens) => Some(format!("Bearer {}", tokens.mint("load")?)),
+            Some(tokens) => Some(format!("Bearer {}", tokens.mint(subject)?)),
             None => None,
         };
         let mut fields: Vec<(&str, &str)> = Vec::new();
@@ -74,9 +84,32 @@ impl Entrance {
         purpose: Purpose,
         count: usize,
     ) -> Result<Range<usize>, Failure> {
-        let new = self.begin(swarm, count, Stage::Open, || self.head(purpose).map(Some))?;
+        let new = self.admit(swarm, purpose, count)?;
         self.greet(swarm, new.clone(), purpose)?;
         Ok(new)
+    }
+
+    /// Opens `count` sockets that say nothing.
+    pub(crate) fn admit(
+        &self,
+        swarm: &mut Swarm,
+        purpose: Purpose,
+        count: usize,
+    ) -> Result<Range<usize>, Failure> {
+        self.begin(swarm, count, Stage::Open, || self.head(purpose).map(Some))
+    }
+
+    /// Opens a socket for each of these users.
+    pub(crate) fn open_for(
+        &self,
+        swarm: &mut Swarm,
+        subjects: &[String],
+    ) -> Result<Range<usize>, Failure> {
+        let mut subjects_left = subjects.iter();
+        self.begin(swarm, subjects.len(), Stage::Open, || {
+            let subject = subjects_left.next().ok_or("too few users")?;
+            self.head_of(subject, Purpose::Follow).map(Some)
+        })
     }
 
     /// Opens `count` sockets that have done TLS and ask nothing.
@@ -84,52 +117,97 @@ impl Entrance {
         self.begin(swarm, count, Stage::Secured, || Ok(None))
     }
 
+    /// Asks for the upgrade of sockets that have done TLS, and waits for every answer.
+    pub(crate) fn upgrade(
+        &self,
+        swarm: &mut Swarm,
+        sockets: Range<usize>,
+        purpose: Purpose,
+    ) -> Result<(), Failure> {
+        let mut open = Once::each(sockets.clone());
+        for index in sockets {
+            let head = self.head(purpose)?;
+            let (socket, scratch) = swarm.socket(index)?;
+            socket.ask(scratch, &head)?;
+        }
+        watch(swarm, |swarm, index| {
+            let (socket, scratch) = swarm.socket(index)?;
+            let stage = socket.ready(scratch, |_| ())?;
+            if stage == Stage::Open {
+                open.note(index);
+            }
+            Ok(open.all())
+        })
+    }
+
     /// Says what the dialect wants said first, and waits for the answers.
+    ///
+    /// Where a follower's greeting begins with the publisher's, that opens a session, and must be answered before the rest
+    /// is said.
     pub(crate) fn greet(
         &self,
         swarm: &mut Swarm,
         sockets: Range<usize>,
         purpose: Purpose,
     ) -> Result<(), Failure> {
-        let dialect = &self.dialect;
-        let (greeting, ready) = match purpose {
-            Purpose::Echo => return Ok(()),
-            Purpose::Follow => (&dialect.greeting, &dialect.ready),
-            Purpose::Publish => (&dialect.publisher_greeting, &dialect.publisher_ready),
+        let Dialect {
+            greeting,
+            ready,
+            publisher_greeting: opening,
+            publisher_ready: opened,
+            ..
+        } = &self.dialect;
+        let mut say = |messages: &[String], ready: &Option<String>| {
+            self.say(swarm, sockets.clone(), messages, ready.as_deref())
         };
+        match purpose {
+            Purpose::Echo => Ok(()),
+            Purpose::Publish => say(opening, opened),
+            Purpose::Follow => match greeting.strip_prefix(opening.as_slice()) {
+                Some(rest) if !opening.is_empty() => {
+                    say(opening, opened)?;
+                    say(rest, ready)
+                }
+                _ => say(greeting, ready),
+            },
+        }
+    }
+
+    /// Sends messages from each socket and waits until each was sent one that holds `ready`.
+    fn say(
+        &self,
+        swarm: &mut Swarm,
+        sockets: Range<usize>,
+        messages: &[String],
+        ready: Option<&str>,
+    ) -> Result<(), Failure> {
         let opcode = self.opcode();
-        let said: Vec<u8> = greeting
+        let frames: Vec<u8> = messages
             .iter()
             .flat_map(|text| frame(opcode, text.as_bytes()))
             .collect();
-        let awaited = ready.as_ref().map(|ready| memmem::Finder::new(ready));
         for index in sockets.clone() {
             let (socket, scratch) = swarm.socket(index)?;
             socket.frames.keeps = true;
-            if !said.is_empty() {
-                socket.send(scratch, &said)?;
+            if !frames.is_empty() {
+                socket.send(scratch, &frames)?;
             }
         }
-        let Some(awaited) = awaited else {
+        let Some(ready) = ready.map(memmem::Finder::new) else {
             return Ok(());
         };
-        let mut waiting = vec![true; sockets.len()];
-        let mut left = sockets.len();
+        let mut answered = Once::each(sockets);
         watch(swarm, |swarm, index| {
             let mut stands = false;
             let (socket, scratch) = swarm.socket(index)?;
             let stage = socket.ready(scratch, |message| {
-                stands |= awaited.find(message.payload).is_some();
+                stands |= ready.find(message.payload).is_some();
             })?;
             must_be_open(stage)?;
-            let place = index
-                .checked_sub(sockets.start)
-                .and_then(|index| waiting.get_mut(index));
-            if let Some(place) = place.filter(|place| **place && stands) {
-                *place = false;
-                left -= 1;
+            if stands {
+                answered.note(index);
             }
-            Ok(left == 0)
+            Ok(answered.all())
         })
     }
 
@@ -150,15 +228,13 @@ impl Entrance {
     ) -> Result<Range<usize>, Failure> {
         let start = swarm.len();
         let end = start + count;
-        let mut begin = |swarm: &mut Swarm, index| {
-            swarm.connect(index, self.address, self.tls.clone(), head()?)
-        };
+        let mut begin =
+            |swarm: &mut Swarm, index| swarm.connect(index, self.to(), self.tls.clone(), head()?);
         let mut next = (start + AT_ONCE).min(end);
         for index in start..next {
             begin(swarm, index)?;
         }
-        let mut there = vec![false; count];
-        let mut left = count;
+        let mut there = Once::each(start..end);
         if count > 0 {
             watch(swarm, |swarm, index| {
                 let (socket, scratch) = swarm.socket(index)?;
@@ -166,21 +242,44 @@ impl Entrance {
                 if stage == Stage::Closed {
                     return Err("the server closed a socket that was being opened".into());
                 }
-                let place = index
-                    .checked_sub(start)
-                    .and_then(|index| there.get_mut(index));
-                if let Some(place) = place.filter(|place| !**place && stage == wanted) {
-                    *place = true;
-                    left -= 1;
-                    if next < end {
-                        begin(swarm, next)?;
-                        next += 1;
-                    }
+                if stage == wanted && there.note(index) && next < end {
+                    begin(swarm, next)?;
+                    next += 1;
                 }
-                Ok(left == 0)
+                Ok(there.all())
             })?;
         }
         Ok(start..end)
+    }
+}
+
+/// Something that must happen to each socket.
+struct Once {
+    start: usize,
+    happened: Vec<bool>,
+    left: usize,
+}
+
+impl Once {
+    fn each(sockets: Range<usize>) -> Self {
+        Self {
+            start: sockets.start,
+            happened: vec![false; sockets.len()],
+            left: sockets.len(),
+        }
+    }
+
+    /// Whether it is the first time for this socket, which is one of those.
+    fn note(&mut self, index: usize) -> bool {
+        let place = index.checked_sub(self.start);
+        let happened = place.and_then(|place| self.happened.get_mut(place));
+        let first = happened.is_some_and(|happened| !std::mem::replace(happened, true));
+        self.left -= usize::from(first);
+        first
+    }
+
+    fn all(&self) -> bool {
+        self.left == 0
     }
 }
 

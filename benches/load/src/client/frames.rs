@@ -11,8 +11,6 @@ pub(crate) struct Message<'a> {
 pub(crate) const TEXT: u8 = 1;
 pub(crate) const BINARY: u8 = 2;
 pub(crate) const CLOSE: u8 = 8;
-pub(crate) const PING: u8 = 9;
-pub(crate) const PONG: u8 = 10;
 
 const FIN: u8 = 0x80;
 /// It protects nobody, but unmasking it is the same work as for any other.
@@ -139,7 +137,7 @@ impl Frames {
         self.in_frame = true;
         self.left = head.length;
         // No work here waits for a control frame between fragments, so that one is counted into the message around it.
-        self.fin = head.fin && head.opcode < CLOSE || head.fin && self.length == 0;
+        self.fin = head.fin && (head.opcode < CLOSE || self.length == 0);
         if head.opcode != 0 {
             self.opcode = head.opcode;
         }

@@ -10,7 +10,7 @@ mod swarm;
 mod tls;
 
 pub(crate) use crowd::{Entrance, Purpose, is_close, must_be_open, watch};
-pub(crate) use frames::{Message, frame};
-pub(crate) use socket::Stage;
+pub(crate) use frames::{Message, TEXT, frame};
+pub(crate) use socket::{Path, Stage};
 pub(crate) use swarm::Swarm;
 pub(crate) use tls::{Group, settings};

@@ -7,8 +7,9 @@ use std::{
 };
 
 use mio::net::TcpStream;
+use rustix::io::Errno;
 use rustls::ClientConfig;
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Type};
 
 use super::{
     frames::{Frames, Message},
@@ -61,15 +62,42 @@ pub(crate) struct Socket {
     pub(crate) frames: Frames,
 }
 
+/// What lies between the two sides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// As the kernel makes it: segments of 64 KiB, and megabytes in its buffers.
+    Loopback,
+    /// Segments as on an ethernet, and as little in the kernel's buffers as can be: a peer that does not read is soon felt.
+    Narrow,
+}
+
+/// Of an ethernet, in bytes.
+const SEGMENT: u32 = 1448;
+
+fn connect(address: SocketAddr, path: Path) -> io::Result<TcpStream> {
+    if path == Path::Loopback {
+        return TcpStream::connect(address);
+    }
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_tcp_mss(SEGMENT)?;
+    socket.set_recv_buffer_size(4096)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => Err(error),
+        _ => Ok(TcpStream::from_std(socket.into())),
+    }
+}
+
 impl Socket {
     /// Begins to connect. Without a `head` it stays at [`Stage::Secured`].
     pub(crate) fn connect(
         address: SocketAddr,
+        path: Path,
         tls: Arc<ClientConfig>,
         head: Option<Box<[u8]>>,
     ) -> Result<Self, Failure> {
         Ok(Self {
-            tcp: TcpStream::connect(address)?,
+            tcp: connect(address, path)?,
             tls: Tls::new(tls)?,
             stage: Stage::Connecting,
             head,
@@ -78,10 +106,6 @@ impl Socket {
             unsent: Vec::new(),
             frames: Frames::default(),
         })
-    }
-
-    pub(crate) fn stage(&self) -> Stage {
-        self.stage
     }
 
     /// Closes without a farewell and leaves nothing behind in the kernel: no port waits for stray packets.

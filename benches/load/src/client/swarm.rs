@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use mio::{Events, Interest, Poll, Token};
 use rustls::ClientConfig;
 
-use super::socket::{Scratch, Socket};
+use super::socket::{Path, Scratch, Socket};
 use crate::Failure;
 
 pub(crate) struct Swarm {
@@ -31,11 +31,11 @@ impl Swarm {
     pub(crate) fn connect(
         &mut self,
         index: usize,
-        address: SocketAddr,
+        (address, path): (SocketAddr, Path),
         tls: Arc<ClientConfig>,
         head: Option<Box<[u8]>>,
     ) -> Result<(), Failure> {
-        let mut socket = Socket::connect(address, tls, head)?;
+        let mut socket = Socket::connect(address, path, tls, head)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll
             .registry()

@@ -20,7 +20,7 @@ pub(crate) fn print(results: &Results) {
         if let Some(failure) = &contestant.failure {
             let failed = contestant.rounds.iter().filter(|it| it.is_none()).count();
             println!(
-                "  {:<28} failed in {failed} rounds: {failure}",
+                "  {:<40} failed in {failed} rounds: {failure}",
                 contestant.name
             );
         }
@@ -35,20 +35,22 @@ fn row(contestant: &str, summary: &Summary) -> String {
     };
     let value = &summary.value;
     let shown = |number| amount(number, summary.unit);
-    let mut row = format!(
-        "  {name:<28} {:>11}  ({} .. {}, half in {} .. {}, {} rounds)",
-        shown(value.median),
-        shown(value.least),
-        shown(value.most),
-        shown(value.lower),
-        shown(value.upper),
-        value.rounds
-    );
-    if let Some(ratio) = &summary.ratio {
+    let mut row = format!("  {name:<40} {:>11}", shown(value.median));
+    if value.rounds > 1 {
         row += &format!(
-            "  first is {:.2} of it ({:.2} .. {:.2})",
-            ratio.median, ratio.least, ratio.most
+            "  ({} .. {}, half in {} .. {}, {} rounds)",
+            shown(value.least),
+            shown(value.most),
+            shown(value.lower),
+            shown(value.upper),
+            value.rounds
         );
+    }
+    if let Some(ratio) = &summary.ratio {
+        row += &format!("  Wardwire is better by {:.2}", ratio.median);
+        if ratio.rounds > 1 {
+            row += &format!(" ({:.2} .. {:.2})", ratio.least, ratio.most);
+        }
     }
     if let Some(busy) = &summary.busy {
         row += &format!("  core {:.0}% busy", busy.median * 100.0);

@@ -20,7 +20,7 @@ use crate::{Failure, dialect::Dialect};
 pub(crate) use certificate::Certificate;
 pub(crate) use pinned::{become_pinned, pin};
 pub(crate) use rival::Rival;
-pub(crate) use tokens::Tokens;
+pub(crate) use tokens::{ISSUER, Tokens};
 pub(crate) use usage::Usage;
 
 /// The core of the server, and that of the load.
@@ -32,7 +32,7 @@ pub(crate) const LOAD_CORE: usize = 1;
 pub(crate) enum Program {
     /// A build of Wardwire.
     Wardwire(PathBuf),
-    Rival(Rival),
+    Rival(Box<Rival>),
 }
 
 /// A program that runs until this is dropped.

@@ -36,17 +36,31 @@ struct List {
 }
 
 impl Rival {
-    /// Those of a list.
-    pub(crate) fn list(file: &Path) -> Result<Vec<Self>, Failure> {
+    /// Those of a list, or only those of them whose names, between commas, are in `only`.
+    pub(crate) fn list(file: &Path, only: Option<&str>) -> Result<Vec<Self>, Failure> {
         let text = std::fs::read_to_string(file)?;
         let list: List =
             toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
         let folder = file.parent().unwrap_or(file).canonicalize()?;
         let mut rivals = list.rival;
+        if let Some(only) = only {
+            for name in only.split(',').filter(|name| *name != "none") {
+                if !rivals.iter().any(|rival| rival.name == name) {
+                    return Err(format!("There is no rival {name} in {}", file.display()).into());
+                }
+            }
+            rivals.retain(|rival| only.split(',').any(|name| name == rival.name));
+        }
         for rival in &mut rivals {
             rival.folder.clone_from(&folder);
         }
         Ok(rivals)
+    }
+
+    /// Whether it was prepared: every part of its command that is a file's path is there.
+    pub(crate) fn is_there(&self) -> bool {
+        let mut paths = self.command.iter().filter(|word| word.contains('/'));
+        paths.all(|path| self.folder.join(path).exists())
     }
 
     pub(super) fn start(

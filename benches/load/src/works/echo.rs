@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Figure, Spans, Work, entrance, rate};
 use crate::{
     Failure,
-    client::{Group, Purpose, Swarm, frame, is_close, must_be_open, watch},
+    client::{Entrance, Group, Purpose, Swarm, frame, is_close, must_be_open, watch},
     server::Running,
 };
 
@@ -43,39 +43,69 @@ impl Work for Echo {
 
     fn measure(&self, server: &Running, spans: Spans) -> Result<Vec<Figure>, Failure> {
         let entrance = entrance(server, Group::X25519)?;
+        let mut busy = Busy::open(&entrance, self.sockets, self.bytes, self.in_flight)?;
+        Ok(vec![rate(server, spans, || busy.turn())?])
+    }
+}
+
+/// Sockets that always have something on the way.
+pub(super) struct Busy {
+    swarm: Swarm,
+    bytes: usize,
+    in_flight: usize,
+    /// All messages of one write.
+    burst: Vec<u8>,
+    /// What each socket waits for.
+    awaited: Vec<usize>,
+}
+
+impl Busy {
+    pub(super) fn open(
+        entrance: &Entrance,
+        sockets: usize,
+        bytes: usize,
+        in_flight: usize,
+    ) -> Result<Self, Failure> {
         let mut swarm = Swarm::new()?;
-        let sockets = entrance.open(&mut swarm, Purpose::Echo, self.sockets)?;
-        let text: Vec<u8> = (b'a'..=b'z').cycle().take(self.bytes).collect();
+        entrance.open(&mut swarm, Purpose::Echo, sockets)?;
+        let text: Vec<u8> = (b'a'..=b'z').cycle().take(bytes).collect();
         let one = frame(entrance.opcode(), &text);
         verify(&mut swarm, &one, &text)?;
-        let burst = one.repeat(self.in_flight);
-        for index in sockets {
+        let burst = one.repeat(in_flight);
+        for index in 0..sockets {
             let (socket, scratch) = swarm.socket(index)?;
             socket.send(scratch, &burst)?;
         }
-        let mut awaited = vec![self.in_flight; self.sockets];
-        let figure = rate(server, spans, || {
-            let ready = swarm.wait(Duration::from_secs(1))?;
-            let mut done = 0;
-            for index in &ready {
-                let (socket, scratch) = swarm.socket(*index)?;
-                let mut whole = 0;
-                let stage = socket.ready(scratch, |message| {
-                    whole += usize::from(message.length == self.bytes as u64);
-                })?;
-                must_be_open(stage)?;
-                done += whole as u64;
-                let left = awaited.get_mut(*index).ok_or("no such socket")?;
-                *left = left.checked_sub(whole).ok_or("more came than was sent")?;
-                if *left == 0 {
-                    *left = self.in_flight;
-                    socket.send(scratch, &burst)?;
-                }
+        Ok(Self {
+            swarm,
+            bytes,
+            in_flight,
+            burst,
+            awaited: vec![in_flight; sockets],
+        })
+    }
+
+    /// Waits for readiness once. Gives the number of messages that have come back.
+    pub(super) fn turn(&mut self) -> Result<u64, Failure> {
+        let ready = self.swarm.wait(Duration::from_secs(1))?;
+        let mut done = 0;
+        for index in &ready {
+            let (socket, scratch) = self.swarm.socket(*index)?;
+            let mut whole = 0;
+            let stage = socket.ready(scratch, |message| {
+                whole += usize::from(message.length == self.bytes as u64);
+            })?;
+            must_be_open(stage)?;
+            done += whole as u64;
+            let left = self.awaited.get_mut(*index).ok_or("no such socket")?;
+            *left = left.checked_sub(whole).ok_or("more came than was sent")?;
+            if *left == 0 {
+                *left = self.in_flight;
+                socket.send(scratch, &self.burst)?;
             }
-            swarm.done(ready);
-            Ok(done)
-        })?;
-        Ok(vec![figure])
+        }
+        self.swarm.done(ready);
+        Ok(done)
     }
 }
 

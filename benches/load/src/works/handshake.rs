@@ -61,7 +61,7 @@ impl Handshake {
         let mut swarm = Swarm::new()?;
         let mut left = heads.len();
         let mut connect = |swarm: &mut Swarm, index| match heads.pop_front() {
-            Some(head) => swarm.connect(index, entrance.address, entrance.tls.clone(), Some(head)),
+            Some(head) => swarm.connect(index, entrance.to(), entrance.tls.clone(), Some(head)),
             None => Ok(()),
         };
         for index in 0..self.at_once {

@@ -1,20 +1,27 @@
 //! What is measured. Each work opens its sockets on a server that has just been started, warms up, and measures.
 
+mod churn;
 mod echo;
 mod fan_out;
 mod handshake;
+mod idle_memory;
+mod latency;
+mod storm;
 
 use std::time::{Duration, Instant};
 
 use crate::{
     Failure,
-    client::{Entrance, Group, settings},
+    client::{Entrance, Group, Path, settings},
     server::Running,
 };
 
+pub(crate) use churn::Churn;
 pub(crate) use echo::Echo;
 pub(crate) use fan_out::FanOut;
 pub(crate) use handshake::Handshake;
+pub(crate) use idle_memory::IdleMemory;
+pub(crate) use latency::Latency;
 
 /// One thing to measure.
 pub(crate) trait Work {
@@ -26,6 +33,11 @@ pub(crate) trait Work {
 
     /// What of a rival's `does` it takes; None if only Wardwire can do it.
     fn takes(&self) -> Option<&'static str>;
+
+    /// Whether one round tells as much as many.
+    fn is_steady(&self) -> bool {
+        false
+    }
 
     fn measure(&self, server: &Running, spans: Spans) -> Result<Vec<Figure>, Failure>;
 }
@@ -117,6 +129,7 @@ fn entrance(server: &Running, group: Group) -> Result<Entrance, Failure> {
         address: server.address,
         tls: settings(group, server.certificate.clone())?,
         dialect: server.dialect.clone(),
+        path: Path::Loopback,
         tokens: server.tokens.clone(),
     })
 }

@@ -1,0 +1,152 @@
+//! What Wardwire must reach.
+
+use crate::rounds::Results;
+
+/// A ratio to a rival, or a figure of its own, that a work must reach.
+struct Target {
+    work: &'static str,
+    aim: Aim,
+}
+
+enum Aim {
+    /// Better than this rival by this factor.
+    Ratio { rival: &'static str, least: f64 },
+    /// This figure, at most.
+    AtMost { figure: &'static str, most: f64 },
+    /// This figure at most so many times that one.
+    Times {
+        figure: &'static str,
+        of: &'static str,
+        most: f64,
+    },
+}
+
+/// Whether a target is met. None where it was not measured.
+pub(super) struct Verdict {
+    pub(super) target: String,
+    pub(super) measured: Option<String>,
+    pub(super) met: Option<bool>,
+}
+
+const fn ratio(work: &'static str, rival: &'static str, least: f64) -> Target {
+    Target {
+        work,
+        aim: Aim::Ratio { rival, least },
+    }
+}
+
+/// Bun has uWebSockets inside, which is the anchor; the crates are floors.
+const TARGETS: &[Target] = &[
+    ratio("echo-64-100-1", "bun", 0.95),
+    ratio("echo-64-1000-1", "bun", 0.95),
+    ratio("echo-1024-100-1", "bun", 0.95),
+    ratio("echo-64-100-16", "bun", 0.90),
+    ratio("echo-64-100-16", "tungstenite", 1.3),
+    ratio("echo-65536-100-1", "bun", 1.2),
+    ratio("fan-out-1000-1", "bun", 1.0),
+    ratio("fan-out-1000-1", "tokio-websockets", 1.2),
+    ratio("fan-out-1000-1", "socket.io", 3.0),
+    ratio("fan-out-1000-16", "bun", 1.0),
+    ratio("fan-out-1000-16", "tokio-websockets", 8.0),
+    ratio("fan-out-1000-16", "socket.io", 3.0),
+    ratio("handshake", "bun", 0.85),
+    ratio("handshake", "sockudo-ws", 1.2),
+    Target {
+        work: "idle-memory-10000",
+        aim: Aim::AtMost {
+            figure: "subscribed",
+            most: 6_000.0,
+        },
+    },
+    Target {
+        work: "idle-memory-10000",
+        aim: Aim::AtMost {
+            figure: "after a 16 KB message each",
+            most: 6_000.0,
+        },
+    },
+    Target {
+        work: "latency-500",
+        aim: Aim::Times {
+            figure: "handshakes p99",
+            of: "calm p99",
+            most: 2.0,
+        },
+    },
+    Target {
+        work: "latency-500",
+        aim: Aim::AtMost {
+            figure: "lost",
+            most: 0.0,
+        },
+    },
+    Target {
+        work: "latency-500",
+        aim: Aim::AtMost {
+            figure: "revoked but open",
+            most: 0.0,
+        },
+    },
+];
+
+/// How each target of this work stands.
+pub(super) fn verdicts(results: &Results) -> Vec<Verdict> {
+    TARGETS
+        .iter()
+        .filter(|target| target.work == results.work)
+        .map(|target| target.aim.judge(results))
+        .collect()
+}
+
+impl Aim {
+    fn judge(&self, results: &Results) -> Verdict {
+        let summaries = results.summaries();
+        let own = |name: &str| {
+            let (_, figures) = summaries.first()?;
+            let figure = figures.iter().find(|figure| figure.name == name)?;
+            Some(figure.value.median)
+        };
+        match self {
+            Self::Ratio { rival, least } => {
+                let of = summaries.iter().find(|(rounds, _)| rounds.name == *rival);
+                let ratio = of.and_then(|(_, figures)| figures.first()?.ratio);
+                Verdict {
+                    target: format!("≥ {least} × {rival}"),
+                    measured: ratio.map(|ratio| format!("{:.2}", ratio.median)),
+                    met: ratio.map(|ratio| ratio.median >= *least),
+                }
+            }
+            Self::AtMost { figure, most } => Verdict {
+                target: format!("{figure} ≤ {most}"),
+                measured: own(figure).map(|value| format!("{value:.0}")),
+                met: own(figure).map(|value| value <= *most),
+            },
+            Self::Times { figure, of, most } => {
+                let times = own(figure).zip(own(of)).map(|(figure, of)| figure / of);
+                Verdict {
+                    target: format!("{figure} ≤ {most} × {of}"),
+                    measured: times.map(|times| format!("{times:.2}")),
+                    met: times.map(|times| times <= *most),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue;
+
+    #[test]
+    fn every_target_is_of_a_work_that_a_whole_run_does() {
+        let works = catalogue::works("all", None).unwrap();
+        for target in TARGETS {
+            assert!(
+                works.iter().any(|work| work.name() == target.work),
+                "{}",
+                target.work
+            );
+        }
+    }
+}

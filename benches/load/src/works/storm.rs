@@ -1,0 +1,160 @@
+//! What else a server may be busy with. Each storm is a thread of its own on the load's core, at the lowest priority, so
+//! that it does not delay those who measure.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use super::echo;
+use crate::{
+    Failure,
+    client::{Entrance, Path, Purpose, Stage, Swarm, TEXT, frame},
+    server::ISSUER,
+};
+
+/// Storms that blow until they are ended.
+#[derive(Default)]
+pub(super) struct Storms {
+    over: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<Result<(), Failure>>>,
+}
+
+impl Storms {
+    fn begin(&mut self, storm: impl FnOnce(&AtomicBool) -> Result<(), Failure> + Send + 'static) {
+        let over = self.over.clone();
+        self.threads.push(std::thread::spawn(move || {
+            rustix::process::nice(19)?;
+            storm(&over)
+        }));
+    }
+
+    /// Ends them. Says what went wrong in one.
+    pub(super) fn end(self) -> Result<(), Failure> {
+        self.over.store(true, Ordering::Relaxed);
+        let mut done = Ok(());
+        for thread in self.threads {
+            let ended = thread.join().map_err(|_| "a storm broke down")?;
+            done = done.and(ended);
+        }
+        done
+    }
+
+    /// New handshakes, one after the other in each of 64 places.
+    pub(super) fn handshakes(&mut self, entrance: Entrance, made: Arc<AtomicU64>) {
+        self.begin(move |over| {
+            let mut swarm = Swarm::new()?;
+            let connect = |swarm: &mut Swarm, index| {
+                let head = entrance.head(Purpose::Echo)?;
+                swarm.connect(index, entrance.to(), entrance.tls.clone(), Some(head))
+            };
+            for index in 0..64 {
+                connect(&mut swarm, index)?;
+            }
+            while !over.load(Ordering::Relaxed) {
+                let ready = swarm.wait(Duration::from_millis(100))?;
+                for index in &ready {
+                    let (socket, scratch) = swarm.socket(*index)?;
+                    if matches!(socket.ready(scratch, |_| ())?, Stage::Open) {
+                        if let Some(socket) = swarm.remove(*index) {
+                            socket.reset()?;
+                        }
+                        made.fetch_add(1, Ordering::Relaxed);
+                        connect(&mut swarm, *index)?;
+                    }
+                }
+                swarm.done(ready);
+            }
+            Ok(())
+        });
+    }
+
+    /// Sockets that echo 16 messages at a time.
+    pub(super) fn echo(&mut self, entrance: Entrance) {
+        self.begin(move |over| {
+            let mut busy = echo::Busy::open(&entrance, 100, 64, 16)?;
+            while !over.load(Ordering::Relaxed) {
+                busy.turn()?;
+            }
+            Ok(())
+        });
+    }
+
+    /// A follower that does not read, while its channel is published to until its outbox is full and it is let go; then
+    /// the next one.
+    pub(super) fn slow_readers(&mut self, entrance: Entrance) {
+        self.begin(move |over| {
+            while !over.load(Ordering::Relaxed) {
+                slow_reader(&entrance, over)?;
+            }
+            Ok(())
+        });
+    }
+
+    /// Takes back these users, one request each, as fast as they are answered.
+    pub(super) fn revocations(&mut self, admin: (SocketAddr, String), subjects: Vec<String>) {
+        self.begin(move |_| {
+            let (address, token) = admin;
+            for subject in subjects {
+                revoke(address, &token, &subject)?;
+            }
+            Ok(())
+        });
+    }
+}
+
+fn slow_reader(entrance: &Entrance, over: &AtomicBool) -> Result<(), Failure> {
+    const FULL: Duration = Duration::from_secs(1);
+    let mut entrance = Entrance {
+        path: Path::Narrow,
+        ..entrance.clone()
+    };
+    let other = |text: &String| text.replace(r#""channel":"c""#, r#""channel":"slow""#);
+    entrance.dialect.greeting = entrance.dialect.greeting.iter().map(other).collect();
+    entrance.dialect.publish = other(&entrance.dialect.publish);
+    let mut swarm = Swarm::new()?;
+    entrance.open(&mut swarm, Purpose::Follow, 1)?;
+    let publisher = entrance.open(&mut swarm, Purpose::Publish, 1)?.start;
+    let text = entrance
+        .dialect
+        .publish
+        .replace("{data}", &"x".repeat(32 * 1024));
+    let publication = frame(TEXT, text.as_bytes());
+    let begun = Instant::now();
+    while begun.elapsed() < FULL && !over.load(Ordering::Relaxed) {
+        let (socket, scratch) = swarm.socket(publisher)?;
+        socket.send(scratch, &publication)?;
+        let ready = swarm.wait(Duration::from_millis(10))?;
+        if ready.contains(&publisher) {
+            let (socket, scratch) = swarm.socket(publisher)?;
+            socket.ready(scratch, |_| ())?;
+        }
+        swarm.done(ready);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+fn revoke(address: SocketAddr, token: &str, subject: &str) -> Result<(), Failure> {
+    let body = format!(r#"{{"issuer":"{ISSUER}","subject":"{subject}"}}"#);
+    let request = format!(
+        "POST /revocations HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let mut tcp = TcpStream::connect(address)?;
+    tcp.set_read_timeout(Some(Duration::from_secs(10)))?;
+    tcp.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer)?;
+    match answer.starts_with("HTTP/1.1 2") {
+        true => Ok(()),
+        false => Err(answer.into()),
+    }
+}
