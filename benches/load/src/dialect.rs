@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::client::Pusher;
+
 /// Without anything: text messages, `/echo`, `/follow`, `/publish`, no greeting, and every message that comes to a
 /// follower is a delivery.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,8 +26,10 @@ pub(crate) struct Dialect {
     /// Messages that the publisher sends when it is open, and part of what then says that it may publish.
     pub(crate) publisher_greeting: Vec<String>,
     pub(crate) publisher_ready: Option<String>,
-    /// A publication, with `{data}` in it.
+    /// A publication, with `{data}` in it, and perhaps `{length}`: how long that is.
     pub(crate) publish: String,
+    /// Instead of all greetings.
+    pub(crate) pusher: Option<Pusher>,
     /// Messages are binary, not text.
     pub(crate) binary: bool,
     /// Part of every delivery and of nothing else that a follower is sent.
@@ -56,6 +60,7 @@ impl Default for Dialect {
             publisher_greeting: Vec::new(),
             publisher_ready: None,
             publish: "{data}".into(),
+            pusher: None,
             binary: false,
             delivery: None,
             keep_alive: None,

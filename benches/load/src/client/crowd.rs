@@ -13,6 +13,7 @@ use wardwire_protocol::handshake;
 
 use super::{
     frames::{BINARY, CLOSE, Message, TEXT, frame},
+    pusher,
     socket::{Path, Stage},
     swarm::Swarm,
 };
@@ -157,7 +158,13 @@ impl Entrance {
             publisher_ready: opened,
             ..
         } = &self.dialect;
+        if let Some(pusher) = &self.dialect.pusher {
+            self.await_names(swarm, sockets.clone())?;
+            let subscribe = |id: &str| vec![pusher.subscribe(id)];
+            return self.say(swarm, sockets, subscribe, ready.as_deref());
+        }
         let mut say = |messages: &[String], ready: &Option<String>| {
+            let messages = |_: &str| messages.to_vec();
             self.say(swarm, sockets.clone(), messages, ready.as_deref())
         };
         match purpose {
@@ -173,22 +180,42 @@ impl Entrance {
         }
     }
 
-    /// Sends messages from each socket and waits until each was sent one that holds `ready`.
+    /// Waits until the server has given each socket a name.
+    fn await_names(&self, swarm: &mut Swarm, sockets: Range<usize>) -> Result<(), Failure> {
+        let mut named = Once::each(sockets.clone());
+        for index in sockets {
+            if swarm.socket(index)?.0.id.is_some() {
+                named.note(index);
+            }
+        }
+        if named.all() {
+            return Ok(());
+        }
+        watch(swarm, |swarm, index| {
+            must_be_open(receive_name(swarm, index)?)?;
+            if swarm.socket(index)?.0.id.is_some() {
+                named.note(index);
+            }
+            Ok(named.all())
+        })
+    }
+
+    /// Sends messages from each socket, by the name that it was given, and waits until each was sent one that holds `ready`.
     fn say(
         &self,
         swarm: &mut Swarm,
         sockets: Range<usize>,
-        messages: &[String],
+        messages: impl Fn(&str) -> Vec<String>,
         ready: Option<&str>,
     ) -> Result<(), Failure> {
         let opcode = self.opcode();
-        let frames: Vec<u8> = messages
-            .iter()
-            .flat_map(|text| frame(opcode, text.as_bytes()))
-            .collect();
         for index in sockets.clone() {
             let (socket, scratch) = swarm.socket(index)?;
             socket.frames.keeps = true;
+            let frames: Vec<u8> = messages(socket.id.as_deref().unwrap_or_default())
+                .iter()
+                .flat_map(|text| frame(opcode, text.as_bytes()))
+                .collect();
             if !frames.is_empty() {
                 socket.send(scratch, &frames)?;
             }
@@ -237,8 +264,7 @@ impl Entrance {
         let mut there = Once::each(start..end);
         if count > 0 {
             watch(swarm, |swarm, index| {
-                let (socket, scratch) = swarm.socket(index)?;
-                let stage = socket.ready(scratch, |_| ())?;
+                let stage = receive_name(swarm, index)?;
                 if stage == Stage::Closed {
                     return Err("the server closed a socket that was being opened".into());
                 }
@@ -251,6 +277,17 @@ impl Entrance {
         }
         Ok(start..end)
     }
+}
+
+/// Serves a socket to which nothing else is said yet than what it is called.
+fn receive_name(swarm: &mut Swarm, index: usize) -> Result<Stage, Failure> {
+    let (socket, scratch) = swarm.socket(index)?;
+    let mut id = None;
+    let stage = socket.ready(scratch, |message| id = pusher::id(message.payload))?;
+    if id.is_some() {
+        socket.id = id;
+    }
+    Ok(stage)
 }
 
 /// Something that must happen to each socket.

@@ -5,12 +5,14 @@
 
 mod crowd;
 mod frames;
+mod pusher;
 mod socket;
 mod swarm;
 mod tls;
 
 pub(crate) use crowd::{Entrance, Purpose, is_close, must_be_open, watch};
 pub(crate) use frames::{Message, TEXT, frame};
+pub(crate) use pusher::Pusher;
 pub(crate) use socket::{Path, Stage};
 pub(crate) use swarm::Swarm;
 pub(crate) use tls::{Group, settings};

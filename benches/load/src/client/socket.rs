@@ -60,6 +60,8 @@ pub(crate) struct Socket {
     /// What the kernel did not take.
     unsent: Vec<u8>,
     pub(crate) frames: Frames,
+    /// What a server that speaks first calls it.
+    pub(crate) id: Option<String>,
 }
 
 /// What lies between the two sides.
@@ -105,6 +107,7 @@ impl Socket {
             cut: Vec::new(),
             unsent: Vec::new(),
             frames: Frames::default(),
+            id: None,
         })
     }
 

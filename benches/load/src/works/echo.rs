@@ -87,7 +87,7 @@ impl Busy {
 
     /// Waits for readiness once. Gives the number of messages that have come back.
     pub(super) fn turn(&mut self) -> Result<u64, Failure> {
-        let ready = self.swarm.wait(Duration::from_secs(1))?;
+        let ready = self.swarm.wait_awake(Duration::from_secs(1))?;
         let mut done = 0;
         for index in &ready {
             let (socket, scratch) = self.swarm.socket(*index)?;

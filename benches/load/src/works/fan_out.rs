@@ -54,14 +54,14 @@ impl Work for FanOut {
                 let (socket, scratch) = swarm.socket(publisher)?;
                 socket.send(scratch, &burst)?;
             }
-            let ready = swarm.wait(Duration::from_secs(1))?;
+            let ready = swarm.wait_awake(Duration::from_secs(1))?;
             let mut done = 0;
             for index in &ready {
                 let (socket, scratch) = swarm.socket(*index)?;
                 let mut delivered = 0;
                 let mut asked = 0;
                 let stage = socket.ready(scratch, |message| match deliveries.kind(&message) {
-                    Kind::Delivery => delivered += 1,
+                    Kind::Deliveries(count) => delivered += count,
                     Kind::KeepAlive => asked += 1,
                     Kind::Other => {}
                 })?;
@@ -89,7 +89,8 @@ pub(crate) struct Deliveries {
 }
 
 pub(crate) enum Kind {
-    Delivery,
+    /// So many; a server may put several into one message.
+    Deliveries(u64),
     /// Something that must be answered.
     KeepAlive,
     Other,
@@ -116,8 +117,11 @@ impl Deliveries {
         let holds = |finder: &Finder<'_>| finder.find(message.payload).is_some();
         match (&self.delivery, &self.keep_alive) {
             (_, Some(ask)) if holds(ask) => Kind::KeepAlive,
-            (Some(delivery), _) if !holds(delivery) => Kind::Other,
-            _ => Kind::Delivery,
+            (Some(delivery), _) => match delivery.find_iter(message.payload).count() {
+                0 => Kind::Other,
+                count => Kind::Deliveries(count as u64),
+            },
+            (None, _) => Kind::Deliveries(1),
         }
     }
 }
@@ -131,8 +135,10 @@ fn fitting(
     publisher: usize,
 ) -> Result<Vec<u8>, Failure> {
     let publication = |data: usize| {
-        let data = "x".repeat(data);
-        let text = entrance.dialect.publish.replace("{data}", &data);
+        let publish = &entrance.dialect.publish;
+        let text = publish
+            .replace("{length}", &data.to_string())
+            .replace("{data}", &"x".repeat(data));
         frame(entrance.opcode(), text.as_bytes())
     };
     let try_out = |swarm: &mut Swarm, data: usize| {
@@ -144,7 +150,7 @@ fn fitting(
         watch(swarm, |swarm, index| {
             let (socket, scratch) = swarm.socket(index)?;
             let stage = socket.ready(scratch, |message| {
-                let delivered = matches!(deliveries.kind(&message), Kind::Delivery);
+                let delivered = matches!(deliveries.kind(&message), Kind::Deliveries(_));
                 if delivered && followers.contains(&index) {
                     length = message.length as usize;
                     left = left.saturating_sub(1);

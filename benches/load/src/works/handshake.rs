@@ -69,7 +69,7 @@ impl Handshake {
         }
         let mut late = Instant::now();
         while left > 0 {
-            let ready = swarm.wait(Duration::from_secs(1))?;
+            let ready = swarm.wait_awake(Duration::from_secs(1))?;
             for index in &ready {
                 // Readiness may be told of a socket that has gone since.
                 let Ok((socket, scratch)) = swarm.socket(*index) else {

@@ -210,7 +210,7 @@ impl Watched {
             return Ok(());
         };
         let stage = socket.ready(scratch, |message| {
-            if !matches!(deliveries.kind(&message), Kind::Delivery) {
+            if !matches!(deliveries.kind(&message), Kind::Deliveries(1)) {
                 return;
             }
             let offset = offset(&message).unwrap_or(0);
