@@ -1,5 +1,5 @@
-//! What else a server may be busy with. Each storm is a thread of its own on the load's core, at the lowest priority, so
-//! that it does not delay those who measure.
+//! What else a server may be busy with. Each storm is a thread of its own on the load's core, run only while the
+//! thread that measures has nothing to do (`SCHED_IDLE`, sched(7)): a storm at the server is not to be one here.
 
 use std::{
     io::{Read as _, Write as _},
@@ -10,6 +10,11 @@ use std::{
     },
     thread::JoinHandle,
     time::{Duration, Instant},
+};
+
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
 };
 
 use super::echo;
@@ -30,7 +35,12 @@ impl Storms {
     fn begin(&mut self, storm: impl FnOnce(&AtomicBool) -> Result<(), Failure> + Send + 'static) {
         let over = self.over.clone();
         self.threads.push(std::thread::spawn(move || {
-            rustix::process::nice(19)?;
+            set_thread_priority_and_policy(
+                thread_native_id(),
+                ThreadPriority::Min,
+                ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle),
+            )
+            .map_err(|error| format!("no idle priority: {error:?}"))?;
             storm(&over)
         }));
     }

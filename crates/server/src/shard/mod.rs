@@ -94,9 +94,9 @@ struct Time {
 /// Publications of one turn, and their bytes; the rest waits for the next.
 const COLLECT: (usize, usize) = (1024, 256 * 1024);
 /// Sockets that get their publications before others are read from again.
-const FLUSH: usize = 128;
+const FLUSH: usize = 512;
 /// Messages of other threads taken in one turn: a thousand revocations do not hold up everybody else.
-const MESSAGES: usize = 128;
+const MESSAGES: usize = 32;
 /// Time-outs are as coarse as this.
 const SWEEP: Duration = Duration::from_millis(50);
 /// Longer than anything that is waited for.

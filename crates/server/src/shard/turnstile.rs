@@ -31,8 +31,9 @@ struct Waiting {
     called: bool,
 }
 
-/// Steps a turn. Each takes some 50 to 100 µs, about as long as 20 sends.
-const STEPS: usize = 4;
+/// Steps a turn. Each takes some 50 to 100 µs, as long as 20 sends; a turn without other work takes a few, so that
+/// newcomers lose little where nobody else wants the core.
+const STEPS: usize = 2;
 
 impl Turnstile {
     /// Waits for its place in the order of connections.
