@@ -80,8 +80,9 @@ pub(super) enum Outcome {
     Ended,
 }
 
-/// Bytes taken from the outbox in one turn.
-const DRAIN: usize = 128 * 1024;
+/// Bytes taken from the outbox in one turn, at least a frame: one record, as those that a slow peer does not take are a copy
+/// of its own.
+const DRAIN: usize = 16 * 1024;
 
 impl<T: Transport> Socket<T> {
     pub(super) fn new(
