@@ -21,7 +21,7 @@ pub(crate) struct Rival {
     pub(crate) version: String,
     /// Program and arguments; the program is relative to the list's folder.
     pub(crate) command: Vec<String>,
-    /// `echo`, `fan-out`, `handshake`.
+    /// `echo`, `fan-out`, `handshake`, and `handshake-mlkem` if its TLS library has X25519MLKEM768.
     pub(crate) does: Vec<String>,
     #[serde(default)]
     pub(crate) dialect: Dialect,

@@ -117,11 +117,14 @@ fn numbers(folder: &str) -> Vec<u32> {
         .collect()
 }
 
-/// Anonymous memory of a process and all below it, in bytes.
+/// Anonymous memory of a process and all below it, in bytes. One that has ended and waits for its parent has none.
 pub(crate) fn memory(process: u32) -> Result<u64, Failure> {
     let mut sum = 0;
-    for process in tree(process) {
-        let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    for one in tree(process) {
+        let rollup = match fs::read_to_string(format!("/proc/{one}/smaps_rollup")) {
+            Err(_) if one != process => continue,
+            rollup => rollup?,
+        };
         let line = rollup
             .lines()
             .find_map(|line| line.strip_prefix("Anonymous:"));

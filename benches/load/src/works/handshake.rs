@@ -36,7 +36,10 @@ impl Work for Handshake {
     }
 
     fn takes(&self) -> Option<&'static str> {
-        Some("handshake")
+        Some(match self.group {
+            Group::X25519 => "handshake",
+            Group::X25519MlKem768 => "handshake-mlkem",
+        })
     }
 
     fn measure(&self, server: &Running, spans: Spans) -> Result<Vec<Figure>, Failure> {
