@@ -4,6 +4,7 @@
 //! call, so that a head that can never be right is refused while it is still arriving.
 
 use http::Method;
+use memchr::memchr;
 
 use crate::refusal::{Reason, Refusal, Stage};
 
@@ -37,7 +38,7 @@ pub fn examine(received: &[u8]) -> Result<Option<HeadFacts>, Refusal> {
     let mut rest = window;
     let mut number = 0_usize;
     loop {
-        let Some(end) = rest.iter().position(|&byte| byte == b'\n') else {
+        let Some(end) = memchr(b'\n', rest) else {
             partial_line(rest, number)?;
             return if window.len() == HEAD {
                 Err(too_large(number))
@@ -80,16 +81,13 @@ impl Facts {
         {
             return Err(malformed("a folded header line"));
         }
-        let colon = line
-            .iter()
-            .position(|&byte| byte == b':')
-            .ok_or_else(|| malformed("a header line without a colon"))?;
+        let colon = memchr(b':', line).ok_or_else(|| malformed("a header line without a colon"))?;
         let (name, value) = line.split_at(colon);
         if name.is_empty() || !name.iter().copied().all(is_token) {
             return Err(malformed("a header name that is not a token"));
         }
         let value = trim(value.strip_prefix(b":").unwrap_or_default());
-        if value.iter().any(|&byte| is_control(byte) && byte != b'\t') {
+        if holds_control(value) {
             return Err(malformed("a control character in a header value"));
         }
         self.framing(name, value)
@@ -150,7 +148,7 @@ fn partial_line(line: &[u8], number: usize) -> Result<(), Refusal> {
         return Err(too_many());
     }
     let body = line.strip_suffix(b"\r").unwrap_or(line);
-    if body.iter().any(|&byte| is_control(byte) && byte != b'\t') {
+    if holds_control(body) {
         return Err(malformed("a control character in the head"));
     }
     if number > 0 {
@@ -212,6 +210,12 @@ fn trim(mut value: &[u8]) -> &[u8] {
 /// RFC 9110 §5.6.2.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// A control character other than a tab. Looks at all of it, so that it is done many bytes at a time.
+fn holds_control(text: &[u8]) -> bool {
+    let found = |found, &byte: &u8| found | (is_control(byte) && byte != b'\t');
+    text.iter().fold(false, found)
 }
 
 fn is_control(byte: u8) -> bool {

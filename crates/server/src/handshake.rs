@@ -8,6 +8,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use wardwire_admission::{
     admit::{Admitted, Trail},
+    principal::Principal,
     refusal::{Reason, Refusal, Stage},
 };
 
@@ -20,12 +21,19 @@ use crate::{
     tls::Parts,
 };
 
+/// A socket between the answer to its handshake and its shard.
+pub struct Departure {
+    session: Session,
+    principal: Principal,
+    upgrade: OnUpgrade,
+}
+
 /// Answers a handshake. Without an admission there is no `101`.
 ///
 /// # Errors
 /// The first question that was not answered.
 pub async fn upgrade(
-    connection: &Arc<Connection>,
+    connection: &Connection,
     head: &request::Parts,
     upgrade: OnUpgrade,
     trail: &mut Trail,
@@ -35,22 +43,20 @@ pub async fn upgrade(
         return Err(Refusal::new(Stage::Accept, Reason::AuditUnavailable));
     }
     let Connection {
-        transport,
-        place,
-        shard,
-        ..
-    } = &**connection;
+        transport, place, ..
+    } = connection;
     let admitted = server.gate.admit(head, transport, place, trail).await?;
-    Ok(switch(server, shard, admitted, upgrade, trail))
+    let (response, departure) = switch(server, admitted, upgrade, trail);
+    connection.depart(departure);
+    Ok(response)
 }
 
 fn switch(
     server: &Arc<Server>,
-    shard: &Arc<Handle>,
     admitted: Admitted,
     upgrade: OnUpgrade,
     trail: &Trail,
-) -> Response<Bytes> {
+) -> (Response<Bytes>, Departure) {
     let admission = admitted.into_admission();
     server.audit.record(Event::admission(trail));
     server.metrics.admissions.inc();
@@ -58,18 +64,32 @@ fn switch(
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = admission.offer.answer(admission.subprotocol);
     let (session, principal) = Session::new(server.clone(), admission, trail.clone());
-    let shard = shard.clone();
-    tokio::spawn(Box::pin(async move {
+    let departure = Departure {
+        session,
+        principal,
+        upgrade,
+    };
+    (response, departure)
+}
+
+impl Departure {
+    /// Moves the socket into a shard, once HTTP has let go of it: the one at which it came in, unless that has many more
+    /// than another.
+    pub async fn arrive(self, here: &Arc<Handle>) {
+        let Self {
+            session,
+            principal,
+            upgrade,
+        } = self;
         match upgraded(upgrade).await {
-            Ok(parts) => emptiest(&session.server.shards.clone(), &shard).adopt(Arrival {
+            Ok(parts) => emptiest(&session.server.shards.clone(), here).adopt(Arrival {
                 session,
                 principal,
                 parts,
             }),
             Err(why) => session.failed(why),
         }
-    }));
-    response
+    }
 }
 
 /// The stream behind an upgrade.

@@ -41,6 +41,8 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> 
     if shared {
         socket.set_reuse_port(true)?;
     }
+    // Accepted sockets inherit it: no answer waits for more to send.
+    socket.set_tcp_nodelay(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(4096)?;
@@ -110,9 +112,6 @@ fn welcome(server: &Arc<Server>, shard: &Arc<Handle>, tcp: TcpStream, peer: Sock
             return;
         }
     };
-    if let Err(error) = tcp.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY");
-    }
     let newcomer = Newcomer {
         tcp,
         peer,

@@ -7,6 +7,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
@@ -152,8 +153,8 @@ impl Guarded {
 
     /// Reads once. Nothing read means that the peer has said all it will say.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut chunk = [0; READ];
-        let mut read = ReadBuf::new(&mut chunk);
+        let mut chunk = [MaybeUninit::uninit(); READ];
+        let mut read = ReadBuf::uninit(&mut chunk);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
         self.received.extend_from_slice(read.filled());
         Poll::Ready(Ok(read.filled().len()))

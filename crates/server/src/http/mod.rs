@@ -15,6 +15,7 @@ use http::{HeaderValue, Method, Request, Response, header, request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 use wardwire_admission::{
     admit::{OriginChecked, Trail, Transport},
@@ -26,7 +27,12 @@ pub(crate) use api::{json_response, require_json};
 pub use guarded::Guarded;
 pub use problem::problem;
 
-use crate::{handshake, server::Server, shard::Handle, tls::TlsStream};
+use crate::{
+    handshake::{self, Departure},
+    server::Server,
+    shard::Handle,
+    tls::TlsStream,
+};
 use guarded::Exchange;
 
 /// One connection before its upgrade.
@@ -43,6 +49,8 @@ pub struct Connection {
     pub shard: Arc<Handle>,
     /// Why it may ask for nothing.
     turned: Option<Refusal>,
+    /// Its socket, once that is admitted.
+    departure: Mutex<Option<Departure>>,
 }
 
 /// Pages and endpoints beside Wardwire's own. It sees only requests for a host of ours, from an allowed page or none.
@@ -88,7 +96,13 @@ impl Connection {
             place: Place::new(slot),
             shard,
             turned,
+            departure: Mutex::new(None),
         }
+    }
+
+    /// Its socket leaves when HTTP has let go of it.
+    pub(crate) fn depart(&self, departure: Departure) {
+        *self.departure.lock() = Some(departure);
     }
 }
 
@@ -123,6 +137,10 @@ pub async fn serve(connection: Connection, stream: TlsStream, deadline: Instant)
         .await;
     if let Err(error) = served {
         tracing::debug!(connection = connection.number, %error, "connection ended");
+    }
+    let departure = connection.departure.lock().take();
+    if let Some(departure) = departure {
+        departure.arrive(&connection.shard).await;
     }
 }
 

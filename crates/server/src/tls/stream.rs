@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -104,14 +105,20 @@ impl TlsStream {
 
     /// Reads once from the socket into `plain`. Returns how many encrypted bytes came; none means the peer is gone.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut chunk = [0; READ];
-        let mut read = ReadBuf::new(&mut chunk);
+        let mut chunk = [MaybeUninit::uninit(); READ];
+        let mut read = ReadBuf::uninit(&mut chunk);
         ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut read))?;
         let came = read.filled().len();
-        let mut incoming = [self.records.cut(), read.filled()].concat();
+        let mut joined;
+        let incoming = if self.records.cut().is_empty() {
+            read.filled_mut()
+        } else {
+            joined = [self.records.cut(), read.filled()].concat();
+            &mut joined
+        };
         let outcome = self
             .records
-            .read(&mut incoming, &mut self.plain, &mut self.unsent);
+            .read(incoming, &mut self.plain, &mut self.unsent);
         match outcome {
             Ok(()) => Poll::Ready(Ok(came)),
             Err(broken) => {
