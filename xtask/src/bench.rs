@@ -35,7 +35,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
             print!("{HELP}");
             return Ok(());
         }
-        Some((first, _)) if first == "prepare" => return prepare(),
+        Some((first, _)) if first == "prepare" => return prepare(&[]),
         Some((first, rest)) if !first.starts_with("--") => (first.as_str(), rest),
         _ => ("all", arguments),
     };
@@ -45,8 +45,10 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
     load.arg(name).arg("--server").arg(server);
     load.arg("--out").arg(target().join("bench"));
     load.arg("--docs").arg(root().join("docs"));
-    if name != "quick" && value(options, "--rivals") != Some("none") {
-        if let Err(failure) = prepare() {
+    let rivals = value(options, "--rivals");
+    if name != "quick" && rivals != Some("none") {
+        let named: Vec<_> = rivals.iter().flat_map(|it| it.split(',')).collect();
+        if let Err(failure) = prepare(&named) {
             eprintln!("{failure}; the others are measured");
         }
         load.arg("--list")
@@ -77,9 +79,33 @@ fn absolute(path: &str) -> Result<PathBuf> {
         .map_err(|error| Failure::Broken(format!("{path}: {error}")))
 }
 
-/// Installs and builds the rivals. Those that cannot be had are named, and missing from what is measured.
-fn prepare() -> Result<()> {
+/// What two of the rivals are built with. Centrifuge's own are only in Go's registry; Debian has old ones of all.
+const SYSTEM: [(&str, &str, &[&str]); 2] = [
+    ("sockudo", "protoc", &["protobuf-compiler"]),
+    (
+        "centrifuge",
+        "go",
+        &[
+            "golang-go",
+            "golang-github-centrifugal-centrifuge-dev",
+            "golang-github-centrifugal-protocol-dev",
+            "golang-github-igm-sockjs-go-dev",
+            "golang-github-fzambia-eagle-dev",
+            "golang-github-mna-redisc-dev",
+        ],
+    ),
+];
+
+/// Installs and builds these rivals, or all. Those that cannot be had are named, and missing from what is measured.
+fn prepare(named: &[&str]) -> Result<()> {
     tools::node()?;
+    for (rival, program, packages) in SYSTEM {
+        if (named.is_empty() || named.contains(&rival))
+            && let Err(failure) = tools::system(program, packages)
+        {
+            eprintln!("{rival}: {failure}");
+        }
+    }
     eprintln!("Preparing the rivals ... (a few minutes the first time)");
-    run(&mut program(root().join("benches/rivals/prepare")))
+    run(program(root().join("benches/rivals/prepare")).args(named))
 }
