@@ -163,7 +163,7 @@ impl Results {
             .filter(|anchor| anchor.name != contestant.name)
             .into_iter()
             .flat_map(|anchor| anchor.figures(figure.name).zip(values()))
-            .filter_map(|(ours, theirs)| Some(better(ours?, theirs?)));
+            .filter_map(|(ours, theirs)| better(ours?, theirs?));
         Some(Summary {
             name: figure.name,
             unit: figure.unit,
@@ -175,10 +175,11 @@ impl Results {
     }
 }
 
-/// Above 1 if the first is better.
-fn better(ours: &Figure, theirs: &Figure) -> f64 {
+/// Above 1 if the first is better. A count is compared with nothing but its target.
+fn better(ours: &Figure, theirs: &Figure) -> Option<f64> {
     match ours.unit {
-        Unit::PerCpuSecond => ours.value / theirs.value,
-        Unit::Bytes | Unit::Microseconds | Unit::Count => theirs.value / ours.value,
+        Unit::PerCpuSecond => Some(ours.value / theirs.value),
+        Unit::Bytes | Unit::Microseconds => Some(theirs.value / ours.value),
+        Unit::Count => None,
     }
 }

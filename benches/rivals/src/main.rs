@@ -2,7 +2,7 @@
 //!
 //! One thread, TLS, no session tickets. `/echo` says everything back, `/follow` hears what comes in on `/publish`. Each does
 //! what its crate allows best: what one read brought is answered in one flush, and a follower's whole queue goes out in one
-//! flush. TLS and the handshake's head are the same code for all, so that only the crates differ.
+//! flush; `tokio-websockets-send` does what is written first with a crate instead, a `send` a message. TLS and the handshake's head are the same code for all, so that only the crates differ.
 
 mod fast;
 mod streams;
@@ -23,6 +23,8 @@ use tokio::{
     task::{LocalSet, spawn_local},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use streams::Flush;
 
 type Failure = Box<dyn Error>;
 type Tls = TlsStream<TcpStream>;
@@ -50,7 +52,9 @@ impl Followers {
 
     /// Hands a message to every follower; those that are gone are forgotten.
     fn tell(&self, said: &Said) {
-        self.0.borrow_mut().retain(|follower| follower.send(said.clone()).is_ok());
+        self.0
+            .borrow_mut()
+            .retain(|follower| follower.send(said.clone()).is_ok());
     }
 }
 
@@ -62,7 +66,9 @@ fn main() -> Result<(), Failure> {
     if cert_flag != "--cert" || key_flag != "--key" {
         return Err("usage: wardwire-rivals CRATE --cert FILE --key FILE".into());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     LocalSet::new().block_on(&runtime, serve(name.clone(), acceptor(cert, key)?))
 }
 
@@ -80,7 +86,12 @@ fn acceptor(cert: &str, key: &str) -> Result<TlsAcceptor, Failure> {
 
 async fn serve(name: String, acceptor: TlsAcceptor) -> Result<(), Failure> {
     let run: fn(Tls, Role) -> std::pin::Pin<Box<dyn Future<Output = ()>>> = match name.as_str() {
-        "tokio-websockets" => |tls, role| Box::pin(streams::tokio_websockets(tls, role)),
+        "tokio-websockets" => {
+            |tls, role| Box::pin(streams::tokio_websockets(tls, role, Flush::Queue))
+        }
+        "tokio-websockets-send" => {
+            |tls, role| Box::pin(streams::tokio_websockets(tls, role, Flush::Each))
+        }
         "tungstenite" => |tls, role| Box::pin(streams::tungstenite(tls, role)),
         "sockudo-ws" => |tls, role| Box::pin(streams::sockudo_ws(tls, role)),
         "fastwebsockets" => |tls, role| Box::pin(fast::run(tls, role)),

@@ -6,13 +6,22 @@ use crate::{Role, Said, Tls};
 
 const LARGEST: usize = 1 << 20;
 
-pub(crate) async fn tokio_websockets(tls: Tls, role: Role) {
+/// When what is queued for a follower is flushed.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Flush {
+    /// After all of it.
+    Queue,
+    /// After each message, as `send` does.
+    Each,
+}
+
+pub(crate) async fn tokio_websockets(tls: Tls, role: Role, flush: Flush) {
     use tokio_websockets::{Limits, Message, ServerBuilder};
     let limits = Limits::default().max_payload_len(Some(LARGEST));
     let socket = ServerBuilder::new().limits(limits).serve(tls);
     run(
         socket,
-        role,
+        (role, flush),
         |message: &Message| message.is_text() || message.is_binary(),
         |message| Said(message.is_text(), message.into_payload().into()),
         |Said(text, bytes)| match text {
@@ -31,7 +40,7 @@ pub(crate) async fn tungstenite(tls: Tls, role: Role) {
     let socket = WebSocketStream::from_raw_socket(tls, protocol::Role::Server, None).await;
     run(
         socket,
-        role,
+        (role, Flush::Queue),
         |message: &Message| message.is_text() || message.is_binary(),
         |message| Said(message.is_text(), message.into_data()),
         |Said(text, bytes)| match text {
@@ -47,7 +56,7 @@ pub(crate) async fn sockudo_ws(tls: Tls, role: Role) {
     let socket = WebSocketStream::server(tls, Config::default());
     run(
         socket,
-        role,
+        (role, Flush::Queue),
         |message: &Message| matches!(message, Message::Text(_) | Message::Binary(_)),
         |message| match message {
             Message::Text(bytes) => Said(true, bytes.into()),
@@ -62,10 +71,10 @@ pub(crate) async fn sockudo_ws(tls: Tls, role: Role) {
     .await;
 }
 
-/// Answers all that one read brought, or sends all that is queued, and flushes once.
+/// Answers all that one read brought and flushes once, or sends what is queued.
 async fn run<S, M, E>(
     mut socket: S,
-    role: Role,
+    (role, flush): (Role, Flush),
     is_data: impl Fn(&M) -> bool,
     read: impl Fn(M) -> Said,
     write: impl Fn(Said) -> M,
@@ -96,7 +105,10 @@ async fn run<S, M, E>(
                     if socket.feed(write(said)).await.is_err() {
                         return;
                     }
-                    next = queue.try_recv().ok();
+                    next = match flush {
+                        Flush::Queue => queue.try_recv().ok(),
+                        Flush::Each => None,
+                    };
                 }
                 if socket.flush().await.is_err() {
                     return;

@@ -31,7 +31,7 @@ pub(super) struct Readiness {
 }
 
 /// Sockets that are told of at once.
-const MOST: usize = 256;
+const MOST: usize = 128;
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 impl Readiness {
