@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
+    assets,
     fixture::build_server,
     shell::{Failure, Result, cargo, program, root, run, target},
     tools,
@@ -21,8 +22,8 @@ cargo xtask bench instructions      what a message costs in instructions (its ow
   --rounds N        5 for everything, else 3
   --seconds S       of each measurement, 1 by default
 
-Works: echo-BYTES-SOCKETS-INFLIGHT (64, 1024, 65536; 100, 1000; 1, 16), fan-out-1000-INFLIGHT, handshake,
-handshake-mlkem, idle-memory, idle-memory-crowding, churn, latency.
+Works: echo-BYTES-SOCKETS-INFLIGHT (64, 1024, 65536; 100, 1000; 1, 16), browser-64-100 (echo to Chromium),
+fan-out-1000-INFLIGHT, handshake, handshake-mlkem, idle-memory, idle-memory-crowding, churn, latency.
 
 Two cores are needed: the server runs on the first, the load on the second. Results are printed, and written with every
 round to target/bench/NAME.json.
@@ -45,6 +46,10 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
     load.arg(name).arg("--server").arg(server);
     load.arg("--out").arg(target().join("bench"));
     load.arg("--docs").arg(root().join("docs"));
+    if name == "all" || name.starts_with("browser") {
+        assets::packages()?;
+        tools::browser()?;
+    }
     let rivals = value(options, "--rivals");
     if name != "quick" && rivals != Some("none") {
         let named: Vec<_> = rivals.iter().flat_map(|it| it.split(',')).collect();

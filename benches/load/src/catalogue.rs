@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     Failure,
     client::Group,
-    works::{Churn, Echo, FanOut, Handshake, IdleMemory, Latency, Work},
+    works::{Browser, Churn, Echo, FanOut, Handshake, IdleMemory, Latency, Work},
 };
 
 /// What a developer wants to know.
@@ -70,6 +70,10 @@ fn every(sockets: Option<usize>) -> Vec<Box<dyn Work>> {
             }
         }
     }
+    works.push(Box::new(Browser {
+        bytes: 64,
+        sockets: sockets.unwrap_or(100),
+    }));
     for in_flight in [1, 16] {
         works.push(Box::new(FanOut {
             followers: sockets.unwrap_or(1000),

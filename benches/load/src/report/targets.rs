@@ -43,6 +43,7 @@ const TARGETS: &[Target] = &[
     ratio("echo-64-100-16", "bun", 0.90),
     ratio("echo-64-100-16", "tungstenite", 1.3),
     ratio("echo-65536-100-1", "bun", 1.2),
+    ratio("browser-64-100", "bun", 0.95),
     ratio("fan-out-1000-1", "bun", 1.0),
     ratio("fan-out-1000-1", "tokio-websockets", 1.2),
     ratio("fan-out-1000-1", "sockudo", 2.0),

@@ -74,6 +74,11 @@ impl Running {
         Usage::of(self.child.id())
     }
 
+    /// The certificate that it shows, in PEM.
+    pub(crate) fn certificate_file(&self) -> PathBuf {
+        self.folder.join("cert.pem")
+    }
+
     /// Its user-space memory in bytes: what is its own and not shared with a file.
     pub(crate) fn memory(&self) -> Result<u64, Failure> {
         usage::memory(self.child.id())

@@ -1,5 +1,6 @@
 //! What is measured. Each work opens its sockets on a server that has just been started, warms up, and measures.
 
+mod browser;
 mod churn;
 mod echo;
 mod fan_out;
@@ -16,6 +17,7 @@ use crate::{
     server::Running,
 };
 
+pub(crate) use browser::Browser;
 pub(crate) use churn::Churn;
 pub(crate) use echo::Echo;
 pub(crate) use fan_out::FanOut;
