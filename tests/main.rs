@@ -15,4 +15,5 @@ mod attacks;
 mod channels;
 mod demo;
 mod harness;
+mod network;
 mod operations;

@@ -11,6 +11,7 @@ use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
     pki_types::{CertificateDer, ServerName, pem::PemObject as _},
 };
+use socket2::{Domain, Socket, Type};
 
 use super::{Server, server::PATIENCE};
 
@@ -61,7 +62,18 @@ pub(crate) fn tls(server: &Server) -> ClientConfig {
 }
 
 pub(crate) fn tcp(address: SocketAddr) -> TcpStream {
-    let tcp = TcpStream::connect(address).unwrap();
+    patient(TcpStream::connect(address).unwrap())
+}
+
+/// The same, from another of the machine's own addresses.
+pub(crate) fn tcp_from(source: [u8; 4], address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
+    socket.connect(&address.into()).unwrap();
+    patient(socket.into())
+}
+
+fn patient(tcp: TcpStream) -> TcpStream {
     tcp.set_read_timeout(Some(PATIENCE)).unwrap();
     tcp.set_write_timeout(Some(PATIENCE)).unwrap();
     tcp.set_nodelay(true).unwrap();
@@ -75,7 +87,11 @@ impl Connection {
     }
 
     pub(crate) fn over(server: &Server, config: ClientConfig, name: &str) -> Self {
-        let tcp = tcp(server.address);
+        Self::through(tcp(server.address), config, name)
+    }
+
+    /// Agrees on TLS over a connection on which something else may have been said before.
+    pub(crate) fn through(tcp: TcpStream, config: ClientConfig, name: &str) -> Self {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let session = ClientConnection::new(Arc::new(config), name).unwrap();
         Self::on(StreamOwned::new(session, tcp))

@@ -9,7 +9,7 @@ mod server;
 mod websocket;
 mod wire;
 
-pub(crate) use client::{Connection, Handshake, Response, roots, tcp, tls};
+pub(crate) use client::{Connection, Handshake, Response, roots, tcp, tcp_from, tls};
 pub(crate) use issuer::{Issuer, Token, now};
 pub(crate) use keyserver::{KeyServer, response};
 pub(crate) use records::{DATA, FULL, HANDSHAKE, header};

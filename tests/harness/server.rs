@@ -21,6 +21,8 @@ use super::{Connection, Handshake, Issuer, Ws};
 pub(crate) struct Setup {
     pub(crate) folder: PathBuf,
     pub(crate) issuer: Issuer,
+    /// Lines under `[server]`.
+    pub(crate) server: String,
     /// Lines under `[limits]`.
     pub(crate) limits: String,
     /// The `[[issuer]]` tables.
@@ -86,10 +88,17 @@ impl Setup {
         Self {
             folder,
             issuer,
+            server: String::new(),
             limits: "connections_per_ip = 10000\n".into(),
             issuers: issuers.into(),
             rest: REST.into(),
         }
+    }
+
+    /// Adds lines under `[server]`.
+    pub(crate) fn server(mut self, lines: &str) -> Self {
+        self.server = lines.into();
+        self
     }
 
     pub(crate) fn limits(mut self, lines: &str) -> Self {
@@ -101,9 +110,10 @@ impl Setup {
     pub(crate) fn config(&self) -> String {
         format!(
             "[server]\nlisten = \"127.0.0.1:0\"\norigins = [\"{}\"]\ntls = {{ cert = \"cert.pem\", key = \"key.pem\" }}\n\
-             drain = \"5s\"\n[admin]\nlisten = \"127.0.0.1:0\"\ntoken_file = \"admin.token\"\n\
+             drain = \"5s\"\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\ntoken_file = \"admin.token\"\n\
              [outbound]\nallow = [\"127.0.0.1/32\"]\n[limits]\n{}\n{}\n{}",
             super::ORIGIN,
+            self.server,
             self.limits,
             self.issuers,
             self.rest,

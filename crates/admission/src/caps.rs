@@ -52,7 +52,8 @@ type Subject = (Box<str>, Box<str>);
 /// A connection's place. Dropping it gives the place back.
 pub struct ConnectionSlot {
     caps: Arc<Caps>,
-    ip: IpAddr,
+    /// Against which it counts. None while a balancer has not said whom the connection is from.
+    ip: Option<IpAddr>,
     stage: SlotStage,
 }
 
@@ -75,6 +76,15 @@ pub enum Accepted {
     Dropped,
 }
 
+/// How many connections an address has, with another one.
+enum Crowd {
+    Bearable,
+    /// It may be told why not.
+    Large(Reason),
+    /// Not even that; the other one was not counted.
+    Unbearable,
+}
+
 const RETRY: Duration = Duration::from_secs(5);
 
 impl Caps {
@@ -89,35 +99,36 @@ impl Caps {
 
     /// Counts a connection in.
     pub fn accept(self: &Arc<Self>, ip: IpAddr) -> Accepted {
-        let ip = bucket(ip);
-        let mut counts = self.counts.lock();
-        let pool = self.limits.unadmitted;
-        // However many connections one address opens and leaves silent, half of the pool is for others.
-        let share = (pool / 2).max(1);
-        let of_ip = counts.per_ip.get(&ip).map_or(0, |it| it.unadmitted);
-        if counts.unadmitted >= with_overflow(pool) || of_ip >= with_overflow(share) {
-            return Accepted::Dropped;
+        match self.accept_proxied() {
+            Accepted::Welcome(slot) => slot.attribute(ip),
+            Accepted::Turned(slot, full) => match slot.attribute(ip) {
+                Accepted::Welcome(slot) => Accepted::Turned(slot, full),
+                other => other,
+            },
+            Accepted::Dropped => Accepted::Dropped,
         }
-        let of_ip = counts.per_ip.entry(ip).or_default();
-        of_ip.open += 1;
-        of_ip.unadmitted += 1;
-        let crowded = of_ip.open > self.limits.per_ip;
-        let greedy = of_ip.unadmitted > share;
-        counts.unadmitted += 1;
-        let full = counts.unadmitted > pool || greedy;
-        drop(counts);
+    }
+
+    /// Counts a connection in that a balancer brings, whose client is not known yet: in the pool, and against no address,
+    /// so that the caps of addresses never lock out the balancer.
+    pub fn accept_proxied(self: &Arc<Self>) -> Accepted {
+        let pool = self.limits.unadmitted;
+        let full = {
+            let mut counts = self.counts.lock();
+            if counts.unadmitted >= with_overflow(pool) {
+                return Accepted::Dropped;
+            }
+            counts.unadmitted += 1;
+            counts.unadmitted > pool
+        };
         let slot = ConnectionSlot {
             caps: self.clone(),
-            ip,
+            ip: None,
             stage: SlotStage::Unadmitted,
         };
-        let turned = |reason| Refusal::new(Stage::Accept, reason).retry_after(RETRY);
-        if crowded {
-            Accepted::Turned(slot, turned(Reason::TooManyFromAddress))
-        } else if full {
-            Accepted::Turned(slot, turned(Reason::PoolFull))
-        } else {
-            Accepted::Welcome(slot)
+        match full {
+            true => Accepted::Turned(slot, turned(Reason::PoolFull)),
+            false => Accepted::Welcome(slot),
         }
     }
 
@@ -156,7 +167,36 @@ fn second() -> Refusal {
     Refusal::new(Stage::Head, Reason::BadHandshake).because("a second handshake")
 }
 
+fn turned(reason: Reason) -> Refusal {
+    Refusal::new(Stage::Accept, reason).retry_after(RETRY)
+}
+
 impl ConnectionSlot {
+    /// Counts a connection that is not admitted against this address, and no longer against the one before.
+    #[must_use]
+    pub fn attribute(mut self, ip: IpAddr) -> Accepted {
+        match self.count_against(ip) {
+            Crowd::Bearable => Accepted::Welcome(self),
+            Crowd::Large(reason) => Accepted::Turned(self, turned(reason)),
+            Crowd::Unbearable => Accepted::Dropped,
+        }
+    }
+
+    fn count_against(&mut self, ip: IpAddr) -> Crowd {
+        let ip = bucket(ip);
+        if self.ip == Some(ip) {
+            return Crowd::Bearable;
+        }
+        let mut counts = self.caps.counts.lock();
+        let crowd = counts.enter_address(ip, &self.caps.limits);
+        if !matches!(crowd, Crowd::Unbearable) {
+            counts.leave_address(self.ip, true);
+            drop(counts);
+            self.ip = Some(ip);
+        }
+        crowd
+    }
+
     /// Moves the connection from the pool to the principal's sockets.
     ///
     /// # Errors
@@ -173,7 +213,7 @@ impl ConnectionSlot {
             }
             *of_subject += 1;
         }
-        counts.leave_pool(&self.ip);
+        counts.leave_pool(self.ip);
         drop(counts);
         self.stage = SlotStage::Admitted(subject);
         Ok(())
@@ -183,28 +223,59 @@ impl ConnectionSlot {
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut counts = self.caps.counts.lock();
-        match &self.stage {
-            SlotStage::Unadmitted => counts.leave_pool(&self.ip),
-            SlotStage::Admitted(Some(subject)) => counts.leave_subject(subject),
-            SlotStage::Admitted(None) => {}
-        }
-        counts.leave_address(&self.ip);
+        let unadmitted = match &self.stage {
+            SlotStage::Unadmitted => {
+                counts.unadmitted -= 1;
+                true
+            }
+            SlotStage::Admitted(subject) => {
+                if let Some(subject) = subject {
+                    counts.leave_subject(subject);
+                }
+                false
+            }
+        };
+        counts.leave_address(self.ip, unadmitted);
     }
 }
 
 impl Counts {
-    fn leave_pool(&mut self, ip: &IpAddr) {
+    /// Counts a connection that is not admitted against an address, unless that has far too many.
+    fn enter_address(&mut self, ip: IpAddr, limits: &CapLimits) -> Crowd {
+        // However many connections one address opens and leaves silent, half of the pool is for others.
+        let share = (limits.unadmitted / 2).max(1);
+        let had = self.per_ip.get(&ip).map_or(0, |it| it.unadmitted);
+        if had >= with_overflow(share) {
+            return Crowd::Unbearable;
+        }
+        let of_ip = self.per_ip.entry(ip).or_default();
+        of_ip.open += 1;
+        of_ip.unadmitted += 1;
+        if of_ip.open > limits.per_ip {
+            Crowd::Large(Reason::TooManyFromAddress)
+        } else if of_ip.unadmitted > share {
+            Crowd::Large(Reason::PoolFull)
+        } else {
+            Crowd::Bearable
+        }
+    }
+
+    fn leave_pool(&mut self, ip: Option<IpAddr>) {
         self.unadmitted -= 1;
-        if let Some(of_ip) = self.per_ip.get_mut(ip) {
+        if let Some(of_ip) = ip.and_then(|ip| self.per_ip.get_mut(&ip)) {
             of_ip.unadmitted -= 1;
         }
     }
 
-    fn leave_address(&mut self, ip: &IpAddr) {
-        if let Some(of_ip) = self.per_ip.get_mut(ip) {
+    fn leave_address(&mut self, ip: Option<IpAddr>, unadmitted: bool) {
+        let Some(ip) = ip else {
+            return;
+        };
+        if let Some(of_ip) = self.per_ip.get_mut(&ip) {
             of_ip.open -= 1;
+            of_ip.unadmitted -= u32::from(unadmitted);
             if of_ip.open == 0 {
-                self.per_ip.remove(ip);
+                self.per_ip.remove(&ip);
             }
         }
     }
@@ -316,6 +387,33 @@ mod tests {
     }
 
     #[test]
+    fn a_balancers_connections_count_against_their_clients_alone() {
+        let caps = caps(1, 99, 80);
+        let proxied = || match caps.accept_proxied() {
+            Accepted::Welcome(slot) => slot,
+            _ => panic!("the pool is empty"),
+        };
+        let held: Vec<_> = (0..10).map(|_| proxied()).collect();
+        assert_eq!(caps.unadmitted(), 10, "in the pool they all count");
+        let _first = proxied().attribute(HOME);
+        let second = proxied().attribute(HOME);
+        assert_eq!(reason(&second), Some(Reason::TooManyFromAddress));
+        let other = proxied().attribute(IpAddr::from([10, 0, 0, 1]));
+        let Accepted::Welcome(other) = other else {
+            panic!("another client is welcome")
+        };
+        // The next request on the same connection may be another client's.
+        drop(second);
+        assert_eq!(
+            reason(&other.attribute(HOME)),
+            Some(Reason::TooManyFromAddress)
+        );
+        drop(held);
+        let there = caps.accept(IpAddr::from([10, 0, 0, 1]));
+        assert!(matches!(there, Accepted::Welcome(_)), "it was given back");
+    }
+
+    #[test]
     fn one_subject_has_so_many_sockets_and_the_admitted_leave_the_pool() {
         let caps = caps(99, 1, 2);
         let admit = |name: &str| match caps.accept(HOME) {
@@ -354,8 +452,18 @@ mod tests {
             let caps = caps(3, 2, 5);
             let mut held = Vec::new();
             for (ip, admit, release) in steps {
+                let other = IpAddr::from([10, 0, 1, ip % 3]);
+                let proxied = ip > 128;
                 let ip = IpAddr::from([10, 0, 0, ip % 3]);
-                match caps.accept(ip) {
+                let accepted = match proxied {
+                    false => caps.accept(ip),
+                    true => match caps.accept_proxied() {
+                        Accepted::Welcome(slot) if !admit => slot.attribute(ip),
+                        Accepted::Turned(slot, _) => slot.attribute(other),
+                        accepted => accepted,
+                    },
+                };
+                match accepted {
                     Accepted::Welcome(mut slot) => {
                         if admit {
                             let _ = slot.admit(&user("alice"));

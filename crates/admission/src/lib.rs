@@ -14,6 +14,7 @@ pub mod host;
 pub mod lease;
 pub mod origin;
 pub mod principal;
+pub mod proxy;
 pub mod refusal;
 pub mod revocation;
 pub mod route;

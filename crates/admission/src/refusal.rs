@@ -74,6 +74,8 @@ impl Refusal {
 pub enum Stage {
     /// Connection caps, before anything is read.
     Accept,
+    /// Is the peer a balancer of ours, and whom does it speak for?
+    Proxy,
     /// Agreeing on keys.
     Tls,
     /// The raw HTTP head.
@@ -96,6 +98,7 @@ impl Stage {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Accept => "accept",
+            Self::Proxy => "proxy",
             Self::Tls => "tls",
             Self::Head => "head",
             Self::Host => "host",
@@ -139,6 +142,10 @@ macro_rules! reasons {
 }
 
 reasons! {
+    /// A connection from a peer that is no balancer of ours, where only those may connect. There is no HTTP answer.
+    ProxyUntrusted = "proxy-untrusted", FORBIDDEN, "forbidden";
+    /// The PROXY protocol header is missing, late or breaks its specification; the detail says how. There is no HTTP answer.
+    ProxyHeader = "proxy-header", BAD_REQUEST, "bad-request";
     /// TLS was not agreed: an old version, nothing in common, or silence. There is no HTTP answer.
     TlsFailed = "tls-failed", BAD_REQUEST, "bad-request";
     /// The head breaks HTTP/1.1 (RFC 9112); the detail says how.

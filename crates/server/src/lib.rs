@@ -14,6 +14,7 @@ pub mod listen;
 pub mod logging;
 pub mod metrics;
 pub mod outbound;
+mod proxied;
 pub mod server;
 pub mod session;
 pub mod shard;

@@ -4,20 +4,30 @@
 use std::{
     fs::File,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::{Duration, Instant},
+    time::{self, Duration},
 };
 
 use parking_lot::Mutex;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{Instant, timeout_at},
+};
 use wardwire_admission::{
     admit::{Trail, Transport},
     caps::{Accepted, ConnectionSlot},
-    refusal::Refusal,
+    proxy::header::Source,
+    refusal::{Reason, Refusal, Stage},
 };
 
-use crate::{http, server::Server, shard::Handle, tls};
+use crate::{
+    http,
+    proxied::{self, Introduction},
+    server::Server,
+    shard::Handle,
+    tls,
+};
 
 /// Binds a listener for each of so many shards: quickly again after a restart, with room for a crowd that reconnects at
 /// once.
@@ -65,7 +75,7 @@ pub async fn run(server: Arc<Server>, shard: Arc<Handle>, listener: TcpListener)
 struct Reserve(Option<File>);
 
 /// What the log was told, by whichever shard: descriptors are the process's.
-static WARNED: Mutex<Option<Instant>> = Mutex::new(None);
+static WARNED: Mutex<Option<time::Instant>> = Mutex::new(None);
 const WARN_EVERY: Duration = Duration::from_secs(1);
 
 impl Reserve {
@@ -78,7 +88,7 @@ impl Reserve {
             let mut warned = WARNED.lock();
             let is_due = warned.is_none_or(|at| at.elapsed() >= WARN_EVERY);
             if is_due {
-                *warned = Some(Instant::now());
+                *warned = Some(time::Instant::now());
             }
             is_due
         };
@@ -103,8 +113,18 @@ const PAUSE: Duration = Duration::from_millis(50);
 fn welcome(server: &Arc<Server>, shard: &Arc<Handle>, tcp: TcpStream, peer: SocketAddr) {
     server.metrics.accepted.inc();
     let number = server.number();
-    let ip = peer.ip().to_canonical();
-    let (slot, turned) = match server.gate.caps().accept(ip) {
+    let peer = peer.ip().to_canonical();
+    let caps = server.gate.caps();
+    let accepted = match &server.proxy_protocol {
+        None => caps.accept(peer),
+        Some(balancers) if balancers.vouch(peer).is_some() => caps.accept_proxied(),
+        Some(_) => {
+            server.metrics.dropped.inc();
+            let refusal = Refusal::new(Stage::Proxy, Reason::ProxyUntrusted);
+            return server.refused(&trail(number, peer), &refusal);
+        }
+    };
+    let (slot, turned) = match accepted {
         Accepted::Welcome(slot) => (slot, None),
         Accepted::Turned(slot, refusal) => (slot, Some(refusal)),
         Accepted::Dropped => {
@@ -118,60 +138,102 @@ fn welcome(server: &Arc<Server>, shard: &Arc<Handle>, tcp: TcpStream, peer: Sock
         number,
         slot,
         turned,
+        early: Vec::new(),
     };
     // Boxed: the handshake is large and short, and what comes after it is small and long.
     tokio::spawn(Box::pin(serve(server.clone(), shard.clone(), newcomer)));
 }
 
-/// A connection of which nothing has been read.
+/// A connection of which nothing has been read but a balancer's word.
 struct Newcomer {
     tcp: TcpStream,
-    peer: SocketAddr,
+    /// The client, as far as it is known.
+    peer: IpAddr,
     number: u64,
     slot: ConnectionSlot,
     turned: Option<Refusal>,
+    /// What came behind the balancer's word.
+    early: Vec<u8>,
 }
 
 async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
+    let deadline = Instant::now() + server.handshake;
+    let Some(newcomer) = introduced(&server, newcomer, deadline).await else {
+        return;
+    };
     let Newcomer {
         tcp,
         peer,
         number,
         slot,
         turned,
+        early,
     } = newcomer;
-    let deadline = tokio::time::Instant::now() + server.handshake;
-    let ip = peer.ip().to_canonical();
     let agree = async {
         // Who says nothing takes no turn.
-        tcp.readable().await?;
+        if early.is_empty() {
+            tcp.readable().await?;
+        }
         shard.turnstile.enter(number).await;
-        tls::accept(tcp, server.tls.clone()).await
+        tls::accept(tcp, server.tls.clone(), early).await
     };
-    match tokio::time::timeout_at(deadline, agree).await {
+    match timeout_at(deadline, agree).await {
         Ok(Ok((stream, server_name))) => {
-            let transport = Transport {
-                peer: ip,
-                server_name,
-            };
+            let transport = Transport { peer, server_name };
             let connection = http::Connection::new(server, number, transport, slot, turned, shard);
             http::serve(connection, stream, deadline).await;
         }
-        Ok(Err(error)) => tls_failed(&server, number, ip, &error.to_string()),
-        Err(_) => tls_failed(&server, number, ip, "not finished in time"),
+        Ok(Err(error)) => tls_failed(&server, number, peer, &error.to_string()),
+        Err(_) => tls_failed(&server, number, peer, "not finished in time"),
     }
 }
 
-fn tls_failed(server: &Server, number: u64, peer: std::net::IpAddr, why: &str) {
-    use wardwire_admission::refusal::{Reason, Stage};
+/// Waits for a balancer's word about whom the connection is from, where there is one to wait for, and counts the connection
+/// against them. None if that is the end of it.
+async fn introduced(server: &Server, newcomer: Newcomer, deadline: Instant) -> Option<Newcomer> {
+    if server.proxy_protocol.is_none() {
+        return Some(newcomer);
+    }
+    let said = timeout_at(deadline, proxied::introduction(&newcomer.tcp)).await;
+    let late = |_| Err(proxied::broken(&"not finished in time"));
+    let Introduction { header, early } = match said.unwrap_or_else(late) {
+        Ok(introduction) => introduction,
+        Err(refusal) => {
+            server.refused(&trail(newcomer.number, newcomer.peer), &refusal);
+            return None;
+        }
+    };
+    let peer = match header.source {
+        Source::Client(client) => client,
+        Source::Balancer => newcomer.peer,
+    };
+    let (slot, turned) = match newcomer.slot.attribute(peer) {
+        Accepted::Welcome(slot) => (slot, newcomer.turned),
+        Accepted::Turned(slot, refusal) => (slot, Some(refusal)),
+        Accepted::Dropped => {
+            server.metrics.dropped.inc();
+            return None;
+        }
+    };
+    Some(Newcomer {
+        peer,
+        slot,
+        turned,
+        early,
+        ..newcomer
+    })
+}
+
+fn tls_failed(server: &Server, number: u64, peer: IpAddr, why: &str) {
     server.metrics.tls_failures.inc();
-    let trail = Trail {
-        connection: number,
+    let refusal = Refusal::new(Stage::Tls, Reason::TlsFailed).because(why);
+    server.refused(&trail(number, peer), &refusal);
+}
+
+fn trail(connection: u64, peer: IpAddr) -> Trail {
+    Trail {
+        connection,
         peer: Some(peer),
         ..Trail::default()
-    };
-    server.refused(
-        &trail,
-        &Refusal::new(Stage::Tls, Reason::TlsFailed).because(why),
-    );
+    }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustls::ServerConfig;
-use wardwire_admission::{gate::Gate, refusal::Refusal};
+use wardwire_admission::{gate::Gate, proxy::TrustedProxies, refusal::Refusal};
 use wardwire_hub::Hub;
 
 use crate::{
@@ -34,6 +34,8 @@ pub struct Server {
     pub shards: Arc<[Arc<Handle>]>,
     /// What both ends may agree on.
     pub tls: Arc<ServerConfig>,
+    /// The only ones that may connect, where each says whom its connection is from.
+    pub proxy_protocol: Option<TrustedProxies>,
     /// From the accepted connection to the `101`.
     pub handshake: Duration,
     /// Bytes queued for one slow socket.

@@ -23,9 +23,10 @@ const CONFIGURATION: &str = include_str!("../../../docs/configuration.md");
 const AUDIT: &str = include_str!("../../../docs/operations/audit.md");
 
 /// Every table of the configuration.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "[server]",
     "[server.tls]",
+    "[server.proxy_protocol]",
     "[audit]",
     "[admin]",
     "[outbound]",

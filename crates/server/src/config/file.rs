@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::units::{Bytes, Span};
+use super::units::{Bytes, Network, Span};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,6 +53,8 @@ pub struct Server {
     pub hosts: Vec<Spanned<String>>,
     /// Certificate and key.
     pub tls: Option<Tls>,
+    /// Balancers that say whom a connection is from; then only they may connect.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// How long sockets may take to close when it goes down.
     #[serde(default = "drain")]
     pub drain: Span,
@@ -68,6 +70,14 @@ pub struct Tls {
     pub cert: Spanned<PathBuf>,
     /// Its private key, PEM, readable by its owner only.
     pub key: Spanned<PathBuf>,
+}
+
+/// `server.proxy_protocol`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyProtocol {
+    /// Their addresses.
+    pub from: Spanned<Vec<Network>>,
 }
 
 /// `[audit]`

@@ -19,12 +19,12 @@ pub(crate) use certificate::is_shared;
 pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use file::{
     Admin, AuditFile, Channel, Development, File, Issuer, Kind, Limits, Outbound, PlainRight,
-    Profile, Require, Right, Route, RouteLimits, Server, Tls,
+    Profile, ProxyProtocol, Require, Right, Route, RouteLimits, Server, Tls,
 };
 pub use problem::{Problem, Problems};
 use read::Reading;
 pub use runtime::{Running, assemble};
-pub use units::{Bytes, Span};
+pub use units::{Bytes, Network, Span};
 
 /// A configuration that was read and found safe.
 pub struct Config {

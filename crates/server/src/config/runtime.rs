@@ -14,6 +14,7 @@ use wardwire_admission::{
     gate::{Gate, GateConfig},
     host::Hosts,
     origin::{AllowedOrigins, Origin},
+    proxy::TrustedProxies,
     route::{Requirement, Route, RouteKind, Routes},
     token::{
         Algorithm, Audience, Discriminator, IssuerConfig, Issuers, KeySource,
@@ -30,6 +31,7 @@ use wardwire_protocol::connection;
 use super::{
     Config, file,
     file::{Kind, PlainRight, Profile},
+    units::Network,
 };
 use crate::{
     audit::Audit, http::Site, metrics::Metrics, outbound::Outbound, server::Server, shard::Handle,
@@ -94,6 +96,7 @@ pub fn assemble(
         metrics: Metrics::default(),
         shards: (0..threads).map(Handle::new).collect(),
         tls: tls::server_config(config.certificate.certified.clone()).map_err(io::Error::other)?,
+        proxy_protocol: proxy_protocol(&config)?,
         handshake: limits.handshake.0,
         outbox: limits.outbox.0,
         hsts: !config
@@ -116,6 +119,15 @@ fn threads(config: &Config) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let configured = &config.file.server.threads;
     configured.as_ref().map_or_else(cores, |it| *it.get_ref())
+}
+
+fn proxy_protocol(config: &Config) -> io::Result<Option<TrustedProxies>> {
+    let listed = config.file.server.proxy_protocol.as_ref();
+    listed.map(|it| balancers(it.from.get_ref())).transpose()
+}
+
+fn balancers(listed: &[Network]) -> io::Result<TrustedProxies> {
+    TrustedProxies::new(listed.iter().map(|it| it.0)).map_err(io::Error::other)
 }
 
 fn hosts(config: &Config) -> Hosts {

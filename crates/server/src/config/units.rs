@@ -1,7 +1,8 @@
 //! Times and sizes as people write them.
 
-use std::{str::FromStr, time::Duration};
+use std::{net::IpAddr, str::FromStr, time::Duration};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// A span of time: `"500ms"`, `"10s"`, `"5m"`, `"24h"`, `"7d"`.
@@ -11,6 +12,19 @@ pub struct Span(pub Duration);
 /// A size: a number of bytes, or `"64KiB"`, `"16MiB"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub usize);
+
+/// A network or a single address: `"10.0.0.0/8"`, `"203.0.113.7"`, `"fd00:1::/64"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network(pub IpNet);
+
+impl Network {
+    fn parse(text: &str) -> Option<Self> {
+        let single = || text.parse::<IpAddr>().map(IpNet::from).ok();
+        let network: IpNet = text.parse().ok().or_else(single)?;
+        // Whoever writes 10.1.2.3/8 may mean either.
+        (network.trunc() == network).then_some(Self(network))
+    }
+}
 
 impl Span {
     fn parse(text: &str) -> Option<Self> {
@@ -65,6 +79,17 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(source)?;
+        Self::parse(&text).ok_or_else(|| {
+            D::Error::custom(format!(
+                "{text:?} is not a network like \"10.0.0.0/8\" (with nothing set behind its prefix) or an address like \"10.0.0.7\""
+            ))
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -90,6 +115,25 @@ impl<'de> Deserialize<'de> for Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_is_what_it_says_and_nothing_behind_it() {
+        let net = |text: &str| Network::parse(text).map(|it| it.0.to_string());
+        assert_eq!(net("10.0.0.0/8").as_deref(), Some("10.0.0.0/8"));
+        assert_eq!(net("10.0.0.7").as_deref(), Some("10.0.0.7/32"));
+        assert_eq!(net("fd00::/64").as_deref(), Some("fd00::/64"));
+        assert_eq!(net("::1").as_deref(), Some("::1/128"));
+        for text in [
+            "",
+            "10.0.0.7/8",
+            "10.0.0.0/33",
+            "10.0.0",
+            "lb.example.com",
+            "10.0.0.0-10.0.0.9",
+        ] {
+            assert_eq!(net(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn times_and_sizes_are_read_as_written() {

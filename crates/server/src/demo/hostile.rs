@@ -83,7 +83,7 @@ impl Origin {
 }
 
 async fn connection(tcp: TcpStream, tls: Arc<ServerConfig>, ports: Ports) {
-    let Ok((stream, _)) = tls::accept(tcp, tls).await else {
+    let Ok((stream, _)) = tls::accept(tcp, tls, Vec::new()).await else {
         return;
     };
     let service = service_fn(|request: Request<Incoming>| async move {

@@ -43,13 +43,15 @@ const READ: usize = 16 * 1024;
 /// One `poll_write` takes no more than this, so that `unsent` stays bounded.
 const WRITE: usize = 64 * 1024;
 
-/// Runs the TLS handshake. Returns the stream and the server name the client asked for.
+/// Runs the TLS handshake, which begins with the bytes in `early` if any have been read. Returns the stream and the server
+/// name the client asked for.
 ///
 /// # Errors
 /// The peer broke TLS, offered nothing acceptable, or went away. The caller sets the deadline.
 pub async fn accept(
     tcp: TcpStream,
     config: Arc<ServerConfig>,
+    mut early: Vec<u8>,
 ) -> io::Result<(TlsStream, Option<Box<str>>)> {
     let records = Records::new(config).map_err(io::Error::other)?;
     let mut stream = TlsStream {
@@ -59,7 +61,7 @@ pub async fn accept(
         unsent: Vec::new(),
     };
     let mut name = None;
-    std::future::poll_fn(|cx| stream.poll_handshake(cx, &mut name)).await?;
+    std::future::poll_fn(|cx| stream.poll_handshake(cx, &mut name, &mut early)).await?;
     Ok((stream, name))
 }
 
@@ -87,13 +89,20 @@ impl TlsStream {
         &mut self,
         cx: &mut Context<'_>,
         name: &mut Option<Box<str>>,
+        early: &mut Vec<u8>,
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_send(cx))?;
             if !self.records.is_handshaking() {
                 return Poll::Ready(Ok(()));
             }
-            let outcome = ready!(self.poll_receive(cx));
+            let outcome = match std::mem::take(early) {
+                early if early.is_empty() => ready!(self.poll_receive(cx)),
+                mut early => {
+                    let length = early.len();
+                    self.take_in(cx, &mut early).map(|()| length)
+                }
+            };
             if let Some(asked) = sni::take() {
                 *name = Some(asked);
             }
@@ -116,17 +125,19 @@ impl TlsStream {
             joined = [self.records.cut(), read.filled()].concat();
             &mut joined
         };
+        Poll::Ready(self.take_in(cx, incoming).map(|()| came))
+    }
+
+    /// Decrypts what has come.
+    fn take_in(&mut self, cx: &mut Context<'_>, incoming: &mut [u8]) -> io::Result<()> {
         let outcome = self
             .records
             .read(incoming, &mut self.plain, &mut self.unsent);
-        match outcome {
-            Ok(()) => Poll::Ready(Ok(came)),
-            Err(broken) => {
-                // The alert is worth one try; a peer that broke TLS gets no patience.
-                let _ = self.poll_send(cx);
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, broken)))
-            }
-        }
+        outcome.map_err(|broken| {
+            // The alert is worth one try; a peer that broke TLS gets no patience.
+            let _ = self.poll_send(cx);
+            io::Error::new(io::ErrorKind::InvalidData, broken)
+        })
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -4,6 +4,7 @@ mod channel;
 mod files;
 mod issuer;
 mod limits;
+mod network;
 mod route;
 mod server;
 
@@ -41,6 +42,7 @@ pub(super) fn judge(
     route::judge(&mut judge);
     channel::judge(&mut judge);
     limits::judge(&mut judge);
+    network::judge(&mut judge);
     files::admin(&mut judge);
     files::audit(&mut judge);
     (certificate, judge.warnings)

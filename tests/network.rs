@@ -1,0 +1,4 @@
+//! Where the server stands in a network: behind balancers that pass TLS through or end it, beside a port that redirects,
+//! and started by a service manager.
+
+mod proxy_protocol;
