@@ -146,6 +146,22 @@ impl Place {
         Self(Mutex::new(Some(slot)))
     }
 
+    /// Counts a connection that is not admitted against the client of the request that it carries, which a balancer names.
+    ///
+    /// # Errors
+    /// That client has as many as it may have.
+    pub fn attribute(&self, ip: IpAddr) -> Result<(), Refusal> {
+        let crowd = match &mut *self.0.lock() {
+            Some(slot) if matches!(slot.stage, SlotStage::Unadmitted) => slot.count_against(ip),
+            _ => return Err(second()),
+        };
+        match crowd {
+            Crowd::Bearable => Ok(()),
+            Crowd::Large(reason) => Err(turned(reason)),
+            Crowd::Unbearable => Err(turned(Reason::PoolFull)),
+        }
+    }
+
     /// Counts it among the principal's sockets.
     ///
     /// # Errors

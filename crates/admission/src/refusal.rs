@@ -146,6 +146,10 @@ reasons! {
     ProxyUntrusted = "proxy-untrusted", FORBIDDEN, "forbidden";
     /// The PROXY protocol header is missing, late or breaks its specification; the detail says how. There is no HTTP answer.
     ProxyHeader = "proxy-header", BAD_REQUEST, "bad-request";
+    /// A request of which a balancer that ended TLS does not say whom it is from: `X-Forwarded-For` is missing or unreadable.
+    ForwardedFor = "forwarded-for", BAD_REQUEST, "bad-request";
+    /// The client of a balancer that ended TLS did not come over TLS, or the balancer does not say so; the detail says which.
+    NotOverTls = "not-over-tls", FORBIDDEN, "forbidden";
     /// TLS was not agreed: an old version, nothing in common, or silence. There is no HTTP answer.
     TlsFailed = "tls-failed", BAD_REQUEST, "bad-request";
     /// The head breaks HTTP/1.1 (RFC 9112); the detail says how.

@@ -17,16 +17,16 @@ use tokio::{
 use wardwire_admission::{
     admit::{Trail, Transport},
     caps::{Accepted, ConnectionSlot},
-    proxy::header::Source,
+    proxy::header::{Header, Source},
     refusal::{Reason, Refusal, Stage},
 };
 
 use crate::{
     http,
-    proxied::{self, Introduction},
+    proxied::{self, Bringer, EndedBy, Introduction, TlsEnd},
     server::Server,
     shard::Handle,
-    tls,
+    tls::{self, Ended},
 };
 
 /// Binds a listener for each of so many shards: quickly again after a restart, with room for a crowd that reconnects at
@@ -114,15 +114,16 @@ fn welcome(server: &Arc<Server>, shard: &Arc<Handle>, tcp: TcpStream, peer: Sock
     server.metrics.accepted.inc();
     let number = server.number();
     let peer = peer.ip().to_canonical();
-    let caps = server.gate.caps();
-    let accepted = match &server.proxy_protocol {
-        None => caps.accept(peer),
-        Some(balancers) if balancers.vouch(peer).is_some() => caps.accept_proxied(),
-        Some(_) => {
+    let bringer = match Bringer::of(peer, server) {
+        Ok(bringer) => bringer,
+        Err(refusal) => {
             server.metrics.dropped.inc();
-            let refusal = Refusal::new(Stage::Proxy, Reason::ProxyUntrusted);
             return server.refused(&trail(number, peer), &refusal);
         }
+    };
+    let accepted = match bringer.is_balancer() {
+        true => server.gate.caps().accept_proxied(),
+        false => server.gate.caps().accept(peer),
     };
     let (slot, turned) = match accepted {
         Accepted::Welcome(slot) => (slot, None),
@@ -138,6 +139,8 @@ fn welcome(server: &Arc<Server>, shard: &Arc<Handle>, tcp: TcpStream, peer: Sock
         number,
         slot,
         turned,
+        bringer,
+        header: None,
         early: Vec::new(),
     };
     // Boxed: the handshake is large and short, and what comes after it is small and long.
@@ -152,7 +155,9 @@ struct Newcomer {
     number: u64,
     slot: ConnectionSlot,
     turned: Option<Refusal>,
-    /// What came behind the balancer's word.
+    bringer: Bringer,
+    /// The balancer's word, and what came behind it.
+    header: Option<Header>,
     early: Vec<u8>,
 }
 
@@ -167,34 +172,44 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
         number,
         slot,
         turned,
+        bringer,
+        header,
         early,
     } = newcomer;
-    let agree = async {
-        // Who says nothing takes no turn.
-        if early.is_empty() {
-            tcp.readable().await?;
+    let (stream, server_name, ended) = match bringer.tls {
+        TlsEnd::Balancer(balancer) => {
+            let stream = tls::in_the_clear(tcp, early, Ended::by(&balancer));
+            (stream, None, Some(EndedBy { balancer, header }))
         }
-        shard.turnstile.enter(number).await;
-        tls::accept(tcp, server.tls.clone(), early).await
+        TlsEnd::Here(config) => {
+            let agree = async {
+                // Who says nothing takes no turn.
+                if early.is_empty() {
+                    tcp.readable().await?;
+                }
+                shard.turnstile.enter(number).await;
+                tls::accept(tcp, config, early).await
+            };
+            match timeout_at(deadline, agree).await {
+                Ok(Ok((stream, server_name))) => (stream, server_name, None),
+                Ok(Err(error)) => return tls_failed(&server, number, peer, &error.to_string()),
+                Err(_) => return tls_failed(&server, number, peer, "not finished in time"),
+            }
+        }
     };
-    match timeout_at(deadline, agree).await {
-        Ok(Ok((stream, server_name))) => {
-            let transport = Transport { peer, server_name };
-            let connection = http::Connection::new(server, number, transport, slot, turned, shard);
-            http::serve(connection, stream, deadline).await;
-        }
-        Ok(Err(error)) => tls_failed(&server, number, peer, &error.to_string()),
-        Err(_) => tls_failed(&server, number, peer, "not finished in time"),
-    }
+    let transport = Transport { peer, server_name };
+    let connection = http::Connection::new(server, number, transport, slot, turned, ended, shard);
+    http::serve(connection, stream, deadline).await;
 }
 
 /// Waits for a balancer's word about whom the connection is from, where there is one to wait for, and counts the connection
 /// against them. None if that is the end of it.
 async fn introduced(server: &Server, newcomer: Newcomer, deadline: Instant) -> Option<Newcomer> {
-    if server.proxy_protocol.is_none() {
+    let Some(balancer) = &newcomer.bringer.introduces else {
         return Some(newcomer);
-    }
-    let said = timeout_at(deadline, proxied::introduction(&newcomer.tcp)).await;
+    };
+    let said = proxied::introduction(&newcomer.tcp, balancer);
+    let said = timeout_at(deadline, said).await;
     let late = |_| Err(proxied::broken(&"not finished in time"));
     let Introduction { header, early } = match said.unwrap_or_else(late) {
         Ok(introduction) => introduction,
@@ -219,6 +234,7 @@ async fn introduced(server: &Server, newcomer: Newcomer, deadline: Instant) -> O
         peer,
         slot,
         turned,
+        header: Some(header),
         early,
         ..newcomer
     })

@@ -1,12 +1,85 @@
-//! Connections that a balancer brings: before their first byte it says whom they are from (the PROXY protocol).
+//! Connections that a balancer brings: it says whom they are from before their first byte (the PROXY protocol), or with each
+//! of their requests where it has ended TLS.
 
-use std::io;
+use std::{io, net::IpAddr, sync::Arc};
 
+use http::HeaderMap;
+use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use wardwire_admission::{
-    proxy::header::{self, Header, LONGEST},
+    proxy::{
+        TrustedProxies, Vouched, forwarded,
+        header::{self, Header, LONGEST},
+    },
     refusal::{Reason, Refusal, Stage},
 };
+
+use crate::server::{Security, Server};
+
+/// Who brings a connection, as far as that matters.
+pub(crate) struct Bringer {
+    /// Begins it with a PROXY protocol header.
+    pub(crate) introduces: Option<Vouched>,
+    pub(crate) tls: TlsEnd,
+}
+
+/// Where a connection's TLS ends.
+pub(crate) enum TlsEnd {
+    Here(Arc<ServerConfig>),
+    /// At the balancer that brings it.
+    Balancer(Vouched),
+}
+
+impl Bringer {
+    /// Who this peer is, if it may connect.
+    ///
+    /// # Errors
+    /// It is none of those who may.
+    pub(crate) fn of(peer: IpAddr, server: &Server) -> Result<Self, Refusal> {
+        let vouch = |list: &TrustedProxies| {
+            let untrusted = || Refusal::new(Stage::Proxy, Reason::ProxyUntrusted);
+            list.vouch(peer).ok_or_else(untrusted)
+        };
+        Ok(Self {
+            introduces: server.proxy_protocol.as_ref().map(vouch).transpose()?,
+            tls: match &server.security {
+                Security::Tls(config) => TlsEnd::Here(config.clone()),
+                Security::EndedBy(balancers) => TlsEnd::Balancer(vouch(balancers)?),
+            },
+        })
+    }
+
+    /// Whether the client is somebody else, who is not known yet.
+    pub(crate) fn is_balancer(&self) -> bool {
+        self.introduces.is_some() || matches!(self.tls, TlsEnd::Balancer(_))
+    }
+}
+
+/// A balancer that ended a connection's TLS, and what it said of the connection as a whole.
+pub struct EndedBy {
+    pub(crate) balancer: Vouched,
+    pub(crate) header: Option<Header>,
+}
+
+impl EndedBy {
+    /// Whom a request is from. None if that was said of the whole connection.
+    pub(crate) fn client(&self, headers: &HeaderMap) -> Result<Option<IpAddr>, Refusal> {
+        match self.header {
+            Some(_) => Ok(None),
+            None => self.balancer.client(headers).map(Some),
+        }
+    }
+
+    /// Whether the client came over TLS. What was said of the connection counts more than a field that its client may have
+    /// written: a balancer that speaks the PROXY protocol need not know HTTP.
+    pub(crate) fn check_tls(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        match self.header.and_then(|it| it.over_tls) {
+            Some(true) => Ok(()),
+            Some(false) => Err(forwarded::plain("the PROXY protocol header says so")),
+            None => self.balancer.check_tls(headers),
+        }
+    }
+}
 
 /// What a balancer said, and what came behind it: the connection's own first bytes.
 pub(crate) struct Introduction {
@@ -14,11 +87,14 @@ pub(crate) struct Introduction {
     pub(crate) early: Vec<u8>,
 }
 
-/// Reads a PROXY protocol header. The caller sets the deadline, and has found the peer to be a balancer.
+/// Reads a PROXY protocol header of a balancer. The caller sets the deadline.
 ///
 /// # Errors
 /// There is none, or it breaks its specification.
-pub(crate) async fn introduction(tcp: &TcpStream) -> Result<Introduction, Refusal> {
+pub(crate) async fn introduction(
+    tcp: &TcpStream,
+    _balancer: &Vouched,
+) -> Result<Introduction, Refusal> {
     let mut received = Vec::new();
     loop {
         tcp.readable().await.map_err(|error| broken(&error))?;

@@ -20,6 +20,14 @@ use crate::{
 };
 use wardwire_admission::admit::Trail;
 
+/// Where TLS ends. There is no third kind.
+pub enum Security {
+    /// Here: what both ends may agree on.
+    Tls(Arc<ServerConfig>),
+    /// At these balancers, and nobody else may connect.
+    EndedBy(TrustedProxies),
+}
+
 /// A server's shared parts. Read without locks on a message's way.
 pub struct Server {
     /// Who gets a socket, and who keeps one.
@@ -32,8 +40,8 @@ pub struct Server {
     pub metrics: Metrics,
     /// What is known of each shard.
     pub shards: Arc<[Arc<Handle>]>,
-    /// What both ends may agree on.
-    pub tls: Arc<ServerConfig>,
+    /// Where TLS ends.
+    pub security: Security,
     /// The only ones that may connect, where each says whom its connection is from.
     pub proxy_protocol: Option<TrustedProxies>,
     /// From the accepted connection to the `101`.

@@ -1,11 +1,13 @@
 //! Who may stand between a client and this server, and what is believed of them.
 //!
-//! [`header`] reads the PROXY protocol, by which a balancer says whom a connection is from. It is not read from anybody that
-//! [`TrustedProxies`] does not vouch for: a peer that is not on the list never names its own address.
+//! [`header`] reads the PROXY protocol, by which a balancer says whom a connection is from; [`forwarded`] reads the fields
+//! by which one that ended TLS says it of each request. Neither is read from anybody that [`TrustedProxies`] does not
+//! vouch for: a peer that is not on the list never names its own address.
 
+pub mod forwarded;
 pub mod header;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -13,9 +15,9 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 #[derive(Clone, Debug)]
 pub struct TrustedProxies(Arc<[IpNet]>);
 
-/// Proof that a peer is on the list. Only [`TrustedProxies::vouch`] makes one.
-#[derive(Clone, Copy, Debug)]
-pub struct Vouched(());
+/// Proof that a peer is on a list. Only [`TrustedProxies::vouch`] makes one.
+#[derive(Clone, Debug)]
+pub struct Vouched(TrustedProxies);
 
 /// Why a list is no list of balancers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +38,16 @@ pub enum Untrustworthy {
     /// It is IPv4 in the clothes of IPv6, which peers are never compared as.
     #[error("{0} is IPv4 written as IPv6")]
     Mapped(IpNet),
+}
+
+impl fmt::Display for TrustedProxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, network) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{network}")?;
+        }
+        Ok(())
+    }
 }
 
 /// What nobody owns on the internet, so that who is there is the operator's own affair: private (RFC 1918), shared
@@ -73,7 +85,7 @@ impl TrustedProxies {
     /// Whether a peer is on the list.
     #[must_use]
     pub fn vouch(&self, peer: IpAddr) -> Option<Vouched> {
-        self.hold(peer).then_some(Vouched(()))
+        self.hold(peer).then(|| Vouched(self.clone()))
     }
 
     fn hold(&self, address: IpAddr) -> bool {

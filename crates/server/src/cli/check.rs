@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use crate::config::{Channel, Config, Kind, PlainRight, Right, Route};
+use crate::config::{Channel, Config, Kind, PlainRight, Right, Route, Security};
 
 pub(super) fn command(path: &Path) -> ExitCode {
     match Config::load(path) {
@@ -26,11 +26,22 @@ pub(super) fn command(path: &Path) -> ExitCode {
 
 fn explain(config: &Config) {
     let file = &config.file;
-    println!(
-        "listens on {} with TLS, for {}",
-        file.server.listen,
-        hosts(config).join(", ")
-    );
+    let hosts: Vec<_> = config
+        .hosts()
+        .map(|it| it.escape_debug().to_string())
+        .collect();
+    let (listen, hosts) = (file.server.listen, hosts.join(", "));
+    match &config.security {
+        Security::Tls(_) => println!("listens on {listen} with TLS, for {hosts}"),
+        Security::EndedBy(balancers) => {
+            println!("listens on {listen} WITHOUT TLS, which only {balancers} may end, for {hosts}")
+        }
+    }
+    if let Some(proxy_protocol) = &file.server.proxy_protocol {
+        let from = proxy_protocol.from.get_ref().iter();
+        let from: Vec<_> = from.map(|it| it.0.to_string()).collect();
+        println!("only {} may connect, and name the client", from.join(", "));
+    }
     if file.development.any_origin {
         println!("pages of ANY origin may connect");
     }
@@ -57,18 +68,6 @@ fn explain(config: &Config) {
         );
     }
     println!("everything else is refused");
-}
-
-fn hosts(config: &Config) -> Vec<String> {
-    match &*config.file.server.hosts {
-        [] => config
-            .certificate
-            .names
-            .iter()
-            .map(|name| name.escape_debug().to_string())
-            .collect(),
-        named => named.iter().map(|host| host.get_ref().clone()).collect(),
-    }
 }
 
 fn channel_terms(channel: &Channel) -> String {

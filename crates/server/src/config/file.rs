@@ -48,10 +48,10 @@ pub struct Server {
     /// The pages that may reach it.
     #[serde(default)]
     pub origins: Vec<Spanned<String>>,
-    /// The hosts it answers to; without it, the names in the certificate.
+    /// The hosts it answers to; without it, the names in the certificate, where there is one.
     #[serde(default)]
     pub hosts: Vec<Spanned<String>>,
-    /// Certificate and key.
+    /// Certificate and key, or the balancers that have them.
     pub tls: Option<Tls>,
     /// Balancers that say whom a connection is from; then only they may connect.
     pub proxy_protocol: Option<ProxyProtocol>,
@@ -67,9 +67,11 @@ pub struct Server {
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// The certificate chain, PEM.
-    pub cert: Spanned<PathBuf>,
+    pub cert: Option<Spanned<PathBuf>>,
     /// Its private key, PEM, readable by its owner only.
-    pub key: Spanned<PathBuf>,
+    pub key: Option<Spanned<PathBuf>>,
+    /// Instead of both: balancers that end TLS; then only they may connect.
+    pub terminated_by: Option<Spanned<Vec<Network>>>,
 }
 
 /// `server.proxy_protocol`

@@ -15,6 +15,8 @@ mod unknown;
 
 use std::path::{Path, PathBuf};
 
+use wardwire_admission::proxy::TrustedProxies;
+
 pub(crate) use certificate::is_shared;
 pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use file::{
@@ -26,19 +28,38 @@ use read::Reading;
 pub use runtime::{Running, assemble};
 pub use units::{Bytes, Network, Span};
 
+/// Where TLS ends.
+pub enum Security {
+    /// Here, with this certificate.
+    Tls(Certificate),
+    /// At these balancers.
+    EndedBy(TrustedProxies),
+}
+
 /// A configuration that was read and found safe.
 pub struct Config {
     /// As it stands in the file.
     pub file: File,
     /// Paths in the file are relative to this folder.
     pub folder: PathBuf,
-    /// The server's certificate.
-    pub certificate: Certificate,
+    /// Where TLS ends.
+    pub security: Security,
     /// What is safe enough, but worth a second look.
     pub warnings: Problems,
 }
 
 impl Config {
+    /// The hosts it answers to, as they are written, or as the certificate names them.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        let named = self.file.server.hosts.iter();
+        let named = named.map(|host| host.get_ref().as_str());
+        let certified: &[String] = match &self.security {
+            Security::Tls(certificate) if self.file.server.hosts.is_empty() => &certificate.names,
+            _ => &[],
+        };
+        named.chain(certified.iter().map(String::as_str))
+    }
+
     /// Reads and judges a file.
     ///
     /// # Errors
@@ -79,12 +100,12 @@ impl Config {
         let Some(file) = file else {
             return Err(Problems::new(path, text, problems));
         };
-        let (certificate, warnings) = judge::judge(&file, &folder, &places, &mut problems);
-        match certificate {
-            Some(certificate) if problems.is_empty() => Ok(Self {
+        let (security, warnings) = judge::judge(&file, &folder, &places, &mut problems);
+        match security {
+            Some(security) if problems.is_empty() => Ok(Self {
                 file,
                 folder,
-                certificate,
+                security,
                 warnings: Problems::new(path, text, warnings),
             }),
             _ => Err(Problems::new(path, text, problems)),

@@ -29,12 +29,17 @@ use wardwire_hub::{
 use wardwire_protocol::connection;
 
 use super::{
-    Config, file,
+    Config, Security, file,
     file::{Kind, PlainRight, Profile},
     units::Network,
 };
 use crate::{
-    audit::Audit, http::Site, metrics::Metrics, outbound::Outbound, server::Server, shard::Handle,
+    audit::Audit,
+    http::Site,
+    metrics::Metrics,
+    outbound::Outbound,
+    server::{self, Server},
+    shard::Handle,
     tls,
 };
 
@@ -95,15 +100,11 @@ pub fn assemble(
         audit,
         metrics: Metrics::default(),
         shards: (0..threads).map(Handle::new).collect(),
-        tls: tls::server_config(config.certificate.certified.clone()).map_err(io::Error::other)?,
+        security: security(&config)?,
         proxy_protocol: proxy_protocol(&config)?,
         handshake: limits.handshake.0,
         outbox: limits.outbox.0,
-        hsts: !config
-            .certificate
-            .names
-            .iter()
-            .any(|name| name == "localhost"),
+        hsts: !config.hosts().any(|name| name == "localhost"),
         site,
         connections: AtomicU64::new(0),
     };
@@ -130,21 +131,20 @@ fn balancers(listed: &[Network]) -> io::Result<TrustedProxies> {
     TrustedProxies::new(listed.iter().map(|it| it.0)).map_err(io::Error::other)
 }
 
+fn security(config: &Config) -> io::Result<server::Security> {
+    Ok(match &config.security {
+        Security::Tls(certificate) => {
+            let config = tls::server_config(certificate.certified.clone());
+            server::Security::Tls(config.map_err(io::Error::other)?)
+        }
+        Security::EndedBy(balancers) => server::Security::EndedBy(balancers.clone()),
+    })
+}
+
 fn hosts(config: &Config) -> Hosts {
-    let named = config
-        .file
-        .server
-        .hosts
-        .iter()
-        .map(|host| host.get_ref().as_str());
-    let certified = config.certificate.names.iter().map(String::as_str);
-    let hosts = if config.file.server.hosts.is_empty() {
-        // A certificate can hold names that are no hosts; those are left out one by one.
-        Hosts::new(certified.filter(|name| Hosts::new([*name]).is_ok()))
-    } else {
-        Hosts::new(named)
-    };
-    hosts.unwrap_or_default()
+    // A certificate can hold names that are no hosts; those are left out one by one.
+    let sound = config.hosts().filter(|name| Hosts::new([*name]).is_ok());
+    Hosts::new(sound).unwrap_or_default()
 }
 
 fn origins(config: &Config) -> AllowedOrigins {

@@ -32,7 +32,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "threads",
         ],
     ),
-    ("server.tls", &["cert", "key"]),
+    ("server.tls", &["cert", "key", "terminated_by"]),
     ("server.proxy_protocol", &["from"]),
     ("audit", &["file"]),
     ("admin", &["listen", "token_file"]),

@@ -175,7 +175,7 @@ fn configuration(
     Ok(Config {
         file,
         folder: data.to_path_buf(),
-        certificate,
+        security: config::Security::Tls(certificate),
         warnings: config::Problems::default(),
     })
 }

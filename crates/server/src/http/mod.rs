@@ -11,7 +11,7 @@ mod problem;
 use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header, request};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -29,6 +29,7 @@ pub use problem::problem;
 
 use crate::{
     handshake::{self, Departure},
+    proxied::EndedBy,
     server::Server,
     shard::Handle,
     tls::TlsStream,
@@ -49,6 +50,8 @@ pub struct Connection {
     pub shard: Arc<Handle>,
     /// Why it may ask for nothing.
     turned: Option<Refusal>,
+    /// The balancer that ended TLS, if one did.
+    ended: Option<EndedBy>,
     /// Its socket, once that is admitted.
     departure: Mutex<Option<Departure>>,
 }
@@ -87,6 +90,7 @@ impl Connection {
         transport: Transport,
         slot: ConnectionSlot,
         turned: Option<Refusal>,
+        ended: Option<EndedBy>,
         shard: Arc<Handle>,
     ) -> Self {
         Self {
@@ -96,8 +100,21 @@ impl Connection {
             place: Place::new(slot),
             shard,
             turned,
+            ended,
             departure: Mutex::new(None),
         }
+    }
+
+    /// Whom a request is from, who is counted for it, and that they came over TLS.
+    fn client(&self, headers: &HeaderMap, trail: &mut Trail) -> Result<(), Refusal> {
+        let Some(ended) = &self.ended else {
+            return Ok(());
+        };
+        if let Some(client) = ended.client(headers)? {
+            trail.peer = Some(client);
+            self.place.attribute(client)?;
+        }
+        ended.check_tls(headers)
     }
 
     /// Its socket leaves when HTTP has let go of it.
@@ -179,6 +196,7 @@ async fn route(
     let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
     *trail = Trail::begin(connection.number, connection.transport.peer, &head);
+    connection.client(&head.headers, trail)?;
     if let Some(refusal) = &connection.turned {
         return Err(refusal.clone());
     }

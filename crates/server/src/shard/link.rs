@@ -1,4 +1,4 @@
-//! A connection's bytes: TLS over a transport that never blocks, in buffers of the shard.
+//! A connection's bytes: TLS, or what a balancer made of it, over a transport that never blocks, in buffers of the shard.
 
 use std::{io, net::Shutdown};
 
@@ -7,7 +7,7 @@ use mio::net::TcpStream;
 use super::readiness::Cue;
 use crate::{
     metrics::ShardMetrics,
-    tls::{Parts, Records},
+    tls::{Parts, Protection},
 };
 
 /// What carries a socket's bytes and never blocks: TCP, or memory in a test.
@@ -22,10 +22,10 @@ impl Transport for TcpStream {
     }
 }
 
-/// A transport, keys, and what an idle connection does not have.
+/// A transport, what protects it, and what an idle connection does not have.
 pub(super) struct Link<T> {
     transport: T,
-    records: Records,
+    protection: Protection,
     /// Encrypted bytes the kernel has not taken.
     unsent: Vec<u8>,
     /// There may be something to read.
@@ -84,22 +84,22 @@ impl Link<TcpStream> {
     pub(super) fn adopt(parts: Parts) -> Self {
         let Parts {
             tcp,
-            records,
+            protection,
             plain: _,
             unsent,
         } = parts;
         Self {
             unsent,
-            ..Self::new(TcpStream::from_std(tcp), records)
+            ..Self::new(TcpStream::from_std(tcp), protection)
         }
     }
 }
 
 impl<T: Transport> Link<T> {
-    pub(super) fn new(transport: T, records: Records) -> Self {
+    pub(super) fn new(transport: T, protection: Protection) -> Self {
         Self {
             transport,
-            records,
+            protection,
             unsent: Vec::new(),
             readable: false,
             last: false,
@@ -133,7 +133,7 @@ impl<T: Transport> Link<T> {
 
     /// The peer said `close_notify`.
     pub(super) fn peer_closed(&self) -> bool {
-        self.records.peer_closed()
+        self.protection.peer_closed()
     }
 
     /// Reads once, and decrypts what came into `buffers.plain`.
@@ -141,7 +141,7 @@ impl<T: Transport> Link<T> {
     /// # Errors
     /// The transport broke, or the peer broke TLS; then it has had its alert.
     pub(super) fn read(&mut self, buffers: &mut Buffers) -> io::Result<Came> {
-        let cut = self.records.cut();
+        let cut = self.protection.cut();
         let had = cut.len();
         let Some((front, room)) = buffers.incoming.split_at_mut_checked(had) else {
             return Err(io::ErrorKind::InvalidData.into());
@@ -171,7 +171,7 @@ impl<T: Transport> Link<T> {
             ..
         } = buffers;
         let incoming = incoming.get_mut(..came).unwrap_or_default();
-        match self.records.read(incoming, plain, cipher) {
+        match self.protection.read(incoming, plain, cipher) {
             Ok(()) => Ok(()),
             Err(broken) => {
                 // One try for the alert.
@@ -188,7 +188,10 @@ impl<T: Transport> Link<T> {
     pub(super) fn seal(&mut self, frames: &[u8], cipher: &mut Vec<u8>) -> io::Result<()> {
         match frames.is_empty() {
             true => Ok(()),
-            false => self.records.write(frames, cipher).map_err(io::Error::other),
+            false => self
+                .protection
+                .write(frames, cipher)
+                .map_err(io::Error::other),
         }
     }
 
@@ -197,7 +200,7 @@ impl<T: Transport> Link<T> {
     /// # Errors
     /// As above.
     pub(super) fn seal_end(&mut self, cipher: &mut Vec<u8>) -> io::Result<()> {
-        self.records.close(cipher).map_err(io::Error::other)
+        self.protection.close(cipher).map_err(io::Error::other)
     }
 
     /// Sends what earlier turns could not, if the kernel may take it now.

@@ -42,7 +42,7 @@ use super::{
 };
 use crate::{
     config::{self, Config, Running},
-    server::Server,
+    server::{Security, Server},
     session::Session,
     tls::Records,
 };
@@ -258,7 +258,10 @@ impl World {
 
     /// TLS, agreed.
     fn agree(&self) -> (ClientConnection, Records) {
-        let mut records = Records::new(self.server.tls.clone()).unwrap();
+        let Security::Tls(tls) = &self.server.security else {
+            panic!("TLS ends elsewhere");
+        };
+        let mut records = Records::new(tls.clone()).unwrap();
         let name = "localhost".try_into().unwrap();
         let mut peer = ClientConnection::new(self.client.clone(), name).unwrap();
         peer.set_buffer_limit(None);
@@ -322,7 +325,7 @@ impl<'a> Simulation<'a> {
         let (session, principal) = world.admit(path);
         let now = Instant::now();
         let waking = (KEY, world.server.shards[0].clone().waker(KEY));
-        let link = Link::new(pipe.clone(), records);
+        let link = Link::new(pipe.clone(), records.into());
         let socket = Socket::new(link, session, principal, waking, now);
         let mut new = Self {
             world,

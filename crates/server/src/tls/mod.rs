@@ -1,9 +1,11 @@
 //! TLS, without a buffer that outlives its bytes.
 //!
-//! [`records`] speaks rustls' unbuffered API and is the only file that knows it; [`stream`] puts a TCP socket under it for
+//! [`records`] speaks rustls' unbuffered API and is the only file that knows it; [`protection`] has it, or a balancer that
+//! ended TLS, in its place; [`stream`] puts a TCP socket under it for
 //! the handshake and HTTP; [`sni`] remembers which name a client asked for. After `101` a session takes the stream apart
 //! and drives the records itself.
 
+mod protection;
 mod records;
 mod sni;
 mod stream;
@@ -18,8 +20,9 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
+pub use protection::{Ended, Protection};
 pub use records::Records;
-pub use stream::{Parts, TlsStream, accept};
+pub use stream::{Parts, TlsStream, accept, in_the_clear};
 
 /// What both ends may agree on: TLS 1.2 and 1.3, X25519MLKEM768 preferred, ECDHE with AEAD only (Mozilla's intermediate
 /// profile, RFC 9325). Passed explicitly, so that no other crate's default provider can slip in.

@@ -15,12 +15,12 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{Records, sni};
+use super::{Ended, Protection, Records, sni};
 
-/// An agreed TLS connection.
+/// An agreed TLS connection, or one of a balancer that has ended TLS.
 pub struct TlsStream {
     tcp: TcpStream,
-    records: Records,
+    protection: Protection,
     /// Decrypted, not yet read.
     plain: Vec<u8>,
     /// Encrypted, not yet taken by the kernel.
@@ -31,8 +31,8 @@ pub struct TlsStream {
 pub struct Parts {
     /// The socket; it does not block.
     pub tcp: std::net::TcpStream,
-    /// Keys and sequence numbers.
-    pub records: Records,
+    /// Keys and sequence numbers, or what stands for them.
+    pub protection: Protection,
     /// Decrypted bytes that nobody has read.
     pub plain: Vec<u8>,
     /// Encrypted bytes that the kernel has not taken.
@@ -56,13 +56,24 @@ pub async fn accept(
     let records = Records::new(config).map_err(io::Error::other)?;
     let mut stream = TlsStream {
         tcp,
-        records,
+        protection: records.into(),
         plain: Vec::new(),
         unsent: Vec::new(),
     };
     let mut name = None;
     std::future::poll_fn(|cx| stream.poll_handshake(cx, &mut name, &mut early)).await?;
     Ok((stream, name))
+}
+
+/// A connection of a balancer that has ended TLS, which begins with the bytes in `early`.
+#[must_use]
+pub fn in_the_clear(tcp: TcpStream, early: Vec<u8>, ended: Ended) -> TlsStream {
+    TlsStream {
+        tcp,
+        protection: Protection::Ended(ended),
+        plain: early,
+        unsent: Vec::new(),
+    }
 }
 
 impl TlsStream {
@@ -73,13 +84,13 @@ impl TlsStream {
     pub fn into_parts(self) -> io::Result<Parts> {
         let Self {
             tcp,
-            records,
+            protection,
             plain,
             unsent,
         } = self;
         Ok(Parts {
             tcp: tcp.into_std()?,
-            records,
+            protection,
             plain,
             unsent,
         })
@@ -93,7 +104,7 @@ impl TlsStream {
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_send(cx))?;
-            if !self.records.is_handshaking() {
+            if !self.protection.is_handshaking() {
                 return Poll::Ready(Ok(()));
             }
             let outcome = match std::mem::take(early) {
@@ -119,10 +130,10 @@ impl TlsStream {
         ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut read))?;
         let came = read.filled().len();
         let mut joined;
-        let incoming = if self.records.cut().is_empty() {
+        let incoming = if self.protection.cut().is_empty() {
             read.filled_mut()
         } else {
-            joined = [self.records.cut(), read.filled()].concat();
+            joined = [self.protection.cut(), read.filled()].concat();
             &mut joined
         };
         Poll::Ready(self.take_in(cx, incoming).map(|()| came))
@@ -131,7 +142,7 @@ impl TlsStream {
     /// Decrypts what has come.
     fn take_in(&mut self, cx: &mut Context<'_>, incoming: &mut [u8]) -> io::Result<()> {
         let outcome = self
-            .records
+            .protection
             .read(incoming, &mut self.plain, &mut self.unsent);
         outcome.map_err(|broken| {
             // The alert is worth one try; a peer that broke TLS gets no patience.
@@ -160,7 +171,7 @@ impl AsyncRead for TlsStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         while self.plain.is_empty() {
-            if self.records.peer_closed() || ready!(self.poll_receive(cx))? == 0 {
+            if self.protection.peer_closed() || ready!(self.poll_receive(cx))? == 0 {
                 return Poll::Ready(Ok(()));
             }
             // A key update or an alert may ask for an answer; it is sent when the socket takes it.
@@ -185,7 +196,7 @@ impl AsyncWrite for TlsStream {
         ready!(self.poll_send(cx))?;
         let data = data.get(..WRITE).unwrap_or(data);
         let this = &mut *self;
-        this.records
+        this.protection
             .write(data, &mut this.unsent)
             .map_err(io::Error::other)?;
         let _ = self.poll_send(cx)?;
@@ -198,7 +209,7 @@ impl AsyncWrite for TlsStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        this.records
+        this.protection
             .close(&mut this.unsent)
             .map_err(io::Error::other)?;
         ready!(self.poll_send(cx))?;

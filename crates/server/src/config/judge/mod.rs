@@ -10,7 +10,7 @@ mod server;
 
 use std::path::{Path, PathBuf};
 
-use super::{Problem, certificate::Certificate, file::File, places::Places};
+use super::{Problem, Security, file::File, places::Places};
 
 /// A file on trial.
 struct Judge<'a> {
@@ -21,13 +21,13 @@ struct Judge<'a> {
     warnings: Vec<Problem>,
 }
 
-/// Judges a file. Problems are appended; what is returned beside the certificate is only worth a second look.
+/// Judges a file. Problems are appended; what is returned beside where TLS ends is only worth a second look.
 pub(super) fn judge(
     file: &File,
     folder: &Path,
     places: &Places,
     problems: &mut Vec<Problem>,
-) -> (Option<Certificate>, Vec<Problem>) {
+) -> (Option<Security>, Vec<Problem>) {
     let mut judge = Judge {
         file,
         folder,
@@ -35,9 +35,9 @@ pub(super) fn judge(
         problems,
         warnings: Vec::new(),
     };
-    let certificate = server::tls(&mut judge);
+    let security = server::tls(&mut judge);
     server::origins(&mut judge);
-    server::hosts(&mut judge, certificate.as_ref());
+    server::hosts(&mut judge, security.as_ref());
     issuer::judge(&mut judge);
     route::judge(&mut judge);
     channel::judge(&mut judge);
@@ -45,7 +45,7 @@ pub(super) fn judge(
     network::judge(&mut judge);
     files::admin(&mut judge);
     files::audit(&mut judge);
-    (certificate, judge.warnings)
+    (security, judge.warnings)
 }
 
 impl Judge<'_> {

@@ -1,20 +1,25 @@
 //! Where the server stands in a network: whose word about clients is taken.
 
-use toml::Spanned;
 use wardwire_admission::proxy::{TrustedProxies, Untrustworthy};
 
 use super::{super::units::Network, Judge};
 
 pub(super) fn judge(judge: &mut Judge<'_>) {
     if let Some(proxy_protocol) = &judge.file.server.proxy_protocol {
-        balancers(judge, "server.proxy_protocol.from", &proxy_protocol.from);
+        let place = "server.proxy_protocol.from";
+        balancers(judge, place, proxy_protocol.from.get_ref());
     }
 }
 
 /// A list of balancers holds no strangers.
-fn balancers(judge: &mut Judge<'_>, place: &str, listed: &Spanned<Vec<Network>>) {
-    let Err(error) = TrustedProxies::new(listed.get_ref().iter().map(|it| it.0)) else {
-        return;
+pub(super) fn balancers(
+    judge: &mut Judge<'_>,
+    place: &str,
+    listed: &[Network],
+) -> Option<TrustedProxies> {
+    let error = match TrustedProxies::new(listed.iter().map(|it| it.0)) {
+        Ok(balancers) => return Some(balancers),
+        Err(error) => error,
     };
     let remedy = match error {
         Untrustworthy::Nobody => "List the addresses that your balancers connect from.",
@@ -27,4 +32,5 @@ fn balancers(judge: &mut Judge<'_>, place: &str, listed: &Spanned<Vec<Network>>)
         Untrustworthy::Mapped(_) => "Write it as IPv4.",
     };
     judge.refuse(place, error.to_string(), remedy);
+    None
 }

@@ -1,15 +1,18 @@
 //! `[server]`: the certificate, the pages that may come, the hosts it answers to.
 
-use std::{collections::HashSet, net::IpAddr};
+use std::{collections::HashSet, net::IpAddr, path::Path};
 
 use wardwire_admission::{host::Hosts, origin::Origin};
 
 use super::{
-    super::certificate::{self, Certificate, Part},
-    Judge,
+    super::{
+        Security,
+        certificate::{self, Certificate, Part},
+    },
+    Judge, network,
 };
 
-pub(super) fn tls(judge: &mut Judge<'_>) -> Option<Certificate> {
+pub(super) fn tls(judge: &mut Judge<'_>) -> Option<Security> {
     let Some(tls) = &judge.file.server.tls else {
         judge.refuse(
             "server.tls",
@@ -18,11 +21,35 @@ pub(super) fn tls(judge: &mut Judge<'_>) -> Option<Certificate> {
         );
         return None;
     };
-    let (cert, key) = (
-        judge.path(tls.cert.get_ref()),
-        judge.path(tls.key.get_ref()),
-    );
-    match certificate::load(&cert, &key) {
+    let missing = |judge: &mut Judge<'_>, key: &str| {
+        let remedy = "Write tls = { cert = \"cert.pem\", key = \"key.pem\" }.";
+        judge.refuse("server.tls", format!("`{key}` is missing"), remedy);
+        None
+    };
+    match (&tls.cert, &tls.key, &tls.terminated_by) {
+        (Some(cert), Some(key), None) => {
+            let (cert, key) = (judge.path(cert.get_ref()), judge.path(key.get_ref()));
+            certificate(judge, &cert, &key).map(Security::Tls)
+        }
+        (None, None, Some(balancers)) => {
+            let place = "server.tls.terminated_by";
+            network::balancers(judge, place, balancers.get_ref()).map(Security::EndedBy)
+        }
+        (_, _, Some(_)) => {
+            judge.refuse(
+                "server.tls.terminated_by",
+                "TLS ends at a balancer or here, not both",
+                "Drop `cert` and `key`, or `terminated_by`.",
+            );
+            None
+        }
+        (None, _, None) => missing(judge, "cert"),
+        (Some(_), None, None) => missing(judge, "key"),
+    }
+}
+
+fn certificate(judge: &mut Judge<'_>, cert: &Path, key: &Path) -> Option<Certificate> {
+    match certificate::load(cert, key) {
         Ok(certificate) => Some(certificate),
         Err(faults) => {
             for fault in faults {
@@ -80,7 +107,7 @@ pub(super) fn origins(judge: &mut Judge<'_>) {
     }
 }
 
-pub(super) fn hosts(judge: &mut Judge<'_>, certificate: Option<&Certificate>) {
+pub(super) fn hosts(judge: &mut Judge<'_>, security: Option<&Security>) {
     let file = judge.file;
     for (index, host) in file.server.hosts.iter().enumerate() {
         let written = host.get_ref();
@@ -99,27 +126,31 @@ pub(super) fn hosts(judge: &mut Judge<'_>, certificate: Option<&Certificate>) {
             );
         }
     }
-    let Some(certificate) = certificate else {
+    let Some(security) = security else {
         return;
     };
-    let certified = || certificate.names.iter().map(String::as_str);
-    let named: Vec<&str> = match file.server.hosts.is_empty() {
-        true => certified()
-            .filter(|name| Hosts::new([*name]).is_ok())
-            .collect(),
-        false => file
-            .server
-            .hosts
-            .iter()
-            .map(|host| host.get_ref().as_str())
-            .collect(),
+    let certified: &[String] = match security {
+        Security::Tls(certificate) if file.server.hosts.is_empty() => &certificate.names,
+        _ => &[],
     };
+    let certified = certified.iter().map(String::as_str);
+    let named = file.server.hosts.iter().map(|host| host.get_ref().as_str());
+    let sound = certified.filter(|name| Hosts::new([*name]).is_ok());
+    let named: Vec<&str> = named.chain(sound).collect();
     if named.is_empty() {
-        judge.refuse(
-            "server.hosts",
-            "the certificate names no host, and server.hosts is missing",
-            "Use a certificate with subject alternative names, or set server.hosts.",
-        );
+        let message = match security {
+            Security::Tls(_) => "the certificate names no host, and server.hosts is missing",
+            Security::EndedBy(_) => {
+                "server.hosts is missing: there is no certificate here that names hosts"
+            }
+        };
+        let remedy = match security {
+            Security::Tls(_) => {
+                "Use a certificate with subject alternative names, or set server.hosts."
+            }
+            Security::EndedBy(_) => "Set server.hosts to the names in the balancer's certificate.",
+        };
+        judge.refuse("server.hosts", message, remedy);
     }
     cookies(judge, &named.into_iter().map(site).collect());
 }

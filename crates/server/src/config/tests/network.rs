@@ -55,3 +55,78 @@ fn the_proxy_protocol_without_a_list() {
     let text = with("tls = {", "proxy_protocol = true\ntls = {");
     assert_eq!(Folder::new().problems(&text).len(), 1);
 }
+
+/// [`SAFE`] behind a balancer that ends TLS.
+fn ended_by(balancers: &str) -> String {
+    let tls = format!("hosts = [\"ws.example.com\"]\ntls = {{ terminated_by = [{balancers}] }}");
+    with("tls = { cert = \"cert.pem\", key = \"key.pem\" }", &tls)
+}
+
+#[test]
+fn tls_may_end_at_balancers_that_are_named() {
+    let folder = Folder::new();
+    for balancers in ["\"10.0.0.0/24\"", "\"203.0.113.7\", \"fd00:1::/64\""] {
+        assert_eq!(folder.problems(&ended_by(balancers)), [""; 0]);
+    }
+    let config = folder.judge(&ended_by("\"10.0.0.0/24\"")).ok().unwrap();
+    assert_eq!(config.hosts().collect::<Vec<_>>(), ["ws.example.com"]);
+    fs::remove_file(folder.0.join("key.pem")).unwrap();
+    assert_eq!(
+        folder.problems(&ended_by("\"10.0.0.0/24\"")),
+        [""; 0],
+        "it needs no key"
+    );
+}
+
+#[test]
+fn tls_never_ends_at_strangers() {
+    let folder = Folder::new();
+    for (balancers, says) in [
+        ("", "the list of balancers is empty"),
+        ("\"0.0.0.0/0\"", "holds more than a network of your own"),
+        ("\"::/0\"", "holds more than a network of your own"),
+        (
+            "\"10.0.0.0/8\", \"::/0\"",
+            "holds more than a network of your own",
+        ),
+        ("\"8.0.0.0/7\"", "holds more than a network of your own"),
+        ("\"203.0.113.0/24\"", "a network of public addresses"),
+        ("\"2001:db8::/32\"", "a network of public addresses"),
+        ("\"any\"", "is not a network like"),
+    ] {
+        one(&folder, &ended_by(balancers), "terminated_by =", says);
+    }
+}
+
+#[test]
+fn behind_a_balancer_that_ends_tls_hosts_have_to_be_named() {
+    let text = ended_by("\"10.0.0.0/24\"").replace("hosts = [\"ws.example.com\"]\n", "");
+    one(&Folder::new(), &text, "[server]", "server.hosts is missing");
+}
+
+#[test]
+fn tls_ends_at_one_place_and_has_both_halves_there() {
+    let folder = Folder::new();
+    let tls = |inside: &str| with("tls = { cert = \"cert.pem\", key = \"key.pem\" }", inside);
+    for both in [
+        "tls = { cert = \"cert.pem\", key = \"key.pem\", terminated_by = [\"10.0.0.1\"] }",
+        "tls = { key = \"key.pem\", terminated_by = [\"10.0.0.1\"] }",
+    ] {
+        one(
+            &folder,
+            &tls(both),
+            "terminated_by =",
+            "at a balancer or here, not both",
+        );
+    }
+    for (half, says) in [
+        ("tls = { cert = \"cert.pem\" }", "`key` is missing"),
+        ("tls = { key = \"key.pem\" }", "`cert` is missing"),
+        ("tls = {}", "`cert` is missing"),
+    ] {
+        one(&folder, &tls(half), "tls =", says);
+    }
+    for wrong in ["tls = false", "tls = { terminated_by = \"10.0.0.1\" }"] {
+        assert_eq!(folder.problems(&tls(wrong)).len(), 1, "{wrong}");
+    }
+}
