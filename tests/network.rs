@@ -3,3 +3,4 @@
 
 mod ended_tls;
 mod proxy_protocol;
+mod redirect;

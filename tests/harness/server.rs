@@ -38,6 +38,8 @@ pub(crate) struct Server {
     pub(crate) issuer: Issuer,
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
+    /// The plain port, where there is one.
+    pub(crate) redirect: Option<SocketAddr>,
     pub(crate) admin_token: String,
 }
 
@@ -169,6 +171,7 @@ impl Setup {
         Server {
             address: address("address"),
             admin: address("admin"),
+            redirect: fields["redirect"].as_str().map(|it| it.parse().unwrap()),
             child,
             folder: self.folder,
             issuer: self.issuer,
@@ -199,6 +202,7 @@ impl Server {
             issuer: Issuer::new("https://id.test"),
             address,
             admin: address,
+            redirect: None,
             admin_token: String::new(),
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     caps::{Caps, Place},
     clock::{Clock, Timestamp},
     credential::Credential,
-    host::Hosts,
+    host::{HostName, Hosts},
     lease::{EndReason, Lease, Leases},
     origin::{AllowedOrigins, Origin},
     principal::{Identity, Principal},
@@ -279,6 +279,12 @@ impl Gate {
     #[must_use]
     pub fn origins(&self) -> &AllowedOrigins {
         &self.config.origins
+    }
+
+    /// Whether a host is ours.
+    #[must_use]
+    pub fn answers_to(&self, host: &HostName) -> bool {
+        self.config.hosts.holds(host)
     }
 
     /// Now.

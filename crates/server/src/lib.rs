@@ -15,6 +15,7 @@ pub mod logging;
 pub mod metrics;
 pub mod outbound;
 mod proxied;
+pub mod redirect;
 pub mod server;
 pub mod session;
 pub mod shard;

@@ -42,6 +42,9 @@ fn explain(config: &Config) {
         let from: Vec<_> = from.map(|it| it.0.to_string()).collect();
         println!("only {} may connect, and name the client", from.join(", "));
     }
+    if let Some(redirect) = &file.server.redirect {
+        println!("sends browsers from {} to https", redirect.get_ref());
+    }
     if file.development.any_origin {
         println!("pages of ANY origin may connect");
     }

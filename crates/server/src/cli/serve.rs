@@ -22,7 +22,7 @@ use crate::{
     admin::{self, Token},
     audit::Event,
     config::{Config, Running, assemble},
-    listen, logging,
+    listen, logging, redirect,
     server::Server,
     shard::{Handle, Shard},
 };
@@ -100,6 +100,9 @@ pub fn run(
     for other in more {
         listeners.extend(listen::bind(*other, sides.len())?);
     }
+    let redirect = &config.file.server.redirect;
+    let redirect = redirect.as_ref().map(|it| redirect::bind(*it.get_ref()));
+    let redirect = redirect.transpose()?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -109,9 +112,19 @@ pub fn run(
         let mut interrupt = signal(SignalKind::interrupt())?;
         server.audit.record(started(&config));
         let mut ended = start_shards(&server, sides, listeners)?;
+        let redirect = match redirect {
+            Some(listener) => {
+                let port = config.file.server.redirect_port.as_ref();
+                let port = port.map_or(address.port(), |it| *it.get_ref());
+                Some(start_redirect(&server, listener, port)?)
+            }
+            None => None,
+        };
         let sweeping = tokio::spawn(sweep(server.clone()));
         let threads = server.shards.len();
-        tracing::info!(%address, admin = admin.map(|it| it.to_string()), threads, "listening");
+        let text = |address: Option<SocketAddr>| address.map(|it| it.to_string());
+        let (admin, redirect) = (text(admin), text(redirect));
+        tracing::info!(%address, admin, redirect, threads, "listening");
         ready(address);
         tokio::select! {
             _ = terminate.recv() => {}
@@ -225,6 +238,34 @@ async fn start_admin(server: &Arc<Server>, config: &Config) -> io::Result<Option
     let address = listener.local_addr()?;
     tokio::spawn(admin::run(server.clone(), listener, Arc::new(token)));
     Ok(Some(address))
+}
+
+/// Starts the thread of the plain port.
+fn start_redirect(
+    server: &Arc<Server>,
+    listener: std::net::TcpListener,
+    port: u16,
+) -> io::Result<SocketAddr> {
+    let address = listener.local_addr()?;
+    let server = server.clone();
+    let run = move || -> io::Result<()> {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener)?;
+            redirect::run(server, listener, port).await;
+            Ok(())
+        })
+    };
+    std::thread::Builder::new()
+        .name("redirect".into())
+        .spawn(move || {
+            if let Err(error) = run() {
+                tracing::error!(%error, "the plain port is not served");
+            }
+        })?;
+    Ok(address)
 }
 
 async fn sweep(server: Arc<Server>) {

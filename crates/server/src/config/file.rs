@@ -53,6 +53,10 @@ pub struct Server {
     pub hosts: Vec<Spanned<String>>,
     /// Certificate and key, or the balancers that have them.
     pub tls: Option<Tls>,
+    /// A plain port that sends browsers to https.
+    pub redirect: Option<Spanned<SocketAddr>>,
+    /// Where it sends them; without it, to the port of `listen`.
+    pub redirect_port: Option<Spanned<u16>>,
     /// Balancers that say whom a connection is from; then only they may connect.
     pub proxy_protocol: Option<ProxyProtocol>,
     /// How long sockets may take to close when it goes down.

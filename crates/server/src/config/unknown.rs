@@ -28,6 +28,8 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "hosts",
             "tls",
             "proxy_protocol",
+            "redirect",
+            "redirect_port",
             "drain",
             "threads",
         ],

@@ -26,6 +26,7 @@ use wardwire_admission::{
 pub(crate) use api::{json_response, require_json};
 pub use guarded::Guarded;
 pub use problem::problem;
+pub(crate) use problem::{refused_bytes, to_bytes};
 
 use crate::{
     handshake::{self, Departure},

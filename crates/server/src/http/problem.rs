@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use wardwire_admission::refusal::{Reason, Refusal};
 
 /// The response to a refusal. A refused request ends its connection.
@@ -46,6 +46,19 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Bytes> {
     response
 }
 
+/// The same as the bytes of HTTP/1.1, where these methods would have been taken.
+#[must_use]
+pub(crate) fn refused_bytes(refusal: &Refusal, methods: &[Method]) -> Vec<u8> {
+    let mut response = refused(refusal);
+    if let Some(allow) = response.headers_mut().get_mut(header::ALLOW) {
+        let methods: Vec<_> = methods.iter().map(Method::as_str).collect();
+        if let Ok(methods) = HeaderValue::try_from(methods.join(", ")) {
+            *allow = methods;
+        }
+    }
+    to_bytes(&response)
+}
+
 /// A problem document with one of the public codes.
 #[must_use]
 pub fn problem(status: StatusCode, code: &'static str) -> Response<Bytes> {
@@ -67,7 +80,7 @@ pub fn problem(status: StatusCode, code: &'static str) -> Response<Bytes> {
 
 /// A response as the bytes of HTTP/1.1, for an answer that cannot pass through hyper.
 #[must_use]
-pub(super) fn to_bytes(response: &Response<Bytes>) -> Vec<u8> {
+pub(crate) fn to_bytes(response: &Response<Bytes>) -> Vec<u8> {
     let status = response.status();
     let reason = status.canonical_reason().unwrap_or_default();
     let mut head = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16());

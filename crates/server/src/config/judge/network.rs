@@ -9,6 +9,47 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
         let place = "server.proxy_protocol.from";
         balancers(judge, place, proxy_protocol.from.get_ref());
     }
+    redirect(judge);
+}
+
+fn redirect(judge: &mut Judge<'_>) {
+    let server = &judge.file.server;
+    if let Some(port) = &server.redirect_port {
+        if server.redirect.is_none() {
+            judge.refuse(
+                "server.redirect_port",
+                "server.redirect_port without server.redirect: there is nothing that redirects",
+                "Set redirect = \"0.0.0.0:80\", or drop it.",
+            );
+        } else if *port.get_ref() == 0 {
+            judge.refuse(
+                "server.redirect_port",
+                "no browser can be sent to port 0",
+                "Write the port at which browsers reach `listen`: 443.",
+            );
+        }
+    }
+    let Some(redirect) = &server.redirect else {
+        return;
+    };
+    let ended = server
+        .tls
+        .as_ref()
+        .is_some_and(|tls| tls.terminated_by.is_some());
+    if ended || server.proxy_protocol.is_some() {
+        judge.refuse(
+            "server.redirect",
+            "server.redirect behind a balancer: all its clients would count as one",
+            "Let the balancer redirect, which has port 80.",
+        );
+    }
+    if *redirect.get_ref() == server.listen && server.listen.port() != 0 {
+        judge.refuse(
+            "server.redirect",
+            "server.redirect is the address of server.listen",
+            "Write redirect = \"0.0.0.0:80\".",
+        );
+    }
 }
 
 /// A list of balancers holds no strangers.

@@ -130,3 +130,55 @@ fn tls_ends_at_one_place_and_has_both_halves_there() {
         assert_eq!(folder.problems(&tls(wrong)).len(), 1, "{wrong}");
     }
 }
+
+#[test]
+fn a_plain_port_redirects_where_tls_ends_here() {
+    let folder = Folder::new();
+    let redirect = |lines: &str| with("tls = {", &format!("{lines}\ntls = {{"));
+    assert_eq!(
+        folder.problems(&redirect("redirect = \"0.0.0.0:80\"")),
+        [""; 0]
+    );
+    let lines = "redirect = \"[::]:8080\"\nredirect_port = 443";
+    assert_eq!(folder.problems(&redirect(lines)), [""; 0]);
+    for (lines, at, says) in [
+        (
+            "redirect_port = 443",
+            "redirect_port",
+            "there is nothing that redirects",
+        ),
+        (
+            "redirect = \"0.0.0.0:80\"\nredirect_port = 0",
+            "redirect_port",
+            "port 0",
+        ),
+        (
+            "redirect = \"0.0.0.0:80\"\nproxy_protocol = { from = [\"10.0.0.1\"] }",
+            "redirect =",
+            "behind a balancer",
+        ),
+    ] {
+        one(&folder, &redirect(lines), at, says);
+    }
+    let ended = ended_by("\"10.0.0.1\"").replace("tls = {", "redirect = \"0.0.0.0:80\"\ntls = {");
+    one(&folder, &ended, "redirect =", "behind a balancer");
+    let same = redirect("redirect = \"127.0.0.1:8443\"").replace(
+        "listen = \"127.0.0.1:0\"\norigins",
+        "listen = \"127.0.0.1:8443\"\norigins",
+    );
+    one(
+        &folder,
+        &same,
+        "redirect =",
+        "is the address of server.listen",
+    );
+    assert_eq!(folder.problems(&redirect("redirect = 80")).len(), 1);
+    assert_eq!(
+        folder
+            .problems(&redirect(
+                "redirect = \"0.0.0.0:80\"\nredirect_port = 65536"
+            ))
+            .len(),
+        1
+    );
+}

@@ -66,7 +66,8 @@ origins = ["https://app.example.com"]
 hosts = ["ws.example.com"]
 drain = "10s"
 threads = 2
-proxy_protocol = { from = ["10.0.0.0/8", "203.0.113.7", "::1"] }
+redirect = "127.0.0.1:0"
+redirect_port = 443
 tls = { cert = "cert.pem", key = "key.pem" }
 
 [audit]
