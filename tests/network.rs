@@ -4,3 +4,4 @@
 mod ended_tls;
 mod proxy_protocol;
 mod redirect;
+mod service;

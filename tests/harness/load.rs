@@ -1,6 +1,6 @@
 //! What a server costs, and what it may cost.
 
-use std::{fs, thread, time::Duration};
+use std::{fs, path::PathBuf, thread, time::Duration};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
@@ -39,8 +39,11 @@ impl Server {
 
     /// How many descriptors the server has open.
     pub(crate) fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.child.id()))
-            .unwrap()
-            .count()
+        fs::read_dir(self.proc("fd")).unwrap().count()
+    }
+
+    /// What the kernel tells of the server.
+    pub(crate) fn proc(&self, name: &str) -> PathBuf {
+        format!("/proc/{}/{name}", self.child.id()).into()
     }
 }

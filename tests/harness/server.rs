@@ -4,7 +4,10 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpListener},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -29,6 +32,10 @@ pub(crate) struct Setup {
     pub(crate) issuers: String,
     /// Everything else: routes, channels.
     pub(crate) rest: String,
+    /// What a service manager would set.
+    pub(crate) environment: Vec<(String, String)>,
+    /// Sockets that it would have opened: none, one or two.
+    pub(crate) sockets: Vec<OwnedFd>,
 }
 
 /// A running server. Dropping it ends the process.
@@ -45,6 +52,8 @@ pub(crate) struct Server {
 
 /// How long anything may take before a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+const ADMIN_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 const REST: &str = r#"
 [[route]]
@@ -94,7 +103,20 @@ impl Setup {
             limits: "connections_per_ip = 10000\n".into(),
             issuers: issuers.into(),
             rest: REST.into(),
+            environment: Vec::new(),
+            sockets: Vec::new(),
         }
+    }
+
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Passes a socket on as a service manager does.
+    pub(crate) fn socket(mut self, socket: impl Into<OwnedFd>) -> Self {
+        self.sockets.push(socket.into());
+        self
     }
 
     /// Adds lines under `[server]`.
@@ -127,22 +149,40 @@ impl Setup {
         self.start_with(&config)
     }
 
-    pub(crate) fn start_with(self, text: &str) -> Server {
-        let admin_token = "0123456789abcdef0123456789abcdef".to_owned();
-        secret(&self.folder.join("admin.token"), &admin_token);
+    /// The server's command, in its folder.
+    pub(crate) fn command(&self, text: &str) -> Command {
+        secret(&self.folder.join("admin.token"), ADMIN_TOKEN);
         let config = self.folder.join("wardwire.toml");
         fs::write(&config, text).unwrap();
+        // Inherited sockets are the descriptors from 3 on, and meant for the process that the shell becomes.
+        let inherit = match self.sockets.len() {
+            0 => "",
+            1 => "3<&0 </dev/null",
+            _ => "3<&0 4<&1 </dev/null >/dev/null",
+        };
+        let passed = match self.sockets.len() {
+            0 => String::new(),
+            count => format!("LISTEN_FDS={count} LISTEN_PID=${{LISTEN_PID:-$$}}"),
+        };
         // Past a limit on a file's size, a write fails as on a full disk instead of ending the process.
-        let mut child = Command::new("sh")
-            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+        let script = format!("trap '' XFSZ; {passed} exec \"$0\" \"$@\" {inherit}");
+        let mut sockets = self.sockets.iter().map(|it| it.try_clone().unwrap());
+        let mut stdio = || sockets.next().map_or_else(Stdio::null, Stdio::from);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &script])
             .arg(env!("CARGO_BIN_EXE_wardwire"))
             .args(["serve", "--config"])
             .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdin(stdio())
+            .stdout(stdio())
             .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .envs(self.environment.clone());
+        command
+    }
+
+    pub(crate) fn start_with(self, text: &str) -> Server {
+        let mut child = self.command(text).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = self.folder.join("server.log");
         let mut log = fs::File::create(log).unwrap();
@@ -175,7 +215,7 @@ impl Setup {
             child,
             folder: self.folder,
             issuer: self.issuer,
-            admin_token,
+            admin_token: ADMIN_TOKEN.into(),
         }
     }
 }

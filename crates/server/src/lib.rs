@@ -17,6 +17,7 @@ pub mod outbound;
 mod proxied;
 pub mod redirect;
 pub mod server;
+pub mod service;
 pub mod session;
 pub mod shard;
 pub mod tls;

@@ -44,6 +44,27 @@ pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<std::net::TcpLi
     std::iter::once(Ok(first)).chain(more).collect()
 }
 
+/// Binds a single listener.
+///
+/// # Errors
+/// The address cannot be had.
+pub fn bind_one(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let listener = bind(address, 1)?.pop();
+    listener.ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}
+
+/// Gives each of so many shards a part in a socket that somebody else has opened. There is one queue then and not one a
+/// shard: whichever core has time takes the next connection, so that handshakes are spread as without it.
+///
+/// # Errors
+/// The socket cannot be shared.
+pub fn share(
+    listener: &std::net::TcpListener,
+    count: usize,
+) -> io::Result<Vec<std::net::TcpListener>> {
+    (0..count).map(|_| listener.try_clone()).collect()
+}
+
 fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;

@@ -4,12 +4,7 @@
 //! Nothing of a request is believed or kept. There is no second request on a connection, no upgrade, no cookie, and no
 //! `Strict-Transport-Security`, which means nothing in the clear (RFC 6797 §7.2).
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, Uri, header, request};
@@ -68,16 +63,6 @@ pub async fn run(server: Arc<Server>, listener: TcpListener, port: u16) {
             drop(slot);
         });
     }
-}
-
-/// Binds the plain port.
-///
-/// # Errors
-/// The address cannot be had.
-pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let listeners = crate::listen::bind(address, 1)?;
-    let listener = listeners.into_iter().next();
-    listener.ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 /// One connection.

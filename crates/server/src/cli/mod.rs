@@ -4,6 +4,7 @@
 
 mod audit;
 mod check;
+mod listeners;
 mod serve;
 pub(crate) mod token;
 

@@ -18,12 +18,14 @@ use tokio::{
 };
 use wardwire_hub::fanout::Fanout;
 
+use super::listeners::Listeners;
 use crate::{
     admin::{self, Token},
     audit::Event,
     config::{Config, Running, assemble},
     listen, logging, redirect,
     server::Server,
+    service::{Inherited, Manager},
     shard::{Handle, Shard},
 };
 
@@ -37,7 +39,16 @@ const STOP: Duration = Duration::from_secs(2);
 const ECHO: Duration = Duration::from_secs(1);
 
 pub(super) fn command(path: &Path) -> ExitCode {
+    // Before there are threads, as it reads and clears the environment.
+    let inherited = Inherited::take();
     logging::start();
+    let inherited = match inherited {
+        Ok(inherited) => inherited,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let config = match Config::load(path) {
         Ok(config) => config,
         Err(problems) => {
@@ -53,7 +64,7 @@ pub(super) fn command(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match run(running, &[], |_| {}) {
+    match run(running, inherited, &[], |_| {}) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -73,8 +84,8 @@ fn warn(config: &Config) {
     }
 }
 
-/// Listens on the configured address, and on `more` for the same server, until SIGTERM or SIGINT. `ready` is told the
-/// address it listens on.
+/// Listens on the configured address or on what a service manager has opened in its place, and on `more` for the same
+/// server, until SIGTERM or SIGINT. `ready` is told the address it listens on.
 ///
 /// The shards have a thread each; this one has a small runtime for operators and signals, which stay quick when the shards
 /// are busy.
@@ -83,6 +94,7 @@ fn warn(config: &Config) {
 /// An address cannot be listened on, or a shard ended.
 pub fn run(
     running: Running,
+    inherited: Inherited,
     more: &[SocketAddr],
     ready: impl FnOnce(SocketAddr),
 ) -> io::Result<()> {
@@ -92,45 +104,37 @@ pub fn run(
         sides,
         config,
     } = running;
-    let mut listeners = listen::bind(config.file.server.listen, sides.len())?;
-    let address = listeners
-        .first()
-        .map(std::net::TcpListener::local_addr)
-        .ok_or(io::ErrorKind::InvalidInput)??;
-    for other in more {
-        listeners.extend(listen::bind(*other, sides.len())?);
-    }
-    let redirect = &config.file.server.redirect;
-    let redirect = redirect.as_ref().map(|it| redirect::bind(*it.get_ref()));
-    let redirect = redirect.transpose()?;
+    let Listeners {
+        public,
+        address,
+        admin,
+        redirect,
+    } = Listeners::open(&config.file, inherited, more, sides.len())?;
+    let manager = Manager::find();
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let served = runtime.block_on(async {
-        let admin = start_admin(&server, &config).await?;
+        let admin = start_admin(&server, &config, admin)?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         server.audit.record(started(&config));
-        let mut ended = start_shards(&server, sides, listeners)?;
-        let redirect = match redirect {
-            Some(listener) => {
-                let port = config.file.server.redirect_port.as_ref();
-                let port = port.map_or(address.port(), |it| *it.get_ref());
-                Some(start_redirect(&server, listener, port)?)
-            }
-            None => None,
-        };
+        let mut ended = start_shards(&server, sides, public)?;
+        let redirect = start_redirect(&server, &config, redirect, address.port())?;
         let sweeping = tokio::spawn(sweep(server.clone()));
         let threads = server.shards.len();
         let text = |address: Option<SocketAddr>| address.map(|it| it.to_string());
         let (admin, redirect) = (text(admin), text(redirect));
         tracing::info!(%address, admin, redirect, threads, "listening");
         ready(address);
+        manager.ready(&format!("listening on {address}"));
+        tokio::spawn(manager.clone().watch(server.shards.clone()));
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             outcome = ended.recv() => return Err(why(outcome)),
         }
+        manager.stopping();
         tracing::info!("stopping; a second signal stops at once");
         let told = server.gate.drain();
         tokio::select! {
@@ -227,25 +231,33 @@ async fn insisted() -> io::Result<()> {
     Ok(())
 }
 
-async fn start_admin(server: &Arc<Server>, config: &Config) -> io::Result<Option<SocketAddr>> {
-    let Some(admin) = &config.file.admin else {
+fn start_admin(
+    server: &Arc<Server>,
+    config: &Config,
+    listener: Option<std::net::TcpListener>,
+) -> io::Result<Option<SocketAddr>> {
+    let (Some(admin), Some(listener)) = (&config.file.admin, listener) else {
         return Ok(None);
     };
     let token = Token::read(&config.folder.join(admin.token_file.get_ref()))?;
-    let mut listeners = listen::bind(*admin.listen.get_ref(), 1)?;
-    let listener = listeners.pop().ok_or(io::ErrorKind::InvalidInput)?;
     let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
     tokio::spawn(admin::run(server.clone(), listener, Arc::new(token)));
     Ok(Some(address))
 }
 
-/// Starts the thread of the plain port.
+/// Starts the thread of the plain port. It sends browsers to where the configuration says, or to `port`.
 fn start_redirect(
     server: &Arc<Server>,
-    listener: std::net::TcpListener,
+    config: &Config,
+    listener: Option<std::net::TcpListener>,
     port: u16,
-) -> io::Result<SocketAddr> {
+) -> io::Result<Option<SocketAddr>> {
+    let Some(listener) = listener else {
+        return Ok(None);
+    };
+    let configured = &config.file.server.redirect_port;
+    let port = configured.as_ref().map_or(port, |it| *it.get_ref());
     let address = listener.local_addr()?;
     let server = server.clone();
     let run = move || -> io::Result<()> {
@@ -265,7 +277,7 @@ fn start_redirect(
                 tracing::error!(%error, "the plain port is not served");
             }
         })?;
-    Ok(address)
+    Ok(Some(address))
 }
 
 async fn sweep(server: Arc<Server>) {

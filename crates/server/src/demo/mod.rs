@@ -21,7 +21,9 @@ use std::{
 use crate::{
     cli,
     config::{self, Certificate, Config, Running, assemble},
-    logging, tls,
+    logging,
+    service::Inherited,
+    tls,
 };
 use identity::DemoIssuer;
 use site::DemoSite;
@@ -112,7 +114,7 @@ fn serve(running: Running, ports: Ports, hostile: hostile::Origin, data: &Path) 
     let origin = ports.origin();
     let authority = data.join(local::AUTHORITY);
     let second = second_loopback(&running);
-    cli::serve(running, &second, |_| {
+    cli::serve(running, Inherited::default(), &second, |_| {
         hostile.serve();
         // Whoever started it may not be listening; that is no reason to end.
         let _ = writeln!(

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Wake, Waker},
 };
@@ -25,6 +25,8 @@ pub struct Handle {
     mailbox: Mailbox<Message>,
     /// Sockets it has or is about to get.
     sockets: AtomicUsize,
+    /// Whether it has turned since it was asked to.
+    turned: AtomicBool,
 }
 
 /// What a shard is told.
@@ -33,6 +35,8 @@ pub(super) enum Message {
     Adopt(Box<Arrival>),
     /// Something that one of its sockets waits for has come.
     Wake(SocketKey),
+    /// Somebody asks whether it still turns.
+    Pulse,
     /// The server goes down.
     Stop,
 }
@@ -52,6 +56,7 @@ impl Handle {
             // What it holds is bounded by the sockets there are.
             mailbox: Mailbox::new(usize::MAX),
             sockets: AtomicUsize::new(0),
+            turned: AtomicBool::new(true),
         })
     }
 
@@ -64,6 +69,20 @@ impl Handle {
     /// Lets go of all its sockets and ends.
     pub fn stop(&self) {
         self.post(Message::Stop);
+    }
+
+    /// Whether it has turned since this was asked last, and asks anew. One that has not is not asked again.
+    #[must_use]
+    pub fn pulse(&self) -> bool {
+        let turned = self.turned.swap(false, Ordering::Relaxed);
+        if turned {
+            self.post(Message::Pulse);
+        }
+        turned
+    }
+
+    pub(super) fn turned(&self) {
+        self.turned.store(true, Ordering::Relaxed);
     }
 
     /// How many sockets it has.
@@ -130,6 +149,18 @@ impl Wake for SocketWaker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shard_that_does_not_turn_has_no_pulse() {
+        let handle = Handle::new(0);
+        assert!(handle.pulse(), "it was never asked");
+        assert!(!handle.pulse() && !handle.pulse());
+        let mut messages = VecDeque::new();
+        handle.take(&mut messages);
+        assert_eq!(messages.len(), 1, "it is asked once");
+        handle.turned();
+        assert!(handle.pulse());
+    }
 
     #[test]
     fn a_socket_stays_where_it_came_in_until_that_is_uneven() {

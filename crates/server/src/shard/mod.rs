@@ -205,6 +205,7 @@ impl Shard {
                         self.drive(key, time);
                     }
                 }
+                Some(Message::Pulse) => self.handle.turned(),
                 Some(Message::Stop) => self.stopped = true,
                 None => break,
             }

@@ -1,0 +1,63 @@
+//! Everything that the server listens on, opened by itself or by a service manager.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+};
+
+use crate::{config::File, listen, service::Inherited};
+
+/// Open sockets.
+pub(super) struct Listeners {
+    /// So many of each address as there are shards, in turn.
+    pub(super) public: Vec<TcpListener>,
+    /// Of the first.
+    pub(super) address: SocketAddr,
+    pub(super) admin: Option<TcpListener>,
+    pub(super) redirect: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Opens what the configuration names and the service manager has not opened already, and `more` for the public.
+    ///
+    /// # Errors
+    /// An address cannot be had, or the service manager opened something that the configuration has no place for.
+    pub(super) fn open(
+        file: &File,
+        inherited: Inherited,
+        more: &[SocketAddr],
+        shards: usize,
+    ) -> io::Result<Self> {
+        inherited.fit(file)?;
+        let mut public = Vec::new();
+        for opened in &inherited.public {
+            public.extend(listen::share(opened, shards)?);
+        }
+        if public.is_empty() {
+            public = listen::bind(file.server.listen, shards)?;
+        }
+        let first = public.first().ok_or(io::ErrorKind::InvalidInput)?;
+        let address = first.local_addr()?;
+        for other in more {
+            public.extend(listen::bind(*other, shards)?);
+        }
+        let admin = file.admin.as_ref().map(|it| *it.listen.get_ref());
+        let redirect = file.server.redirect.as_ref().map(|it| *it.get_ref());
+        Ok(Self {
+            public,
+            address,
+            admin: opened_or_bound(inherited.admin, admin)?,
+            redirect: opened_or_bound(inherited.redirect, redirect)?,
+        })
+    }
+}
+
+fn opened_or_bound(
+    opened: Option<TcpListener>,
+    configured: Option<SocketAddr>,
+) -> io::Result<Option<TcpListener>> {
+    match (opened, configured) {
+        (None, Some(address)) => listen::bind_one(address).map(Some),
+        (opened, _) => Ok(opened),
+    }
+}
