@@ -35,26 +35,22 @@ fn explain(config: &Config) {
         println!("pages of ANY origin may connect");
     }
     for origin in &file.server.origins {
-        println!("pages of {} may connect", origin.get_ref());
+        println!("pages of {} may connect", origin);
     }
     for issuer in &file.issuer {
         println!(
             "trusts {:?} for the audience {:?}",
-            issuer.issuer.get_ref(),
-            issuer.audience
+            issuer.issuer, issuer.audience
         );
     }
     for route in &file.route {
-        println!("route {}: {}", route.path.get_ref(), route_terms(route));
+        println!("route {}: {}", route.path, route_terms(route));
     }
     for channel in &file.channel {
         println!("{}", channel_terms(channel));
     }
     if let Some(admin) = &file.admin {
-        println!(
-            "operators connect to {}, with a token",
-            admin.listen.get_ref()
-        );
+        println!("operators connect to {}, with a token", admin.listen);
     }
     println!("everything else is refused");
 }
@@ -67,13 +63,13 @@ fn hosts(config: &Config) -> Vec<String> {
             .iter()
             .map(|name| name.escape_debug().to_string())
             .collect(),
-        named => named.iter().map(|host| host.get_ref().clone()).collect(),
+        named => named.to_vec(),
     }
 }
 
 fn channel_terms(channel: &Channel) -> String {
     let (follow, publish) = (right(&channel.subscribe), right(&channel.publish));
-    let name = channel.name.get_ref();
+    let name = &channel.name;
     format!("channel {name}: {follow} may follow, {publish} may publish")
 }
 

@@ -1,4 +1,4 @@
-//! The command line: `serve`, `demo`, `check`, `token`, `audit verify`.
+//! The command line: `serve`, `demo`, `check`, `schema`, `token`, `audit verify`.
 //!
 //! Exit codes: 0 all is well, 1 the thing asked for failed, 2 the command line was not understood.
 
@@ -7,13 +7,17 @@ mod check;
 mod serve;
 pub(crate) mod token;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
 pub use serve::run as serve;
 
-use crate::demo;
+use crate::{config, demo};
 
 #[derive(Parser)]
 #[command(
@@ -43,6 +47,8 @@ enum Command {
         #[arg(long, default_value = "wardwire.toml")]
         config: PathBuf,
     },
+    /// Print the JSON Schema of the configuration file, for editors
+    Schema,
     /// Mint an access token with a local key, for development
     Token(token::Arguments),
     /// Work with an audit log
@@ -69,9 +75,32 @@ pub fn main() -> ExitCode {
         Command::Serve { config } => serve::command(&config),
         Command::Demo(arguments) => demo::command(&arguments),
         Command::Check { config } => check::command(&config),
+        Command::Schema => schema(),
         Command::Token(arguments) => token::command(&arguments),
         Command::Audit {
             command: AuditCommand::Verify { file },
         } => audit::verify(&file),
+    }
+}
+
+fn schema() -> ExitCode {
+    match serde_json::to_string_pretty(config::schema()) {
+        Ok(schema) => print(&format!("{schema}\n")),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes to standard output. A reader that has seen enough (`| head`) is no failure.
+fn print(text: &str) -> ExitCode {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("standard output: {error}");
+            ExitCode::FAILURE
+        }
     }
 }

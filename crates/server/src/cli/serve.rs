@@ -218,8 +218,8 @@ async fn start_admin(server: &Arc<Server>, config: &Config) -> io::Result<Option
     let Some(admin) = &config.file.admin else {
         return Ok(None);
     };
-    let token = Token::read(&config.folder.join(admin.token_file.get_ref()))?;
-    let mut listeners = listen::bind(*admin.listen.get_ref(), 1)?;
+    let token = Token::read(&config.folder.find(&admin.token_file)?)?;
+    let mut listeners = listen::bind(admin.listen, 1)?;
     let listener = listeners.pop().ok_or(io::ErrorKind::InvalidInput)?;
     let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;

@@ -1,37 +1,47 @@
 //! The configuration: TOML in, parts of a server out, and every problem named at once with its place and its remedy.
 //!
-//! [`mod@file`] is the shape of the file, [`read`] reads it, [`unknown`] finds misspelt keys, [`judge`] refuses what is unsafe,
-//! and [`runtime`] makes the parts.
+//! [`mod@file`] is the shape of the file and describes every key, [`schema`](mod@schema) is that as JSON Schema, [`read`]
+//! reads a file, [`unknown`] finds misspelt keys, [`ranges`] and [`judge`] refuse
+//! what is unsafe, and [`runtime`] makes the parts.
 
 mod certificate;
 mod file;
 mod judge;
+mod path;
 mod places;
 mod problem;
+mod ranges;
 mod read;
 mod runtime;
+mod schema;
 mod units;
 mod unknown;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub(crate) use certificate::is_shared;
 pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use file::{
-    Admin, AuditFile, Channel, Development, File, Issuer, Kind, Limits, Outbound, PlainRight,
-    Profile, Require, Right, Route, RouteLimits, Server, Tls,
+    Admin, AuditFile, Channel, Development, Discriminator, File, History, Issuer, Kind, Limits,
+    Outbound, PlainRight, Profile, Require, Right, Route, RouteLimits, Server, Tls,
 };
-pub use problem::{Problem, Problems};
+pub use path::{FilePath, Folder, NoCredentials};
+pub use places::Written;
+use problem::Source;
+pub use problem::{Place, Problem, Problems};
 use read::Reading;
-pub use runtime::{Running, assemble};
+pub use runtime::{Running, assemble, routes, rules, supposed};
+pub use schema::schema;
 pub use units::{Bytes, Span};
 
 /// A configuration that was read and found safe.
 pub struct Config {
     /// As it stands in the file.
     pub file: File,
-    /// Paths in the file are relative to this folder.
-    pub folder: PathBuf,
+    /// Where the files are that it names.
+    pub folder: Folder,
+    /// Where each key was written.
+    pub written: Written,
     /// The server's certificate.
     pub certificate: Certificate,
     /// What is safe enough, but worth a second look.
@@ -44,12 +54,15 @@ impl Config {
     /// # Errors
     /// Every problem that was found.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = path::read(path).and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8"))
+        });
+        let text = text.map_err(|error| {
             Problems::one(
                 path,
                 Problem::new(
                     format!("cannot be read: {error}"),
-                    "Name a file that exists.",
+                    "Name a file that exists with --config; wardwire.example.toml is one to begin with.",
                 ),
             )
         })?;
@@ -70,24 +83,33 @@ impl Config {
     /// # Errors
     /// Every problem that was found.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Problems> {
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let folder = Folder::of(path);
         let Reading {
             file,
             places,
             mut problems,
+            out_of_range,
         } = read::read(text);
+        let source = Source::new(path, text);
         let Some(file) = file else {
-            return Err(Problems::new(path, text, problems));
+            return Err(Problems::new(&source, problems));
         };
-        let (certificate, warnings) = judge::judge(&file, &folder, &places, &mut problems);
+        let trial = judge::Trial {
+            file: &file,
+            folder: &folder,
+            places: &places,
+            out_of_range: &out_of_range,
+        };
+        let (certificate, warnings) = judge::judge(trial, &mut problems);
         match certificate {
             Some(certificate) if problems.is_empty() => Ok(Self {
+                written: places.written(&source),
+                warnings: Problems::new(&source, warnings),
                 file,
                 folder,
                 certificate,
-                warnings: Problems::new(path, text, warnings),
             }),
-            _ => Err(Problems::new(path, text, problems)),
+            _ => Err(Problems::new(&source, problems)),
         }
     }
 }

@@ -8,7 +8,7 @@ use toml::{
     de::{DeArray, DeTable, DeValue, Deserializer},
 };
 
-use super::{File, Problem, places::Places, unknown};
+use super::{File, Problem, places::Places, ranges, unknown};
 
 /// What a text says, as far as it can be read.
 pub(super) struct Reading {
@@ -16,6 +16,8 @@ pub(super) struct Reading {
     pub(super) file: Option<File>,
     pub(super) places: Places,
     pub(super) problems: Vec<Problem>,
+    /// The paths of values that were refused as too small or too large.
+    pub(super) out_of_range: Vec<String>,
 }
 
 /// The most values of a wrong type that are named in one go.
@@ -23,15 +25,20 @@ const MOST: usize = 64;
 
 pub(super) fn read(text: &str) -> Reading {
     let (mut table, errors) = DeTable::parse_recoverable(text);
-    let places = Places::of(table.get_ref(), text.len());
     let mut problems: Vec<Problem> = errors.iter().map(Problem::of_toml).collect();
     let torn = !problems.is_empty();
     unknown::take(table.get_mut(), &mut problems);
-    let file = shape(table, torn, &mut problems);
+    let places = Places::of(table.get_ref(), text.len());
+    let file = shape(table.clone(), torn, &mut problems);
+    let out_of_range = match &file {
+        Some(_) => ranges::judge(table.get_ref(), &mut problems),
+        None => Vec::new(),
+    };
     Reading {
         file,
         places,
         problems,
+        out_of_range,
     }
 }
 

@@ -1,16 +1,15 @@
 //! Makes the parts of a server out of a safe configuration.
 
 use std::{
-    fs, io,
+    io,
     num::NonZero,
-    path::Path,
     sync::{Arc, atomic::AtomicU64},
 };
 
 use wardwire_admission::{
     caps::{CapLimits, Caps},
     clock::SystemClock,
-    fetch::Fetch,
+    fetch::{Fetch, FetchError, Fetching},
     gate::{Gate, GateConfig},
     host::Hosts,
     origin::{AllowedOrigins, Origin},
@@ -28,8 +27,9 @@ use wardwire_hub::{
 use wardwire_protocol::connection;
 
 use super::{
-    Config, file,
+    Config, Folder, file,
     file::{Kind, PlainRight, Profile},
+    path,
 };
 use crate::{
     audit::Audit, http::Site, metrics::Metrics, outbound::Outbound, server::Server, shard::Handle,
@@ -67,24 +67,21 @@ pub fn assemble(
     let gate = Gate::new(GateConfig {
         hosts: hosts(&config),
         origins: origins(&config),
-        routes: Routes::new(
-            config
-                .file
-                .route
-                .iter()
-                .map(|route| self::route(route, limits)),
-        ),
+        routes: Routes::new(routes(&config.file)),
         issuers,
         caps,
         clock,
     });
-    let rules = config.file.channel.iter().filter_map(rule).collect();
+    let rules = rules(&config.file);
     let hub_limits = HubLimits {
         channels: limits.channels,
         subscriptions: limits.subscriptions,
         ..HubLimits::default()
     };
-    let audit = Audit::open(&config.folder.join(&config.file.audit.file), site.is_some())?;
+    let audit = Audit::open(
+        &config.folder.find(&config.file.audit.file)?,
+        site.is_some(),
+    )?;
     let threads = threads(&config);
     let (hub, sides) = Hub::new(rules, hub_limits, threads);
     let server = Server {
@@ -115,16 +112,11 @@ pub fn assemble(
 fn threads(config: &Config) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let configured = &config.file.server.threads;
-    configured.as_ref().map_or_else(cores, |it| *it.get_ref())
+    configured.as_ref().map_or_else(cores, |it| *it)
 }
 
 fn hosts(config: &Config) -> Hosts {
-    let named = config
-        .file
-        .server
-        .hosts
-        .iter()
-        .map(|host| host.get_ref().as_str());
+    let named = config.file.server.hosts.iter().map(|host| host.as_str());
     let certified = config.certificate.names.iter().map(String::as_str);
     let hosts = if config.file.server.hosts.is_empty() {
         // A certificate can hold names that are no hosts; those are left out one by one.
@@ -140,17 +132,13 @@ fn origins(config: &Config) -> AllowedOrigins {
         return AllowedOrigins::Any;
     }
     let listed = config.file.server.origins.iter();
-    AllowedOrigins::Listed(
-        listed
-            .filter_map(|origin| Origin::parse(origin.get_ref()))
-            .collect(),
-    )
+    AllowedOrigins::Listed(listed.filter_map(|origin| Origin::parse(origin)).collect())
 }
 
-pub(super) fn issuer(issuer: &file::Issuer, folder: &Path) -> io::Result<IssuerConfig> {
+pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<IssuerConfig> {
     let keys = match (&issuer.jwks_url, &issuer.jwks_file) {
-        (Some(url), _) => KeySource::Url(url.get_ref().clone()),
-        (None, Some(file)) => KeySource::Static(fs::read(folder.join(file.get_ref()))?),
+        (Some(url), _) => KeySource::Url(url.clone()),
+        (None, Some(file)) => KeySource::Static(path::read(&folder.find(file)?)?),
         (None, None) => KeySource::Discovery,
     };
     let profile = match (issuer.profile, &issuer.discriminator) {
@@ -166,10 +154,10 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Path) -> io::Result<IssuerC
     let named: Vec<Algorithm> = issuer
         .algorithms
         .iter()
-        .filter_map(|name| name.get_ref().parse().ok())
+        .filter_map(|name| name.parse().ok())
         .collect();
     Ok(IssuerConfig {
-        issuer: issuer.issuer.get_ref().clone(),
+        issuer: issuer.issuer.clone(),
         audience: Audience::new([issuer.audience.as_str()]),
         profile,
         algorithms: if named.is_empty() {
@@ -195,12 +183,45 @@ fn issuers(
     let mut issuers: Vec<_> = extra.into_iter().map(|it| (it, public.clone())).collect();
     for issuer in &config.file.issuer {
         let way = match &issuer.ca {
-            Some(ca) => outbound(&[fs::read(config.folder.join(ca.get_ref()))?])?,
+            Some(ca) => outbound(&[path::read(&config.folder.find(ca)?)?])?,
             None => public.clone(),
         };
         issuers.push((self::issuer(issuer, &config.folder)?, way));
     }
     Ok(issuers)
+}
+
+/// The routes, as admission knows them.
+#[must_use]
+pub fn routes(file: &file::File) -> Vec<Route> {
+    let limits = &file.limits;
+    file.route.iter().map(|it| route(it, limits)).collect()
+}
+
+/// The rules of channels, as the hub knows them.
+#[must_use]
+pub fn rules(file: &file::File) -> Vec<ChannelRule> {
+    file.channel.iter().filter_map(rule).collect()
+}
+
+/// The issuers, of whom no key is ever fetched: for asking what a token's claims would do.
+///
+/// # Errors
+/// A file that was there a moment ago is gone.
+pub fn supposed(config: &Config) -> io::Result<Issuers> {
+    let each = config.file.issuer.iter();
+    let configs: io::Result<Vec<_>> = each.map(|it| issuer(it, &config.folder)).collect();
+    Issuers::new(configs?, Arc::new(Nowhere), Arc::new(SystemClock)).map_err(io::Error::other)
+}
+
+/// Fetches nothing.
+pub(super) struct Nowhere;
+
+impl Fetch for Nowhere {
+    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
+        let url = url.to_owned();
+        Box::pin(async { Err(FetchError::NotHttps(url)) })
+    }
 }
 
 fn route(route: &file::Route, limits: &file::Limits) -> Route {
@@ -215,7 +236,7 @@ fn route(route: &file::Route, limits: &file::Limits) -> Route {
         ..connection::Limits::default()
     };
     Route {
-        path: route.path.get_ref().as_str().into(),
+        path: route.path.as_str().into(),
         kind: match route.kind {
             Kind::Channels => RouteKind::Channels,
             Kind::Echo => RouteKind::Echo,
@@ -246,7 +267,7 @@ fn rule(channel: &file::Channel) -> Option<ChannelRule> {
         ttl: kept.ttl.0,
     });
     Some(ChannelRule {
-        pattern: Pattern::parse(channel.name.get_ref()).ok()?,
+        pattern: Pattern::parse(&channel.name).ok()?,
         subscribe: right(&channel.subscribe),
         publish: right(&channel.publish),
         history: history.unwrap_or_default(),

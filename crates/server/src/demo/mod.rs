@@ -174,7 +174,11 @@ fn configuration(
     let file: config::File = toml::from_str(&text).map_err(io::Error::other)?;
     Ok(Config {
         file,
-        folder: data.to_path_buf(),
+        folder: config::Folder {
+            own: data.to_path_buf(),
+            credentials: None,
+        },
+        written: config::Written::default(),
         certificate,
         warnings: config::Problems::default(),
     })

@@ -19,9 +19,10 @@ pub(super) fn tls(judge: &mut Judge<'_>) -> Option<Certificate> {
         return None;
     };
     let (cert, key) = (
-        judge.path(tls.cert.get_ref()),
-        judge.path(tls.key.get_ref()),
+        judge.find("server.tls.cert", &tls.cert),
+        judge.find("server.tls.key", &tls.key),
     );
+    let (cert, key) = (cert?, key?);
     match certificate::load(&cert, &key) {
         Ok(certificate) => Some(certificate),
         Err(faults) => {
@@ -53,7 +54,7 @@ pub(super) fn origins(judge: &mut Judge<'_>) {
     }
     for (index, origin) in judge.file.server.origins.iter().enumerate() {
         let place = format!("server.origins.{index}");
-        let written = origin.get_ref();
+        let written = origin;
         match Origin::parse(written) {
             Some(parsed) if parsed.is_secure() => {}
             Some(_) => judge.refuse(
@@ -83,7 +84,7 @@ pub(super) fn origins(judge: &mut Judge<'_>) {
 pub(super) fn hosts(judge: &mut Judge<'_>, certificate: Option<&Certificate>) {
     let file = judge.file;
     for (index, host) in file.server.hosts.iter().enumerate() {
-        let written = host.get_ref();
+        let written = host;
         let place = format!("server.hosts.{index}");
         if Hosts::new([written.as_str()]).is_err() {
             judge.refuse(
@@ -107,12 +108,7 @@ pub(super) fn hosts(judge: &mut Judge<'_>, certificate: Option<&Certificate>) {
         true => certified()
             .filter(|name| Hosts::new([*name]).is_ok())
             .collect(),
-        false => file
-            .server
-            .hosts
-            .iter()
-            .map(|host| host.get_ref().as_str())
-            .collect(),
+        false => file.server.hosts.iter().map(|host| host.as_str()).collect(),
     };
     if named.is_empty() {
         judge.refuse(
@@ -127,7 +123,7 @@ pub(super) fn hosts(judge: &mut Judge<'_>, certificate: Option<&Certificate>) {
 /// Warns of pages whose requests bring no session cookie (`SameSite=Lax`).
 fn cookies(judge: &mut Judge<'_>, sites: &HashSet<String>) {
     for (index, origin) in judge.file.server.origins.iter().enumerate() {
-        let Some(origin) = Origin::parse(origin.get_ref()) else {
+        let Some(origin) = Origin::parse(origin) else {
             continue;
         };
         if !sites.contains(&site(origin.host())) {
