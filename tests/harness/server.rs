@@ -116,6 +116,16 @@ impl Setup {
     }
 
     pub(crate) fn start_with(self, text: &str) -> Server {
+        self.start_from(text, &[])
+    }
+
+    /// With these variables in its environment.
+    pub(crate) fn start_in(self, variables: &[(&str, &str)]) -> Server {
+        let config = self.config();
+        self.start_from(&config, variables)
+    }
+
+    fn start_from(self, text: &str, variables: &[(&str, &str)]) -> Server {
         let admin_token = "0123456789abcdef0123456789abcdef".to_owned();
         secret(&self.folder.join("admin.token"), &admin_token);
         let config = self.folder.join("wardwire.toml");
@@ -126,6 +136,7 @@ impl Setup {
             .arg(env!("CARGO_BIN_EXE_wardwire"))
             .args(["serve", "--config"])
             .arg(&config)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -52,6 +52,9 @@ fn explain(config: &Config) {
     if let Some(admin) = &file.admin {
         println!("operators connect to {}, with a token", admin.listen);
     }
+    for it in &config.overrides {
+        println!("{} comes from the environment: {}", it.path, it.name);
+    }
     println!("everything else is refused");
 }
 

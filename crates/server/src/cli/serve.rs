@@ -46,6 +46,13 @@ pub(super) fn command(path: &Path) -> ExitCode {
         }
     };
     warn(&config);
+    for it in &config.overrides {
+        tracing::info!(
+            key = it.path,
+            variable = it.name,
+            "set from the environment"
+        );
+    }
     let running = match assemble(config, Vec::new(), None) {
         Ok(running) => running,
         Err(error) => {

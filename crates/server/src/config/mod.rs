@@ -1,10 +1,11 @@
 //! The configuration: TOML in, parts of a server out, and every problem named at once with its place and its remedy.
 //!
 //! [`mod@file`] is the shape of the file and describes every key, [`schema`](mod@schema) is that as JSON Schema, [`read`]
-//! reads a file, [`unknown`] finds misspelt keys, [`ranges`] and [`judge`] refuse
+//! reads a file, [`environment`] lays variables over it, [`unknown`] finds misspelt keys, [`ranges`] and [`judge`] refuse
 //! what is unsafe, and [`runtime`] makes the parts.
 
 mod certificate;
+mod environment;
 mod file;
 mod judge;
 mod path;
@@ -21,6 +22,7 @@ use std::path::Path;
 
 pub(crate) use certificate::is_shared;
 pub use certificate::{Certificate, Fault, Part, load as load_certificate};
+pub use environment::{Override, Variable};
 pub use file::{
     Admin, AuditFile, Channel, Development, Discriminator, File, History, Issuer, Kind, Limits,
     Outbound, PlainRight, Profile, Require, Right, Route, RouteLimits, Server, Tls,
@@ -42,6 +44,8 @@ pub struct Config {
     pub folder: Folder,
     /// Where each key was written.
     pub written: Written,
+    /// What the environment set, in the order of the variables' names.
+    pub overrides: Vec<Override>,
     /// The server's certificate.
     pub certificate: Certificate,
     /// What is safe enough, but worth a second look.
@@ -49,7 +53,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads and judges a file.
+    /// Reads and judges a file, with what the environment sets over it.
     ///
     /// # Errors
     /// Every problem that was found.
@@ -75,22 +79,31 @@ impl Config {
                 ),
             ));
         }
-        Self::parse(&text, path)
+        Self::parse_with(&text, path, &environment::variables())
     }
 
-    /// Reads and judges a text that stands in the file at `path`.
+    /// Reads and judges a text that stands in the file at `path`, and nothing else.
     ///
     /// # Errors
     /// Every problem that was found.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Problems> {
+        Self::parse_with(text, path, &[])
+    }
+
+    /// The same, with these variables over it.
+    ///
+    /// # Errors
+    /// Every problem that was found.
+    pub fn parse_with(text: &str, path: &Path, variables: &[Variable]) -> Result<Self, Problems> {
         let folder = Folder::of(path);
         let Reading {
             file,
             places,
             mut problems,
+            overrides,
             out_of_range,
-        } = read::read(text);
-        let source = Source::new(path, text);
+        } = read::read(text, variables);
+        let source = Source::new(path, text, &overrides);
         let Some(file) = file else {
             return Err(Problems::new(&source, problems));
         };
@@ -108,6 +121,7 @@ impl Config {
                 file,
                 folder,
                 certificate,
+                overrides,
             }),
             _ => Err(Problems::new(&source, problems)),
         }

@@ -36,7 +36,7 @@ impl Places {
         }
     }
 
-    /// What stands in the file, each with its place.
+    /// What stands in the file or the environment, each with its place.
     pub(super) fn written(&self, source: &Source<'_>) -> Written {
         let place = |(path, span): (&String, &Range<usize>)| (path.clone(), source.place(span));
         Written(self.spans.iter().map(place).collect())

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::environment::Override;
+
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -31,28 +33,39 @@ pub enum Place {
     Whole,
     /// In this line and column of the file.
     Line(usize, usize),
+    /// In an environment variable.
+    Variable(String),
 }
 
 /// What a configuration was read from.
 pub(super) struct Source<'a> {
     path: &'a Path,
     text: &'a str,
+    overrides: &'a [Override],
     /// Where each line begins, so that a file of nothing but mistakes is not read once for each.
     lines: Vec<usize>,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(path: &'a Path, text: &'a str) -> Self {
+    pub(super) fn new(path: &'a Path, text: &'a str, overrides: &'a [Override]) -> Self {
         let ends = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
             path,
             text,
+            overrides,
             lines: std::iter::once(0).chain(ends).collect(),
         }
     }
 
-    /// Where a span begins.
+    /// Where a span begins. Spans behind the text's end are those of variables.
     pub(super) fn place(&self, span: &Range<usize>) -> Place {
+        let variable = self
+            .overrides
+            .iter()
+            .find(|it| it.span.contains(&span.start));
+        if let Some(variable) = variable {
+            return Place::Variable(variable.name.clone());
+        }
         let line = self.lines.partition_point(|begin| *begin <= span.start);
         let begin = line.checked_sub(1).and_then(|at| self.lines.get(at));
         let before = begin.and_then(|begin| self.text.get(*begin..span.start));
@@ -123,7 +136,7 @@ impl Problems {
     }
 
     pub(super) fn one(path: &Path, problem: Problem) -> Self {
-        Self::new(&Source::new(path, ""), vec![problem])
+        Self::new(&Source::new(path, "", &[]), vec![problem])
     }
 
     /// Each with its place, message and remedy, in the file's order.
@@ -134,6 +147,9 @@ impl Problems {
             match place {
                 Place::Line(line, column) => {
                     format!("{path}:{line}:{column}: {message}\n    {remedy}")
+                }
+                Place::Variable(name) => {
+                    format!("${}: {message}\n    {remedy}", visible(name))
                 }
                 Place::Whole => format!("{path}: {message}\n    {remedy}"),
             }

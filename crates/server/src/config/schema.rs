@@ -1,7 +1,7 @@
 //! The JSON Schema (2020-12) of the configuration file, made from the structs in [`file`](super::file), and how it is asked.
 //!
 //! Editors complete a configuration with it, `docs/configuration.md` gets its tables from it, and the server itself knows
-//! from it which keys there are, and within which bounds they have to be.
+//! from it which keys there are, which of them the environment may set, and within which bounds they have to be.
 
 use std::sync::OnceLock;
 
@@ -125,6 +125,27 @@ impl<'a> Shape<'a> {
         keys.sort_unstable();
         keys.dedup();
         keys
+    }
+
+    /// Whether it is an array of tables.
+    pub(super) fn is_many(self) -> bool {
+        self.0
+            .get("items")
+            .is_some_and(|items| !Self(items).keys().is_empty())
+    }
+
+    /// Whether it is an array of values.
+    pub(super) fn is_list(self) -> bool {
+        self.0.get("items").is_some() && !self.is_many()
+    }
+
+    /// Whether a value of this type may stand here (`"integer"`, `"boolean"`, `"string"`).
+    pub(super) fn takes(self, kind: &str) -> bool {
+        match self.0.get("type") {
+            Some(Value::String(own)) => own == kind,
+            Some(Value::Array(own)) => own.iter().any(|it| it == kind),
+            _ => self.ways().any(|way| way.takes(kind)),
+        }
     }
 
     /// What one of its marks says, such as `x-type` or `minimum`.

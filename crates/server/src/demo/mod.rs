@@ -179,6 +179,7 @@ fn configuration(
             credentials: None,
         },
         written: config::Written::default(),
+        overrides: Vec::new(),
         certificate,
         warnings: config::Problems::default(),
     })

@@ -1,0 +1,225 @@
+//! The configuration as an operator meets it: variables and credentials.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+use crate::harness::{Handshake, Setup, secret};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_wardwire");
+
+/// A folder with a configuration that is taken.
+fn configured() -> Setup {
+    let setup = Setup::new();
+    fs::write(setup.folder.join("wardwire.toml"), setup.config()).unwrap();
+    secret(&setup.folder.join("admin.token"), &"t".repeat(32));
+    setup
+}
+
+fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    Command::new(BINARY)
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+/// What a command that succeeds says.
+#[track_caller]
+fn said(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = run(folder, arguments, variables);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a command that fails complains of.
+#[track_caller]
+fn complaint(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = run(folder, arguments, variables);
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_server_obeys_its_variables_and_says_so() {
+    let setup = Setup::new().limits("message = \"64KiB\"\nconnections_per_ip = 10000\n");
+    let server = setup.start_in(&[("WARDWIRE_LIMITS__MESSAGE", "100")]);
+    let mut ws = server.open(Handshake::new("/echo"));
+    ws.text(&"x".repeat(101));
+    ws.closes(1009, "size");
+    let log = fs::read_to_string(server.folder.join("server.log")).unwrap();
+    assert!(
+        log.contains("set from the environment") && log.contains("WARDWIRE_LIMITS__MESSAGE"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_variable_with_a_typing_error_stops_the_start() {
+    let setup = configured();
+    for command in ["check", "serve"] {
+        let text = complaint(
+            &setup.folder,
+            &[command],
+            &[("WARDWIRE_SERVER__LISEN", "127.0.0.1:0")],
+        );
+        assert!(
+            text.contains("$WARDWIRE_SERVER__LISEN: no key has this name"),
+            "{text}"
+        );
+        assert!(
+            text.contains("Did you mean WARDWIRE_SERVER__LISTEN?"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn check_names_the_keys_that_variables_set() {
+    let setup = configured();
+    let variables = [
+        ("WARDWIRE_LIMITS__PING", "30s"),
+        ("WARDWIRE_SERVICE_HOST", "10.0.0.1"),
+        ("WARDWIRE_LOG", "debug"),
+    ];
+    let text = said(&setup.folder, &["check"], &variables);
+    assert!(
+        text.contains("limits.ping comes from the environment: WARDWIRE_LIMITS__PING"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("SERVICE_HOST") && !text.contains("WARDWIRE_LOG"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_credential_of_systemd_is_taken_as_it_comes() {
+    let setup = configured();
+    let credentials = setup.folder.join("credentials");
+    fs::create_dir(&credentials).unwrap();
+    secret(&credentials.join("admin-token"), &"c".repeat(32));
+    let text = setup
+        .config()
+        .replace("\"admin.token\"", "\"credential:admin-token\"");
+    fs::write(setup.folder.join("wardwire.toml"), text).unwrap();
+    let folder = credentials.to_str().unwrap();
+    let mode = |mode| {
+        fs::set_permissions(
+            credentials.join("admin-token"),
+            fs::Permissions::from_mode(mode),
+        )
+        .unwrap()
+    };
+    // 0440 is what an access control list looks like.
+    for good in [0o400, 0o440, 0o600] {
+        mode(good);
+        said(
+            &setup.folder,
+            &["check"],
+            &[("CREDENTIALS_DIRECTORY", folder)],
+        );
+    }
+    for bad in [0o444, 0o640, 0o460, 0o404] {
+        mode(bad);
+        let text = complaint(
+            &setup.folder,
+            &["check"],
+            &[("CREDENTIALS_DIRECTORY", folder)],
+        );
+        assert!(
+            text.contains("can be read or written by others"),
+            "{bad:o}: {text}"
+        );
+    }
+    mode(0o440);
+    for (variable, folder) in [
+        ("CREDENTIALS_DIRECTORY", "credentials"),
+        ("UNRELATED", folder),
+    ] {
+        let text = complaint(&setup.folder, &["check"], &[(variable, folder)]);
+        assert!(
+            text.contains("there is no $CREDENTIALS_DIRECTORY"),
+            "{text}"
+        );
+        assert!(text.contains("LoadCredential="), "{text}");
+    }
+    // Elsewhere 0440 is a group that can read.
+    let text = setup
+        .config()
+        .replace("\"admin.token\"", "\"credentials/admin-token\"");
+    fs::write(setup.folder.join("wardwire.toml"), text).unwrap();
+    // Nor does a folder of credentials make one of what stands below it.
+    let above = setup.folder.to_str().unwrap();
+    let config = setup.folder.join("wardwire.toml");
+    for variables in [&[][..], &[("CREDENTIALS_DIRECTORY", above)]] {
+        let arguments = ["check", "--config", config.to_str().unwrap()];
+        let text = complaint(&setup.folder, &arguments, variables);
+        assert!(text.contains("can be read or written by others"), "{text}");
+    }
+}
+
+#[test]
+fn variables_that_are_no_text_stop_the_start() {
+    let setup = configured();
+    for (name, value, says) in [
+        (
+            &b"WARDWIRE_AUDIT__FILE"[..],
+            &b"audit\xff.jsonl"[..],
+            "is not UTF-8",
+        ),
+        (b"WARDWIRE_AUDIT__\xffILE", b"audit.jsonl", "no key has"),
+    ] {
+        let output = Command::new(BINARY)
+            .arg("check")
+            .env(OsStr::from_bytes(name), OsStr::from_bytes(value))
+            .current_dir(&setup.folder)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.starts_with("$WARDWIRE_AUDIT__"), "{text}");
+        assert!(text.contains(says), "{text}");
+    }
+}
+
+#[test]
+fn a_configuration_without_end_is_refused() {
+    let text = complaint(Path::new("/"), &["check", "--config", "/dev/zero"], &[]);
+    assert!(text.contains("larger than 4 MiB"), "{text}");
+}
+
+#[test]
+fn the_admin_listener_takes_the_token_of_a_credential() {
+    let setup = Setup::new();
+    let credentials = setup.folder.join("credentials");
+    fs::create_dir(&credentials).unwrap();
+    // The harness shows this token.
+    secret(
+        &credentials.join("admin-token"),
+        "0123456789abcdef0123456789abcdef",
+    );
+    let server = setup.start_in(&[
+        ("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap()),
+        ("WARDWIRE_ADMIN__TOKEN_FILE", "credential:admin-token"),
+    ]);
+    assert_eq!(server.admin("GET", "/metrics", "").status, 200);
+}
+
+#[test]
+fn the_schema_is_printed_whole() {
+    let text = said(Path::new("/"), &["schema"], &[]);
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        schema["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
+}
