@@ -1,4 +1,4 @@
-//! The configuration as an operator meets it: variables and credentials.
+//! The configuration as an operator meets it: variables, credentials and explanations.
 
 use std::{
     ffi::OsStr,
@@ -8,9 +8,9 @@ use std::{
     process::{Command, Output},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{Handshake, Setup, secret};
+use crate::harness::{Handshake, Server, Setup, secret};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_wardwire");
 
@@ -198,6 +198,39 @@ fn a_configuration_without_end_is_refused() {
 }
 
 #[test]
+fn no_secret_is_explained() {
+    let setup = configured();
+    let token = "f00dfeedf00dfeedf00dfeedf00dfeed";
+    secret(&setup.folder.join("other.token"), token);
+    let text = setup.config().replace(
+        "audience = \"wardwire\"",
+        "audience = \"wardwire\"\njwks_url = \"https://id.test/jwks?key=hush\"",
+    );
+    let text = text
+        .lines()
+        .filter(|line| !line.starts_with("jwks_file"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    fs::write(setup.folder.join("wardwire.toml"), text).unwrap();
+    let variables = [
+        ("WARDWIRE_ADMIN__TOKEN_FILE", "other.token"),
+        ("WARDWIRE_LOG", "debug"),
+    ];
+    for arguments in [
+        &["check"][..],
+        &["check", "--explain"],
+        &["check", "--explain", "--claims", r#"{"sub":"alice"}"#],
+    ] {
+        let output = run(&setup.folder, arguments, &variables);
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success(), "{text}");
+        for hidden in [token, "hush", "PRIVATE KEY"] {
+            assert!(!text.contains(hidden), "{hidden}: {text}");
+        }
+    }
+}
+
+#[test]
 fn the_admin_listener_takes_the_token_of_a_credential() {
     let setup = Setup::new();
     let credentials = setup.folder.join("credentials");
@@ -212,6 +245,116 @@ fn the_admin_listener_takes_the_token_of_a_credential() {
         ("WARDWIRE_ADMIN__TOKEN_FILE", "credential:admin-token"),
     ]);
     assert_eq!(server.admin("GET", "/metrics", "").status, 200);
+}
+
+#[test]
+fn check_explains_where_everything_came_from() {
+    let setup = configured();
+    let text = said(
+        &setup.folder,
+        &["check", "--explain"],
+        &[("WARDWIRE_LIMITS__PING", "30s")],
+    );
+    for line in [
+        "127.0.0.1:0, TLS 1.2 and 1.3 only (wardwire.toml:2)",
+        "\"https://id.test\", for the audience \"wardwire\"",
+        "/mfa (wardwire.toml:",
+        "whoever is signed in with acr \"mfa\", within 1h of the sign-in; without a credential it is 401",
+        "/echo is open to whoever looks at an allowed page, signed in or not.",
+        "follow: whoever's claim rooms contains \"{room}\"",
+        "= 30s ($WARDWIRE_LIMITS__PING)",
+        "= 20s (default)",
+        "= 10000 (wardwire.toml:",
+        "messages_per_second = 0 here (wardwire.toml:",
+        "limits.ping, by WARDWIRE_LIMITS__PING",
+        "Every user of every issuer may publish to free/{any}.",
+        "Everything else is refused.",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn check_says_what_a_user_with_these_claims_may_do() {
+    let setup = configured();
+    let ask = |claims: &str| {
+        said(
+            &setup.folder,
+            &["check", "--explain", "--claims", claims],
+            &[],
+        )
+    };
+    let text = ask(r#"{"sub":"alice","rooms":["lobby"]}"#);
+    for line in [
+        "\"alice\" of \"https://id.test\", if its signature holds, which was not asked",
+        "/live: may enter",
+        "/mfa: refused with 401: insufficient-authentication acr",
+        "chat/lobby: may follow and publish (wardwire.toml:",
+        "chat/{room}: nothing",
+        "news: may follow (",
+        "free/{any}: may follow and publish",
+        "every other channel: nothing",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let text = ask(r#"{"sub":"alice","exp":1}"#);
+    assert!(
+        text.contains("Such a token is refused with 401: token-expired"),
+        "{text}"
+    );
+    let text = ask(r#"{"sub":"alice","iss":"https://evil.test"}"#);
+    assert!(text.contains("refused with 401: token-issuer"), "{text}");
+    let text = ask(r#"{"sub":"alice","aud":"other"}"#);
+    assert!(text.contains("refused with 401: token-audience"), "{text}");
+    let text = complaint(
+        &setup.folder,
+        &["check", "--explain", "--claims", "alice"],
+        &[],
+    );
+    assert!(text.contains("no claims in JSON"), "{text}");
+}
+
+/// The answer on paper and the answer at the door are the same, channel by channel.
+#[test]
+fn what_check_says_of_a_token_is_what_the_server_does() {
+    let server = Server::start();
+    let token = server
+        .issuer
+        .token("alice")
+        .claim("rooms", vec!["lobby", "den"]);
+    let token = token.mint();
+    fs::write(server.folder.join("alice.jwt"), &token).unwrap();
+    let channels = [
+        "chat/lobby",
+        "chat/den",
+        "chat/vip",
+        "news",
+        "free/x",
+        "else",
+    ];
+    let mut arguments = vec!["check", "--explain", "--as", "alice.jwt"];
+    for channel in channels {
+        arguments.extend(["--channel", channel]);
+    }
+    let text = said(&server.folder, &arguments, &[]);
+    assert!(!text.contains(&token[..40]), "a token is never shown");
+    let mut ws = server.open(Handshake::new("/native").bearer(&token));
+    for channel in channels {
+        let line = text
+            .lines()
+            .find(|line| line.trim().starts_with(&format!("{channel}:")));
+        let line = line.unwrap_or_else(|| panic!("{channel}: {text}"));
+        let follow = ws.call("subscribe", json!({ "channel": channel }));
+        let publish = ws.call("publish", json!({ "channel": channel, "data": 1 }));
+        let [follow, publish] = [follow, publish].map(|it| it.get("error").is_none());
+        let says = match (follow, publish) {
+            (true, true) => "may follow and publish",
+            (true, false) => "may follow (",
+            (false, true) => "may publish",
+            (false, false) => "nothing",
+        };
+        assert!(line.contains(says), "{channel}: {says}\n{line}");
+    }
 }
 
 #[test]

@@ -41,12 +41,8 @@ enum Command {
     },
     /// Try Wardwire on this machine: a chat room, and buttons that try to break in
     Demo(demo::Arguments),
-    /// Name every problem of a configuration, and who may do what with it
-    Check {
-        /// The configuration file
-        #[arg(long, default_value = "wardwire.toml")]
-        config: PathBuf,
-    },
+    /// Name every problem of a configuration, or who may do what with it
+    Check(check::Arguments),
     /// Print the JSON Schema of the configuration file, for editors
     Schema,
     /// Mint an access token with a local key, for development
@@ -74,7 +70,7 @@ pub fn main() -> ExitCode {
     match command {
         Command::Serve { config } => serve::command(&config),
         Command::Demo(arguments) => demo::command(&arguments),
-        Command::Check { config } => check::command(&config),
+        Command::Check(arguments) => check::command(&arguments),
         Command::Schema => schema(),
         Command::Token(arguments) => token::command(&arguments),
         Command::Audit {

@@ -30,6 +30,7 @@ pub use file::{
 pub use path::{FilePath, Folder, NoCredentials};
 pub use places::Written;
 use problem::Source;
+pub(crate) use problem::visible;
 pub use problem::{Place, Problem, Problems};
 use read::Reading;
 pub use runtime::{Running, assemble, routes, rules, supposed};
