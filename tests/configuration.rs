@@ -1,4 +1,4 @@
-//! The configuration as an operator meets it: variables, credentials and explanations.
+//! The configuration as an operator meets it: variables, credentials, explanations, completions and the manual.
 
 use std::{
     ffi::OsStr,
@@ -365,4 +365,104 @@ fn the_schema_is_printed_whole() {
         schema["$schema"],
         "https://json-schema.org/draft/2020-12/schema"
     );
+}
+
+/// Completes a line as bash would.
+fn completed(script: &Path, words: &[&str]) -> Vec<String> {
+    let line = words.join(" ");
+    let quoted: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
+    let ask = format!(
+        "source '{}'; COMP_WORDS=({}); COMP_CWORD={}; COMP_LINE='{line}'; COMP_POINT={}; \
+         function=$(complete -p wardwire | sed 's/.*-F \\([^ ]*\\).*/\\1/'); \
+         \"$function\" wardwire \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"; \
+         printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        script.display(),
+        quoted.join(" "),
+        words.len() - 1,
+        line.len(),
+    );
+    let output = Command::new("bash").args(["-c", &ask]).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let replies = String::from_utf8(output.stdout).unwrap();
+    replies.lines().map(|it| it.trim().to_owned()).collect()
+}
+
+#[test]
+fn bash_completes_commands_and_options() {
+    let setup = Setup::new();
+    let script = setup.folder.join("wardwire.bash");
+    fs::write(&script, said(Path::new("/"), &["completions", "bash"], &[])).unwrap();
+    let syntax = Command::new("bash")
+        .arg("-n")
+        .arg(&script)
+        .status()
+        .unwrap();
+    assert!(syntax.success());
+    let commands = completed(&script, &["wardwire", "c"]);
+    assert_eq!(commands, ["check", "completions"]);
+    assert_eq!(
+        completed(&script, &["wardwire", "check", "--exp"]),
+        ["--explain"]
+    );
+    assert_eq!(
+        completed(&script, &["wardwire", "audit", "ver"]),
+        ["verify"]
+    );
+    assert!(completed(&script, &["wardwire", "completions", ""]).contains(&"fish".to_owned()));
+}
+
+#[test]
+fn other_shells_have_their_scripts() {
+    for (shell, begins) in [("zsh", "#compdef wardwire"), ("fish", "# Print an optspec")] {
+        let script = said(Path::new("/"), &["completions", shell], &[]);
+        assert!(script.starts_with(begins), "{script:.200}");
+        assert!(script.contains("explain"));
+    }
+}
+
+#[test]
+fn there_is_a_page_of_the_manual_for_every_command() {
+    let setup = Setup::new();
+    let page = said(Path::new("/"), &["man"], &[]);
+    assert!(
+        page.contains(".TH wardwire 1") && page.contains("EXIT STATUS"),
+        "{page}"
+    );
+    said(&setup.folder, &["man", "--into", "man"], &[]);
+    let names: Vec<_> = fs::read_dir(setup.folder.join("man"))
+        .unwrap()
+        .map(|it| it.unwrap().file_name().into_string().unwrap())
+        .collect();
+    for name in [
+        "wardwire.1",
+        "wardwire-check.1",
+        "wardwire-serve.1",
+        "wardwire-audit-verify.1",
+    ] {
+        assert!(names.contains(&name.to_owned()), "{names:?}");
+    }
+}
+
+#[test]
+fn the_pages_of_the_manual_are_set_without_a_warning() {
+    let setup = Setup::new();
+    said(&setup.folder, &["man", "--into", "man"], &[]);
+    let pages = fs::read_dir(setup.folder.join("man")).unwrap();
+    for page in pages.map(|it| it.unwrap().path()) {
+        let groff = Command::new("groff")
+            .args(["-man", "-ww", "-z", "-Tutf8"])
+            .arg(&page)
+            .output();
+        match groff {
+            Ok(said) => assert!(
+                said.status.success() && said.stderr.is_empty(),
+                "{}: {}",
+                page.display(),
+                String::from_utf8_lossy(&said.stderr)
+            ),
+            // No tool of its own is worth a package; the pages are looked through wherever `man` is.
+            Err(error) => return eprintln!("NOT RUN: groff: {error}"),
+        }
+    }
 }

@@ -1,9 +1,10 @@
-//! The command line: `serve`, `demo`, `check`, `schema`, `token`, `audit verify`.
+//! The command line: `serve`, `demo`, `check`, `schema`, `completions`, `man`, `token`, `audit verify`.
 //!
 //! Exit codes: 0 all is well, 1 the thing asked for failed, 2 the command line was not understood.
 
 mod audit;
 mod check;
+mod manual;
 mod serve;
 pub(crate) mod token;
 
@@ -14,6 +15,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 
 pub use serve::run as serve;
 
@@ -45,6 +47,17 @@ enum Command {
     Check(check::Arguments),
     /// Print the JSON Schema of the configuration file, for editors
     Schema,
+    /// Print what a shell needs to complete this command
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write those of every command
+    Man {
+        /// Write wardwire.1, wardwire-check.1 and so on into this folder
+        #[arg(long, value_name = "FOLDER")]
+        into: Option<PathBuf>,
+    },
     /// Mint an access token with a local key, for development
     Token(token::Arguments),
     /// Work with an audit log
@@ -72,6 +85,8 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::command(&arguments),
         Command::Check(arguments) => check::command(&arguments),
         Command::Schema => schema(),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { into } => manual::pages(into.as_deref()),
         Command::Token(arguments) => token::command(&arguments),
         Command::Audit {
             command: AuditCommand::Verify { file },
