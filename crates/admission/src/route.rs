@@ -61,7 +61,7 @@ impl Route {
     ///
     /// # Errors
     /// Anonymous where a credential is needed, or not signed in strongly or recently enough (RFC 9470).
-    pub(crate) fn permit(&self, principal: &Principal, now: Timestamp) -> Result<(), Refusal> {
+    pub fn permit(&self, principal: &Principal, now: Timestamp) -> Result<(), Refusal> {
         let Some(identity) = principal.identity() else {
             return if self.anonymous {
                 Ok(())

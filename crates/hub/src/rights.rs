@@ -1,5 +1,7 @@
 //! Who may do what in which channel, as the configuration states it. What no rule allows is forbidden.
 
+pub mod ask;
+
 use std::{borrow::Cow, time::Duration};
 
 use serde_json::{Map, Value};
@@ -197,20 +199,30 @@ fn fill<'a>(template: &'a str, captures: &Captures<'a>) -> Cow<'a, str> {
 }
 
 fn has_claim(identity: &Identity, claim: &str, test: Test, value: &str) -> bool {
+    any_value(identity, claim, test, |held| held == value)
+}
+
+/// Whether `holds` of any of the values that a claim has for this test.
+fn any_value<'a>(
+    identity: &'a Identity,
+    claim: &str,
+    test: Test,
+    mut holds: impl FnMut(&'a str) -> bool,
+) -> bool {
     let authentication = &identity.authentication;
     match (claim, test) {
-        ("sub", Test::Equals) => *identity.subject == *value,
-        ("iss", Test::Equals) => *identity.issuer == *value,
-        ("acr", Test::Equals) => authentication.acr.as_deref() == Some(value),
-        ("amr", Test::Contains) => authentication.amr.iter().any(|method| **method == *value),
+        ("sub", Test::Equals) => holds(&identity.subject),
+        ("iss", Test::Equals) => holds(&identity.issuer),
+        ("acr", Test::Equals) => authentication.acr.as_deref().is_some_and(holds),
+        ("amr", Test::Contains) => authentication.amr.iter().any(|method| holds(method)),
         ("sub" | "iss" | "acr" | "amr", _) => false,
-        (_, Test::Equals) => {
-            look_up(&identity.claims, claim).and_then(Value::as_str) == Some(value)
-        }
+        (_, Test::Equals) => look_up(&identity.claims, claim)
+            .and_then(Value::as_str)
+            .is_some_and(holds),
         (_, Test::Contains) => match look_up(&identity.claims, claim) {
-            Some(Value::Array(items)) => items.iter().any(|item| item.as_str() == Some(value)),
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).any(holds),
             Some(Value::String(scopes)) if claim == "scope" => {
-                scopes.split_ascii_whitespace().any(|scope| scope == value)
+                scopes.split_ascii_whitespace().any(holds)
             }
             _ => false,
         },

@@ -23,6 +23,8 @@ pub use self::{
 
 use std::{collections::HashMap, sync::Arc};
 
+use serde_json::{Map, Value};
+
 use self::{claims::Rules, jws::Jws, keys::Wanted, ring::KeyRing};
 use crate::{
     clock::Clock,
@@ -116,6 +118,20 @@ impl Issuers {
         let key = issuer.keys.find(wanted).await?;
         jws.verify(&key, algorithm)?;
         issuer.rules.judge(name, jws.claims, self.clock.now())
+    }
+
+    /// Whom claims would stand for if their issuer had signed them: all that is asked behind the signature. It answers an
+    /// operator's question and proves nothing; no handshake comes this way.
+    ///
+    /// # Errors
+    /// What the gate would refuse such a token for.
+    pub fn suppose(&self, claims: Map<String, Value>) -> Result<Identity, Refusal> {
+        let named = claims.get("iss").and_then(Value::as_str);
+        let (name, issuer) = named
+            .and_then(|name| self.issuers.get_key_value(name))
+            .ok_or_else(|| refuse(Reason::TokenIssuer).because(format_args!("{named:?}")))?;
+        let name = name.clone();
+        issuer.rules.judge(&name, claims, self.clock.now())
     }
 
     fn issuer_of(&self, jws: &Jws<'_>) -> Result<(&str, &Issuer), Refusal> {

@@ -41,8 +41,8 @@ impl Listeners {
         for other in more {
             public.extend(listen::bind(*other, shards)?);
         }
-        let admin = file.admin.as_ref().map(|it| *it.listen.get_ref());
-        let redirect = file.server.redirect.as_ref().map(|it| *it.get_ref());
+        let admin = file.admin.as_ref().map(|it| it.listen);
+        let redirect = file.server.redirect;
         Ok(Self {
             public,
             address,

@@ -1,20 +1,26 @@
-//! The command line: `serve`, `demo`, `check`, `token`, `audit verify`.
+//! The command line: `serve`, `demo`, `check`, `schema`, `completions`, `man`, `token`, `audit verify`.
 //!
 //! Exit codes: 0 all is well, 1 the thing asked for failed, 2 the command line was not understood.
 
 mod audit;
 mod check;
 mod listeners;
+mod manual;
 mod serve;
 pub(crate) mod token;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 
 pub use serve::run as serve;
 
-use crate::demo;
+use crate::{config, demo};
 
 #[derive(Parser)]
 #[command(
@@ -38,11 +44,20 @@ enum Command {
     },
     /// Try Wardwire on this machine: a chat room, and buttons that try to break in
     Demo(demo::Arguments),
-    /// Name every problem of a configuration, and who may do what with it
-    Check {
-        /// The configuration file
-        #[arg(long, default_value = "wardwire.toml")]
-        config: PathBuf,
+    /// Name every problem of a configuration, or who may do what with it
+    Check(check::Arguments),
+    /// Print the JSON Schema of the configuration file, for editors
+    Schema,
+    /// Print what a shell needs to complete this command
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write those of every command
+    Man {
+        /// Write wardwire.1, wardwire-check.1 and so on into this folder
+        #[arg(long, value_name = "FOLDER")]
+        into: Option<PathBuf>,
     },
     /// Mint an access token with a local key, for development
     Token(token::Arguments),
@@ -69,10 +84,35 @@ pub fn main() -> ExitCode {
     match command {
         Command::Serve { config } => serve::command(&config),
         Command::Demo(arguments) => demo::command(&arguments),
-        Command::Check { config } => check::command(&config),
+        Command::Check(arguments) => check::command(&arguments),
+        Command::Schema => schema(),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { into } => manual::pages(into.as_deref()),
         Command::Token(arguments) => token::command(&arguments),
         Command::Audit {
             command: AuditCommand::Verify { file },
         } => audit::verify(&file),
+    }
+}
+
+fn schema() -> ExitCode {
+    match serde_json::to_string_pretty(config::schema()) {
+        Ok(schema) => print(&format!("{schema}\n")),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes to standard output. A reader that has seen enough (`| head`) is no failure.
+fn print(text: &str) -> ExitCode {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("standard output: {error}");
+            ExitCode::FAILURE
+        }
     }
 }

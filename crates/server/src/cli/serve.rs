@@ -57,6 +57,13 @@ pub(super) fn command(path: &Path) -> ExitCode {
         }
     };
     warn(&config);
+    for it in &config.overrides {
+        tracing::info!(
+            key = it.path,
+            variable = it.name,
+            "set from the environment"
+        );
+    }
     let running = match assemble(config, Vec::new(), None) {
         Ok(running) => running,
         Err(error) => {
@@ -239,7 +246,7 @@ fn start_admin(
     let (Some(admin), Some(listener)) = (&config.file.admin, listener) else {
         return Ok(None);
     };
-    let token = Token::read(&config.folder.join(admin.token_file.get_ref()))?;
+    let token = Token::read(&config.folder.find(&admin.token_file)?)?;
     let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
     tokio::spawn(admin::run(server.clone(), listener, Arc::new(token)));
@@ -257,7 +264,7 @@ fn start_redirect(
         return Ok(None);
     };
     let configured = &config.file.server.redirect_port;
-    let port = configured.as_ref().map_or(port, |it| *it.get_ref());
+    let port = configured.unwrap_or(port);
     let address = listener.local_addr()?;
     let server = server.clone();
     let run = move || -> io::Result<()> {

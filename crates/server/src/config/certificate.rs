@@ -14,7 +14,9 @@ use rustls::{
     sign::{CertifiedKey, SigningKey},
 };
 use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer as _};
+use zeroize::Zeroizing;
 
+use super::path;
 use crate::tls;
 
 /// A certificate that can be used now.
@@ -82,8 +84,16 @@ pub fn load(cert: &Path, key: &Path) -> Result<Certificate, Vec<Fault>> {
 }
 
 /// Whether a file can be read or written by anybody but its owner.
+///
+/// systemd lets a service read its credentials by an access control list, whose mask stands in the group's bits: 0440,
+/// although no group can read it (systemd.exec(5), `LoadCredential=`).
 pub(crate) fn is_shared(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
+    let credentials = path::credentials();
+    fs::metadata(path).is_ok_and(|meta| {
+        let mode = meta.permissions().mode();
+        let is_credential = credentials.is_some() && path.parent() == credentials.as_deref();
+        mode & 0o077 != 0 && !(is_credential && mode & 0o777 == 0o440)
+    })
 }
 
 /// Whether anybody at all can write a file.
@@ -95,8 +105,9 @@ pub(super) fn is_anybodys(path: &Path) -> bool {
 type Chain = (Vec<CertificateDer<'static>>, Vec<String>);
 
 fn chain(path: &Path) -> Result<Chain, Fault> {
-    let chain = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+    let pem = path::read(path).map_err(|error| unreadable(Part::Certificate, path, &error))?;
+    let chain = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
         .map_err(|error| unreadable(Part::Certificate, path, &error))?;
     let leaf = chain.first().ok_or_else(|| Fault {
         part: Part::Certificate,
@@ -108,8 +119,10 @@ fn chain(path: &Path) -> Result<Chain, Fault> {
 }
 
 fn signing(path: &Path) -> Result<Arc<dyn SigningKey>, Fault> {
+    let pem = path::read(path).map_err(|error| unreadable(Part::Key, path, &error))?;
+    let pem = Zeroizing::new(pem);
     let der =
-        PrivateKeyDer::from_pem_file(path).map_err(|error| unreadable(Part::Key, path, &error))?;
+        PrivateKeyDer::from_pem_slice(&pem).map_err(|error| unreadable(Part::Key, path, &error))?;
     tls::provider()
         .key_provider
         .load_private_key(der)

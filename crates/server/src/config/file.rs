@@ -1,15 +1,25 @@
-//! The shape of the configuration file. `docs/configuration.md` explains every key.
+//! The shape of the configuration file, and the only place where a key is described: the JSON Schema, the tables of
+//! `docs/configuration.md`, the names of environment variables and the ranges that are judged all come from here
+//! ([`schema`](super::schema)).
+//!
+//! A new key is a field with a comment. What its type does not say stands in `#[schemars(..)]`: `range` and, for times,
+//! `x-least` and `x-most` (judged with the file), `x-default` (words for a default that is no constant), `x-required` (a
+//! key whose lack has an explanation of its own), `x-file-only` (no environment variable sets it) and `with` for a foreign
+//! type.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use ipnet::IpNet;
-use serde::Deserialize;
-use toml::Spanned;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::units::{Bytes, Network, Span};
+use super::{
+    path::FilePath,
+    units::{Bytes, Network, Span},
+};
 
-/// The whole file.
-#[derive(Clone, Debug, Deserialize)]
+/// The configuration of a Wardwire server.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct File {
     /// Where it listens, and for whom.
@@ -17,138 +27,174 @@ pub struct File {
     /// The audit log.
     #[serde(default)]
     pub audit: AuditFile,
-    /// The admin listener; none without it.
+    /// The admin listener: health, metrics, revocations. Without this table there is none.
     pub admin: Option<Admin>,
     /// Where key fetches may go.
     #[serde(default)]
     pub outbound: Outbound,
-    /// What peers may cost.
+    /// What one peer may cost.
     #[serde(default)]
     pub limits: Limits,
-    /// Trusted authentication services.
+    /// A service whose access tokens are believed. At least one.
     #[serde(default)]
     pub issuer: Vec<Issuer>,
-    /// Where sockets may lead.
+    /// A path at which sockets are opened. At least one.
     #[serde(default)]
+    #[schemars(length(min = 1), extend("x-required" = true))]
     pub route: Vec<Route>,
-    /// Who may do what in which channel.
+    /// Who may do what. The first whose `name` fits decides; a channel that none fits does not exist for anybody.
     #[serde(default)]
     pub channel: Vec<Channel>,
-    /// Overrides that make it unsafe, one by one.
+    /// Overrides that make it unsafe, one by one. Each prints a warning at every start. Never in production.
     #[serde(default)]
+    #[schemars(extend("x-file-only" = true))]
     pub development: Development,
 }
 
 /// `[server]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
-    /// Address and port; port 0 takes any free one.
+    /// Address and port. Port 0 takes any free one, which the log names. A socket that systemd has opened takes its place.
+    #[schemars(extend("x-type" = "address and port"))]
     pub listen: SocketAddr,
-    /// The pages that may reach it.
+    /// The pages that may connect: `["https://app.example.com"]`. Compared exactly, after case, a trailing dot and the
+    /// default port are normalised. Only `https`; no `*`, no paths.
     #[serde(default)]
-    pub origins: Vec<Spanned<String>>,
-    /// The hosts it answers to; without it, the names in the certificate, where there is one.
+    #[schemars(inner(regex(pattern = r"^[Hh][Tt][Tt][Pp][Ss]://[^/?#*]+$")), extend("x-default" = "at least one"))]
+    pub origins: Vec<String>,
+    /// The hosts it answers to: names, `*.example.com` for one label (never `*` or `*.com`), IP addresses; no ports. A
+    /// request for another host gets 421, as does one for another host than TLS was agreed for.
     #[serde(default)]
-    pub hosts: Vec<Spanned<String>>,
-    /// Certificate and key, or the balancers that have them.
+    #[schemars(extend("x-default" = "the certificate's names; required with `terminated_by`"))]
+    pub hosts: Vec<String>,
+    /// What the server proves itself with, `{ cert = "cert.pem", key = "key.pem" }`, or the balancers that do it in its
+    /// place.
+    #[schemars(required)]
     pub tls: Option<Tls>,
-    /// A plain port that sends browsers to https.
-    pub redirect: Option<Spanned<SocketAddr>>,
-    /// Where it sends them; without it, to the port of `listen`.
-    pub redirect_port: Option<Spanned<u16>>,
-    /// Balancers that say whom a connection is from; then only they may connect.
+    /// A plain port, `"0.0.0.0:80"`, that sends browsers to https and does nothing else. Not together with `proxy_protocol`
+    /// or `terminated_by`: a balancer redirects by itself.
+    #[schemars(extend("x-type" = "address and port"))]
+    pub redirect: Option<SocketAddr>,
+    /// The port they are sent to, if `listen` is reached at another one: 443.
+    #[schemars(range(min = 1, max = 65_535), extend("x-default" = "the port of `listen`"))]
+    pub redirect_port: Option<u16>,
+    /// Balancers that pass TLS through and say whom a connection is from: `{ from = [...] }`.
     pub proxy_protocol: Option<ProxyProtocol>,
-    /// How long sockets may take to close when it goes down.
+    /// How long sockets may take to close when the server goes down. A second signal stops at once.
     #[serde(default = "drain")]
+    #[schemars(extend("x-least" = "0s", "x-most" = "1h"))]
     pub drain: Span,
-    /// Threads that serve sockets; without it, as many as there are cores.
-    pub threads: Option<Spanned<usize>>,
+    /// Threads that serve sockets. Without it as many as the machine, the affinity mask or the cgroup gives.
+    #[schemars(range(min = 1, max = 1024), extend("x-default" = "one a core"))]
+    pub threads: Option<usize>,
 }
 
 /// `server.tls`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["cert", "key"] }, { "required": ["terminated_by"] }]))]
 pub struct Tls {
-    /// The certificate chain, PEM.
-    pub cert: Option<Spanned<PathBuf>>,
-    /// Its private key, PEM, readable by its owner only.
-    pub key: Option<Spanned<PathBuf>>,
-    /// Instead of both: balancers that end TLS; then only they may connect.
-    pub terminated_by: Option<Spanned<Vec<Network>>>,
+    /// The chain in PEM, the server's certificate first. It must be valid now.
+    pub cert: Option<FilePath>,
+    /// Its private key in PEM: ECDSA P-256, Ed25519 or RSA. Only its owner may read the file (mode 0600).
+    pub key: Option<FilePath>,
+    /// Instead of both: the addresses of balancers that end TLS, `["10.0.1.0/24"]`. Then only they may connect.
+    #[schemars(extend("x-file-only" = true))]
+    pub terminated_by: Option<Vec<Network>>,
 }
 
 /// `server.proxy_protocol`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProxyProtocol {
-    /// Their addresses.
-    pub from: Spanned<Vec<Network>>,
+    /// The addresses that balancers connect from: networks and single addresses, `["10.0.1.0/24", "203.0.113.7"]`. Then only
+    /// they may connect.
+    pub from: Vec<Network>,
 }
 
 /// `[audit]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditFile {
-    /// Where it is written.
-    pub file: PathBuf,
+    /// Where it is written. It is appended to and made with mode 0600; one that others can write is refused, as is one that
+    /// another server writes. While it cannot be written, nobody new is let in.
+    pub file: FilePath,
 }
 
 impl Default for AuditFile {
     fn default() -> Self {
         Self {
-            file: "audit.jsonl".into(),
+            file: FilePath::from("audit.jsonl"),
         }
     }
 }
 
 /// `[admin]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
-    /// A loopback address.
-    pub listen: Spanned<SocketAddr>,
-    /// Holds the bearer token: at least 32 bytes, readable by its owner only.
-    pub token_file: Spanned<PathBuf>,
+    /// A loopback address, `"127.0.0.1:9090"`. Plain HTTP.
+    #[schemars(extend("x-type" = "address and port"))]
+    pub listen: SocketAddr,
+    /// Holds the bearer token: at least 32 bytes of visible ASCII, mode 0600. `(umask 077; openssl rand -hex 32 >
+    /// admin.token)` makes one.
+    pub token_file: FilePath,
 }
 
 /// `[outbound]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Outbound {
-    /// Private networks that key fetches may reach.
+    /// Networks that are not public and may be reached all the same: `["10.20.0.0/16"]`. Without it, an issuer whose name
+    /// resolves to a loopback, private, link-local or metadata address is not asked.
+    #[schemars(with = "Vec<String>", extend("x-type" = "list of networks"))]
     pub allow: Vec<IpNet>,
 }
 
 /// `[limits]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Of one message.
+    /// Of one message. Over it: close 1009.
+    #[schemars(range(min = 1, max = 1_073_741_824))]
     pub message: Bytes,
-    /// Of one message.
+    /// Frames of one message. Over it: close 1008 `fragments`.
+    #[schemars(range(min = 1, max = 1_048_576))]
     pub fragments: u32,
-    /// From a message's first byte to its last.
+    /// From a message's first byte to its last. Over it: close 1008 `slow-message`.
+    #[schemars(extend("x-least" = "100ms", "x-most" = "1h"))]
     pub message_time: Span,
-    /// Queued for one slow socket.
+    /// Queued for a socket that reads too slowly. A publication that waits alone always fits. Over it: close 1013 `slow`.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
     pub outbox: Bytes,
-    /// An IPv6 /64 counts as one.
+    /// Connections from one IPv4 address or IPv6 /64, admitted or not. Over it: 429.
+    #[schemars(range(min = 1, max = 16_777_216))]
     pub connections_per_ip: u32,
-    /// Admitted sockets of one subject.
+    /// Admitted sockets of one user of one issuer. Over it: 429.
+    #[schemars(range(min = 1, max = 16_777_216))]
     pub connections_per_subject: u32,
-    /// Connections that are not admitted.
+    /// Connections that are not admitted, at most half of them from one address. A quarter more get an answer, further ones
+    /// are dropped. Over it: 503.
+    #[schemars(range(min = 1, max = 16_777_216))]
     pub unadmitted: u32,
-    /// From the accepted connection to the `101`.
+    /// From the accepted connection to the `101`, and for every request before it. Over it: 408, or a drop.
+    #[schemars(extend("x-least" = "100ms", "x-most" = "1h"))]
     pub handshake: Span,
     /// A peer that is silent so long is pinged.
+    #[schemars(extend("x-least" = "100ms", "x-most" = "1h"))]
     pub ping: Span,
-    /// And if it then stays silent so long, dropped.
+    /// And if it then stays silent so long, dropped: 3008 `idle` in the audit log.
+    #[schemars(extend("x-least" = "100ms", "x-most" = "1h"))]
     pub pong: Span,
-    /// From one socket; 0 is no limit.
+    /// From one socket, with one second's worth saved up; 0 is no limit. Over it: error -32002, and on an echo route close
+    /// 1008 `flood`.
     pub messages_per_second: u32,
-    /// Of one socket.
+    /// Of one socket. Over it: error -32003.
+    #[schemars(range(min = 1, max = 1_048_576))]
     pub subscriptions: usize,
-    /// That live at once.
+    /// That live at once. Over it: error -32003.
+    #[schemars(range(min = 1, max = 16_777_216))]
     pub channels: usize,
 }
 
@@ -173,140 +219,161 @@ impl Default for Limits {
 }
 
 /// `[[issuer]]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Issuer {
-    /// `iss`, exactly.
-    pub issuer: Spanned<String>,
-    /// What `aud` must hold.
+    /// Exactly as its tokens' `iss` says.
+    pub issuer: String,
+    /// What its tokens' `aud` must hold: the name by which it knows this server.
     #[serde(default)]
+    #[schemars(length(min = 1), extend("x-required" = true))]
     pub audience: String,
-    /// What tells its access tokens from other tokens.
+    /// What tells its access tokens from its other tokens.
     #[serde(default)]
     pub profile: Profile,
-    /// With profile `jwt`.
+    /// With profile `"jwt"`: `{ claim = "azp", equals = "web" }`, something that its access tokens have and its ID tokens
+    /// have not. Refused with `"rfc9068"`, which would not ask for it.
     pub discriminator: Option<Discriminator>,
-    /// Asymmetric ones.
+    /// Signature algorithms: `ES256`, `ES384`, `Ed25519`, `EdDSA`, `PS256`, `PS384`, `PS512`, `RS256`, `RS384`, `RS512`.
+    /// Symmetric ones and `none` do not exist here.
     #[serde(default)]
-    pub algorithms: Vec<Spanned<String>>,
-    /// Where its keys are; without `jwks_url` and `jwks_file`, its discovery document says.
-    pub jwks_url: Option<Spanned<String>>,
-    /// Where its keys are.
-    pub jwks_file: Option<Spanned<PathBuf>>,
-    /// By how much clocks may differ.
+    #[schemars(
+        inner(regex(pattern = r"^(ES256|ES384|Ed25519|EdDSA|PS256|PS384|PS512|RS256|RS384|RS512)$")),
+        extend("x-default" = "all of them")
+    )]
+    pub algorithms: Vec<String>,
+    /// Where its keys are: an https URL. Without it and `jwks_file`, `<issuer>/.well-known/openid-configuration` says.
+    #[schemars(extend("x-default" = "by discovery"))]
+    pub jwks_url: Option<String>,
+    /// Its keys as a JWK set in a file, read once. It must hold a public key.
+    pub jwks_file: Option<FilePath>,
+    /// By how much clocks may differ. A socket then lives until `exp` plus this.
     #[serde(default = "no_time")]
+    #[schemars(extend("x-least" = "0s", "x-most" = "5m"))]
     pub leeway: Span,
-    /// A root beside the system's, for fetching the keys.
-    pub ca: Option<Spanned<PathBuf>>,
+    /// A certificate authority (PEM) that is trusted for fetching this issuer's keys, and no other's, beside the system's.
+    pub ca: Option<FilePath>,
 }
 
 /// `issuer.profile`
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// `typ` is `at+jwt` (RFC 9068).
     #[default]
     Rfc9068,
-    /// A claim tells.
+    /// `typ` may also be `JWT` or missing, and a `discriminator` tells.
     Jwt,
 }
 
 /// `issuer.discriminator`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Discriminator {
-    /// This claim
+    /// The claim's name.
+    #[schemars(length(min = 1))]
     pub claim: String,
-    /// has this value.
+    /// The string that it must be.
+    #[schemars(length(min = 1))]
     pub equals: String,
 }
 
 /// `[[route]]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// Matched exactly.
-    pub path: Spanned<String>,
+    /// Matched exactly. Paths under `/.wardwire` are the server's own.
+    #[schemars(regex(pattern = r"^/[A-Za-z0-9/._~-]*$"))]
+    pub path: String,
     /// What is spoken there.
     #[serde(default)]
     pub kind: Kind,
-    /// Takes sockets without a credential.
+    /// Takes sockets without a credential. A credential that is brought is still judged.
     #[serde(default)]
     pub anonymous: bool,
-    /// Takes clients that send no Origin.
+    /// Takes clients that send no Origin: programs, with a bearer token or a ticket. A cookie never goes without an Origin.
     #[serde(default)]
     pub native_clients: bool,
-    /// Of the sign-in.
+    /// How users must have signed in. Who did not gets 401 with a challenge (RFC 9470) that names what is missing.
     #[serde(default)]
     pub require: Require,
-    /// Instead of `[limits]`.
+    /// Instead of those of `[limits]`, for this route: `{ message = "16KiB", fragments = 16, messages_per_second = 20 }`.
     #[serde(default)]
     pub limits: RouteLimits,
 }
 
 /// `route.kind`
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// `wardwire.v1`.
+    /// Speaks `wardwire.v1`.
     #[default]
     Channels,
-    /// Every message comes back.
+    /// Sends every message back, for tests and measurements.
     Echo,
 }
 
 /// `route.require`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Require {
-    /// Must be this.
+    /// The token's `acr` is exactly this.
+    #[schemars(length(min = 1))]
     pub acr: Option<String>,
-    /// Must hold all of these.
+    /// The token's `amr` holds all of these.
+    #[schemars(inner(length(min = 1)))]
     pub amr: Vec<String>,
-    /// `auth_time` must be no older.
+    /// `auth_time` is no older, at the handshake and at each refresh; a socket that is open then stays open until its token
+    /// ends.
+    #[schemars(extend("x-least" = "1s"))]
     pub max_age: Option<Span>,
 }
 
 /// `route.limits`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RouteLimits {
     /// Of one message.
+    #[schemars(range(min = 1, max = 1_073_741_824), extend("x-default" = "`limits.message`"))]
     pub message: Option<Bytes>,
-    /// Of one message.
+    /// Frames of one message.
+    #[schemars(range(min = 1, max = 1_048_576), extend("x-default" = "`limits.fragments`"))]
     pub fragments: Option<u32>,
     /// From one socket; 0 is no limit.
+    #[schemars(extend("x-default" = "`limits.messages_per_second`"))]
     pub messages_per_second: Option<u32>,
 }
 
 /// `[[channel]]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Channel {
-    /// A pattern like `chat/{room}`.
-    pub name: Spanned<String>,
+    /// A pattern: segments between slashes, of which `{room}` takes any one.
+    #[schemars(length(min = 1))]
+    pub name: String,
     /// Who may follow.
     #[serde(default)]
     pub subscribe: Right,
     /// Who may publish.
     #[serde(default)]
     pub publish: Right,
-    /// What is kept.
+    /// `{ size = 100, ttl = "1h" }`: publications kept in memory for those who come back.
     pub history: Option<History>,
 }
 
 /// `channel.subscribe`, `channel.publish`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(
     untagged,
     expecting = "it is \"nobody\", \"authenticated\", \"anyone\", { claim = \"...\", contains = \"...\" } or { claim = \"...\", equals = \"...\" }"
 )]
+#[schemars(extend("x-type" = "right"))]
 pub enum Right {
-    /// `"nobody"`, `"authenticated"`, `"anyone"`
+    /// Whoever it is.
     Plain(PlainRight),
-    /// `{ claim = "rooms", contains = "{room}" }`
+    /// Whoever's token has a claim that is an array with this string: `{ claim = "rooms", contains = "{room}" }`.
     Contains(ContainsRight),
-    /// `{ claim = "team", equals = "{team}" }`
+    /// Whoever's token has a claim that is this string: `{ claim = "sub", equals = "{user}" }`.
     Equals(EqualsRight),
 }
 
@@ -317,54 +384,60 @@ impl Default for Right {
 }
 
 /// A right without a claim.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PlainRight {
     /// Nobody.
     Nobody,
     /// Whoever is signed in.
     Authenticated,
-    /// Whoever holds a socket.
+    /// Whoever has a socket, anonymous ones too.
     Anyone,
 }
 
 /// A claim that is an array.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContainsRight {
-    /// Its name.
+    /// The claim's name.
+    #[schemars(length(min = 1))]
     pub claim: String,
-    /// One of its elements.
+    /// One of its elements; `{room}` stands for what the pattern's hole took.
+    #[schemars(length(min = 1))]
     pub contains: String,
 }
 
 /// A claim that is a string.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EqualsRight {
-    /// Its name.
+    /// The claim's name.
+    #[schemars(length(min = 1))]
     pub claim: String,
-    /// Its value.
+    /// Its value; `{user}` stands for what the pattern's hole took.
+    #[schemars(length(min = 1))]
     pub equals: String,
 }
 
 /// `channel.history`
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct History {
     /// The most publications.
+    #[schemars(range(min = 1, max = 100_000))]
     pub size: usize,
     /// For how long.
+    #[schemars(extend("x-least" = "1s", "x-most" = "365d"))]
     pub ttl: Span,
 }
 
 /// `[development]`
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Development {
-    /// Every page may reach it.
+    /// Every page on the web may connect.
     pub any_origin: bool,
-    /// No issuer is trusted: only anonymous routes can be entered.
+    /// No `[[issuer]]` is needed: nobody can sign in, only anonymous routes can be entered.
     pub without_issuer: bool,
 }
 

@@ -1,31 +1,42 @@
 //! The configuration: TOML in, parts of a server out, and every problem named at once with its place and its remedy.
 //!
-//! [`mod@file`] is the shape of the file, [`read`] reads it, [`unknown`] finds misspelt keys, [`judge`] refuses what is unsafe,
-//! and [`runtime`] makes the parts.
+//! [`mod@file`] is the shape of the file and describes every key, [`schema`](mod@schema) is that as JSON Schema, [`read`]
+//! reads a file, [`environment`] lays variables over it, [`unknown`] finds misspelt keys, [`ranges`] and [`judge`] refuse
+//! what is unsafe, and [`runtime`] makes the parts.
 
 mod certificate;
+mod environment;
 mod file;
 mod judge;
+mod path;
 mod places;
 mod problem;
+mod ranges;
 mod read;
 mod runtime;
+mod schema;
 mod units;
 mod unknown;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use wardwire_admission::proxy::TrustedProxies;
 
 pub(crate) use certificate::is_shared;
 pub use certificate::{Certificate, Fault, Part, load as load_certificate};
+pub use environment::{Override, Variable};
 pub use file::{
-    Admin, AuditFile, Channel, Development, File, Issuer, Kind, Limits, Outbound, PlainRight,
-    Profile, ProxyProtocol, Require, Right, Route, RouteLimits, Server, Tls,
+    Admin, AuditFile, Channel, Development, Discriminator, File, History, Issuer, Kind, Limits,
+    Outbound, PlainRight, Profile, ProxyProtocol, Require, Right, Route, RouteLimits, Server, Tls,
 };
-pub use problem::{Problem, Problems};
+pub use path::{FilePath, Folder, NoCredentials};
+pub use places::Written;
+use problem::Source;
+pub(crate) use problem::visible;
+pub use problem::{Place, Problem, Problems};
 use read::Reading;
-pub use runtime::{Running, assemble};
+pub use runtime::{Running, assemble, routes, rules, supposed};
+pub use schema::schema;
 pub use units::{Bytes, Network, Span};
 
 /// Where TLS ends.
@@ -40,8 +51,12 @@ pub enum Security {
 pub struct Config {
     /// As it stands in the file.
     pub file: File,
-    /// Paths in the file are relative to this folder.
-    pub folder: PathBuf,
+    /// Where the files are that it names.
+    pub folder: Folder,
+    /// Where each key was written.
+    pub written: Written,
+    /// What the environment set, in the order of the variables' names.
+    pub overrides: Vec<Override>,
     /// Where TLS ends.
     pub security: Security,
     /// What is safe enough, but worth a second look.
@@ -52,7 +67,7 @@ impl Config {
     /// The hosts it answers to, as they are written, or as the certificate names them.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         let named = self.file.server.hosts.iter();
-        let named = named.map(|host| host.get_ref().as_str());
+        let named = named.map(|host| host.as_str());
         let certified: &[String] = match &self.security {
             Security::Tls(certificate) if self.file.server.hosts.is_empty() => &certificate.names,
             _ => &[],
@@ -60,17 +75,20 @@ impl Config {
         named.chain(certified.iter().map(String::as_str))
     }
 
-    /// Reads and judges a file.
+    /// Reads and judges a file, with what the environment sets over it.
     ///
     /// # Errors
     /// Every problem that was found.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = path::read(path).and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8"))
+        });
+        let text = text.map_err(|error| {
             Problems::one(
                 path,
                 Problem::new(
                     format!("cannot be read: {error}"),
-                    "Name a file that exists.",
+                    "Name a file that exists with --config; wardwire.example.toml is one to begin with.",
                 ),
             )
         })?;
@@ -83,32 +101,51 @@ impl Config {
                 ),
             ));
         }
-        Self::parse(&text, path)
+        Self::parse_with(&text, path, &environment::variables())
     }
 
-    /// Reads and judges a text that stands in the file at `path`.
+    /// Reads and judges a text that stands in the file at `path`, and nothing else.
     ///
     /// # Errors
     /// Every problem that was found.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Problems> {
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        Self::parse_with(text, path, &[])
+    }
+
+    /// The same, with these variables over it.
+    ///
+    /// # Errors
+    /// Every problem that was found.
+    pub fn parse_with(text: &str, path: &Path, variables: &[Variable]) -> Result<Self, Problems> {
+        let folder = Folder::of(path);
         let Reading {
             file,
             places,
             mut problems,
-        } = read::read(text);
+            overrides,
+            out_of_range,
+        } = read::read(text, variables);
+        let source = Source::new(path, text, &overrides);
         let Some(file) = file else {
-            return Err(Problems::new(path, text, problems));
+            return Err(Problems::new(&source, problems));
         };
-        let (security, warnings) = judge::judge(&file, &folder, &places, &mut problems);
+        let trial = judge::Trial {
+            file: &file,
+            folder: &folder,
+            places: &places,
+            out_of_range: &out_of_range,
+        };
+        let (security, warnings) = judge::judge(trial, &mut problems);
         match security {
             Some(security) if problems.is_empty() => Ok(Self {
+                written: places.written(&source),
+                warnings: Problems::new(&source, warnings),
                 file,
                 folder,
                 security,
-                warnings: Problems::new(path, text, warnings),
+                overrides,
             }),
-            _ => Err(Problems::new(path, text, problems)),
+            _ => Err(Problems::new(&source, problems)),
         }
     }
 }

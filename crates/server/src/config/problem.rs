@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::environment::Override;
+
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -21,7 +23,56 @@ pub struct Problem {
 #[derive(Debug, Default)]
 pub struct Problems {
     path: PathBuf,
-    list: Vec<(Option<(usize, usize)>, Problem)>,
+    list: Vec<(Place, Problem)>,
+}
+
+/// Where a value was written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Nowhere in particular.
+    Whole,
+    /// In this line and column of the file.
+    Line(usize, usize),
+    /// In an environment variable.
+    Variable(String),
+}
+
+/// What a configuration was read from.
+pub(super) struct Source<'a> {
+    path: &'a Path,
+    text: &'a str,
+    overrides: &'a [Override],
+    /// Where each line begins, so that a file of nothing but mistakes is not read once for each.
+    lines: Vec<usize>,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(path: &'a Path, text: &'a str, overrides: &'a [Override]) -> Self {
+        let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self {
+            path,
+            text,
+            overrides,
+            lines: std::iter::once(0).chain(ends).collect(),
+        }
+    }
+
+    /// Where a span begins. Spans behind the text's end are those of variables.
+    pub(super) fn place(&self, span: &Range<usize>) -> Place {
+        let variable = self
+            .overrides
+            .iter()
+            .find(|it| it.span.contains(&span.start));
+        if let Some(variable) = variable {
+            return Place::Variable(variable.name.clone());
+        }
+        let line = self.lines.partition_point(|begin| *begin <= span.start);
+        let begin = line.checked_sub(1).and_then(|at| self.lines.get(at));
+        let before = begin.and_then(|begin| self.text.get(*begin..span.start));
+        before.map_or(Place::Whole, |before| {
+            Place::Line(line, before.chars().count() + 1)
+        })
+    }
 }
 
 impl Problem {
@@ -68,40 +119,39 @@ impl Problem {
 }
 
 impl Problems {
-    pub(super) fn new(path: &Path, text: &str, list: Vec<Problem>) -> Self {
-        let place = |problem: &Problem| {
-            let before = text.get(..problem.span.as_ref()?.start)?;
-            let line = before.matches('\n').count() + 1;
-            let column = before
-                .rsplit('\n')
-                .next()
-                .map_or(0, |rest| rest.chars().count())
-                + 1;
-            Some((line, column))
+    pub(super) fn new(source: &Source<'_>, list: Vec<Problem>) -> Self {
+        let place = |problem: &Problem| match &problem.span {
+            Some(span) => source.place(span),
+            None => Place::Whole,
         };
         let mut list: Vec<_> = list
             .into_iter()
             .map(|problem| (place(&problem), problem))
             .collect();
-        list.sort_by_key(|(place, _)| *place);
+        list.sort_by(|(one, _), (other, _)| one.cmp(other));
         Self {
-            path: path.to_path_buf(),
+            path: source.path.to_path_buf(),
             list,
         }
     }
 
     pub(super) fn one(path: &Path, problem: Problem) -> Self {
-        Self::new(path, "", vec![problem])
+        Self::new(&Source::new(path, "", &[]), vec![problem])
     }
 
     /// Each with its place, message and remedy, in the file's order.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         self.list.iter().map(|(place, problem)| {
-            let path = self.path.display();
+            let path = visible(&self.path.display().to_string());
             let (message, remedy) = (visible(&problem.message), visible(&problem.remedy));
             match place {
-                Some((line, column)) => format!("{path}:{line}:{column}: {message}\n    {remedy}"),
-                None => format!("{path}: {message}\n    {remedy}"),
+                Place::Line(line, column) => {
+                    format!("{path}:{line}:{column}: {message}\n    {remedy}")
+                }
+                Place::Variable(name) => {
+                    format!("${}: {message}\n    {remedy}", visible(name))
+                }
+                Place::Whole => format!("{path}: {message}\n    {remedy}"),
             }
         })
     }
@@ -114,7 +164,7 @@ impl Problems {
 }
 
 /// Words of a file, or of those who wrote its parser, steer no terminal.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let steers = |character: char| {
         character.is_control()
             || matches!(character, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

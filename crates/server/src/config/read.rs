@@ -8,7 +8,12 @@ use toml::{
     de::{DeArray, DeTable, DeValue, Deserializer},
 };
 
-use super::{File, Problem, places::Places, unknown};
+use super::{
+    File, Problem,
+    environment::{self, Override, Variable},
+    places::Places,
+    ranges, unknown,
+};
 
 /// What a text says, as far as it can be read.
 pub(super) struct Reading {
@@ -16,22 +21,34 @@ pub(super) struct Reading {
     pub(super) file: Option<File>,
     pub(super) places: Places,
     pub(super) problems: Vec<Problem>,
+    /// What the environment set.
+    pub(super) overrides: Vec<Override>,
+    /// The paths of values that were refused as too small or too large.
+    pub(super) out_of_range: Vec<String>,
 }
 
 /// The most values of a wrong type that are named in one go.
 const MOST: usize = 64;
 
-pub(super) fn read(text: &str) -> Reading {
+pub(super) fn read<'a>(text: &'a str, variables: &'a [Variable]) -> Reading {
     let (mut table, errors) = DeTable::parse_recoverable(text);
-    let places = Places::of(table.get_ref(), text.len());
     let mut problems: Vec<Problem> = errors.iter().map(Problem::of_toml).collect();
     let torn = !problems.is_empty();
     unknown::take(table.get_mut(), &mut problems);
-    let file = shape(table, torn, &mut problems);
+    // From here on a value is a value, wherever it came from, and is asked the same.
+    let overrides = environment::lay_over(table.get_mut(), variables, text.len(), &mut problems);
+    let places = Places::of(table.get_ref(), text.len());
+    let file = shape(table.clone(), torn, &mut problems);
+    let out_of_range = match &file {
+        Some(_) => ranges::judge(table.get_ref(), &mut problems),
+        None => Vec::new(),
+    };
     Reading {
         file,
         places,
         problems,
+        overrides,
+        out_of_range,
     }
 }
 

@@ -1,16 +1,15 @@
 //! Makes the parts of a server out of a safe configuration.
 
 use std::{
-    fs, io,
+    io,
     num::NonZero,
-    path::Path,
     sync::{Arc, atomic::AtomicU64},
 };
 
 use wardwire_admission::{
     caps::{CapLimits, Caps},
     clock::SystemClock,
-    fetch::Fetch,
+    fetch::{Fetch, FetchError, Fetching},
     gate::{Gate, GateConfig},
     host::Hosts,
     origin::{AllowedOrigins, Origin},
@@ -29,8 +28,9 @@ use wardwire_hub::{
 use wardwire_protocol::connection;
 
 use super::{
-    Config, Security, file,
+    Config, Folder, Security, file,
     file::{Kind, PlainRight, Profile},
+    path,
     units::Network,
 };
 use crate::{
@@ -74,24 +74,21 @@ pub fn assemble(
     let gate = Gate::new(GateConfig {
         hosts: hosts(&config),
         origins: origins(&config),
-        routes: Routes::new(
-            config
-                .file
-                .route
-                .iter()
-                .map(|route| self::route(route, limits)),
-        ),
+        routes: Routes::new(routes(&config.file)),
         issuers,
         caps,
         clock,
     });
-    let rules = config.file.channel.iter().filter_map(rule).collect();
+    let rules = rules(&config.file);
     let hub_limits = HubLimits {
         channels: limits.channels,
         subscriptions: limits.subscriptions,
         ..HubLimits::default()
     };
-    let audit = Audit::open(&config.folder.join(&config.file.audit.file), site.is_some())?;
+    let audit = Audit::open(
+        &config.folder.find(&config.file.audit.file)?,
+        site.is_some(),
+    )?;
     let threads = threads(&config);
     let (hub, sides) = Hub::new(rules, hub_limits, threads);
     let server = Server {
@@ -119,12 +116,12 @@ pub fn assemble(
 fn threads(config: &Config) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let configured = &config.file.server.threads;
-    configured.as_ref().map_or_else(cores, |it| *it.get_ref())
+    configured.as_ref().map_or_else(cores, |it| *it)
 }
 
 fn proxy_protocol(config: &Config) -> io::Result<Option<TrustedProxies>> {
     let listed = config.file.server.proxy_protocol.as_ref();
-    listed.map(|it| balancers(it.from.get_ref())).transpose()
+    listed.map(|it| balancers(&it.from)).transpose()
 }
 
 fn balancers(listed: &[Network]) -> io::Result<TrustedProxies> {
@@ -152,17 +149,13 @@ fn origins(config: &Config) -> AllowedOrigins {
         return AllowedOrigins::Any;
     }
     let listed = config.file.server.origins.iter();
-    AllowedOrigins::Listed(
-        listed
-            .filter_map(|origin| Origin::parse(origin.get_ref()))
-            .collect(),
-    )
+    AllowedOrigins::Listed(listed.filter_map(|origin| Origin::parse(origin)).collect())
 }
 
-pub(super) fn issuer(issuer: &file::Issuer, folder: &Path) -> io::Result<IssuerConfig> {
+pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<IssuerConfig> {
     let keys = match (&issuer.jwks_url, &issuer.jwks_file) {
-        (Some(url), _) => KeySource::Url(url.get_ref().clone()),
-        (None, Some(file)) => KeySource::Static(fs::read(folder.join(file.get_ref()))?),
+        (Some(url), _) => KeySource::Url(url.clone()),
+        (None, Some(file)) => KeySource::Static(path::read(&folder.find(file)?)?),
         (None, None) => KeySource::Discovery,
     };
     let profile = match (issuer.profile, &issuer.discriminator) {
@@ -178,10 +171,10 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Path) -> io::Result<IssuerC
     let named: Vec<Algorithm> = issuer
         .algorithms
         .iter()
-        .filter_map(|name| name.get_ref().parse().ok())
+        .filter_map(|name| name.parse().ok())
         .collect();
     Ok(IssuerConfig {
-        issuer: issuer.issuer.get_ref().clone(),
+        issuer: issuer.issuer.clone(),
         audience: Audience::new([issuer.audience.as_str()]),
         profile,
         algorithms: if named.is_empty() {
@@ -207,12 +200,45 @@ fn issuers(
     let mut issuers: Vec<_> = extra.into_iter().map(|it| (it, public.clone())).collect();
     for issuer in &config.file.issuer {
         let way = match &issuer.ca {
-            Some(ca) => outbound(&[fs::read(config.folder.join(ca.get_ref()))?])?,
+            Some(ca) => outbound(&[path::read(&config.folder.find(ca)?)?])?,
             None => public.clone(),
         };
         issuers.push((self::issuer(issuer, &config.folder)?, way));
     }
     Ok(issuers)
+}
+
+/// The routes, as admission knows them.
+#[must_use]
+pub fn routes(file: &file::File) -> Vec<Route> {
+    let limits = &file.limits;
+    file.route.iter().map(|it| route(it, limits)).collect()
+}
+
+/// The rules of channels, as the hub knows them.
+#[must_use]
+pub fn rules(file: &file::File) -> Vec<ChannelRule> {
+    file.channel.iter().filter_map(rule).collect()
+}
+
+/// The issuers, of whom no key is ever fetched: for asking what a token's claims would do.
+///
+/// # Errors
+/// A file that was there a moment ago is gone.
+pub fn supposed(config: &Config) -> io::Result<Issuers> {
+    let each = config.file.issuer.iter();
+    let configs: io::Result<Vec<_>> = each.map(|it| issuer(it, &config.folder)).collect();
+    Issuers::new(configs?, Arc::new(Nowhere), Arc::new(SystemClock)).map_err(io::Error::other)
+}
+
+/// Fetches nothing.
+pub(super) struct Nowhere;
+
+impl Fetch for Nowhere {
+    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
+        let url = url.to_owned();
+        Box::pin(async { Err(FetchError::NotHttps(url)) })
+    }
 }
 
 fn route(route: &file::Route, limits: &file::Limits) -> Route {
@@ -227,7 +253,7 @@ fn route(route: &file::Route, limits: &file::Limits) -> Route {
         ..connection::Limits::default()
     };
     Route {
-        path: route.path.get_ref().as_str().into(),
+        path: route.path.as_str().into(),
         kind: match route.kind {
             Kind::Channels => RouteKind::Channels,
             Kind::Echo => RouteKind::Echo,
@@ -258,7 +284,7 @@ fn rule(channel: &file::Channel) -> Option<ChannelRule> {
         ttl: kept.ttl.0,
     });
     Some(ChannelRule {
-        pattern: Pattern::parse(channel.name.get_ref()).ok()?,
+        pattern: Pattern::parse(&channel.name).ok()?,
         subscribe: right(&channel.subscribe),
         publish: right(&channel.publish),
         history: history.unwrap_or_default(),

@@ -8,6 +8,7 @@ use std::{
 
 use super::*;
 
+mod environment;
 mod network;
 mod refusals;
 mod shape;

@@ -1,9 +1,10 @@
 //! Times and sizes as people write them.
 
-use std::{net::IpAddr, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt, net::IpAddr, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A span of time: `"500ms"`, `"10s"`, `"5m"`, `"24h"`, `"7d"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +43,7 @@ impl Span {
 }
 
 impl Bytes {
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (number, unit) = split(text)?;
         let factor: usize = match unit {
             "" | "B" => 1,
@@ -60,6 +61,105 @@ impl FromStr for Span {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::parse(text)
             .ok_or_else(|| format!("{text:?} is not a time like \"10s\", \"5m\" or \"24h\""))
+    }
+}
+
+/// As people write it, in the largest unit that loses nothing.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        let units = [
+            ("d", 86_400_000),
+            ("h", 3_600_000),
+            ("m", 60_000),
+            ("s", 1000),
+        ];
+        let whole =
+            |(_, factor): &(&str, u128)| millis >= *factor && millis.is_multiple_of(*factor);
+        match units.into_iter().find(whole) {
+            Some((unit, factor)) => write!(f, "{}{unit}", millis / factor),
+            None if millis == 0 => f.write_str("0s"),
+            None => write!(f, "{millis}ms"),
+        }
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [("MiB", 1024 * 1024), ("KiB", 1024)];
+        let whole =
+            |(_, factor): &(&str, usize)| self.0 >= *factor && self.0.is_multiple_of(*factor);
+        match units.into_iter().find(whole) {
+            Some((unit, factor)) => write!(f, "{}{unit}", self.0 / factor),
+            None => write!(f, "{}B", self.0),
+        }
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, sink: S) -> Result<S::Ok, S::Error> {
+        sink.collect_str(self)
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, sink: S) -> Result<S::Ok, S::Error> {
+        sink.collect_str(self)
+    }
+}
+
+impl JsonSchema for Network {
+    fn schema_name() -> Cow<'static, str> {
+        "Network".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "x-type": "network",
+            "pattern": r"^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$",
+        })
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "x-type": "time",
+            "pattern": r"^[0-9]+\s*(ms|s|m|h|d)$",
+        })
+    }
+}
+
+impl JsonSchema for Bytes {
+    fn schema_name() -> Cow<'static, str> {
+        "Bytes".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["integer", "string"],
+            "x-type": "size",
+            "minimum": 0,
+            "pattern": r"^[0-9]+\s*(B|KiB|MiB)?$",
+        })
     }
 }
 
@@ -155,5 +255,20 @@ mod tests {
         for text in ["", "KiB", "1GB", "18446744073709551615MiB"] {
             assert_eq!(Bytes::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_written_out_is_read_back() {
+        for text in [
+            "0s", "1ms", "1500ms", "10s", "90s", "5m", "24h", "25h", "365d",
+        ] {
+            let span: Span = text.parse().unwrap();
+            assert_eq!(span.to_string().parse(), Ok(span), "{text}");
+        }
+        assert_eq!(Span(Duration::from_secs(3600)).to_string(), "1h");
+        for size in [0, 1, 1023, 65_536, 1_048_576, 1_048_577] {
+            assert_eq!(Bytes::parse(&Bytes(size).to_string()), Some(Bytes(size)));
+        }
+        assert_eq!(Bytes(65_536).to_string(), "64KiB");
     }
 }

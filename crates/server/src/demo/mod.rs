@@ -176,7 +176,12 @@ fn configuration(
     let file: config::File = toml::from_str(&text).map_err(io::Error::other)?;
     Ok(Config {
         file,
-        folder: data.to_path_buf(),
+        folder: config::Folder {
+            own: data.to_path_buf(),
+            credentials: None,
+        },
+        written: config::Written::default(),
+        overrides: Vec::new(),
         security: config::Security::Tls(certificate),
         warnings: config::Problems::default(),
     })

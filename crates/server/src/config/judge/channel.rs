@@ -7,16 +7,12 @@ use super::{
     Judge,
 };
 
-/// The most publications a history can be told to keep.
-const SIZE: usize = 100_000;
-const TTL_DAYS: u64 = 365;
-
 pub(super) fn judge(judge: &mut Judge<'_>) {
     let mut earlier: Vec<Pattern> = Vec::new();
     let file = judge.file;
     for (index, channel) in file.channel.iter().enumerate() {
         let place = format!("channel.{index}");
-        match Pattern::parse(channel.name.get_ref()) {
+        match Pattern::parse(&channel.name) {
             Ok(pattern) => {
                 if earlier.iter().any(|other| other.covers(&pattern)) {
                     judge.refuse(
@@ -40,7 +36,6 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
                 "Write a pattern like \"chat/{room}\".",
             ),
         }
-        history(judge, channel, &format!("{place}.history"));
     }
 }
 
@@ -60,28 +55,9 @@ fn holds(judge: &mut Judge<'_>, place: &str, channel: &Channel, pattern: &Patter
             format!(
                 "a right speaks of {{{}}}, which {:?} does not have",
                 hole.escape_debug(),
-                channel.name.get_ref()
+                channel.name
             ),
             "Name a hole of the channel's pattern.",
-        );
-    }
-}
-
-fn history(judge: &mut Judge<'_>, channel: &Channel, place: &str) {
-    let Some(kept) = channel.history else { return };
-    if !(1..=SIZE).contains(&kept.size) {
-        judge.refuse(
-            &format!("{place}.size"),
-            format!("a history of {} publications", kept.size),
-            format!("Choose 1 to {SIZE}, or drop `history` to keep nothing."),
-        );
-    }
-    let seconds = kept.ttl.0.as_secs();
-    if !(1..=TTL_DAYS * 86_400).contains(&seconds) {
-        judge.refuse(
-            &format!("{place}.ttl"),
-            format!("a history of {seconds} s"),
-            format!("Choose \"1s\" to \"{TTL_DAYS}d\"."),
         );
     }
 }

@@ -7,13 +7,19 @@ use std::{
     path::Path,
 };
 
-use super::{super::certificate::is_shared, Judge};
+use super::{
+    super::{
+        certificate::is_shared,
+        path::{FilePath, Folder},
+    },
+    Judge,
+};
 
 pub(super) fn admin(judge: &mut Judge<'_>) {
     let Some(admin) = &judge.file.admin else {
         return;
     };
-    if !admin.listen.get_ref().ip().is_loopback() {
+    if !admin.listen.ip().is_loopback() {
         judge.refuse(
             "admin.listen",
             "admin.listen is not a loopback address",
@@ -21,12 +27,25 @@ pub(super) fn admin(judge: &mut Judge<'_>) {
         );
     }
     let remedy = "Run: (umask 077; openssl rand -hex 32 > admin.token)";
-    let path = judge.path(admin.token_file.get_ref());
+    if is_a_secret(&admin.token_file, judge.trial.folder) {
+        judge.refuse(
+            "admin.token_file",
+            "admin.token_file looks like the token itself: it is the name of a file that holds it",
+            "Write the token into a file of mode 0600, and its name here. What stood here may have been seen: make a new one.",
+        );
+        return;
+    }
+    let Some(path) = judge.find("admin.token_file", &admin.token_file) else {
+        return;
+    };
     if is_shared(&path) {
         judge.refuse(
             "admin.token_file",
-            "the admin token can be read or written by others",
-            remedy,
+            format!(
+                "the admin token in {} can be read or written by others",
+                path.display()
+            ),
+            format!("Make a new one, which they have not read. {remedy}"),
         );
     }
     if let Err(error) = crate::admin::Token::read(&path) {
@@ -38,8 +57,32 @@ pub(super) fn admin(judge: &mut Judge<'_>) {
     }
 }
 
+/// Whether a secret was put where the name of its file belongs: long, random, and like no file's name. It is never shown.
+fn is_a_secret(file: &FilePath, folder: &Folder) -> bool {
+    let FilePath::Path(path) = file else {
+        return false;
+    };
+    let text = path.to_string_lossy();
+    text.len() >= 32
+        && !text.contains('.')
+        && !text.starts_with('/')
+        && !folder.own.join(path).exists()
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
 pub(super) fn audit(judge: &mut Judge<'_>) {
-    let path = judge.path(&judge.file.audit.file);
+    let file = judge.file;
+    if let FilePath::Credential(_) = &file.audit.file {
+        judge.refuse(
+            "audit.file",
+            "the audit log is written, and a credential can only be read",
+            "Name a file in a folder that the server's user can write: [audit] file = \"...\".",
+        );
+        return;
+    }
+    let Some(path) = judge.find("audit.file", &file.audit.file) else {
+        return;
+    };
     let remedy =
         "Name a file in a folder that the server's user can write: [audit] file = \"...\".";
     if let Err(error) = appendable(&path) {

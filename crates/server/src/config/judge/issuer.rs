@@ -1,11 +1,10 @@
 //! `[[issuer]]`: who is believed, and for what.
 
-use std::{collections::HashSet, fs, sync::Arc};
+use std::{collections::HashSet, path::PathBuf, sync::Arc};
 
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use wardwire_admission::{
     clock::SystemClock,
-    fetch::{Fetch, FetchError, Fetching},
     token::{self, Issuers},
 };
 
@@ -13,6 +12,7 @@ use super::{
     super::{
         certificate::is_anybodys,
         file::{Issuer, Profile},
+        path::{self, FilePath},
         runtime,
     },
     Judge,
@@ -42,13 +42,20 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
     let mut seen = HashSet::new();
     let file = judge.file;
     for (index, issuer) in file.issuer.iter().enumerate() {
+        let place = format!("issuer.{index}");
+        let own = format!("{place}.");
+        let sound = !judge
+            .trial
+            .out_of_range
+            .iter()
+            .any(|it| it.starts_with(&own));
         let mut trial = Trial {
             judge: &mut *judge,
             issuer,
-            place: format!("issuer.{index}"),
-            sound: true,
+            place,
+            sound,
         };
-        if !seen.insert(issuer.issuer.get_ref()) {
+        if !seen.insert(&issuer.issuer) {
             trial.refuse(
                 "issuer",
                 "this issuer stands twice",
@@ -79,6 +86,12 @@ impl Trial<'_, '_> {
             .refuse(&format!("{}.{key}", self.place), message, remedy);
     }
 
+    fn find(&mut self, key: &str, file: &FilePath) -> Option<PathBuf> {
+        let found = self.judge.find(&format!("{}.{key}", self.place), file);
+        self.sound &= found.is_some();
+        found
+    }
+
     /// What anybody can write vouches for nobody.
     fn owned(&mut self) {
         let files = [
@@ -86,7 +99,10 @@ impl Trial<'_, '_> {
             ("ca", &self.issuer.ca),
         ];
         for (key, file) in files {
-            let path = file.as_ref().map(|file| self.judge.path(file.get_ref()));
+            // A credential that cannot be found was refused when it was read.
+            let path = file
+                .as_ref()
+                .and_then(|it| self.judge.trial.folder.find(it).ok());
             if path.is_some_and(|path| is_anybodys(&path)) {
                 let message = format!("the {key} can be written by everybody");
                 self.refuse(
@@ -100,7 +116,7 @@ impl Trial<'_, '_> {
 
     fn terms(&mut self) {
         let issuer = self.issuer;
-        if issuer.issuer.get_ref().is_empty() {
+        if issuer.issuer.is_empty() {
             self.refuse(
                 "issuer",
                 "the issuer is empty",
@@ -133,18 +149,11 @@ impl Trial<'_, '_> {
             ),
             _ => {}
         }
-        if issuer.leeway.0.as_secs() > 300 {
-            self.refuse(
-                "leeway",
-                "a leeway over 5 minutes",
-                "Set the machines' clocks (NTP).",
-            );
-        }
     }
 
     fn algorithms(&mut self) {
         for (index, algorithm) in self.issuer.algorithms.iter().enumerate() {
-            let written = algorithm.get_ref();
+            let written = algorithm;
             if written.parse::<token::Algorithm>().is_err() {
                 self.refuse(
                     &format!("algorithms.{index}"),
@@ -163,21 +172,24 @@ impl Trial<'_, '_> {
                 "both `jwks_url` and `jwks_file`",
                 "Name one place for the keys.",
             ),
-            (Some(url), None) if !outbound::is_fetchable(url.get_ref()) => self.refuse(
+            (Some(url), None) if !outbound::is_fetchable(url) => self.refuse(
                 "jwks_url",
                 "the jwks_url is not https, or not a URL",
                 "Fetch keys over https only, and without a user in the URL.",
             ),
-            (None, None) if !outbound::is_fetchable(issuer.issuer.get_ref()) => self.refuse(
+            (None, None) if !outbound::is_fetchable(&issuer.issuer) => self.refuse(
                 "issuer",
                 "the issuer is not an https URL, so its keys cannot be found",
                 "Write its https URL, or name the keys with jwks_url or jwks_file.",
             ),
             (None, Some(file)) => {
-                if let Err(error) = fs::read(self.judge.path(file.get_ref())) {
+                let Some(path) = self.find("jwks_file", file) else {
+                    return;
+                };
+                if let Err(error) = path::read(&path) {
                     self.refuse(
                         "jwks_file",
-                        format!("the jwks_file cannot be read: {error}"),
+                        format!("the jwks_file {} cannot be read: {error}", path.display()),
                         "Name a file with a JWK set.",
                     );
                 }
@@ -189,8 +201,14 @@ impl Trial<'_, '_> {
     fn authority(&mut self) {
         let Some(ca) = &self.issuer.ca else { return };
         let remedy = "Name a PEM file with the root certificate.";
-        match fs::read(self.judge.path(ca.get_ref())) {
-            Err(error) => self.refuse("ca", format!("the ca cannot be read: {error}"), remedy),
+        let Some(path) = self.find("ca", ca) else {
+            return;
+        };
+        match path::read(&path) {
+            Err(error) => {
+                let message = format!("the ca {} cannot be read: {error}", path.display());
+                self.refuse("ca", message, remedy);
+            }
             Ok(pem) => {
                 let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
                 if !found.is_ok_and(|found| !found.is_empty()) {
@@ -205,11 +223,15 @@ impl Trial<'_, '_> {
         if !self.sound {
             return;
         }
-        let judged = runtime::issuer(self.issuer, self.judge.folder)
+        let judged = runtime::issuer(self.issuer, self.judge.trial.folder)
             .map_err(|error| error.to_string())
             .and_then(|issuer| {
-                Issuers::new(vec![issuer], Arc::new(Nowhere), Arc::new(SystemClock))
-                    .map_err(|error| error.to_string())
+                Issuers::new(
+                    vec![issuer],
+                    Arc::new(runtime::Nowhere),
+                    Arc::new(SystemClock),
+                )
+                .map_err(|error| error.to_string())
             });
         if let Err(message) = judged {
             let key = self
@@ -219,15 +241,5 @@ impl Trial<'_, '_> {
                 .map_or("issuer", |_| "jwks_file");
             self.refuse(key, message, "See [[issuer]] in docs/configuration.md.");
         }
-    }
-}
-
-/// Judging fetches nothing.
-struct Nowhere;
-
-impl Fetch for Nowhere {
-    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
-        let url = url.to_owned();
-        Box::pin(async { Err(FetchError::NotHttps(url)) })
     }
 }

@@ -3,35 +3,44 @@
 mod channel;
 mod files;
 mod issuer;
-mod limits;
 mod network;
 mod route;
 mod server;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{Problem, Security, file::File, places::Places};
+use super::{
+    Problem, Security,
+    file::File,
+    path::{FilePath, Folder},
+    places::Places,
+};
 
-/// A file on trial.
+/// A file on trial, and what is known of it.
+#[derive(Clone, Copy)]
+pub(super) struct Trial<'a> {
+    pub(super) file: &'a File,
+    pub(super) folder: &'a Folder,
+    pub(super) places: &'a Places,
+    /// The paths of values that were refused already.
+    pub(super) out_of_range: &'a [String],
+}
+
 struct Judge<'a> {
     file: &'a File,
-    folder: &'a Path,
-    places: &'a Places,
+    trial: Trial<'a>,
     problems: &'a mut Vec<Problem>,
     warnings: Vec<Problem>,
 }
 
 /// Judges a file. Problems are appended; what is returned beside where TLS ends is only worth a second look.
 pub(super) fn judge(
-    file: &File,
-    folder: &Path,
-    places: &Places,
+    trial: Trial<'_>,
     problems: &mut Vec<Problem>,
 ) -> (Option<Security>, Vec<Problem>) {
     let mut judge = Judge {
-        file,
-        folder,
-        places,
+        file: trial.file,
+        trial,
         problems,
         warnings: Vec::new(),
     };
@@ -41,7 +50,6 @@ pub(super) fn judge(
     issuer::judge(&mut judge);
     route::judge(&mut judge);
     channel::judge(&mut judge);
-    limits::judge(&mut judge);
     network::judge(&mut judge);
     files::admin(&mut judge);
     files::audit(&mut judge);
@@ -52,16 +60,26 @@ impl Judge<'_> {
     /// Refuses what stands at `place`, or what should.
     fn refuse(&mut self, place: &str, message: impl Into<String>, remedy: impl Into<String>) {
         self.problems
-            .push(Problem::new(message, remedy).at(self.places.at(place)));
+            .push(Problem::new(message, remedy).at(self.trial.places.at(place)));
     }
 
     fn warn(&mut self, place: &str, message: impl Into<String>, remedy: impl Into<String>) {
         self.warnings
-            .push(Problem::new(message, remedy).at(self.places.at(place)));
+            .push(Problem::new(message, remedy).at(self.trial.places.at(place)));
     }
 
-    /// Where a path in the file leads.
-    fn path(&self, written: &Path) -> PathBuf {
-        self.folder.join(written)
+    /// Where the file is that is named at `place`. A credential where there are none is refused.
+    fn find(&mut self, place: &str, file: &FilePath) -> Option<PathBuf> {
+        match self.trial.folder.find(file) {
+            Ok(path) => Some(path),
+            Err(error) => {
+                self.refuse(
+                    place,
+                    error.to_string(),
+                    "Start it by systemd, with LoadCredential=NAME:FILE in the unit, or name a file.",
+                );
+                None
+            }
+        }
     }
 }

@@ -7,27 +7,19 @@ use super::{super::units::Network, Judge};
 pub(super) fn judge(judge: &mut Judge<'_>) {
     if let Some(proxy_protocol) = &judge.file.server.proxy_protocol {
         let place = "server.proxy_protocol.from";
-        balancers(judge, place, proxy_protocol.from.get_ref());
+        balancers(judge, place, &proxy_protocol.from);
     }
     redirect(judge);
 }
 
 fn redirect(judge: &mut Judge<'_>) {
     let server = &judge.file.server;
-    if let Some(port) = &server.redirect_port {
-        if server.redirect.is_none() {
-            judge.refuse(
-                "server.redirect_port",
-                "server.redirect_port without server.redirect: there is nothing that redirects",
-                "Set redirect = \"0.0.0.0:80\", or drop it.",
-            );
-        } else if *port.get_ref() == 0 {
-            judge.refuse(
-                "server.redirect_port",
-                "no browser can be sent to port 0",
-                "Write the port at which browsers reach `listen`: 443.",
-            );
-        }
+    if server.redirect_port.is_some() && server.redirect.is_none() {
+        judge.refuse(
+            "server.redirect_port",
+            "server.redirect_port without server.redirect: there is nothing that redirects",
+            "Set redirect = \"0.0.0.0:80\", or drop it.",
+        );
     }
     let Some(redirect) = &server.redirect else {
         return;
@@ -43,7 +35,7 @@ fn redirect(judge: &mut Judge<'_>) {
             "Let the balancer redirect, which has port 80.",
         );
     }
-    if *redirect.get_ref() == server.listen && server.listen.port() != 0 {
+    if *redirect == server.listen && server.listen.port() != 0 {
         judge.refuse(
             "server.redirect",
             "server.redirect is the address of server.listen",

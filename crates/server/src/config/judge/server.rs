@@ -28,12 +28,15 @@ pub(super) fn tls(judge: &mut Judge<'_>) -> Option<Security> {
     };
     match (&tls.cert, &tls.key, &tls.terminated_by) {
         (Some(cert), Some(key), None) => {
-            let (cert, key) = (judge.path(cert.get_ref()), judge.path(key.get_ref()));
-            certificate(judge, &cert, &key).map(Security::Tls)
+            let (cert, key) = (
+                judge.find("server.tls.cert", cert),
+                judge.find("server.tls.key", key),
+            );
+            certificate(judge, &cert?, &key?).map(Security::Tls)
         }
         (None, None, Some(balancers)) => {
             let place = "server.tls.terminated_by";
-            network::balancers(judge, place, balancers.get_ref()).map(Security::EndedBy)
+            network::balancers(judge, place, balancers).map(Security::EndedBy)
         }
         (_, _, Some(_)) => {
             judge.refuse(
@@ -80,7 +83,7 @@ pub(super) fn origins(judge: &mut Judge<'_>) {
     }
     for (index, origin) in judge.file.server.origins.iter().enumerate() {
         let place = format!("server.origins.{index}");
-        let written = origin.get_ref();
+        let written = origin;
         match Origin::parse(written) {
             Some(parsed) if parsed.is_secure() => {}
             Some(_) => judge.refuse(
@@ -110,7 +113,7 @@ pub(super) fn origins(judge: &mut Judge<'_>) {
 pub(super) fn hosts(judge: &mut Judge<'_>, security: Option<&Security>) {
     let file = judge.file;
     for (index, host) in file.server.hosts.iter().enumerate() {
-        let written = host.get_ref();
+        let written = host;
         let place = format!("server.hosts.{index}");
         if Hosts::new([written.as_str()]).is_err() {
             judge.refuse(
@@ -134,7 +137,7 @@ pub(super) fn hosts(judge: &mut Judge<'_>, security: Option<&Security>) {
         _ => &[],
     };
     let certified = certified.iter().map(String::as_str);
-    let named = file.server.hosts.iter().map(|host| host.get_ref().as_str());
+    let named = file.server.hosts.iter().map(String::as_str);
     let sound = certified.filter(|name| Hosts::new([*name]).is_ok());
     let named: Vec<&str> = named.chain(sound).collect();
     if named.is_empty() {
@@ -158,7 +161,7 @@ pub(super) fn hosts(judge: &mut Judge<'_>, security: Option<&Security>) {
 /// Warns of pages whose requests bring no session cookie (`SameSite=Lax`).
 fn cookies(judge: &mut Judge<'_>, sites: &HashSet<String>) {
     for (index, origin) in judge.file.server.origins.iter().enumerate() {
-        let Some(origin) = Origin::parse(origin.get_ref()) else {
+        let Some(origin) = Origin::parse(origin) else {
             continue;
         };
         if !sites.contains(&site(origin.host())) {

@@ -150,7 +150,7 @@ fn a_plain_port_redirects_where_tls_ends_here() {
         (
             "redirect = \"0.0.0.0:80\"\nredirect_port = 0",
             "redirect_port",
-            "port 0",
+            "is 0",
         ),
         (
             "redirect = \"0.0.0.0:80\"\nproxy_protocol = { from = [\"10.0.0.1\"] }",

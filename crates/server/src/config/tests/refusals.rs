@@ -313,7 +313,12 @@ mod issuer {
     #[test]
     fn with_too_much_leeway() {
         let text = issuer(&format!("{WHO}leeway = \"301s\""));
-        one(&Folder::new(), &text, "leeway =", "over 5 minutes");
+        one(
+            &Folder::new(),
+            &text,
+            "leeway =",
+            "an issuer's leeway is \"301s\"",
+        );
     }
 }
 
@@ -372,7 +377,7 @@ mod routes_and_channels {
         for (require, says) in [
             ("acr = \"\"", "empty requirement"),
             ("amr = [\"\"]", "empty requirement"),
-            ("max_age = \"0s\"", "less than a second"),
+            ("max_age = \"0s\"", "a route's require.max_age is \"0s\""),
         ] {
             let text = with(
                 "\"/live\"",
@@ -441,10 +446,13 @@ mod routes_and_channels {
     fn a_history_of_nothing_or_without_end() {
         let folder = Folder::new();
         for (history, says) in [
-            ("size = 0, ttl = \"1h\"", "history of 0"),
-            ("size = 100001, ttl = \"1h\"", "history of 100001"),
-            ("size = 1, ttl = \"0s\"", "history of 0 s"),
-            ("size = 1, ttl = \"366d\"", "history of"),
+            ("size = 0, ttl = \"1h\"", "history.size is 0"),
+            ("size = 100001, ttl = \"1h\"", "history.size is 100001"),
+            ("size = 1, ttl = \"0s\"", "history.ttl is \"0s\""),
+            (
+                "size = 1, ttl = \"366d\"",
+                "a channel's history.ttl is \"366d\"",
+            ),
         ] {
             let text = format!("{}history = {{ {history} }}\n", SAFE);
             one(&folder, &text, "history =", says);
@@ -490,7 +498,7 @@ mod limits {
                 &folder,
                 &text,
                 &format!("{key} ="),
-                &format!("limits.{key} is 0"),
+                &format!("limits.{key} is \"0s\""),
             );
         }
     }

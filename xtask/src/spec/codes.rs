@@ -1,10 +1,10 @@
-//! `cargo xtask spec`: writes the client's code table from `spec/codes.toml`. With `--check`, only says whether it is stale.
+//! The client's code table, from `spec/codes.toml`.
 
 use std::{fmt::Write as _, fs, path::Path};
 
 use toml::{Table, Value};
 
-const TARGET: &str = "packages/client/src/codes.ts";
+pub(super) const TARGET: &str = "packages/client/src/codes.ts";
 
 const HEAD: &str = "\
 // Made from spec/codes.toml by `cargo xtask spec`. Edit that file.
@@ -28,23 +28,13 @@ export function adviceFor(code: number, word: string): Advice {
 export const RPC = {
 ";
 
-/// Writes the table, or says that it is stale.
-pub(crate) fn generate(root: &Path, check: bool) -> Result<(), String> {
+/// The table as TypeScript.
+pub(super) fn made(root: &Path) -> Result<String, String> {
     let source = root.join("spec/codes.toml");
-    let text =
-        fs::read_to_string(&source).map_err(|error| format!("{}: {error}", source.display()))?;
-    let codes: Table = text
-        .parse()
-        .map_err(|error| format!("{}: {error}", source.display()))?;
-    let made = typescript(&codes).ok_or("spec/codes.toml: an entry lacks a member")?;
-    let target = root.join(TARGET);
-    if fs::read_to_string(&target).is_ok_and(|known| known == made) {
-        return Ok(());
-    }
-    if check {
-        return Err(format!("{TARGET} is stale: run `cargo xtask spec`"));
-    }
-    fs::write(&target, made).map_err(|error| format!("{}: {error}", target.display()))
+    let explain = |error: &dyn std::fmt::Display| format!("{}: {error}", source.display());
+    let text = fs::read_to_string(&source).map_err(|error| explain(&error))?;
+    let codes: Table = text.parse().map_err(|error| explain(&error))?;
+    typescript(&codes).ok_or_else(|| "spec/codes.toml: an entry lacks a member".to_owned())
 }
 
 fn typescript(codes: &Table) -> Option<String> {

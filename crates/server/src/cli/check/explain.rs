@@ -1,0 +1,259 @@
+//! `wardwire check --explain`: what a configuration does, in words.
+
+use std::{fmt::Write as _, path::Path};
+
+use serde_json::Value;
+
+use super::{hosts, networks, notes, right, sign_in, whence};
+use crate::config::{Config, Issuer, Kind, Profile, Route, Security};
+
+pub(super) fn explain(config: &Config, path: &Path) -> String {
+    let page = Page { config, path };
+    let sections = [
+        ("Where it listens", page.listening()),
+        ("Which pages may connect", page.pages()),
+        ("Who is believed", page.issuers()),
+        ("Who may enter", page.routes()),
+        (
+            "Who may do what (the first pattern that fits decides)",
+            page.channels(),
+        ),
+        ("What one peer may cost", page.limits()),
+        ("Who operates it, and what is kept", page.operators()),
+        ("What the environment sets", page.environment()),
+        ("What is not safe, or not usual", page.notes()),
+    ];
+    let mut out = String::new();
+    for (title, lines) in sections {
+        if lines.is_empty() {
+            continue;
+        }
+        let _ = writeln!(out, "{title}");
+        for line in lines {
+            let _ = writeln!(out, "  {line}");
+        }
+        out.push('\n');
+    }
+    out.push_str("Everything else is refused.\n");
+    out
+}
+
+struct Page<'a> {
+    config: &'a Config,
+    path: &'a Path,
+}
+
+impl Page<'_> {
+    fn at(&self, key: &str) -> String {
+        format!("({})", whence(self.config, self.path, key))
+    }
+
+    fn listening(&self) -> Vec<String> {
+        let server = &self.config.file.server;
+        let hosts = hosts(self.config).join(", ");
+        let named = match server.hosts.is_empty() {
+            true => "the certificate's names".to_owned(),
+            false => whence(self.config, self.path, "server.hosts"),
+        };
+        let (listen, at) = (server.listen, self.at("server.listen"));
+        let mut lines = match &self.config.security {
+            Security::Tls(_) => vec![format!("{listen}, TLS 1.2 and 1.3 only {at}")],
+            Security::EndedBy(balancers) => vec![
+                format!("{listen}, WITHOUT TLS {at}"),
+                format!(
+                    "Only {balancers} may connect, which end TLS and name the client of each request {}",
+                    self.at("server.tls.terminated_by")
+                ),
+            ],
+        };
+        if let Some(proxy_protocol) = &server.proxy_protocol {
+            lines.push(format!(
+                "Only {} may connect, and name the client by the PROXY protocol {}",
+                networks(&proxy_protocol.from),
+                self.at("server.proxy_protocol.from")
+            ));
+        }
+        if let Some(redirect) = server.redirect {
+            let at = self.at("server.redirect");
+            lines.push(format!(
+                "Browsers that come to {redirect} are sent to https {at}"
+            ));
+        }
+        lines.push(format!(
+            "It answers to {hosts} ({named}); a request for another host gets 421."
+        ));
+        lines.push(format!(
+            "On SIGTERM sockets have {} to close {}",
+            server.drain,
+            self.at("server.drain")
+        ));
+        lines
+    }
+
+    fn pages(&self) -> Vec<String> {
+        let file = &self.config.file;
+        if file.development.any_origin {
+            let at = self.at("development.any_origin");
+            return vec![format!("EVERY page on the web {at}")];
+        }
+        let origins = file.server.origins.iter().enumerate();
+        let mut lines: Vec<_> = origins
+            .map(|(index, it)| format!("{it} {}", self.at(&format!("server.origins.{index}"))))
+            .collect();
+        lines.push("Any other page gets 403.".to_owned());
+        lines
+    }
+
+    fn issuers(&self) -> Vec<String> {
+        let file = &self.config.file;
+        if file.issuer.is_empty() {
+            return vec!["Nobody: only anonymous routes can be entered.".to_owned()];
+        }
+        let mut lines = Vec::new();
+        for (index, issuer) in file.issuer.iter().enumerate() {
+            let at = self.at(&format!("issuer.{index}.issuer"));
+            lines.push(format!(
+                "{:?}, for the audience {:?} {at}",
+                issuer.issuer, issuer.audience
+            ));
+            lines.push(format!("  {}", tokens(issuer)));
+        }
+        lines.push(
+            "Users of any of them can enter every route, as far as it takes them.".to_owned(),
+        );
+        lines
+    }
+
+    fn routes(&self) -> Vec<String> {
+        let routes = self.config.file.route.iter().enumerate();
+        routes
+            .flat_map(|(index, route)| self.route(index, route))
+            .collect()
+    }
+
+    fn route(&self, index: usize, route: &Route) -> Vec<String> {
+        let kind = match route.kind {
+            Kind::Channels => "channels, by wardwire.v1",
+            Kind::Echo => "echo: every message comes back",
+        };
+        let at = self.at(&format!("route.{index}.path"));
+        let mut lines = vec![format!("{} {at}: {kind}", route.path)];
+        let signed_in = match &*sign_in(route) {
+            [] => "whoever is signed in".to_owned(),
+            terms => format!("whoever is signed in {}", terms.join(", ")),
+        };
+        lines.push(match route.anonymous {
+            true => format!("  {signed_in}, and whoever brings no credential at all"),
+            false => format!("  {signed_in}; without a credential it is 401"),
+        });
+        lines.push(match route.native_clients {
+            true => {
+                "  from the pages above; programs, which send no Origin, with a token or a ticket"
+                    .to_owned()
+            }
+            false => {
+                "  from the pages above only; programs, which send no Origin, get 403".to_owned()
+            }
+        });
+        if let Ok(Value::Object(limits)) = serde_json::to_value(&route.limits) {
+            for (key, value) in limits.iter().filter(|(_, value)| !value.is_null()) {
+                let at = self.at(&format!("route.{index}.limits.{key}"));
+                lines.push(format!("  {key} = {} here {at}", plain(value)));
+            }
+        }
+        lines
+    }
+
+    fn channels(&self) -> Vec<String> {
+        let channels = self.config.file.channel.iter().enumerate();
+        let line = |(index, channel): (usize, &crate::config::Channel)| {
+            let at = self.at(&format!("channel.{index}.name"));
+            let kept = channel.history.map_or("nothing is kept".to_owned(), |it| {
+                format!("the last {} are kept for {}", it.size, it.ttl)
+            });
+            [
+                format!("{} {at}", channel.name),
+                format!("  follow: {}", right(&channel.subscribe)),
+                format!("  publish: {}", right(&channel.publish)),
+                format!("  {kept}"),
+            ]
+        };
+        channels.flat_map(line).collect()
+    }
+
+    /// Every key of `[limits]`, whatever they are.
+    fn limits(&self) -> Vec<String> {
+        let Ok(Value::Object(limits)) = serde_json::to_value(&self.config.file.limits) else {
+            return Vec::new();
+        };
+        let width = limits.keys().map(String::len).max().unwrap_or_default();
+        let line = |(key, value): (&String, &Value)| {
+            let at = self.at(&format!("limits.{key}"));
+            format!("{key:width$} = {} {at}", plain(value))
+        };
+        limits.iter().map(line).collect()
+    }
+
+    fn operators(&self) -> Vec<String> {
+        let file = &self.config.file;
+        let admin = match &file.admin {
+            None => "There is no admin listener: no metrics, no health, no revocations by hand."
+                .to_owned(),
+            Some(admin) => {
+                let at = self.at("admin.listen");
+                format!(
+                    "Operators connect to {}, with a token, from this machine only {at}",
+                    admin.listen
+                )
+            }
+        };
+        let audit = format!(
+            "Every event goes to {} {}",
+            file.audit.file,
+            self.at("audit.file")
+        );
+        vec![admin, audit]
+    }
+
+    /// Names only: a value may be what nobody should see.
+    fn environment(&self) -> Vec<String> {
+        let each = self.config.overrides.iter();
+        each.map(|it| format!("{}, by {}", it.path, it.name))
+            .collect()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let notes = notes::notes(self.config);
+        let line = |(key, text): (String, String)| format!("{text} {}", self.at(&key));
+        notes.into_iter().map(line).collect()
+    }
+}
+
+/// How its tokens are judged.
+fn tokens(issuer: &Issuer) -> String {
+    let told = match (issuer.profile, &issuer.discriminator) {
+        (Profile::Jwt, Some(it)) => format!("access tokens have {} = {:?}", it.claim, it.equals),
+        _ => "access tokens say typ at+jwt".to_owned(),
+    };
+    let keys = match (&issuer.jwks_url, &issuer.jwks_file) {
+        // A query may hold a key.
+        (Some(url), _) => match url.split_once('?') {
+            Some((url, _)) => format!("keys from {url:?}, with a query"),
+            None => format!("keys from {url:?}"),
+        },
+        (None, Some(file)) => format!("keys in {file}"),
+        (None, None) => "keys by its discovery document".to_owned(),
+    };
+    let algorithms = match &*issuer.algorithms {
+        [] => "any asymmetric algorithm".to_owned(),
+        named => named.join(", "),
+    };
+    format!("{told}; {keys}; {algorithms}")
+}
+
+/// As it would be written, without quotation marks.
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
