@@ -118,6 +118,25 @@ fn transport_who_does_not_read_is_not_read_from_and_loses_nothing() {
 }
 
 #[test]
+fn transport_a_close_behind_a_message_costs_a_slow_peer_nothing_of_its_echo() {
+    /// More than kernels hold of what a peer with a small window does not read.
+    const LARGE: usize = 6 * MIB;
+    let limits = "message = \"8MiB\"\nmessage_time = \"1m\"\n";
+    let server = Setup::new().limits(limits).start();
+    let mut wire = Opening::echo().window(SMALL).on(&server);
+    let message: Vec<u8> = (0..LARGE).map(|at| (at % 251) as u8).collect();
+    // In one record with the message's end, so that both are read at once.
+    let bytes = wire.data(&[frame(0x82, &message), frame(0x88, b"\x03\xe8bye")].concat());
+    wire.put(&bytes);
+    server.closed(1000, "bye");
+    let echo = wire.ws.next().expect("the echo");
+    assert_eq!(echo.payload.len(), LARGE);
+    assert!(echo.payload == message, "another message");
+    assert_eq!(wire.ws.closed(), (1000, "bye".into()));
+    wire.ends_with(CLOSE_NOTIFY);
+}
+
+#[test]
 fn transport_who_never_reads_again_is_dropped_as_idle() {
     let limits = "ping = \"1s\"\npong = \"1s\"\n";
     let server = Setup::new().limits(limits).start();

@@ -111,8 +111,9 @@ impl<T: Transport> Link<T> {
         &mut self.transport
     }
 
-    pub(super) fn into_transport(self) -> T {
-        self.transport
+    /// The transport, and encrypted bytes that the kernel has not taken.
+    pub(super) fn into_parts(self) -> (T, Vec<u8>) {
+        (self.transport, self.unsent)
     }
 
     pub(super) fn ready(&mut self, cue: Cue) {
@@ -234,7 +235,7 @@ impl<T: Transport> Link<T> {
 }
 
 /// Writes until the kernel takes no more. Returns how much it took.
-fn send(transport: &mut impl Transport, bytes: &[u8]) -> io::Result<usize> {
+pub(super) fn send(transport: &mut impl Transport, bytes: &[u8]) -> io::Result<usize> {
     let mut sent = 0;
     while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
         match transport.write(rest) {

@@ -355,7 +355,7 @@ impl<T: Transport> Socket<T> {
 
     /// Waits for the peer to hang up too. None if it did.
     pub(super) fn linger(self, now: Instant) -> Option<Lingering<T>> {
-        let transport = self.link.into_transport();
-        Lingering::new(transport, self.session.into_slot(), now)
+        let (transport, unsent) = self.link.into_parts();
+        Lingering::new(transport, unsent, self.session.into_slot(), now)
     }
 }
