@@ -7,12 +7,11 @@
 //! the SHA-256 of what was torn, line ends included. So the log goes on, and nothing else can stand between two lines.
 
 use std::{
-    fmt::Write as _,
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
 };
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 
 use super::Event;
 
@@ -20,8 +19,12 @@ use super::Event;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Chain {
     pub(super) next: u64,
-    pub(super) prev: String,
+    pub(super) prev: Hash,
 }
+
+/// A SHA-256 in lower-case hex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hash([u8; 64]);
 
 /// Before a line's own hash.
 pub(super) const HASH: &str = ",\"hash\":\"";
@@ -34,7 +37,7 @@ impl Chain {
     pub(super) fn start() -> Self {
         Self {
             next: 0,
-            prev: "0".repeat(64),
+            prev: Hash([b'0'; 64]),
         }
     }
 
@@ -63,16 +66,45 @@ impl Chain {
         Ok((Self::start(), owned(&torn)))
     }
 
-    /// Writes an event down as the next line.
-    pub(super) fn line(&mut self, event: &Event) -> String {
-        let mut line = ascii(&event.line(self.next, &self.prev));
-        let hash = hash(&line);
-        line.pop();
-        let _ = write!(line, "{HASH}{hash}\"}}");
+    /// Writes an event down as the next line, with its end. Each handshake pays for two, so it is written in place.
+    pub(super) fn line(&mut self, event: &Event, out: &mut Vec<u8>) {
+        let start = out.len();
+        event.line(self.next, &self.prev, out);
+        escape(out, start);
+        let hash = Hash::of(&[out.get(start..).unwrap_or_default()]);
+        out.pop();
+        out.extend_from_slice(HASH.as_bytes());
+        out.extend_from_slice(&hash.0);
+        out.extend_from_slice(b"\"}\n");
         self.next += 1;
         self.prev = hash;
-        line
     }
+}
+
+impl Hash {
+    /// Of all parts, one after the other.
+    fn of(parts: &[&[u8]]) -> Self {
+        let mut context = Context::new(&SHA256);
+        for part in parts {
+            context.update(part);
+        }
+        let mut hex = [0; 64];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(context.finish().as_ref()) {
+            if let [high, low] = pair {
+                (*high, *low) = (digit(byte >> 4), digit(byte & 15));
+            }
+        }
+        Self(hex)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        // Its digits are ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+const fn digit(half: u8) -> u8 {
+    half + if half < 10 { b'0' } else { b'a' - 10 }
 }
 
 /// What one line says of the chain.
@@ -80,14 +112,14 @@ impl Chain {
 pub(super) struct Link {
     pub(super) seq: u64,
     pub(super) prev: String,
-    pub(super) hash: String,
+    pub(super) hash: Hash,
     /// The digest of the torn lines before it that it owns up to.
     pub(super) torn: Option<String>,
 }
 
 /// The digest of what stands between two links, if anything does.
 pub(super) fn owned(torn: &[u8]) -> Option<String> {
-    (!torn.is_empty()).then(|| hex(torn))
+    (!torn.is_empty()).then(|| Hash::of(&[torn]).as_str().to_owned())
 }
 
 impl Link {
@@ -104,8 +136,8 @@ impl Link {
         let told = hash_and_end
             .strip_suffix("\"}")
             .ok_or("it does not end in its hash")?;
-        let hash = hash(&format!("{body}}}"));
-        if told != hash {
+        let hash = Hash::of(&[body.as_bytes(), b"}"]);
+        if told != hash.as_str() {
             return Err("its hash is not the hash of what it says");
         }
         let members: serde_json::Value =
@@ -129,29 +161,24 @@ impl Link {
     }
 }
 
-fn hash(line: &str) -> String {
-    hex(line.as_bytes())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in digest(&SHA256, bytes).as_ref() {
-        let _ = write!(hex, "{byte:02x}");
+/// Escapes everything outside ASCII behind `start`, so that no reader's terminal obeys a peer.
+fn escape(line: &mut Vec<u8>, start: usize) {
+    let written = line.get(start..).unwrap_or_default();
+    let is_plain = |plain, byte: &u8| plain & (b' '..=b'~').contains(byte);
+    if written.iter().fold(true, is_plain) {
+        return;
     }
-    hex
-}
-
-/// Escapes everything outside ASCII, so that no reader's terminal obeys a peer.
-fn ascii(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for character in json.chars() {
+    let text = String::from_utf8_lossy(&line.split_off(start)).into_owned();
+    for character in text.chars() {
         if (' '..='~').contains(&character) {
-            out.push(character);
+            line.push(character as u8);
         } else {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                let _ = write!(out, "\\u{unit:04x}");
+                let [high, low] = unit.to_be_bytes();
+                let digits = [high >> 4, high & 15, low >> 4, low & 15].map(digit);
+                line.extend_from_slice(b"\\u");
+                line.extend_from_slice(&digits);
             }
         }
     }
-    out
 }

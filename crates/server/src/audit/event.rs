@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 use wardwire_admission::{admit::Trail, refusal::Refusal};
 
-use super::flood::Kind;
+use super::{chain::Hash, flood::Kind};
 
 /// One event. It takes no credential and no message body.
 pub struct Event {
@@ -123,17 +123,18 @@ impl Event {
         event
     }
 
-    /// The event's line, without its hash.
-    pub(super) fn line(&self, seq: u64, prev: &str) -> String {
+    /// Writes the event's line, without its hash.
+    pub(super) fn line(&self, seq: u64, prev: &Hash, out: &mut Vec<u8>) {
         let Self {
             name,
             at,
             trail,
             outcome,
         } = self;
+        let time = rfc3339(*at);
         let line = Line {
             seq,
-            time: rfc3339(*at),
+            time: time.as_str(),
             event: name,
             connection: (trail.connection > 0).then_some(trail.connection),
             peer: trail.peer,
@@ -149,10 +150,10 @@ impl Event {
             code: outcome.code,
             ended: outcome.ended,
             count: outcome.count,
-            prev,
+            prev: prev.as_str(),
         };
-        // A struct of texts and numbers always serialises.
-        serde_json::to_string(&line).unwrap_or_default()
+        // A struct of texts and numbers always serialises, and memory takes it.
+        let _ = serde_json::to_writer(out, &line);
     }
 }
 
@@ -160,7 +161,7 @@ impl Event {
 #[derive(Serialize)]
 struct Line<'a> {
     seq: u64,
-    time: String,
+    time: &'a str,
     event: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<u64>,
@@ -199,13 +200,40 @@ fn cut(text: &Option<Box<str>>) -> Option<&str> {
 }
 
 /// `2026-01-31T23:59:59.999Z` (RFC 3339 §5.6).
-fn rfc3339(at: SystemTime) -> String {
+struct Time([u8; 24]);
+
+impl Time {
+    fn as_str(&self) -> &str {
+        // Its characters are ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+fn rfc3339(at: SystemTime) -> Time {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let (year, month, day) = civil(days);
-    let (hour, minute) = (second / 3600, second / 60 % 60);
-    let (second, millis) = (second % 60, since.subsec_millis());
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    for (end, value) in [
+        (4, year),
+        (7, month),
+        (10, day),
+        (13, second / 3600),
+        (16, second / 60 % 60),
+        (19, second % 60),
+        (23, since.subsec_millis().into()),
+    ] {
+        digits(text.get_mut(..end).unwrap_or_default(), value);
+    }
+    Time(text)
+}
+
+/// Puts a number's decimal digits over the zeros at the end of a text.
+fn digits(text: &mut [u8], mut value: u64) {
+    for place in text.iter_mut().rev().take_while(|it| it.is_ascii_digit()) {
+        *place = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
 }
 
 /// The Gregorian date of a day since 1970: eras of 400 years that begin on 1 March.
@@ -233,7 +261,10 @@ mod tests {
 
     #[test]
     fn times_are_written_as_rfc_3339_says() {
-        let at = |seconds: u64| rfc3339(UNIX_EPOCH + Duration::from_secs(seconds));
+        let at = |seconds: u64| {
+            let time = rfc3339(UNIX_EPOCH + Duration::from_secs(seconds));
+            time.as_str().to_owned()
+        };
         assert_eq!(at(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(at(951_782_399), "2000-02-28T23:59:59.000Z");
         assert_eq!(at(951_782_400), "2000-02-29T00:00:00.000Z");

@@ -236,15 +236,15 @@ impl Writer {
     }
 
     fn line(&mut self, event: &Event) {
-        let line = self.chain.line(event);
-        self.pending.extend_from_slice(line.as_bytes());
-        self.pending.push(b'\n');
+        let start = self.pending.len();
+        self.chain.line(event, &mut self.pending);
         if let Some(recent) = &self.shared.recent {
+            let line = self.pending.get(start..).unwrap_or_default();
             let mut recent = recent.lock();
             if recent.len() == RECENT {
                 recent.pop_front();
             }
-            recent.push_back(line.into());
+            recent.push_back(String::from_utf8_lossy(line).trim_end().into());
         }
     }
 

@@ -87,7 +87,7 @@ impl Reading {
                 .unwrap_or((number, "it owns up to what is not there"));
             return Err(why);
         }
-        if link.prev != self.chain.prev {
+        if link.prev != self.chain.prev.as_str() {
             return Err("it does not follow the line before");
         }
         if link.seq != self.chain.next {
