@@ -12,6 +12,7 @@
 )]
 
 mod attacks;
+mod audit;
 mod channels;
 mod demo;
 mod harness;

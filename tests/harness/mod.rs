@@ -13,7 +13,7 @@ pub(crate) use client::{Connection, Handshake, Response, roots, tcp, tcp_from, t
 pub(crate) use issuer::{Issuer, Token, now};
 pub(crate) use keyserver::{KeyServer, response};
 pub(crate) use records::{DATA, FULL, HANDSHAKE, header};
-pub(crate) use server::{PATIENCE, Server, Setup};
+pub(crate) use server::{PATIENCE, Server, Setup, secret};
 pub(crate) use websocket::{Frame, Ws, frame};
 pub(crate) use wire::{CLOSE_NOTIFY, Opening, Wire};
 

@@ -1,4 +1,4 @@
-//! The command line: `serve`, `demo`, `check`, `token`, `audit verify`.
+//! The command line: `serve`, `demo`, `check`, `token`, `audit verify`, `audit key`.
 //!
 //! Exit codes: 0 all is well, 1 the thing asked for failed, 2 the command line was not understood.
 
@@ -49,16 +49,7 @@ enum Command {
     /// Work with an audit log
     Audit {
         #[command(subcommand)]
-        command: AuditCommand,
-    },
-}
-
-#[derive(Subcommand)]
-enum AuditCommand {
-    /// Check that no line was edited, removed or moved
-    Verify {
-        /// The log
-        file: PathBuf,
+        command: audit::Command,
     },
 }
 
@@ -71,8 +62,6 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::command(&arguments),
         Command::Check { config } => check::command(&config),
         Command::Token(arguments) => token::command(&arguments),
-        Command::Audit {
-            command: AuditCommand::Verify { file },
-        } => audit::verify(&file),
+        Command::Audit { command } => audit::command(&command),
     }
 }

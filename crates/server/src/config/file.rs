@@ -92,12 +92,37 @@ pub struct ProxyProtocol {
 pub struct AuditFile {
     /// Where it is written.
     pub file: PathBuf,
+    /// When the file is closed as a segment and another begun; never without it.
+    pub rotate: Rotate,
+    /// Closed segments beyond so many are deleted; without it none is.
+    pub keep: Option<usize>,
+    /// Signs heads; outside the log's folder, readable by its owner only.
+    pub signing_key: Option<PathBuf>,
+    /// Where each line goes beside: `syslog:/dev/log`, `fd:3`.
+    pub ship: Option<String>,
+    /// Whether nobody new is let in while lines cannot be shipped.
+    pub ship_required: bool,
+}
+
+/// `audit.rotate`
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rotate {
+    /// Of the file.
+    pub size: Option<Bytes>,
+    /// Of its first line.
+    pub age: Option<Span>,
 }
 
 impl Default for AuditFile {
     fn default() -> Self {
         Self {
             file: "audit.jsonl".into(),
+            rotate: Rotate::default(),
+            keep: None,
+            signing_key: None,
+            ship: None,
+            ship_required: false,
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use certificate::is_shared;
 pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use file::{
     Admin, AuditFile, Channel, Development, File, Issuer, Kind, Limits, Outbound, PlainRight,
-    Profile, ProxyProtocol, Require, Right, Route, RouteLimits, Server, Tls,
+    Profile, ProxyProtocol, Require, Right, Rotate, Route, RouteLimits, Server, Tls,
 };
 pub use problem::{Problem, Problems};
 use read::Reading;

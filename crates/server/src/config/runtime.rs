@@ -34,7 +34,7 @@ use super::{
     units::Network,
 };
 use crate::{
-    audit::Audit,
+    audit::{Audit, Keep, Settings, SigningKey},
     http::Site,
     metrics::Metrics,
     outbound::Outbound,
@@ -91,7 +91,7 @@ pub fn assemble(
         subscriptions: limits.subscriptions,
         ..HubLimits::default()
     };
-    let audit = Audit::open(&config.folder.join(&config.file.audit.file), site.is_some())?;
+    let audit = Audit::open(audit(&config, site.is_some())?)?;
     let threads = threads(&config);
     let (hub, sides) = Hub::new(rules, hub_limits, threads);
     let server = Server {
@@ -112,6 +112,25 @@ pub fn assemble(
         server: Arc::new(server),
         sides,
         config,
+    })
+}
+
+fn audit(config: &Config, remember: bool) -> io::Result<Settings> {
+    let file = &config.file.audit;
+    let key = file.signing_key.as_ref();
+    let key = key.map(|key| SigningKey::read(&config.folder.join(key)));
+    let ship = file.ship.as_deref().map(str::parse);
+    Ok(Settings {
+        file: config.folder.join(&file.file),
+        keep: Keep {
+            size: file.rotate.size.map(|size| size.0 as u64),
+            age: file.rotate.age.map(|age| age.0),
+            segments: file.keep,
+        },
+        key: key.transpose().map_err(io::Error::other)?,
+        ship: ship.transpose().map_err(io::Error::other)?,
+        ship_required: file.ship_required,
+        remember,
     })
 }
 

@@ -36,7 +36,18 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
     ),
     ("server.tls", &["cert", "key", "terminated_by"]),
     ("server.proxy_protocol", &["from"]),
-    ("audit", &["file"]),
+    (
+        "audit",
+        &[
+            "file",
+            "rotate",
+            "keep",
+            "signing_key",
+            "ship",
+            "ship_required",
+        ],
+    ),
+    ("audit.rotate", &["size", "age"]),
     ("admin", &["listen", "token_file"]),
     ("outbound", &["allow"]),
     (

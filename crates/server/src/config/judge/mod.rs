@@ -1,7 +1,8 @@
 //! What is unsafe, and so refused before anything listens. Each refusal names the way out.
 
+mod admin;
+mod audit;
 mod channel;
-mod files;
 mod issuer;
 mod limits;
 mod network;
@@ -43,8 +44,8 @@ pub(super) fn judge(
     channel::judge(&mut judge);
     limits::judge(&mut judge);
     network::judge(&mut judge);
-    files::admin(&mut judge);
-    files::audit(&mut judge);
+    admin::judge(&mut judge);
+    audit::judge(&mut judge);
     (security, judge.warnings)
 }
 

@@ -1,0 +1,172 @@
+//! `[audit]`: a log that must be ours alone, and a key that whoever has the log must not have.
+
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{super::certificate::is_shared, Judge};
+use crate::audit::{Ship, SigningKey};
+
+/// A segment of less is mostly heads.
+const SMALLEST: usize = 16 * 1024;
+const YOUNGEST: Duration = Duration::from_secs(60);
+const OLDEST: Duration = Duration::from_secs(366 * 24 * 3600);
+/// More files make a folder slow.
+const MOST: usize = 100_000;
+
+pub(super) fn judge(judge: &mut Judge<'_>) {
+    file(judge);
+    rotation(judge);
+    signing_key(judge);
+    shipping(judge);
+}
+
+fn rotation(judge: &mut Judge<'_>) {
+    let audit = &judge.file.audit;
+    if audit.rotate.size.is_some_and(|size| size.0 < SMALLEST) {
+        judge.refuse(
+            "audit.rotate",
+            "a segment of the audit log is smaller than 16KiB",
+            "Write rotate = { size = \"100MiB\" }.",
+        );
+    }
+    let is_odd = |age: Duration| !(YOUNGEST..=OLDEST).contains(&age);
+    if audit.rotate.age.is_some_and(|age| is_odd(age.0)) {
+        judge.refuse(
+            "audit.rotate",
+            "a segment of the audit log is younger than a minute or older than a year",
+            "Write rotate = { age = \"1d\" }.",
+        );
+    }
+    let Some(keep) = audit.keep else {
+        return;
+    };
+    if audit.rotate.size.is_none() && audit.rotate.age.is_none() {
+        judge.refuse(
+            "audit.keep",
+            "audit.keep counts closed segments, but none is ever closed",
+            "Add rotate = { size = \"100MiB\" }, or leave keep out.",
+        );
+    }
+    if !(1..=MOST).contains(&keep) {
+        judge.refuse(
+            "audit.keep",
+            "audit.keep is not between 1 and 100000",
+            "Write how many closed segments are kept, or leave it out to keep all.",
+        );
+    }
+}
+
+fn signing_key(judge: &mut Judge<'_>) {
+    let Some(written) = &judge.file.audit.signing_key else {
+        return;
+    };
+    let place = "audit.signing_key";
+    let path = judge.path(written);
+    if let Err(error) = SigningKey::read(&path) {
+        judge.refuse(
+            place,
+            format!("the audit log's key is of no use: {error}"),
+            "Run: wardwire audit key --out /etc/wardwire/audit.key",
+        );
+        return;
+    }
+    if is_shared(&path) {
+        let message = format!("{} can be read or written by others", path.display());
+        judge.refuse(
+            place,
+            message,
+            "Run `chmod 600` on it; if others could read it, make another.",
+        );
+    }
+    let log = judge.path(&judge.file.audit.file);
+    if is_within(&path, &log) {
+        let message = format!(
+            "{} lies in the audit log's folder: who can rewrite the log could sign it anew",
+            path.display()
+        );
+        judge.refuse(
+            place,
+            message,
+            "Move the key, as to /etc/wardwire/audit.key, or the log to a folder of its own.",
+        );
+    }
+}
+
+/// Whether a file, or what its name leads to, lies in the folder of another or below.
+fn is_within(path: &Path, log: &Path) -> bool {
+    let folder = |path: &Path| -> Option<PathBuf> {
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+        fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()
+    };
+    // The log itself can be a link, too.
+    let logs = [
+        folder(log),
+        fs::canonicalize(log).ok().and_then(|log| folder(&log)),
+    ];
+    let keys = [folder(path), fs::canonicalize(path).ok()];
+    let mut logs = logs.iter().flatten();
+    logs.any(|log| keys.iter().flatten().any(|key| key.starts_with(log)))
+}
+
+fn shipping(judge: &mut Judge<'_>) {
+    let audit = &judge.file.audit;
+    match audit.ship.as_deref().map(str::parse::<Ship>) {
+        Some(Err(why)) => judge.refuse(
+            "audit.ship",
+            format!("audit.ship leads nowhere: {why}"),
+            "Name the system's log or a descriptor that the server is started with.",
+        ),
+        None if audit.ship_required => judge.refuse(
+            "audit.ship_required",
+            "audit.ship_required is set, but nothing is shipped",
+            "Add ship = \"syslog:/dev/log\", or leave it out.",
+        ),
+        _ => {}
+    }
+}
+
+fn file(judge: &mut Judge<'_>) {
+    let path = judge.path(&judge.file.audit.file);
+    let remedy =
+        "Name a file in a folder that the server's user can write: [audit] file = \"...\".";
+    if let Err(error) = appendable(&path) {
+        let message = format!(
+            "the audit log {} cannot be written: {error}",
+            path.display()
+        );
+        judge.refuse("audit.file", message, remedy);
+        return;
+    }
+    if fs::metadata(&path).is_ok_and(|meta| meta.permissions().mode() & 0o022 != 0) {
+        judge.refuse(
+            "audit.file",
+            format!("the audit log {} can be written by others", path.display()),
+            "Run `chmod 600` on it, and `wardwire audit verify`.",
+        );
+    }
+}
+
+/// Whether a log can be appended to, or made. It is neither made nor touched here: it may be a running server's.
+fn appendable(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_file() => OpenOptions::new().append(true).open(path).map(drop),
+        Ok(_) => Err(io::Error::other("it is not a file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+            let probe = folder
+                .unwrap_or(Path::new("."))
+                .join(format!(".wardwire-probe-{}", std::process::id()));
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(&probe)?;
+            fs::remove_file(probe)
+        }
+        Err(error) => Err(error),
+    }
+}
