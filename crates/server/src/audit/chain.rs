@@ -235,7 +235,7 @@ fn told_by(members: Members<'_>, body: &str) -> Result<Told, &'static str> {
                 Some(signature) => Some(Signed {
                     key: members.key.unwrap_or_default().into_owned(),
                     signature: signature.to_owned(),
-                    text: signed_text(body)?,
+                    text: signed_text(body, signature)?,
                 }),
                 None => None,
             },
@@ -244,10 +244,13 @@ fn told_by(members: Members<'_>, body: &str) -> Result<Told, &'static str> {
     })
 }
 
-/// What is signed of a head: the line as it would be without `signature` and `hash`.
-fn signed_text(body: &str) -> Result<String, &'static str> {
-    let (text, _) = body
-        .rsplit_once(SIGNATURE)
+/// What is signed of a head: the line as it would be without `signature` and `hash`. Nothing may stand between these two, as
+/// nobody would answer for it.
+fn signed_text(body: &str, signature: &str) -> Result<String, &'static str> {
+    let text = body
+        .strip_suffix('"')
+        .and_then(|body| body.strip_suffix(signature))
+        .and_then(|body| body.strip_suffix(SIGNATURE))
         .ok_or("its signature is not where one stands")?;
     Ok(format!("{text}}}"))
 }

@@ -227,6 +227,28 @@ fn heads_without_a_signature_or_by_another_key_do_not_count() {
 }
 
 #[test]
+fn nothing_stands_in_a_head_that_its_signature_is_not_of() {
+    let evidence = Evidence::of("behind-signature", &[3]);
+    let mut lines = evidence.lines();
+    let at = lines.len() - 1;
+    let signature = event(&lines[at].1)["signature"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let more = format!("{signature}\",\"detail\":\"all was quiet");
+    lines[at].1 = lines[at].1.replace(&signature, &more);
+    chain_anew(&mut lines, at);
+    evidence.put(&lines);
+    let (found, fault) = evidence.fault();
+    assert_eq!(found, at);
+    assert!(
+        fault.why.contains("signature is not where"),
+        "{}",
+        fault.why
+    );
+}
+
+#[test]
 fn an_end_that_was_cut_off_is_found_by_a_line_that_was_noted() {
     let evidence = Evidence::of("cut", &[30]);
     let good = evidence.lines();
@@ -369,6 +391,11 @@ enum Tampering {
     Remove(prop::sample::Index),
     Swap(prop::sample::Index, prop::sample::Index),
     RemoveSegment(prop::sample::Index),
+    SwapSegments(prop::sample::Index, prop::sample::Index),
+    /// Bytes off the end of the newest segment.
+    Truncate(prop::sample::Index),
+    /// Everything from a line on, in whatever segment, as if an older copy were put back.
+    Older(prop::sample::Index),
     /// With a chain that fits.
     Forge(prop::sample::Index),
 }
@@ -380,6 +407,9 @@ fn tampering() -> impl Strategy<Value = Tampering> {
         index().prop_map(Tampering::Remove),
         (index(), index()).prop_map(|(a, b)| Tampering::Swap(a, b)),
         index().prop_map(Tampering::RemoveSegment),
+        (index(), index()).prop_map(|(a, b)| Tampering::SwapSegments(a, b)),
+        index().prop_map(Tampering::Truncate),
+        index().prop_map(Tampering::Older),
         index().prop_map(Tampering::Forge),
     ]
 }
@@ -418,6 +448,32 @@ fn tamper(evidence: &Evidence, tampering: &Tampering) -> bool {
         Tampering::RemoveSegment(at) => {
             std::fs::remove_file(&files[at.index(files.len())]).unwrap();
             return true;
+        }
+        Tampering::SwapSegments(a, b) => {
+            let (a, b) = (&files[a.index(files.len())], &files[b.index(files.len())]);
+            let (first, second) = (std::fs::read(a).unwrap(), std::fs::read(b).unwrap());
+            std::fs::write(a, second).unwrap();
+            std::fs::write(b, first).unwrap();
+            return a != b;
+        }
+        Tampering::Truncate(at) => {
+            let bytes = std::fs::read(&evidence.path).unwrap();
+            std::fs::write(&evidence.path, &bytes[..at.index(bytes.len())]).unwrap();
+            return true;
+        }
+        Tampering::Older(at) => {
+            let at = at.index(lines.len());
+            let (newest, _) = lines[at].clone();
+            lines.truncate(at + 1);
+            let kept: Vec<_> = files.iter().take_while(|it| **it != newest).collect();
+            for gone in files.iter().filter(|it| !kept.contains(it)) {
+                std::fs::remove_file(gone).unwrap();
+            }
+            // What an older copy had under way.
+            let own = lines.iter().filter(|(of, _)| *of == newest);
+            let text: String = own.map(|(_, line)| line.as_str()).collect();
+            std::fs::write(&evidence.path, text).unwrap();
+            return at + 1 < before.len();
         }
         Tampering::Forge(at) => {
             let at = at.index(lines.len());
