@@ -56,6 +56,8 @@ pub(super) struct Resumed {
     pub(super) last: Option<Link>,
     /// Whether the segment has no line yet.
     pub(super) is_empty: bool,
+    /// Whether its last line has no end.
+    is_cut: bool,
 }
 
 /// For the lock, and between two tries.
@@ -157,17 +159,26 @@ impl Log {
     /// A file cannot be made, read or appended to; another server writes it; its end is none of a log's.
     pub(super) fn open(path: &Path) -> io::Result<(Self, Resumed)> {
         let place = Place::of(path)?;
+        // By two names it would have two locks, and a rotation would rename the link.
+        if place.active.is_symlink() {
+            return Err(io::Error::other(
+                "the audit log is a symbolic link: name the file that it leads to",
+            ));
+        }
         let lock = lock(&place)?;
         let file = open(&place.active, OpenOptions::new().create(true))?;
         sync_folder(&place.folder)?;
         let mut resumed = resume(&file)?;
+        if resumed.is_cut {
+            (&file).write_all(b"\n")?;
+        }
         let mut opening = None;
         if resumed.last.is_some() {
             opening = first_link(&file)?;
         } else if let Some((_, before)) = place.segments()?.pop() {
             let before = resume(&File::open(&before)?)?;
             // A segment is closed with whole lines: whatever is torn in it was torn since.
-            if before.torn.is_some() || before.last.is_none() {
+            if before.is_cut || before.torn.is_some() || before.last.is_none() {
                 return Err(io::Error::other(NO_LOG));
             }
             resumed.chain = before.chain;
@@ -185,6 +196,13 @@ impl Log {
             _lock: lock,
         };
         Ok((log, resumed))
+    }
+
+    /// Whether the segment has this age. A clock that went back begins it anew, as an age from the future would never come.
+    pub(super) fn is_older(&mut self, age: Duration) -> bool {
+        let now = SystemTime::now();
+        self.began = self.began.min(now);
+        now.duration_since(self.began).is_ok_and(|it| it >= age)
     }
 
     /// What the segment under way will be called.
@@ -272,35 +290,35 @@ fn lock(place: &Place) -> io::Result<File> {
 
 /// Finds the end of the chain in a file. What stands behind it, as a line torn by a crash, is kept as it is, on a line of
 /// its own; its digest is for the next line, which has to own up to it.
+///
+/// # Errors
+/// More stands behind it than `verify` lets pass as torn.
 fn resume(mut file: &File) -> io::Result<Resumed> {
     let length = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(length.saturating_sub(2 * LONGEST)))?;
     let mut tail = Vec::new();
     file.take(2 * LONGEST).read_to_end(&mut tail)?;
-    if !tail.is_empty() && !tail.ends_with(b"\n") {
-        file.write_all(b"\n")?;
+    let is_cut = !tail.is_empty() && !tail.ends_with(b"\n");
+    if is_cut {
         tail.push(b'\n');
     }
-    let mut torn = Vec::new();
-    for line in tail.split_inclusive(|&byte| byte == b'\n').rev() {
-        if let Ok(link) = Link::of(line) {
-            return Ok(Resumed {
-                chain: Chain::behind(&link),
-                torn: owned(&torn),
-                last: Some(link),
-                is_empty: false,
-            });
-        }
-        torn.splice(0..0, line.iter().copied());
-    }
-    if length > 2 * LONGEST {
+    let mut lines = tail.split_inclusive(|&byte| byte == b'\n').rev();
+    let mut behind = 0;
+    let last = lines.find_map(|line| {
+        let link = Link::of(line).ok();
+        behind += if link.is_none() { line.len() } else { 0 };
+        link
+    });
+    if behind as u64 > LONGEST {
         return Err(io::Error::other(NO_LOG));
     }
+    let torn = tail.get(tail.len().saturating_sub(behind)..);
     Ok(Resumed {
-        chain: Chain::start(),
-        torn: owned(&torn),
-        last: None,
-        is_empty: true,
+        chain: last.as_ref().map_or_else(Chain::start, Chain::behind),
+        torn: owned(torn.unwrap_or_default()),
+        is_empty: last.is_none(),
+        last,
+        is_cut,
     })
 }
 

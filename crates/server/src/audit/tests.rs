@@ -5,7 +5,7 @@ use wardwire_admission::{
     refusal::{Reason, Refusal, Stage},
 };
 
-use std::path::Path;
+use std::{path::Path, time::SystemTime};
 
 use super::*;
 

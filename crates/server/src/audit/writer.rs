@@ -7,7 +7,7 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError},
     },
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -161,7 +161,8 @@ impl Writer {
         if self.headless > 0 && is_due {
             self.signed_head();
         }
-        if self.is_used && self.keep.is_old(self.log.began) {
+        let is_old = self.keep.age.is_some_and(|age| self.log.is_older(age));
+        if is_old && self.is_used {
             self.rotate();
         }
     }
@@ -349,12 +350,6 @@ impl Writer {
 impl Keep {
     fn is_full(&self, size: u64) -> bool {
         self.size.is_some_and(|most| size >= most)
-    }
-
-    fn is_old(&self, began: SystemTime) -> bool {
-        // A clock that went back says nothing.
-        let age = SystemTime::now().duration_since(began).unwrap_or_default();
-        self.age.is_some_and(|most| age >= most)
     }
 }
 

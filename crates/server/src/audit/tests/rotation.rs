@@ -217,3 +217,61 @@ fn what_is_no_log_is_not_written_on() {
     let error = Audit::open(Settings::of(path.clone())).err().unwrap();
     assert!(error.to_string().contains("audit verify"), "{error}");
 }
+
+#[test]
+fn what_is_more_than_a_crash_leaves_is_neither_owned_up_to_nor_touched() {
+    let path = folder("much");
+    drop(write(&path, 1));
+    settled(&path);
+    let log = std::fs::read_to_string(&path).unwrap();
+    for more in [16 * 1024, 100_000] {
+        let text = format!("{log}{}", "x".repeat(more));
+        std::fs::write(&path, &text).unwrap();
+        let error = Audit::open(Settings::of(path.clone())).err().unwrap();
+        assert!(error.to_string().contains("audit verify"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+    // The most that may stand there is taken by both.
+    let text = format!("{log}{}", "x".repeat(16 * 1024 - 1));
+    std::fs::write(&path, &text).unwrap();
+    drop(write(&path, 1));
+    assert_eq!(whole(&path), (3, 1));
+}
+
+#[test]
+fn a_closed_segment_that_lost_its_end_is_not_carried_on_from() {
+    let path = folder("closed-cut");
+    let audit = Audit::open(small(&path, None)).unwrap();
+    record(&audit, 40);
+    drop(audit);
+    settled(&path);
+    std::fs::remove_file(&path).unwrap();
+    let (_, last) = closed(&path).pop().unwrap();
+    let text = std::fs::read_to_string(&last).unwrap();
+    for cut in [1, 20] {
+        std::fs::write(&last, &text[..text.len() - cut]).unwrap();
+        let error = Audit::open(small(&path, None)).err().unwrap();
+        assert!(error.to_string().contains("audit verify"), "{error}");
+    }
+}
+
+#[test]
+fn a_log_by_two_names_is_not_written_twice() {
+    let path = folder("link");
+    let _audit = write(&path, 1);
+    let link = path.with_file_name("link.jsonl");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let error = Audit::open(Settings::of(link)).err().unwrap();
+    assert!(error.to_string().contains("symbolic link"), "{error}");
+}
+
+#[test]
+fn a_segment_from_the_future_grows_old_from_now() {
+    let path = folder("clock");
+    drop(write(&path, 1));
+    let (mut log, _) = Log::open(&path).unwrap();
+    log.began = SystemTime::now() + Duration::from_secs(1_000_000);
+    assert!(!log.is_older(Duration::from_secs(60)));
+    assert!(log.is_older(Duration::ZERO));
+    assert!(log.began <= SystemTime::now());
+}

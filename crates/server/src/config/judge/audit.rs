@@ -103,14 +103,8 @@ fn is_within(path: &Path, log: &Path) -> bool {
         let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
         fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()
     };
-    // The log itself can be a link, too.
-    let logs = [
-        folder(log),
-        fs::canonicalize(log).ok().and_then(|log| folder(&log)),
-    ];
     let keys = [folder(path), fs::canonicalize(path).ok()];
-    let mut logs = logs.iter().flatten();
-    logs.any(|log| keys.iter().flatten().any(|key| key.starts_with(log)))
+    folder(log).is_some_and(|log| keys.iter().flatten().any(|key| key.starts_with(&log)))
 }
 
 fn shipping(judge: &mut Judge<'_>) {
@@ -134,6 +128,14 @@ fn file(judge: &mut Judge<'_>) {
     let path = judge.path(&judge.file.audit.file);
     let remedy =
         "Name a file in a folder that the server's user can write: [audit] file = \"...\".";
+    if path.is_symlink() {
+        judge.refuse(
+            "audit.file",
+            format!("the audit log {} is a symbolic link", path.display()),
+            "Name the file that it leads to: by two names, two servers could write it.",
+        );
+        return;
+    }
     if let Err(error) = appendable(&path) {
         let message = format!(
             "the audit log {} cannot be written: {error}",
