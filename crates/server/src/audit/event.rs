@@ -100,12 +100,15 @@ impl Event {
 
     /// What kind of refusal this is, and of whom. None if it is none.
     pub(super) fn refused(&self) -> Option<(Kind, Option<IpAddr>)> {
+        if self.name != "refusal" {
+            return None;
+        }
         let Outcome { stage, reason, .. } = &self.outcome;
         let kind = (
             stage.unwrap_or_default(),
             reason.clone().unwrap_or_default(),
         );
-        (self.name == "refusal").then_some((kind, self.trail.peer))
+        Some((kind, self.trail.peer))
     }
 
     /// A socket ended.

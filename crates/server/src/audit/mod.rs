@@ -25,7 +25,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -95,6 +95,8 @@ struct Shared {
     failed: AtomicBool,
     unsynced: AtomicBool,
     full: AtomicBool,
+    /// Events that the queue could not take and the log has yet to own up to.
+    lost: AtomicU64,
     recent: Option<Mutex<VecDeque<Arc<str>>>>,
     shipping: Option<Arc<Shipping>>,
     ship_required: bool,
@@ -134,6 +136,7 @@ impl Audit {
             failed: false.into(),
             unsynced: false.into(),
             full: false.into(),
+            lost: 0.into(),
             recent: remember.then(|| Mutex::new(VecDeque::new())),
             shipping: shipper.as_ref().map(Shipper::state),
             ship_required,
@@ -146,9 +149,12 @@ impl Audit {
         Ok(Self { queue, shared })
     }
 
-    /// Records an event, without waiting.
+    /// Records an event, without waiting. What the queue cannot take is counted, and the log says how many it lacks.
     pub fn record(&self, event: Event) {
         let sent = self.queue.try_send(Entry::Event(Box::new(event)));
+        if sent.is_err() {
+            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+        }
         self.shared.full.store(sent.is_err(), Ordering::Relaxed);
     }
 

@@ -154,7 +154,8 @@ impl Writer {
     fn turn(&mut self) {
         let counted = self.flood.turn(Instant::now());
         let dropped = self.shipper.as_mut().and_then(Shipper::dropped);
-        for event in counted.iter().chain(&dropped) {
+        let lost = self.lost();
+        for event in counted.iter().chain(&dropped).chain(&lost) {
             self.line(event);
         }
         let is_due = self.headed.is_none_or(|at| at.elapsed() >= HEAD_EVERY);
@@ -165,6 +166,14 @@ impl Writer {
         if is_old && self.is_used {
             self.rotate();
         }
+    }
+
+    /// The event that owns up to those which the queue could not take.
+    fn lost(&self) -> Option<Event> {
+        let count = self.shared.lost.swap(0, Ordering::Relaxed);
+        let mut event = Event::new("lost");
+        event.outcome.count = Some(count);
+        (count > 0).then_some(event)
     }
 
     fn size(&self) -> u64 {
@@ -281,7 +290,8 @@ impl Writer {
     fn close(&mut self) {
         let counted = self.flood.counted();
         let owed = self.shipper.as_mut().and_then(Shipper::owed);
-        for event in counted.iter().chain(&owed) {
+        let lost = self.lost();
+        for event in counted.iter().chain(&owed).chain(&lost) {
             self.line(event);
         }
         self.head("stop");

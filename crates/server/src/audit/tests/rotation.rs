@@ -275,3 +275,27 @@ fn a_segment_from_the_future_grows_old_from_now() {
     assert!(log.is_older(Duration::ZERO));
     assert!(log.began <= SystemTime::now());
 }
+
+#[test]
+fn what_the_queue_could_not_take_is_owned_up_to() {
+    let path = folder("lost");
+    let audit = Audit::open(small(&path, None)).unwrap();
+    record(&audit, 1);
+    // The name that the first segment is due.
+    let due = path.with_file_name(format!("audit.{:020}.jsonl", 0));
+    std::fs::create_dir(&due).unwrap();
+    let count = 20_000;
+    for _ in 0..count {
+        audit.record(Event::new("start"));
+    }
+    assert!(!audit.is_healthy());
+    std::fs::remove_dir(&due).unwrap();
+    audit.close(Duration::from_secs(20));
+    whole(&path);
+    let closed = closed(&path).into_iter().map(|(_, path)| path);
+    let lines: Vec<_> = closed.chain([path]).flat_map(|it| lines(&it)).collect();
+    let of = |name| lines.iter().filter(move |it| it["event"] == name);
+    let lost: u64 = of("lost").map(|it| it["count"].as_u64().unwrap()).sum();
+    assert!(lost > 0);
+    assert_eq!(of("start").count() as u64 + lost, count + 1);
+}
