@@ -161,15 +161,51 @@ fn a_crash_at_any_step_of_a_rotation_is_carried_on_from() {
         assert!(lines.iter().any(|it| it["event"] == "segment"), "{name}");
         torn
     };
-    // Renamed, and the next one not made; made and empty; its first line torn.
-    let (seq, _) = closed(&path).pop().unwrap();
+    // Its last head written, and not renamed yet; renamed, and the next one not made; made and empty; its first line torn.
+    let (seq, last) = closed(&path).pop().unwrap();
     assert!(seq > 0);
+    std::fs::rename(last, &path).unwrap();
+    let Verdict::Broken(fault) = judged(&path, &Demands::default()) else {
+        panic!("it may as well be a segment that was taken away")
+    };
+    assert!(fault.why.contains("not started since"), "{}", fault.why);
+    assert_eq!(next("headed"), 0);
     std::fs::remove_file(&path).unwrap();
     assert_eq!(next("moved"), 0);
     std::fs::write(&path, b"").unwrap();
     assert_eq!(next("made"), 0);
     std::fs::write(&path, &kept[..30]).unwrap();
     assert_eq!(next("torn"), 1);
+}
+
+#[test]
+fn a_crash_between_a_deletion_and_what_it_deletes_is_made_up_for() {
+    let path = folder("half-deleted");
+    let audit = Audit::open(small(&path, None)).unwrap();
+    record(&audit, 40);
+    audit.close(Duration::from_secs(10));
+    settled(&path);
+    let before: Vec<_> = closed(&path)
+        .into_iter()
+        .map(|(_, file)| (std::fs::read(&file).unwrap(), file))
+        .collect();
+    let rotate = || {
+        let audit = Audit::open(small(&path, Some(2))).unwrap();
+        record(&audit, 10);
+        audit.close(Duration::from_secs(10));
+        settled(&path);
+        assert_eq!(closed(&path).len(), 2);
+        whole(&path);
+    };
+    rotate();
+    // The oldest goes first, so what is left of them is any of their ends.
+    let gone: Vec<_> = before.iter().filter(|(_, file)| !file.exists()).collect();
+    assert!(gone.len() > 2);
+    for (bytes, file) in gone.iter().rev() {
+        std::fs::write(file, bytes).unwrap();
+        whole(&path);
+    }
+    rotate();
 }
 
 fn lines_behind_torn(path: &Path) -> Vec<serde_json::Value> {

@@ -68,11 +68,23 @@ fn where_shipping_is_required_the_door_closes_without_it() {
 }
 
 #[test]
-fn a_receiver_that_reads_nothing_holds_up_nothing_and_what_it_misses_is_counted() {
-    let path = folder("slow");
-    let (reader, pipe) = std::io::pipe().unwrap();
+fn a_pipe_that_nobody_reads_holds_up_nothing_and_what_it_misses_is_counted() {
+    let (_reader, pipe) = std::io::pipe().unwrap();
     let number = pipe.as_raw_fd().try_into().unwrap();
-    let audit = shipped(&path, Ship::Descriptor(number), false);
+    holds_up_nothing("slow-pipe", Ship::Descriptor(number));
+}
+
+#[test]
+fn a_syslog_that_nobody_reads_holds_up_nothing_and_what_it_misses_is_counted() {
+    let place = folder("slow-syslog-place").with_file_name("log");
+    let _socket = UnixDatagram::bind(&place).unwrap();
+    holds_up_nothing("slow-syslog", Ship::Syslog(place));
+}
+
+/// Records more than the queue to a receiver takes, which reads nothing.
+fn holds_up_nothing(name: &str, ship: Ship) {
+    let path = folder(name);
+    let audit = shipped(&path, ship, false);
     let mut event = Event::new("close");
     event.trail.path = Some("\u{202e}".repeat(80).into());
     let long = event.trail;
@@ -86,7 +98,6 @@ fn a_receiver_that_reads_nothing_holds_up_nothing_and_what_it_misses_is_counted(
     until("dropped", || audit.unshipped() > 0);
     assert!(audit.is_healthy());
     audit.close(Duration::from_secs(20));
-    drop(reader);
     let text = std::fs::read_to_string(&path).unwrap();
     let owned: u64 = text
         .lines()
