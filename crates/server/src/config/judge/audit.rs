@@ -99,12 +99,9 @@ fn signing_key(judge: &mut Judge<'_>) {
 
 /// Whether a file, or what its name leads to, lies in the folder of another or below.
 fn is_within(path: &Path, log: &Path) -> bool {
-    let folder = |path: &Path| -> Option<PathBuf> {
-        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-        fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()
-    };
-    let keys = [folder(path), fs::canonicalize(path).ok()];
-    folder(log).is_some_and(|log| keys.iter().flatten().any(|key| key.starts_with(&log)))
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let keys = [real(&folder(path)), real(path)];
+    real(&folder(log)).is_some_and(|log| keys.iter().flatten().any(|key| key.starts_with(&log)))
 }
 
 fn shipping(judge: &mut Judge<'_>) {
@@ -144,6 +141,16 @@ fn file(judge: &mut Judge<'_>) {
         judge.refuse("audit.file", message, remedy);
         return;
     }
+    if is_open_to_all(&folder(&path)) {
+        judge.refuse(
+            "audit.file",
+            format!(
+                "anybody can remove files beside the audit log {}",
+                path.display()
+            ),
+            "Run `chmod o-w` on its folder, and `wardwire audit verify`.",
+        );
+    }
     if fs::metadata(&path).is_ok_and(|meta| meta.permissions().mode() & 0o022 != 0) {
         judge.refuse(
             "audit.file",
@@ -153,16 +160,24 @@ fn file(judge: &mut Judge<'_>) {
     }
 }
 
+fn folder(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Whether whoever has an account can rename and remove what others have in a folder: not so with the sticky bit.
+fn is_open_to_all(folder: &Path) -> bool {
+    let mode = fs::metadata(folder).map_or(0, |meta| meta.permissions().mode());
+    mode & 0o1002 == 0o002
+}
+
 /// Whether a log can be appended to, or made. It is neither made nor touched here: it may be a running server's.
 fn appendable(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(meta) if meta.is_file() => OpenOptions::new().append(true).open(path).map(drop),
         Ok(_) => Err(io::Error::other("it is not a file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-            let probe = folder
-                .unwrap_or(Path::new("."))
-                .join(format!(".wardwire-probe-{}", std::process::id()));
+            let probe = folder(path).join(format!(".wardwire-probe-{}", std::process::id()));
             OpenOptions::new()
                 .write(true)
                 .create_new(true)

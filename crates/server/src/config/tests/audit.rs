@@ -57,6 +57,24 @@ fn a_log_by_another_name() {
 }
 
 #[test]
+fn a_log_that_anybody_can_remove() {
+    let folder = Folder::new();
+    folder.signing_key();
+    let chmod = |mode| {
+        fs::set_permissions(folder.0.join("log"), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    chmod(0o777);
+    one(
+        &folder,
+        &log(""),
+        "file = \"log",
+        "anybody can remove files",
+    );
+    chmod(0o1777);
+    assert_eq!(folder.problems(&log("")), [""; 0]);
+}
+
+#[test]
 fn a_key_that_is_none() {
     let folder = Folder::new();
     folder.signing_key();
