@@ -5,10 +5,12 @@
 //! may write. No event holds a credential.
 //!
 //! [`chain`] joins lines, [`segment`] knows the files, [`writer`] writes and rotates them and signs heads with a [`key`],
-//! [`ship`] sends lines elsewhere, and [`verify`] judges what became of a log.
+//! [`ship`] sends lines elsewhere, and [`verify`] judges what became of
+//! a log whose [`files`] it is given.
 
 mod chain;
 mod event;
+mod files;
 mod flood;
 mod key;
 mod segment;
@@ -35,11 +37,12 @@ use std::{
 use parking_lot::Mutex;
 
 pub use event::{Event, Outcome};
+pub use files::{Files, verify_running};
 pub use key::{KeyError, PublicKey, SigningKey};
 use segment::Log;
 pub use ship::Ship;
 use ship::{Shipper, Shipping};
-pub use verify::{Demands, Fault, Files, Noted, Summary, Verdict, verify, verify_running};
+pub use verify::{Demands, Fault, Noted, Summary, Verdict, verify};
 use writer::Writer;
 
 /// How a log is kept.

@@ -9,6 +9,7 @@ use std::{path::Path, time::SystemTime};
 
 use super::*;
 
+mod property;
 mod rotation;
 mod shipping;
 mod tampering;
