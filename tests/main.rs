@@ -12,6 +12,7 @@
 )]
 
 mod attacks;
+mod audit;
 mod channels;
 mod configuration;
 mod demo;

@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) environment: Vec<(String, String)>,
     /// Sockets that it would have opened: none, one or two.
     pub(crate) sockets: Vec<OwnedFd>,
+    /// Redirections of the shell that starts it, for descriptors that are handed down.
+    pub(crate) handed: String,
 }
 
 /// A running server. Dropping it ends the process.
@@ -105,6 +107,7 @@ impl Setup {
             rest: REST.into(),
             environment: Vec::new(),
             sockets: Vec::new(),
+            handed: String::new(),
         }
     }
 
@@ -165,7 +168,10 @@ impl Setup {
             count => format!("LISTEN_FDS={count} LISTEN_PID=${{LISTEN_PID:-$$}}"),
         };
         // Past a limit on a file's size, a write fails as on a full disk instead of ending the process.
-        let script = format!("trap '' XFSZ; {passed} exec \"$0\" \"$@\" {inherit}");
+        let script = format!(
+            "trap '' XFSZ; {passed} exec \"$0\" \"$@\" {inherit} {}",
+            self.handed
+        );
         let mut sockets = self.sockets.iter().map(|it| it.try_clone().unwrap());
         let mut stdio = || sockets.next().map_or_else(Stdio::null, Stdio::from);
         let mut command = Command::new("sh");

@@ -385,7 +385,9 @@ fn a_balancer_that_knows_no_http_says_it_by_the_proxy_protocol() {
         let event = server.refused_since(events, "not-over-tls");
         assert_eq!(event["peer"], "203.0.113.9");
     }
+    let events = server.audit().len();
     assert_eq!(attempt(&header([203, 0, 113, 9], None), &anonymous()), 403);
+    server.refused_since(events, "not-over-tls");
     let https = anonymous().with("X-Forwarded-Proto", "https");
     assert_eq!(attempt(&header([203, 0, 113, 9], None), &https), 101);
     assert!(

@@ -3,91 +3,188 @@
 //! A line is a JSON object in ASCII whose last two members are `prev` and `hash`. `hash` is the SHA-256, in lower-case
 //! hex, of the line as it would be without its `hash` member. The first line's `prev` is 64 zeros.
 //!
+//! A head has a `signature` between the two: of the line as it would be without `signature` and `hash`. As it signs the hash
+//! of the line before, it signs all that went before, and whoever lacks the key cannot chain those lines anew.
+//!
 //! A crash can leave a torn line. It stays; the next line follows the one before it, is an event `torn`, and its `detail` is
 //! the SHA-256 of what was torn, line ends included. So the log goes on, and nothing else can stand between two lines.
 
-use std::{
-    fmt::Write as _,
-    fs::File,
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
-};
+use std::borrow::Cow;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
+use serde::Deserialize;
 
-use super::Event;
+use super::{Event, key::SigningKey};
 
 /// The end of a chain: what the next line joins on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Chain {
     pub(super) next: u64,
-    pub(super) prev: String,
+    pub(super) prev: Hash,
 }
 
+/// A SHA-256 in lower-case hex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hash([u8; 64]);
+
 /// Before a line's own hash.
-pub(super) const HASH: &str = ",\"hash\":\"";
-/// The event that owns up to what a crash left before it.
-pub(super) const TORN: &str = "torn";
+const HASH: &str = ",\"hash\":\"";
+/// Before a head's signature.
+const SIGNATURE: &str = ",\"signature\":\"";
 /// No line is longer: peers' texts are cut.
 pub(super) const LONGEST: u64 = 16 * 1024;
+
+/// The event that owns up to what a crash left before it.
+pub(super) const TORN: &str = "torn";
+/// The event that answers for all before it.
+pub(super) const HEAD: &str = "head";
+/// The event that begins a segment.
+pub(super) const SEGMENT: &str = "segment";
+/// The event that says which segment is about to be deleted.
+pub(super) const DELETION: &str = "deletion";
+/// The event that says that the lines since the last head were signed by nobody who wrote them.
+pub(super) const UNSEALED: &str = "unsealed";
+/// The event that a server which goes down in order writes before its last head.
+pub(super) const STOP: &str = "stop";
 
 impl Chain {
     pub(super) fn start() -> Self {
         Self {
             next: 0,
-            prev: "0".repeat(64),
+            prev: Hash([b'0'; 64]),
         }
     }
 
-    /// Finds the end of the chain in a log. What stands behind it, as a line torn by a crash, is kept as it is, on a line
-    /// of its own; its digest is for the next line, which has to own up to it.
-    pub(super) fn resume(mut file: &File) -> io::Result<(Self, Option<String>)> {
-        let length = file.seek(SeekFrom::End(0))?;
-        file.seek(SeekFrom::Start(length.saturating_sub(2 * LONGEST)))?;
-        let mut tail = Vec::new();
-        file.take(2 * LONGEST).read_to_end(&mut tail)?;
-        if !tail.is_empty() && !tail.ends_with(b"\n") {
-            file.write_all(b"\n")?;
-            tail.push(b'\n');
+    pub(super) fn behind(link: &Link) -> Self {
+        Self {
+            next: link.seq.saturating_add(1),
+            prev: link.hash,
         }
-        let mut torn = Vec::new();
-        for line in tail.split_inclusive(|&byte| byte == b'\n').rev() {
-            if let Ok(link) = Link::of(line) {
-                let chain = Self {
-                    next: link.seq + 1,
-                    prev: link.hash,
-                };
-                return Ok((chain, owned(&torn)));
-            }
-            torn.splice(0..0, line.iter().copied());
-        }
-        Ok((Self::start(), owned(&torn)))
     }
 
-    /// Writes an event down as the next line.
-    pub(super) fn line(&mut self, event: &Event) -> String {
-        let mut line = ascii(&event.line(self.next, &self.prev));
-        let hash = hash(&line);
-        line.pop();
-        let _ = write!(line, "{HASH}{hash}\"}}");
+    /// Writes an event down as the next line, with its end. Each handshake pays for two, so it is written in place.
+    pub(super) fn line(&mut self, event: &Event, out: &mut Vec<u8>) {
+        self.join(event, None, out);
+    }
+
+    /// Writes a head down as the next line, signed if there is a key.
+    pub(super) fn head(&mut self, event: &Event, key: Option<&SigningKey>, out: &mut Vec<u8>) {
+        self.join(event, key, out);
+    }
+
+    fn join(&mut self, event: &Event, key: Option<&SigningKey>, out: &mut Vec<u8>) {
+        let start = out.len();
+        event.line(self.next, &self.prev, out);
+        escape(out, start);
+        let written = out.get(start..).unwrap_or_default();
+        if let Some(signature) = key.and_then(|key| key.sign(written)) {
+            out.pop();
+            out.extend_from_slice(SIGNATURE.as_bytes());
+            out.extend_from_slice(signature.as_bytes());
+            out.extend_from_slice(b"\"}");
+        }
+        let hash = Hash::of(&[out.get(start..).unwrap_or_default()]);
+        out.pop();
+        out.extend_from_slice(HASH.as_bytes());
+        out.extend_from_slice(&hash.0);
+        out.extend_from_slice(b"\"}\n");
         self.next += 1;
         self.prev = hash;
-        line
     }
+}
+
+impl Hash {
+    /// Of all parts, one after the other.
+    pub(super) fn of(parts: &[&[u8]]) -> Self {
+        let mut context = Context::new(&SHA256);
+        for part in parts {
+            context.update(part);
+        }
+        let mut hex = [0; 64];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(context.finish().as_ref()) {
+            if let [high, low] = pair {
+                (*high, *low) = (digit(byte >> 4), digit(byte & 15));
+            }
+        }
+        Self(hex)
+    }
+
+    /// Reads what is as long as a hash.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        text.as_bytes().try_into().ok().map(Self)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        // Its digits are ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+const fn digit(half: u8) -> u8 {
+    half + if half < 10 { b'0' } else { b'a' - 10 }
 }
 
 /// What one line says of the chain.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Link {
     pub(super) seq: u64,
-    pub(super) prev: String,
-    pub(super) hash: String,
+    pub(super) prev: Hash,
+    pub(super) hash: Hash,
+    pub(super) time: Box<str>,
+    pub(super) told: Told,
+}
+
+/// What a line says of the log itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Nothing: it is about a request or a socket.
+    Else,
     /// The digest of the torn lines before it that it owns up to.
-    pub(super) torn: Option<String>,
+    Torn(String),
+    Head(Head),
+    /// The lines before this number are about to be deleted.
+    Deletion {
+        begins: u64,
+    },
+    Unsealed,
+    Stop,
+}
+
+/// An event that answers for all before it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) why: String,
+    pub(super) signed: Option<Signed>,
+}
+
+/// A head's signature, and what it is of.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Signed {
+    pub(super) key: String,
+    pub(super) signature: String,
+    pub(super) text: String,
 }
 
 /// The digest of what stands between two links, if anything does.
 pub(super) fn owned(torn: &[u8]) -> Option<String> {
-    (!torn.is_empty()).then(|| hex(torn))
+    (!torn.is_empty()).then(|| Hash::of(&[torn]).as_str().to_owned())
+}
+
+/// The members that say something of the chain or the log.
+#[derive(Deserialize)]
+struct Members<'a> {
+    seq: u64,
+    time: &'a str,
+    event: &'a str,
+    #[serde(borrow)]
+    reason: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    detail: Option<Cow<'a, str>>,
+    begins: Option<u64>,
+    #[serde(borrow)]
+    key: Option<Cow<'a, str>>,
+    prev: &'a str,
+    signature: Option<&'a str>,
 }
 
 impl Link {
@@ -104,54 +201,78 @@ impl Link {
         let told = hash_and_end
             .strip_suffix("\"}")
             .ok_or("it does not end in its hash")?;
-        let hash = hash(&format!("{body}}}"));
-        if told != hash {
+        let hash = Hash::of(&[body.as_bytes(), b"}"]);
+        if told != hash.as_str() {
             return Err("its hash is not the hash of what it says");
         }
-        let members: serde_json::Value =
-            serde_json::from_str(line).map_err(|_| "it is not a JSON object")?;
-        let seq = members
-            .get("seq")
-            .and_then(serde_json::Value::as_u64)
-            .ok_or("it has no seq")?;
-        let prev = members
-            .get("prev")
-            .and_then(serde_json::Value::as_str)
-            .ok_or("it has no prev")?;
-        let text = |name| members.get(name).and_then(serde_json::Value::as_str);
-        let torn = text("detail").filter(|_| text("event") == Some(TORN));
+        let members: Members<'_> =
+            serde_json::from_str(line).map_err(|_| "it is not a JSON object of an audit log")?;
+        if members.seq == u64::MAX {
+            return Err("its number is out of range");
+        }
         Ok(Self {
-            seq,
-            prev: prev.to_owned(),
+            seq: members.seq,
+            prev: Hash::read(members.prev).ok_or("it has no prev")?,
             hash,
-            torn: torn.map(str::to_owned),
+            time: members.time.into(),
+            told: told_by(members, body)?,
         })
     }
 }
 
-fn hash(line: &str) -> String {
-    hex(line.as_bytes())
+/// What a line says of the log, its hash left out.
+fn told_by(members: Members<'_>, body: &str) -> Result<Told, &'static str> {
+    Ok(match members.event {
+        TORN => Told::Torn(members.detail.unwrap_or_default().into_owned()),
+        DELETION => Told::Deletion {
+            begins: members.begins.ok_or("it does not say what is left")?,
+        },
+        UNSEALED => Told::Unsealed,
+        STOP => Told::Stop,
+        HEAD => Told::Head(Head {
+            why: members.reason.unwrap_or_default().into_owned(),
+            signed: match members.signature {
+                Some(signature) => Some(Signed {
+                    key: members.key.unwrap_or_default().into_owned(),
+                    signature: signature.to_owned(),
+                    text: signed_text(body, signature)?,
+                }),
+                None => None,
+            },
+        }),
+        _ => Told::Else,
+    })
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in digest(&SHA256, bytes).as_ref() {
-        let _ = write!(hex, "{byte:02x}");
+/// What is signed of a head: the line as it would be without `signature` and `hash`. Nothing may stand between these two, as
+/// nobody would answer for it.
+fn signed_text(body: &str, signature: &str) -> Result<String, &'static str> {
+    let text = body
+        .strip_suffix('"')
+        .and_then(|body| body.strip_suffix(signature))
+        .and_then(|body| body.strip_suffix(SIGNATURE))
+        .ok_or("its signature is not where one stands")?;
+    Ok(format!("{text}}}"))
+}
+
+/// Escapes everything outside ASCII behind `start`, so that no reader's terminal obeys a peer.
+fn escape(line: &mut Vec<u8>, start: usize) {
+    let written = line.get(start..).unwrap_or_default();
+    let is_plain = |plain, byte: &u8| plain & (b' '..=b'~').contains(byte);
+    if written.iter().fold(true, is_plain) {
+        return;
     }
-    hex
-}
-
-/// Escapes everything outside ASCII, so that no reader's terminal obeys a peer.
-fn ascii(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for character in json.chars() {
+    let text = String::from_utf8_lossy(&line.split_off(start)).into_owned();
+    for character in text.chars() {
         if (' '..='~').contains(&character) {
-            out.push(character);
+            line.push(character as u8);
         } else {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                let _ = write!(out, "\\u{unit:04x}");
+                let [high, low] = unit.to_be_bytes();
+                let digits = [high >> 4, high & 15, low >> 4, low & 15].map(digit);
+                line.extend_from_slice(b"\\u");
+                line.extend_from_slice(&digits);
             }
         }
     }
-    out
 }

@@ -1,14 +1,11 @@
 //! What the audit log is told, and how it is written down.
 
-use std::{
-    net::IpAddr,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{net::IpAddr, time::SystemTime};
 
 use serde::Serialize;
 use wardwire_admission::{admit::Trail, refusal::Refusal};
 
-use super::flood::Kind;
+use super::{chain::Hash, flood::Kind, time};
 
 /// One event. It takes no credential and no message body.
 pub struct Event {
@@ -35,8 +32,14 @@ pub struct Outcome {
     pub code: Option<u16>,
     /// How many sockets it ended.
     pub ended: Option<usize>,
-    /// How many refusals it stands for.
+    /// How many refusals it stands for, or lines.
     pub count: Option<u64>,
+    /// The segment of the log that it is about.
+    pub(super) segment: Option<Box<str>>,
+    /// The first line that is left.
+    pub(super) begins: Option<u64>,
+    /// The key that signs it.
+    pub(super) key: Option<Box<str>>,
 }
 
 /// The longest text of a peer that is written down, in bytes.
@@ -97,12 +100,15 @@ impl Event {
 
     /// What kind of refusal this is, and of whom. None if it is none.
     pub(super) fn refused(&self) -> Option<(Kind, Option<IpAddr>)> {
+        if self.name != "refusal" {
+            return None;
+        }
         let Outcome { stage, reason, .. } = &self.outcome;
         let kind = (
             stage.unwrap_or_default(),
             reason.clone().unwrap_or_default(),
         );
-        (self.name == "refusal").then_some((kind, self.trail.peer))
+        Some((kind, self.trail.peer))
     }
 
     /// A socket ended.
@@ -123,17 +129,18 @@ impl Event {
         event
     }
 
-    /// The event's line, without its hash.
-    pub(super) fn line(&self, seq: u64, prev: &str) -> String {
+    /// Writes the event's line, without its hash.
+    pub(super) fn line(&self, seq: u64, prev: &Hash, out: &mut Vec<u8>) {
         let Self {
             name,
             at,
             trail,
             outcome,
         } = self;
+        let time = time::write(*at);
         let line = Line {
             seq,
-            time: rfc3339(*at),
+            time: time.as_str(),
             event: name,
             connection: (trail.connection > 0).then_some(trail.connection),
             peer: trail.peer,
@@ -149,10 +156,13 @@ impl Event {
             code: outcome.code,
             ended: outcome.ended,
             count: outcome.count,
-            prev,
+            segment: outcome.segment.as_deref(),
+            begins: outcome.begins,
+            key: outcome.key.as_deref(),
+            prev: prev.as_str(),
         };
-        // A struct of texts and numbers always serialises.
-        serde_json::to_string(&line).unwrap_or_default()
+        // A struct of texts and numbers always serialises, and memory takes it.
+        let _ = serde_json::to_writer(out, &line);
     }
 }
 
@@ -160,7 +170,7 @@ impl Event {
 #[derive(Serialize)]
 struct Line<'a> {
     seq: u64,
-    time: String,
+    time: &'a str,
     event: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<u64>,
@@ -190,54 +200,16 @@ struct Line<'a> {
     ended: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segment: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    begins: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
     prev: &'a str,
 }
 
 fn cut(text: &Option<Box<str>>) -> Option<&str> {
     let text = text.as_deref()?;
     text.get(..text.floor_char_boundary(TEXT))
-}
-
-/// `2026-01-31T23:59:59.999Z` (RFC 3339 §5.6).
-fn rfc3339(at: SystemTime) -> String {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute) = (second / 3600, second / 60 % 60);
-    let (second, millis) = (second % 60, since.subsec_millis());
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// The Gregorian date of a day since 1970: eras of 400 years that begin on 1 March.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn times_are_written_as_rfc_3339_says() {
-        let at = |seconds: u64| rfc3339(UNIX_EPOCH + Duration::from_secs(seconds));
-        assert_eq!(at(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(at(951_782_399), "2000-02-28T23:59:59.000Z");
-        assert_eq!(at(951_782_400), "2000-02-29T00:00:00.000Z");
-        assert_eq!(at(4_107_542_399), "2100-02-28T23:59:59.000Z");
-        assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00.000Z");
-    }
 }

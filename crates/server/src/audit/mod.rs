@@ -3,24 +3,32 @@
 //! Recording never waits: events go through a bounded queue to one writer thread. When the queue is full or the disk
 //! fails, [`Audit::is_healthy`] says so and nobody new is let in until it works again; so [`flood`] bounds what refusals
 //! may write. No event holds a credential.
+//!
+//! [`chain`] joins lines, [`segment`] knows the files, [`writer`] writes and rotates them and signs heads with a [`key`],
+//! [`ship`] sends lines elsewhere, and [`verify`] judges what became of
+//! a log whose [`files`] it is given.
 
 mod chain;
 mod event;
+mod files;
 mod flood;
+mod key;
+mod segment;
+mod ship;
 #[cfg(test)]
 mod tests;
+mod time;
 mod verify;
+mod writer;
 
 use std::{
     collections::VecDeque,
-    fs::{File, OpenOptions, TryLockError},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
+    io,
+    path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread,
     time::{Duration, Instant},
@@ -28,10 +36,56 @@ use std::{
 
 use parking_lot::Mutex;
 
-use chain::{Chain, TORN};
 pub use event::{Event, Outcome};
-use flood::Flood;
-pub use verify::{Verdict, verify};
+pub use files::{Files, verify_running};
+pub use key::{KeyError, PublicKey, SigningKey};
+use segment::Log;
+pub use ship::Ship;
+use ship::{Shipper, Shipping};
+pub use verify::{Demands, Fault, Noted, Summary, Verdict, verify};
+use writer::Writer;
+
+/// How a log is kept.
+pub struct Settings {
+    /// The file that is written.
+    pub file: PathBuf,
+    /// When it is closed as a segment, and how many of those are kept.
+    pub keep: Keep,
+    /// Signs heads.
+    pub key: Option<SigningKey>,
+    /// Where each line goes beside.
+    pub ship: Option<Ship>,
+    /// Whether nobody new is let in while lines cannot be shipped.
+    pub ship_required: bool,
+    /// Whether the last 1,000 lines can be looked up.
+    pub remember: bool,
+}
+
+/// When a segment is closed, and how many are kept. Nothing set is one file for ever.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// Bytes after which it is closed.
+    pub size: Option<u64>,
+    /// The age of its first line at which it is closed.
+    pub age: Option<Duration>,
+    /// Closed segments beyond so many are deleted, the oldest first.
+    pub segments: Option<usize>,
+}
+
+impl Settings {
+    /// A log in one file, unsigned and shipped nowhere.
+    #[must_use]
+    pub fn of(file: PathBuf) -> Self {
+        Self {
+            file,
+            keep: Keep::default(),
+            key: None,
+            ship: None,
+            ship_required: false,
+            remember: false,
+        }
+    }
+}
 
 /// A handle to the log. Cloning shares it.
 #[derive(Clone)]
@@ -44,70 +98,66 @@ struct Shared {
     failed: AtomicBool,
     unsynced: AtomicBool,
     full: AtomicBool,
+    /// Events that the queue could not take and the log has yet to own up to.
+    lost: AtomicU64,
     recent: Option<Mutex<VecDeque<Arc<str>>>>,
+    shipping: Option<Arc<Shipping>>,
+    ship_required: bool,
 }
 
 enum Entry {
     Event(Box<Event>),
     /// Answered once everything before it is on disk.
     Flush(SyncSender<()>),
+    /// The same, after a head that is the last line.
+    Close(SyncSender<()>),
 }
 
 const QUEUE: usize = 16 * 1024;
-const RECENT: usize = 1000;
-/// An event is on its way to the disk within this.
-const GATHER: Duration = Duration::from_millis(2);
-const SYNC: Duration = Duration::from_secs(1);
-const RETRY: Duration = Duration::from_millis(200);
-/// For a lock, and between two tries.
-const PATIENCE: Duration = Duration::from_secs(2);
-const LOCKED: Duration = Duration::from_millis(10);
+/// Between two tries to say something to a writer whose queue is full.
+const CROWDED: Duration = Duration::from_millis(10);
 
 impl Audit {
-    /// Opens the log and carries its chain on. With `remember`, the last 1,000 lines can be looked up.
+    /// Opens the log and carries its chain on.
     ///
     /// # Errors
-    /// The file cannot be made, read or appended to.
-    pub fn open(path: &Path, remember: bool) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)?;
-        lock(&file)?;
-        let (chain, torn) = Chain::resume(&file)?;
-        let recent = remember.then(|| Mutex::new(VecDeque::new()));
+    /// A file cannot be made, read or appended to, or is no audit log; another server writes it; a descriptor to ship to was
+    /// not handed down.
+    pub fn open(settings: Settings) -> io::Result<Self> {
+        let Settings {
+            file,
+            keep,
+            key,
+            ship,
+            ship_required,
+            remember,
+        } = settings;
+        // First, as the log could take the number of a descriptor that was not handed down.
+        let shipper = ship.as_ref().map(Shipper::start).transpose()?;
+        let opened = Log::open(&file)?;
         let shared = Arc::new(Shared {
             failed: false.into(),
             unsynced: false.into(),
             full: false.into(),
-            recent,
+            lost: 0.into(),
+            recent: remember.then(|| Mutex::new(VecDeque::new())),
+            shipping: shipper.as_ref().map(Shipper::state),
+            ship_required,
         });
         let (queue, entries) = sync_channel(QUEUE);
-        let writer = Writer {
-            file,
-            chain,
-            shared: shared.clone(),
-            flood: Flood::new(Instant::now()),
-            pending: Vec::new(),
-            unsynced: None,
-        };
+        let writer = Writer::new(opened, keep, key, shipper, shared.clone());
         thread::Builder::new()
             .name("audit".into())
             .spawn(move || writer.run(&entries))?;
-        let audit = Self { queue, shared };
-        if let Some(digest) = torn {
-            let mut event = Event::new(TORN);
-            event.outcome.detail = Some(digest.into());
-            audit.record(event);
-        }
-        Ok(audit)
+        Ok(Self { queue, shared })
     }
 
-    /// Records an event, without waiting.
+    /// Records an event, without waiting. What the queue cannot take is counted, and the log says how many it lacks.
     pub fn record(&self, event: Event) {
         let sent = self.queue.try_send(Entry::Event(Box::new(event)));
+        if sent.is_err() {
+            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+        }
         self.shared.full.store(sent.is_err(), Ordering::Relaxed);
     }
 
@@ -117,10 +167,7 @@ impl Audit {
         if self.shared.full.load(Ordering::Relaxed) {
             // Nothing is recorded while nobody is let in, so the queue's end is found by asking.
             let (answer, _) = sync_channel(1);
-            let full = matches!(
-                self.queue.try_send(Entry::Flush(answer)),
-                Err(TrySendError::Full(_))
-            );
+            let full = self.queue.try_send(Entry::Flush(answer)).is_err();
             self.shared.full.store(full, Ordering::Relaxed);
         }
         let Shared {
@@ -130,21 +177,46 @@ impl Audit {
             ..
         } = &*self.shared;
         let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
-        !is_set(failed) && !is_set(unsynced) && !is_set(full)
+        let is_shipped = !self.shared.ship_required || self.is_shipping();
+        !is_set(failed) && !is_set(unsynced) && !is_set(full) && is_shipped
+    }
+
+    /// Whether lines arrive where they are shipped to, if anywhere.
+    #[must_use]
+    pub fn is_shipping(&self) -> bool {
+        let shipping = self.shared.shipping.as_ref();
+        shipping.is_none_or(|shipping| shipping.is_well())
+    }
+
+    /// Lines that could not be shipped and stand in the file only.
+    #[must_use]
+    pub fn unshipped(&self) -> u64 {
+        let shipping = self.shared.shipping.as_ref();
+        shipping.map_or(0, |shipping| shipping.dropped())
     }
 
     /// Waits until everything recorded so far is on disk, or `patience` is over.
     pub fn flush(&self, patience: Duration) {
+        self.ask(Entry::Flush, patience);
+    }
+
+    /// Ends the log with a head, which says that nothing was to follow. What is recorded after it is lost. Gives up when
+    /// `patience` is over.
+    pub fn close(&self, patience: Duration) {
+        self.ask(Entry::Close, patience);
+    }
+
+    fn ask(&self, question: fn(SyncSender<()>) -> Entry, patience: Duration) {
         let until = Instant::now() + patience;
         let (answer, answered) = sync_channel(1);
-        let mut entry = Entry::Flush(answer);
+        let mut entry = question(answer);
         // A full queue before a disk that fails may never take it.
         while let Err(TrySendError::Full(back)) = self.queue.try_send(entry) {
             if Instant::now() >= until {
                 return;
             }
             entry = back;
-            thread::sleep(LOCKED);
+            thread::sleep(CROWDED);
         }
         let _ = answered.recv_timeout(until.saturating_duration_since(Instant::now()));
     }
@@ -162,136 +234,5 @@ impl Audit {
             .filter(|line| line.contains(&needle))
             .cloned()
             .collect()
-    }
-}
-
-/// Two writers would break each other's chain. A server that is just going down is waited for.
-///
-/// # Errors
-/// Another server writes this log.
-fn lock(file: &File) -> io::Result<()> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(LOCKED),
-            Err(TryLockError::WouldBlock) => {
-                let message = "another server writes this audit log; give each its own";
-                return Err(io::Error::other(message));
-            }
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-    }
-}
-
-/// Owns the file.
-struct Writer {
-    file: File,
-    chain: Chain,
-    shared: Arc<Shared>,
-    flood: Flood,
-    /// Lines that are not written yet.
-    pending: Vec<u8>,
-    unsynced: Option<Instant>,
-}
-
-impl Writer {
-    fn run(mut self, entries: &Receiver<Entry>) {
-        loop {
-            match entries.recv_timeout(SYNC) {
-                Ok(entry) => {
-                    self.take(entry);
-                    while let Ok(entry) = entries.try_recv() {
-                        self.take(entry);
-                        if self.pending.len() > 256 * 1024 {
-                            break;
-                        }
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            for counted in self.flood.turn(Instant::now()) {
-                self.line(&counted);
-            }
-            self.write();
-            // Meanwhile events gather, and recording one wakes nobody.
-            thread::sleep(GATHER);
-            if self.unsynced.is_some_and(|since| since.elapsed() >= SYNC) {
-                self.sync();
-            }
-        }
-        self.settle();
-    }
-
-    fn take(&mut self, entry: Entry) {
-        match entry {
-            Entry::Event(event) if self.flood.pass(&event) => self.line(&event),
-            Entry::Event(_) => {}
-            Entry::Flush(answer) => {
-                self.settle();
-                let _ = answer.try_send(());
-            }
-        }
-    }
-
-    fn line(&mut self, event: &Event) {
-        let line = self.chain.line(event);
-        self.pending.extend_from_slice(line.as_bytes());
-        self.pending.push(b'\n');
-        if let Some(recent) = &self.shared.recent {
-            let mut recent = recent.lock();
-            if recent.len() == RECENT {
-                recent.pop_front();
-            }
-            recent.push_back(line.into());
-        }
-    }
-
-    /// Puts everything that was recorded on disk.
-    fn settle(&mut self) {
-        for counted in self.flood.counted() {
-            self.line(&counted);
-        }
-        self.write();
-        self.sync();
-    }
-
-    /// Writes what is pending, however long that takes: an event that was recorded is not lost while the server lives.
-    fn write(&mut self) {
-        while !self.pending.is_empty() {
-            match self.file.write(&self.pending) {
-                Ok(written) if written > 0 => {
-                    self.pending.drain(..written);
-                    self.unsynced.get_or_insert_with(Instant::now);
-                    self.shared.failed.store(false, Ordering::Relaxed);
-                }
-                outcome => {
-                    if !self.shared.failed.swap(true, Ordering::Relaxed) {
-                        tracing::error!(
-                            ?outcome,
-                            "the audit log cannot be written: nobody new is let in"
-                        );
-                    }
-                    thread::sleep(RETRY);
-                }
-            }
-        }
-    }
-
-    /// What could not be synced is tried again, and holds the door until it is: a write alone proves nothing.
-    fn sync(&mut self) {
-        match self.file.sync_data() {
-            Ok(()) => {
-                self.unsynced = None;
-                self.shared.unsynced.store(false, Ordering::Relaxed);
-            }
-            Err(error) => {
-                self.unsynced = Some(Instant::now());
-                if !self.shared.unsynced.swap(true, Ordering::Relaxed) {
-                    tracing::error!(%error, "the audit log cannot be synced: nobody new is let in");
-                }
-            }
-        }
     }
 }

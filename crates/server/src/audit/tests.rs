@@ -5,16 +5,44 @@ use wardwire_admission::{
     refusal::{Reason, Refusal, Stage},
 };
 
+use std::{path::Path, time::SystemTime};
+
 use super::*;
 
-fn folder(name: &str) -> std::path::PathBuf {
+mod property;
+mod rotation;
+mod shipping;
+mod tampering;
+
+fn folder(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("wardwire-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
     std::fs::create_dir_all(&path).unwrap();
     path.join("audit.jsonl")
 }
 
+fn judged(path: &Path, demands: &Demands) -> Verdict {
+    verify(&Files::find(&[path.to_owned()]).unwrap(), demands).unwrap()
+}
+
+/// What is whole: lines, and torn ones beside them.
+fn whole(path: &Path) -> (u64, u64) {
+    match judged(path, &Demands::default()) {
+        Verdict::Whole(summary) => (summary.lines, summary.torn),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The line that does not hold.
+fn broken(path: &Path) -> u64 {
+    match judged(path, &Demands::default()) {
+        Verdict::Broken(fault) => fault.line,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn write(path: &Path, count: usize) -> Audit {
-    let audit = Audit::open(path, true).unwrap();
+    let audit = Audit::open(Settings::of(path.to_owned())).unwrap();
     for _ in 0..count {
         audit.record(Event::new("start"));
     }
@@ -27,7 +55,7 @@ fn a_chain_is_carried_on_over_restarts_and_verifies() {
     let path = folder("chain");
     drop(write(&path, 3));
     drop(write(&path, 2));
-    assert_eq!(verify(&path).unwrap(), Verdict::Whole { lines: 5, torn: 0 });
+    assert_eq!(whole(&path), (5, 0));
 }
 
 #[test]
@@ -41,7 +69,7 @@ fn an_edit_a_gap_and_a_swap_are_found() {
     let swap = [lines[0], lines[2], lines[1], lines[3]].join("\n") + "\n";
     for (text, line) in [(edited, 3), (gap, 2), (swap, 2)] {
         std::fs::write(&path, text).unwrap();
-        assert!(matches!(verify(&path).unwrap(), Verdict::Broken { line: at, .. } if at == line));
+        assert_eq!(broken(&path), line);
     }
 }
 
@@ -49,11 +77,11 @@ fn an_edit_a_gap_and_a_swap_are_found() {
 fn two_servers_never_write_one_log() {
     let path = folder("locked");
     let audit = write(&path, 1);
-    let second = Audit::open(&path, false).err().unwrap();
+    let second = Audit::open(Settings::of(path.clone())).err().unwrap();
     assert!(second.to_string().contains("another server"), "{second}");
     drop(audit);
     drop(write(&path, 1));
-    assert_eq!(verify(&path).unwrap(), Verdict::Whole { lines: 2, torn: 0 });
+    assert_eq!(whole(&path), (2, 0));
 }
 
 #[test]
@@ -63,19 +91,16 @@ fn a_line_torn_by_a_crash_is_told_apart_and_the_chain_goes_on() {
     let mut text = std::fs::read_to_string(&path).unwrap();
     text.truncate(text.len() - 20);
     std::fs::write(&path, &text).unwrap();
-    assert_eq!(verify(&path).unwrap(), Verdict::Torn { lines: 1 });
+    let verdict = judged(&path, &Demands::default());
+    assert!(matches!(verdict, Verdict::Torn(it) if it.lines == 1));
     drop(write(&path, 2));
-    let whole = Verdict::Whole { lines: 4, torn: 1 };
-    assert_eq!(verify(&path).unwrap(), whole, "owned up to");
+    assert_eq!(whole(&path), (4, 1), "owned up to");
     drop(write(&path, 1));
     let text = std::fs::read_to_string(&path).unwrap();
     let edited = text.replacen("\"seq\":4", "\"seq\":4 ", 1);
     assert_ne!(text, edited);
     std::fs::write(&path, edited).unwrap();
-    assert!(
-        matches!(verify(&path).unwrap(), Verdict::Broken { line: 6, .. }),
-        "what stands behind it is judged too"
-    );
+    assert_eq!(broken(&path), 6, "what stands behind it is judged too");
 }
 
 #[test]
@@ -86,8 +111,7 @@ fn two_crashes_in_a_row_are_owned_up_to_together() {
     text.push_str("{\"seq\":1,\n{\"seq");
     std::fs::write(&path, text).unwrap();
     drop(write(&path, 1));
-    let whole = Verdict::Whole { lines: 3, torn: 1 };
-    assert_eq!(verify(&path).unwrap(), whole);
+    assert_eq!(whole(&path), (3, 1));
 }
 
 #[test]
@@ -101,14 +125,11 @@ fn nobody_hides_a_line_as_torn() {
     let replaced = [lines[0], "torn, surely", lines[2]].join("\n") + "\n";
     for (text, at) in [(inserted, 2), (last, 4), (replaced, 2)] {
         std::fs::write(&path, text).unwrap();
-        assert!(matches!(verify(&path).unwrap(), Verdict::Broken { line, .. } if line == at));
+        assert_eq!(broken(&path), at);
     }
     let endless = "x".repeat(1_000_000);
     std::fs::write(&path, format!("{text}{endless}")).unwrap();
-    assert!(matches!(
-        verify(&path).unwrap(),
-        Verdict::Broken { line: 4, .. }
-    ));
+    assert_eq!(broken(&path), 4);
 }
 
 #[test]
@@ -120,16 +141,13 @@ fn a_torn_line_cannot_be_taken_away() {
     drop(write(&path, 1));
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen("{\"seq\n", "", 1)).unwrap();
-    assert!(matches!(
-        verify(&path).unwrap(),
-        Verdict::Broken { line: 2, .. }
-    ));
+    assert_eq!(broken(&path), 2);
 }
 
 #[test]
 fn a_flood_of_refusals_takes_few_lines_and_every_one_is_counted() {
     let path = folder("flood");
-    let audit = Audit::open(&path, false).unwrap();
+    let audit = Audit::open(Settings::of(path.clone())).unwrap();
     let refusal = Refusal::new(Stage::Tls, Reason::TlsFailed);
     for _ in 0..5000 {
         audit.record(Event::refusal(&Trail::default(), &refusal));
@@ -144,13 +162,13 @@ fn a_flood_of_refusals_takes_few_lines_and_every_one_is_counted() {
     assert_eq!(lines.iter().map(stands_for).sum::<u64>(), 5000);
     assert!(lines.len() < 1000, "{}", lines.len());
     drop(audit);
-    assert!(matches!(verify(&path).unwrap(), Verdict::Whole { .. }));
+    whole(&path);
 }
 
 #[test]
 fn peers_text_cannot_break_a_line_or_turn_its_direction() {
     let path = folder("text");
-    let audit = Audit::open(&path, true).unwrap();
+    let audit = Audit::open(Settings::of(path.clone())).unwrap();
     let origin = format!("x\r\n\u{1b}[2J\u{202e}\u{2028}{}", "y".repeat(1_000_000));
     let mut event = Event::new("refusal");
     event.trail.origin = Some(origin.into());

@@ -1,4 +1,4 @@
-//! The command line: `serve`, `demo`, `check`, `schema`, `completions`, `man`, `token`, `audit verify`.
+//! The command line: `serve`, `demo`, `check`, `schema`, `completions`, `man`, `token`, `audit verify`, `audit key`.
 //!
 //! Exit codes: 0 all is well, 1 the thing asked for failed, 2 the command line was not understood.
 
@@ -64,16 +64,7 @@ enum Command {
     /// Work with an audit log
     Audit {
         #[command(subcommand)]
-        command: AuditCommand,
-    },
-}
-
-#[derive(Subcommand)]
-enum AuditCommand {
-    /// Check that no line was edited, removed or moved
-    Verify {
-        /// The log
-        file: PathBuf,
+        command: audit::Command,
     },
 }
 
@@ -89,9 +80,7 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { into } => manual::pages(into.as_deref()),
         Command::Token(arguments) => token::command(&arguments),
-        Command::Audit {
-            command: AuditCommand::Verify { file },
-        } => audit::verify(&file),
+        Command::Audit { command } => audit::command(&command),
     }
 }
 

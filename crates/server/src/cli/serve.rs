@@ -332,7 +332,7 @@ fn stopped(server: &Server, told: usize) {
     let mut event = Event::new("stop");
     event.outcome.ended = Some(told);
     server.audit.record(event);
-    server.audit.flush(Duration::from_secs(2));
+    server.audit.close(Duration::from_secs(2));
 }
 
 /// Every socket is a descriptor: as many as the system lets this process have.

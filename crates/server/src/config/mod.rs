@@ -27,7 +27,8 @@ pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use environment::{Override, Variable};
 pub use file::{
     Admin, AuditFile, Channel, Development, Discriminator, File, History, Issuer, Kind, Limits,
-    Outbound, PlainRight, Profile, ProxyProtocol, Require, Right, Route, RouteLimits, Server, Tls,
+    Outbound, PlainRight, Profile, ProxyProtocol, Require, Right, Rotate, Route, RouteLimits,
+    Server, Tls,
 };
 pub use path::{FilePath, Folder, NoCredentials};
 pub use places::Written;

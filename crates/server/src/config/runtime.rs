@@ -34,7 +34,7 @@ use super::{
     units::Network,
 };
 use crate::{
-    audit::Audit,
+    audit::{Audit, Keep, Settings, SigningKey},
     http::Site,
     metrics::Metrics,
     outbound::Outbound,
@@ -85,10 +85,7 @@ pub fn assemble(
         subscriptions: limits.subscriptions,
         ..HubLimits::default()
     };
-    let audit = Audit::open(
-        &config.folder.find(&config.file.audit.file)?,
-        site.is_some(),
-    )?;
+    let audit = Audit::open(audit(&config, site.is_some())?)?;
     let threads = threads(&config);
     let (hub, sides) = Hub::new(rules, hub_limits, threads);
     let server = Server {
@@ -109,6 +106,27 @@ pub fn assemble(
         server: Arc::new(server),
         sides,
         config,
+    })
+}
+
+fn audit(config: &Config, remember: bool) -> io::Result<Settings> {
+    let file = &config.file.audit;
+    let key = match &file.signing_key {
+        Some(key) => Some(SigningKey::read(&config.folder.find(key)?).map_err(io::Error::other)?),
+        None => None,
+    };
+    let ship = file.ship.as_deref().map(str::parse);
+    Ok(Settings {
+        file: config.folder.find(&file.file)?,
+        keep: Keep {
+            size: file.rotate.size.map(|size| size.0 as u64),
+            age: file.rotate.age.map(|age| age.0),
+            segments: file.keep,
+        },
+        key,
+        ship: ship.transpose().map_err(io::Error::other)?,
+        ship_required: file.ship_required,
+        remember,
     })
 }
 

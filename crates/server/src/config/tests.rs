@@ -8,6 +8,7 @@ use std::{
 
 use super::*;
 
+mod audit;
 mod environment;
 mod network;
 mod refusals;
@@ -63,6 +64,12 @@ impl Folder {
         let path = self.0.join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Makes `audit.key`, and a folder for a log.
+    fn signing_key(&self) {
+        crate::audit::SigningKey::make(&self.0.join("audit.key")).unwrap();
+        fs::create_dir(self.0.join("log")).unwrap();
     }
 
     /// Makes `cert.pem` and `key.pem`.

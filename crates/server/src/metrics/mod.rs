@@ -101,6 +101,11 @@ fn counters(server: &Server, out: &mut String) {
             metrics.admissions.get(),
         ),
         (
+            "audit_unshipped_total",
+            "Audit lines that could not be shipped and stand in the file only.",
+            server.audit.unshipped(),
+        ),
+        (
             "messages_received_total",
             "Messages received.",
             all(|shard| &shard.messages_in),
@@ -143,6 +148,11 @@ fn gauges(server: &Server, out: &mut String) {
             "audit_healthy",
             "1 while audit events reach the disk.",
             u64::from(server.audit.is_healthy()),
+        ),
+        (
+            "audit_shipping",
+            "1 while audit lines arrive where they are shipped to, if anywhere.",
+            u64::from(server.audit.is_shipping()),
         ),
     ] {
         family(out, name, help, "gauge");

@@ -207,12 +207,49 @@ impl Page<'_> {
                 )
             }
         };
-        let audit = format!(
-            "Every event goes to {} {}",
-            file.audit.file,
-            self.at("audit.file")
-        );
-        vec![admin, audit]
+        let mut lines = vec![admin];
+        lines.extend(self.audit());
+        lines
+    }
+
+    fn audit(&self) -> Vec<String> {
+        let audit = &self.config.file.audit;
+        let at = self.at("audit.file");
+        let mut lines = vec![format!("Every event goes to {} {at}", audit.file)];
+        lines.push(match &audit.signing_key {
+            Some(key) => format!(
+                "  its heads are signed with {key} {}",
+                self.at("audit.signing_key")
+            ),
+            None => "  nobody signs its heads: who can write it can write it anew".to_owned(),
+        });
+        let (size, age) = (audit.rotate.size, audit.rotate.age);
+        let bounds = [size.map(|it| it.to_string()), age.map(|it| it.to_string())];
+        let bounds: Vec<_> = bounds.into_iter().flatten().collect();
+        if !bounds.is_empty() {
+            let at = self.at("audit.rotate");
+            lines.push(format!(
+                "  a segment is closed at {} {at}",
+                bounds.join(" or ")
+            ));
+        }
+        if let Some(keep) = audit.keep {
+            lines.push(format!(
+                "  {keep} closed segments are kept {}",
+                self.at("audit.keep")
+            ));
+        }
+        if let Some(ship) = &audit.ship {
+            let needed = match audit.ship_required {
+                true => ", and while that fails nobody new is let in",
+                false => "",
+            };
+            lines.push(format!(
+                "  each line goes to {ship} too{needed} {}",
+                self.at("audit.ship")
+            ));
+        }
+        lines
     }
 
     /// Names only: a value may be what nobody should see.

@@ -1,7 +1,8 @@
 //! What is unsafe, and so refused before anything listens. Each refusal names the way out.
 
+mod admin;
+mod audit;
 mod channel;
-mod files;
 mod issuer;
 mod network;
 mod route;
@@ -51,8 +52,8 @@ pub(super) fn judge(
     route::judge(&mut judge);
     channel::judge(&mut judge);
     network::judge(&mut judge);
-    files::admin(&mut judge);
-    files::audit(&mut judge);
+    admin::judge(&mut judge);
+    audit::judge(&mut judge);
     (security, judge.warnings)
 }
 

@@ -71,6 +71,7 @@ fn a_file_with_every_key_is_taken() {
         0o644,
     );
     folder.write("keys.json", &keys(), 0o644);
+    folder.signing_key();
     let problems = folder.problems(&everything());
     assert_eq!(problems, [""; 0]);
 }
@@ -89,7 +90,12 @@ redirect_port = 443
 tls = { cert = "cert.pem", key = "key.pem" }
 
 [audit]
-file = "audit.jsonl"
+file = "log/audit.jsonl"
+rotate = { size = "16KiB", age = "1m" }
+keep = 1
+signing_key = "audit.key"
+ship = "syslog:/dev/log"
+ship_required = true
 
 [admin]
 listen = "127.0.0.1:0"
