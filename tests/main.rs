@@ -13,6 +13,7 @@
 
 mod attacks;
 mod channels;
+mod compression;
 mod demo;
 mod harness;
 mod network;

@@ -35,6 +35,7 @@ const TABLES: [&str; 13] = [
     "[issuer.discriminator]",
     "[[route]]",
     "[route.require]",
+    "[route.compression]",
     "[[channel]]",
     "[development]",
 ];

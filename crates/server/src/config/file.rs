@@ -242,6 +242,9 @@ pub struct Route {
     /// Instead of `[limits]`.
     #[serde(default)]
     pub limits: RouteLimits,
+    /// Of messages, for clients that offer it.
+    #[serde(default)]
+    pub compression: Compression,
 }
 
 /// `route.kind`
@@ -277,6 +280,55 @@ pub struct RouteLimits {
     pub fragments: Option<u32>,
     /// From one socket; 0 is no limit.
     pub messages_per_second: Option<u32>,
+}
+
+/// `route.compression`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "it is true, false or { threshold = \"256B\", level = 1 }"
+)]
+pub enum Compression {
+    /// `true`, with what is usual; or `false`
+    Switch(bool),
+    /// `{ threshold = "256B", level = 1 }`
+    Tuned(Deflate),
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self::Switch(false)
+    }
+}
+
+impl Compression {
+    /// None does not compress.
+    #[must_use]
+    pub fn deflate(self) -> Option<Deflate> {
+        match self {
+            Self::Switch(on) => on.then(Deflate::default),
+            Self::Tuned(deflate) => Some(deflate),
+        }
+    }
+}
+
+/// `route.compression`, tuned.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deflate {
+    /// Messages of fewer bytes go as they are.
+    pub threshold: Bytes,
+    /// 1 is quickest, 9 smallest.
+    pub level: u8,
+}
+
+impl Default for Deflate {
+    fn default() -> Self {
+        Self {
+            threshold: Bytes(256),
+            level: 1,
+        }
+    }
 }
 
 /// `[[channel]]`

@@ -20,8 +20,8 @@ use wardwire_admission::proxy::TrustedProxies;
 pub(crate) use certificate::is_shared;
 pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use file::{
-    Admin, AuditFile, Channel, Development, File, Issuer, Kind, Limits, Outbound, PlainRight,
-    Profile, ProxyProtocol, Require, Right, Route, RouteLimits, Server, Tls,
+    Admin, AuditFile, Channel, Compression, Deflate, Development, File, Issuer, Kind, Limits,
+    Outbound, PlainRight, Profile, ProxyProtocol, Require, Right, Route, RouteLimits, Server, Tls,
 };
 pub use problem::{Problem, Problems};
 use read::Reading;

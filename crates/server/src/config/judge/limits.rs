@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use super::Judge;
+use super::{
+    super::file::{Compression, Deflate},
+    Judge,
+};
 
-const GIB: usize = 1024 * 1024 * 1024;
+const MIB: usize = 1024 * 1024;
+const GIB: usize = 1024 * MIB;
 const FRAGMENTS: u32 = 1 << 20;
 
 pub(super) fn judge(judge: &mut Judge<'_>) {
@@ -66,6 +70,11 @@ fn routes(judge: &mut Judge<'_>) {
         if let Some(fragments) = route.limits.fragments {
             let place = format!("{place}.fragments");
             range(judge, &place, fragments as usize, 1, FRAGMENTS as usize);
+        }
+        if let Compression::Tuned(Deflate { threshold, level }) = route.compression {
+            let place = |key| format!("route.{index}.compression.{key}");
+            range(judge, &place("threshold"), threshold.0, 0, MIB);
+            range(judge, &place("level"), usize::from(level), 1, 9);
         }
     }
 }
