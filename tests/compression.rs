@@ -1,7 +1,9 @@
 //! permessage-deflate (RFC 7692), as clients meet it on routes that turn it on.
 
+use serde_json::{Value, json};
+
 use crate::harness::{
-    Response, Server,
+    Frame, Handshake, Response, Server, Ws,
     deflate::{OFFER, deflate, inflate, setup, small, stored},
 };
 
@@ -147,4 +149,73 @@ fn a_route_that_does_not_compress_answers_no_offer() {
     let response = connection.response();
     assert_eq!(response.status, 101);
     assert_eq!(response.header("sec-websocket-extensions"), "");
+}
+
+/// What a frame says, and whether it came deflated for a window of so many bits.
+fn read(frame: &Frame, window: u8) -> (bool, Value) {
+    let deflated = frame.first == 0xC1;
+    assert!(deflated || frame.first == 0x81, "{frame:?}");
+    let text = if deflated {
+        inflate(&frame.payload, window)
+    } else {
+        frame.payload.clone()
+    };
+    (deflated, serde_json::from_slice(&text).unwrap())
+}
+
+/// One who follows the lobby on a route that compresses, with this offer.
+fn follower(server: &Server, subject: &str, offer: Option<&str>, window: u8) -> Ws {
+    let token = server.issuer.token(subject).mint();
+    let mut handshake = Handshake::new("/packed").bearer(&token);
+    if let Some(offer) = offer {
+        handshake = handshake.with("Sec-WebSocket-Extensions", offer);
+    }
+    let mut ws = server.open(handshake);
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": { "channel": "chat/lobby" } });
+    ws.text(&call.to_string());
+    let (_, answer) = read(&ws.next().unwrap(), window);
+    assert!(answer["error"].is_null(), "{answer}");
+    ws
+}
+
+#[test]
+fn a_publication_reaches_each_follower_in_the_encoding_that_it_agreed_on() {
+    let server = setup().start();
+    let small_window = "permessage-deflate; server_max_window_bits=9";
+    let mut packed = [
+        follower(&server, "alice", Some(OFFER), 15),
+        follower(&server, "bob", Some(OFFER), 15),
+    ];
+    let mut narrow = follower(&server, "carol", Some(small_window), 9);
+    let mut plain = follower(&server, "dave", None, 15);
+    let mut publisher = server.socket("erin");
+    for round in 0..20 {
+        let data = format!("{round} {}", "the price of tea ".repeat(100));
+        publisher.ok("publish", json!({ "channel": "chat/lobby", "data": data }));
+        let bare = plain.next().unwrap();
+        let (deflated, heard) = read(&bare, 15);
+        assert!(!deflated, "nobody asked for that");
+        assert_eq!(heard["params"]["data"], data);
+        let [first, second] = packed.each_mut().map(|ws| ws.next().unwrap());
+        assert_eq!(first, second, "who agreed on the same gets the same");
+        assert_eq!(read(&first, 15), (true, heard.clone()));
+        assert!(first.payload.len() < bare.payload.len() / 3);
+        assert_eq!(read(&narrow.next().unwrap(), 9), (true, heard));
+    }
+}
+
+#[test]
+fn who_leaves_takes_no_others_publications_along() {
+    let server = setup().start();
+    let gone = follower(&server, "alice", Some(OFFER), 15);
+    let mut stays = follower(&server, "bob", Some(OFFER), 15);
+    let mut plain = follower(&server, "carol", None, 15);
+    drop(gone);
+    server.closed(1006, "dropped");
+    let mut publisher = server.socket("dave");
+    let data = "tea ".repeat(100);
+    publisher.ok("publish", json!({ "channel": "chat/lobby", "data": data }));
+    let (deflated, heard) = read(&stays.next().unwrap(), 15);
+    assert!(deflated);
+    assert_eq!(read(&plain.next().unwrap(), 15), (false, heard));
 }

@@ -23,7 +23,7 @@ const CONFIGURATION: &str = include_str!("../../../docs/configuration.md");
 const AUDIT: &str = include_str!("../../../docs/operations/audit.md");
 
 /// Every table of the configuration.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "[server]",
     "[server.tls]",
     "[server.proxy_protocol]",

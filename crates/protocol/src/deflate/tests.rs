@@ -3,6 +3,7 @@ use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
 use proptest::prelude::*;
 
 use super::*;
+use crate::message::Prepared;
 
 const LIMIT: usize = 65_536;
 
@@ -106,6 +107,38 @@ fn a_compressor_that_has_no_more_to_say_is_used_again() {
         );
     }
     assert_eq!(deflater.compressors.len(), 1);
+}
+
+#[test]
+fn what_is_sent_to_many_is_deflated_once_for_one_encoding() {
+    let encoding = |threshold, window| Encoding {
+        window: Window::new(window).unwrap(),
+        level: Level::new(1).unwrap(),
+        threshold,
+    };
+    let prepared = Prepared::text(&"tea ".repeat(100));
+    // Of two loops, each with its own deflater.
+    let [mut one, mut other] = [Deflater::default(), Deflater::default()];
+    let first = prepared.deflated(encoding(100, 15), &mut one);
+    let second = prepared.clone().deflated(encoding(200, 15), &mut other);
+    assert_eq!(first.as_bytes().as_ptr(), second.as_bytes().as_ptr());
+    assert!(other.compressors.is_empty(), "it had nothing to do");
+    let narrow = prepared.deflated(encoding(100, 9), &mut other);
+    assert_ne!(first.as_bytes().as_ptr(), narrow.as_bytes().as_ptr());
+    let short = prepared.deflated(encoding(401, 15), &mut other);
+    assert_eq!(short.as_bytes().as_ptr(), prepared.as_bytes().as_ptr());
+    // What comes out no shorter is not tried again either.
+    let noise = Prepared::binary(&noise(1000));
+    assert_eq!(
+        noise.deflated(encoding(0, 15), &mut one).as_bytes(),
+        noise.as_bytes()
+    );
+    let mut idle = Deflater::default();
+    assert_eq!(
+        noise.deflated(encoding(0, 15), &mut idle).as_bytes(),
+        noise.as_bytes()
+    );
+    assert!(idle.compressors.is_empty());
 }
 
 fn chosen(lines: &[&'static str]) -> Result<Option<Terms>, &'static str> {
