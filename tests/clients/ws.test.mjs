@@ -40,8 +40,7 @@ test('ws enters with a ticket, which is not selected as the subprotocol', async 
 
 test('ws exchanges compressed messages up to the limit, on a route that compresses', async () => {
   const socket = new WebSocket(packed, { ...bearer, perMessageDeflate: { threshold: 0 } });
-  const [response] = await once(socket, 'upgrade');
-  await once(socket, 'open');
+  const [[response]] = await Promise.all([once(socket, 'upgrade'), once(socket, 'open')]);
   assert.equal(socket.extensions, 'permessage-deflate');
   const { socket: wire } = response;
   const before = wire.bytesRead;
