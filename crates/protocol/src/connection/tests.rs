@@ -406,4 +406,39 @@ proptest! {
         server.hears(&wire);
         prop_assert_eq!(server.heard, [Heard::Text(text), Heard::Binary(bytes)]);
     }
+
+    #[test]
+    fn a_deflated_message_is_the_same_however_its_frames_and_reads_are_cut(
+        words in prop::collection::vec("[a-zé世]{0,8}", 1..60), repeat in 1usize..30,
+        frames in 1usize..90, reads in prop::collection::vec(1usize..40, 1..8),
+    ) {
+        let text = words.join(" ").repeat(repeat);
+        let mut deflater = Deflater::default();
+        let (level, window) = (crate::deflate::Level::new(6).unwrap(), crate::deflate::Window::LARGEST);
+        let Some(deflated) = deflater.deflate(text.as_bytes(), level, window) else {
+            return Ok(());
+        };
+        let pieces: Vec<&[u8]> = deflated.chunks(deflated.len().div_ceil(frames).max(1)).collect();
+        let mut wire = Vec::new();
+        for (at, piece) in pieces.iter().enumerate() {
+            let opcode = if at == 0 { Opcode::Text } else { Opcode::Continuation };
+            let mut bytes = frame(opcode, at + 1 == pieces.len(), piece);
+            bytes[0] |= if at == 0 { 0x40 } else { 0 };
+            wire.extend(bytes);
+            wire.extend(frame(Opcode::Ping, true, b"between"));
+        }
+        let limits = Limits { message: text.len(), fragments: 100, ..Limits::default() };
+        let mut peer = Peer::server(limits);
+        peer.connection.encoding = Some(Encoding { window, level, threshold: 0 });
+        let mut rest = &wire[..];
+        for size in reads.iter().cycle() {
+            let (now, later) = rest.split_at((*size).min(rest.len()));
+            peer.hears(now);
+            rest = later;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        prop_assert_eq!(peer.heard, [Heard::Text(text)]);
+    }
 }
