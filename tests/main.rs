@@ -14,6 +14,7 @@
 mod attacks;
 mod audit;
 mod channels;
+mod compression;
 mod configuration;
 mod demo;
 mod harness;

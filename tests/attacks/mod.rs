@@ -2,6 +2,7 @@
 
 mod admin;
 mod content;
+mod deflate;
 mod demo;
 mod framing;
 mod handshake;

@@ -6,6 +6,8 @@ import { request } from 'node:https';
 /** `localhost:PORT` of the server under test; `cargo xtask test clients` sets it. */
 export const host = process.env.WARDWIRE_HOST;
 export const url = `wss://${host}/echo`;
+/** An echo that compresses. */
+export const packed = `wss://${host}/packed`;
 export const ca = readFileSync(process.env.WARDWIRE_CA);
 export const token = process.env.WARDWIRE_TOKEN;
 

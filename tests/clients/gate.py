@@ -8,6 +8,8 @@ import urllib.request
 #: `localhost:PORT` of the server under test; `cargo xtask test clients` sets it.
 HOST = os.environ["WARDWIRE_HOST"]
 URL = f"wss://{HOST}/echo"
+#: An echo that compresses.
+PACKED = f"wss://{HOST}/packed"
 CA = os.environ["WARDWIRE_CA"]
 TOKEN = os.environ["WARDWIRE_TOKEN"]
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

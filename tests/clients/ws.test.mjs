@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 import WebSocket from 'ws';
 
-import { binary, ca, limit, text, ticket, token, url } from './gate.mjs';
+import { binary, ca, limit, packed, text, ticket, token, url } from './gate.mjs';
 
 const bearer = { ca, headers: { authorization: `Bearer ${token}` } };
 
@@ -36,6 +36,27 @@ test('ws enters with a ticket, which is not selected as the subprotocol', async 
   const socket = await open(['wardwire.raw', await ticket()], { ca });
   assert.equal(socket.protocol, 'wardwire.raw');
   await exchange(socket);
+});
+
+test('ws exchanges compressed messages up to the limit, on a route that compresses', async () => {
+  const socket = new WebSocket(packed, { ...bearer, perMessageDeflate: { threshold: 0 } });
+  const [[response]] = await Promise.all([once(socket, 'upgrade'), once(socket, 'open')]);
+  assert.equal(socket.extensions, 'permessage-deflate');
+  const { socket: wire } = response;
+  const before = wire.bytesRead;
+  socket.send('x'.repeat(limit));
+  const [echo] = await once(socket, 'message');
+  assert.equal(echo.toString(), 'x'.repeat(limit));
+  assert.ok(wire.bytesRead - before < limit / 10, 'the echo came compressed');
+  await exchange(socket);
+});
+
+test('ws is closed with 1009 for what inflates to more than the limit', async () => {
+  const socket = new WebSocket(packed, bearer);
+  await once(socket, 'open');
+  socket.send('x'.repeat(limit + 1));
+  const [code] = await once(socket, 'close');
+  assert.equal(code, 1009);
 });
 
 for (const kind of ['text', 'binary']) {

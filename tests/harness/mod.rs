@@ -1,6 +1,7 @@
 //! A server of its own for each test, and clients that can misbehave.
 
 mod client;
+pub(crate) mod deflate;
 mod issuer;
 mod keyserver;
 mod load;

@@ -14,8 +14,36 @@ use crate::{
     tools,
 };
 
-/// Cases 1.* to 10.*; all that does not need compression.
-const CASES: usize = 301;
+/// What the testsuite is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// 1.* to 10.*, and of compression 12.1.* and 13.1.*: minutes, so every run has them.
+    Fast,
+    /// All cases. Compression in all its sizes and parameters takes nearly all of the time.
+    All,
+}
+
+impl Extent {
+    /// INVARIANT: sections 12 and 13 have five and seven groups of 18.
+    const fn count(self) -> usize {
+        match self {
+            Self::Fast => 301 + 2 * 18,
+            Self::All => 301 + 12 * 18,
+        }
+    }
+
+    fn cases(self) -> Vec<String> {
+        let plain = (1..=10).map(|section| format!("{section}.*"));
+        let deflated: &[&str] = match self {
+            Self::Fast => &["12.1.*", "13.1.*"],
+            Self::All => &["12.*", "13.*"],
+        };
+        plain
+            .chain(deflated.iter().map(|it| (*it).to_owned()))
+            .collect()
+    }
+}
+
 /// Debian's last release with a Python 2.7.
 const OLD_RELEASE: &str = "bullseye";
 /// The last virtualenv that makes an environment for Python 2.7.
@@ -199,14 +227,13 @@ fn of_line(line: &str, codename: &str) -> Option<String> {
         .then(|| format!("Types: deb\nURIs: {address}\nSuites: {OLD_RELEASE}\nComponents: main\n"))
 }
 
-/// Has the testsuite judge a server.
-pub(crate) fn judge(wstest: &Path, server: &Fixture) -> Result<()> {
+/// Has the testsuite judge a server. What it came to, as a table.
+pub(crate) fn judge(wstest: &Path, server: &Fixture, extent: Extent) -> Result<String> {
     let reports = server.folder.join("reports");
-    let cases: Vec<String> = (1..=10).map(|section| format!("{section}.*")).collect();
     let specification = json!({
         "outdir": reports,
         "servers": [{ "agent": "wardwire", "url": format!("wss://127.0.0.1:{}/echo", server.port) }],
-        "cases": cases,
+        "cases": extent.cases(),
         "exclude-cases": [],
         "exclude-agent-cases": {},
     });
@@ -221,10 +248,10 @@ pub(crate) fn judge(wstest: &Path, server: &Fixture) -> Result<()> {
     let index = fs::read_to_string(reports.join("index.json"))?;
     let index: Value = serde_json::from_str(&index)
         .map_err(|error| Failure::Broken(format!("the testsuite's index.json: {error}")))?;
-    read_verdicts(&index, &reports)
+    read_verdicts(&index, &reports, extent)
 }
 
-fn read_verdicts(index: &Value, reports: &Path) -> Result<()> {
+fn read_verdicts(index: &Value, reports: &Path, extent: Extent) -> Result<String> {
     let empty = serde_json::Map::new();
     let cases = index
         .get("wardwire")
@@ -237,10 +264,17 @@ fn read_verdicts(index: &Value, reports: &Path) -> Result<()> {
             .to_owned()
     };
     let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    let mut sections = std::collections::BTreeMap::<u8, [usize; 2]>::new();
     let mut bad = Vec::new();
     for (id, case) in cases {
         let (behavior, close) = (word(case, "behavior"), word(case, "behaviorClose"));
         *counts.entry(behavior.clone()).or_default() += 1;
+        let section = id.split('.').next().and_then(|it| it.parse().ok());
+        let [ok, informational] = sections.entry(section.unwrap_or(0)).or_default();
+        match behavior.as_str() {
+            "OK" => *ok += 1,
+            _ => *informational += 1,
+        }
         let good = ["OK", "INFORMATIONAL"];
         if !good.contains(&behavior.as_str()) || !good.contains(&close.as_str()) {
             bad.push(format!("{id}: {behavior}, closing {close}"));
@@ -256,14 +290,24 @@ fn read_verdicts(index: &Value, reports: &Path) -> Result<()> {
         counts.join(", ")
     );
     println!("Reports: {}", reports.display());
-    if cases.len() != CASES {
-        bad.push(format!("{} cases were judged, not {CASES}", cases.len()));
+    let wanted = extent.count();
+    if cases.len() != wanted {
+        bad.push(format!("{} cases were judged, not {wanted}", cases.len()));
     }
     if bad.is_empty() {
-        Ok(())
+        Ok(table(&sections))
     } else {
         Err(Failure::Broken(bad.join("\n")))
     }
+}
+
+/// How many cases of each section were OK, and how many have no right answer.
+fn table(sections: &std::collections::BTreeMap<u8, [usize; 2]>) -> String {
+    let mut table = String::from("| section | OK | informational |\n| --- | --- | --- |\n");
+    for (section, [ok, informational]) in sections {
+        table.push_str(&format!("| {section}.* | {ok} | {informational} |\n"));
+    }
+    table
 }
 
 #[cfg(test)]
@@ -284,14 +328,17 @@ mod tests {
     fn every_case_has_to_be_judged_well() {
         let passes = |cases, behavior: &str, close: &str| {
             let last = json!({ "behavior": behavior, "behaviorClose": close });
-            read_verdicts(&index(cases, last), Path::new("reports")).is_ok()
+            let index = index(cases, last);
+            read_verdicts(&index, Path::new("reports"), Extent::All).is_ok()
         };
-        assert!(passes(CASES, "INFORMATIONAL", "OK"));
-        assert!(!passes(CASES, "NON-STRICT", "OK"));
-        assert!(!passes(CASES, "FAILED", "OK"));
-        assert!(!passes(CASES, "OK", "FAILED BY CLIENT"));
-        assert!(!passes(CASES - 1, "OK", "OK"));
-        assert!(read_verdicts(&json!({}), Path::new("reports")).is_err());
+        let all = Extent::All.count();
+        assert_eq!((all, Extent::Fast.count()), (517, 337));
+        assert!(passes(all, "INFORMATIONAL", "OK"));
+        assert!(!passes(all, "NON-STRICT", "OK"));
+        assert!(!passes(all, "FAILED", "OK"));
+        assert!(!passes(all, "OK", "FAILED BY CLIENT"));
+        assert!(!passes(all - 1, "OK", "OK"));
+        assert!(read_verdicts(&json!({}), Path::new("reports"), Extent::All).is_err());
     }
 
     #[test]

@@ -29,6 +29,8 @@ cargo xtask <command>
                           names of steps run only these: rust, docs, interleavings, typescript,
                           conformance,
                           clients, tls, browser; any other word filters the Rust tests
+  conformance [--all]     Autobahn|Testsuite alone; --all also runs every case of compression, which takes
+                          a quarter of an hour, and writes docs/conformance.md
   assets                  build what the server embeds
   tools                   install everything that `test` needs, and run nothing
   bench [quick|NAME] [..] measure; `bench --help` says what. `quick` is for a change of one's own,
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
             instructions::command(rest.get(1..).unwrap_or_default())
         }
         "bench" => bench::command(rest),
+        "conformance" => blackbox::command(rest),
         "demo" => demo::command(rest),
         "fuzz" => fuzz::command(rest),
         "spec" => spec(rest),

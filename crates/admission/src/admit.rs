@@ -13,7 +13,10 @@
 use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, Method, header, request};
-use wardwire_protocol::handshake::{Offer, OfferError};
+use wardwire_protocol::{
+    deflate::{Encoding, Terms},
+    handshake::{Offer, OfferError},
+};
 
 use crate::{
     caps::{ConnectionSlot, Place},
@@ -363,4 +366,21 @@ pub struct Admission {
     pub offer: Offer,
     /// What was selected of it.
     pub subprotocol: Option<&'static str>,
+}
+
+impl Admission {
+    /// The terms on which messages are deflated: the client's, where the route wants it at all.
+    #[must_use]
+    pub fn deflate(&self) -> Option<Terms> {
+        self.offer
+            .deflate
+            .filter(|_| self.route.compression.is_some())
+    }
+
+    /// What that makes of messages to the client.
+    #[must_use]
+    pub fn encoding(&self) -> Option<Encoding> {
+        let compression = self.route.compression?;
+        self.deflate().map(|terms| compression.agreed(terms))
+    }
 }

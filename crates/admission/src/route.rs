@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use wardwire_protocol::connection::Limits;
+use wardwire_protocol::{
+    connection::Limits,
+    deflate::{Encoding, Level, Terms},
+};
 
 use crate::{
     clock::Timestamp,
@@ -27,6 +30,29 @@ pub struct Route {
     pub limits: Arc<Limits>,
     /// Messages a second from each socket; 0 is no limit.
     pub messages_per_second: u32,
+    /// Deflates messages, for those who offer it. None does not.
+    pub compression: Option<Compression>,
+}
+
+/// How a route deflates (RFC 7692).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// Messages of fewer bytes go as they are.
+    pub threshold: usize,
+    /// How hard it tries.
+    pub level: Level,
+}
+
+impl Compression {
+    /// On these terms.
+    #[must_use]
+    pub fn agreed(self, terms: Terms) -> Encoding {
+        Encoding {
+            window: terms.server_window(),
+            level: self.level,
+            threshold: self.threshold,
+        }
+    }
 }
 
 /// What a route is for.

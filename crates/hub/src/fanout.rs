@@ -1,7 +1,8 @@
 //! One event loop's side of the hub: which of its sockets follow which channel, and what a turn brings them.
 //!
 //! A loop owns its side alone; publications reach it through its mailbox, each once and prepared. What a turn brings of one
-//! channel is put together once, as a [`Batch`], for all who follow it.
+//! channel is put together once, as a [`Batch`], for all who follow it: once plain, and once for each encoding that some of
+//! them agreed on.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,7 +10,10 @@ use std::{
     task::Waker,
 };
 
-use wardwire_protocol::message::Prepared;
+use wardwire_protocol::{
+    deflate::{Deflater, Encoding},
+    message::Prepared,
+};
 
 use crate::mailbox::Mailbox;
 
@@ -32,6 +36,14 @@ pub struct Fanout {
 /// A channel as one loop knows it.
 #[derive(Default)]
 struct Local {
+    plain: Group,
+    /// Those who agreed on an encoding. No group stands here without followers or a batch.
+    deflated: Vec<(Encoding, Group)>,
+}
+
+/// Followers who are sent the same bytes.
+#[derive(Default)]
+struct Group {
     /// Each with the offset it has: what comes to it lies behind.
     followers: HashMap<SocketKey, u64>,
     /// Its place among the batches of this turn.
@@ -45,9 +57,10 @@ pub(crate) struct Delivery {
     pub(crate) frame: Prepared,
 }
 
-/// What a turn brings of one channel, oldest first.
+/// What a turn brings of one channel to those of one encoding, oldest first.
 pub struct Batch {
     channel: u64,
+    encoding: Option<Encoding>,
     deliveries: Vec<Delivery>,
     /// All frames together, if there are several.
     joined: Vec<u8>,
@@ -74,26 +87,31 @@ impl Fanout {
         self.taken.is_empty() && self.mailbox.wait(reader)
     }
 
-    pub(crate) fn follow(&mut self, channel: u64, socket: SocketKey, after: u64) {
+    pub(crate) fn follow(
+        &mut self,
+        channel: u64,
+        socket: SocketKey,
+        encoding: Option<Encoding>,
+        after: u64,
+    ) {
         let local = self.channels.entry(channel).or_default();
-        local.followers.insert(socket, after);
+        local.entry(encoding).followers.insert(socket, after);
     }
 
-    pub(crate) fn leave(&mut self, channel: u64, socket: SocketKey) {
+    pub(crate) fn leave(&mut self, channel: u64, socket: SocketKey, encoding: Option<Encoding>) {
         let Some(local) = self.channels.get_mut(&channel) else {
             return;
         };
-        let followers = &mut local.followers;
-        followers.remove(&socket);
-        if followers.is_empty() && local.batch.is_none() {
+        if let Some(group) = local.group_mut(encoding) {
+            group.leave(socket);
+        }
+        if local.tidy() {
             self.channels.remove(&channel);
-        } else if followers.len() < followers.capacity() / 4 {
-            followers.shrink_to(followers.len() * 2);
         }
     }
 
     /// Puts together what has come: at most so many publications and about so many bytes, the rest next time.
-    pub fn collect(&mut self, messages: usize, bytes: usize) {
+    pub fn collect(&mut self, messages: usize, bytes: usize, deflater: &mut Deflater) {
         self.clear();
         if self.taken.is_empty() {
             self.mailbox.take(&mut self.taken);
@@ -110,12 +128,13 @@ impl Fanout {
             let Some(local) = self.channels.get_mut(&delivery.channel) else {
                 continue;
             };
-            let place = *local.batch.get_or_insert_with(|| {
-                self.batches.push(Batch::new(delivery.channel));
-                self.batches.len() - 1
-            });
-            if let Some(batch) = self.batches.get_mut(place) {
-                batch.push(delivery);
+            for (encoding, group) in &mut local.deflated {
+                let frame = delivery.frame.deflated(*encoding, deflater);
+                let deflated = Delivery { frame, ..delivery };
+                group.push(&mut self.batches, Some(*encoding), deflated);
+            }
+            if !local.plain.followers.is_empty() {
+                local.plain.push(&mut self.batches, None, delivery);
             }
         }
         if self.taken.is_empty() {
@@ -135,11 +154,12 @@ impl Fanout {
         &self.batches
     }
 
-    /// Who follows a batch's channel, each with the offset behind which it has nothing yet.
+    /// To whom a batch goes, each with the offset behind which it has nothing yet.
     pub fn followers(&self, batch: &Batch) -> impl Iterator<Item = (SocketKey, u64)> + use<'_> {
         let local = self.channels.get(&batch.channel);
-        local.into_iter().flat_map(|local| {
-            local
+        let group = local.and_then(|local| local.group(batch.encoding));
+        group.into_iter().flat_map(|group| {
+            group
                 .followers
                 .iter()
                 .map(|(socket, after)| (*socket, *after))
@@ -152,11 +172,80 @@ impl Fanout {
             let Some(local) = self.channels.get_mut(&batch.channel) else {
                 continue;
             };
-            local.batch = None;
-            if local.followers.is_empty() {
+            if let Some(group) = local.group_mut(batch.encoding) {
+                group.batch = None;
+            }
+            if local.tidy() {
                 self.channels.remove(&batch.channel);
             }
         }
+    }
+}
+
+impl Local {
+    fn group(&self, encoding: Option<Encoding>) -> Option<&Group> {
+        let Some(encoding) = encoding else {
+            return Some(&self.plain);
+        };
+        let groups = &mut self.deflated.iter();
+        groups
+            .find(|(its, _)| *its == encoding)
+            .map(|(_, group)| group)
+    }
+
+    fn group_mut(&mut self, encoding: Option<Encoding>) -> Option<&mut Group> {
+        let Some(encoding) = encoding else {
+            return Some(&mut self.plain);
+        };
+        let groups = &mut self.deflated.iter_mut();
+        groups
+            .find(|(its, _)| *its == encoding)
+            .map(|(_, group)| group)
+    }
+
+    fn entry(&mut self, encoding: Option<Encoding>) -> &mut Group {
+        let Some(encoding) = encoding else {
+            return &mut self.plain;
+        };
+        let known = self.deflated.iter().position(|(its, _)| *its == encoding);
+        let place = known.unwrap_or(self.deflated.len());
+        if known.is_none() {
+            self.deflated.push((encoding, Group::default()));
+        }
+        match self.deflated.get_mut(place) {
+            Some((_, group)) => group,
+            None => &mut self.plain,
+        }
+    }
+
+    /// Lets go of groups that nobody is in. True if none is left.
+    fn tidy(&mut self) -> bool {
+        self.deflated.retain(|(_, group)| !group.is_idle());
+        self.deflated.is_empty() && self.plain.is_idle()
+    }
+}
+
+impl Group {
+    fn push(&mut self, batches: &mut Vec<Batch>, encoding: Option<Encoding>, delivery: Delivery) {
+        let place = *self.batch.get_or_insert_with(|| {
+            batches.push(Batch::new(delivery.channel, encoding));
+            batches.len() - 1
+        });
+        if let Some(batch) = batches.get_mut(place) {
+            batch.push(delivery);
+        }
+    }
+
+    fn leave(&mut self, socket: SocketKey) {
+        let followers = &mut self.followers;
+        followers.remove(&socket);
+        if followers.len() < followers.capacity() / 4 {
+            followers.shrink_to(followers.len() * 2);
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.followers.is_empty() && self.batch.is_none()
     }
 }
 
@@ -164,9 +253,10 @@ impl Fanout {
 const KEEP: usize = 1024;
 
 impl Batch {
-    pub(crate) fn new(channel: u64) -> Self {
+    pub(crate) fn new(channel: u64, encoding: Option<Encoding>) -> Self {
         Self {
             channel,
+            encoding,
             deliveries: Vec::new(),
             joined: Vec::new(),
         }

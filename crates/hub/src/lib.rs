@@ -26,7 +26,7 @@ use std::{
 
 use parking_lot::RwLock;
 use wardwire_admission::principal::Principal;
-use wardwire_protocol::channel::ChannelName;
+use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 
 pub use channel::Subscribed;
 use channel::{Channel, Unpublished};
@@ -124,10 +124,15 @@ impl Hub {
         (hub, sides)
     }
 
-    /// Gives a socket its place.
+    /// Gives a socket its place. What it follows comes to it in this encoding, if it agreed on one.
     #[must_use]
-    pub fn join(self: &Arc<Self>, principal: Principal, socket: SocketKey) -> Member {
-        Member::new(self.clone(), socket, principal)
+    pub fn join(
+        self: &Arc<Self>,
+        principal: Principal,
+        socket: SocketKey,
+        encoding: Option<Encoding>,
+    ) -> Member {
+        Member::new(self.clone(), socket, encoding, principal)
     }
 
     /// How many channels live.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use serde_json::value::RawValue;
 use wardwire_admission::principal::Principal;
-use wardwire_protocol::channel::ChannelName;
+use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 
 use crate::{
     Hub, HubError, Position, Subscribed,
@@ -22,15 +22,22 @@ use crate::{
 pub struct Member {
     hub: Arc<Hub>,
     socket: SocketKey,
+    encoding: Option<Encoding>,
     principal: Principal,
     subscriptions: Vec<Arc<Channel>>,
 }
 
 impl Member {
-    pub(crate) fn new(hub: Arc<Hub>, socket: SocketKey, principal: Principal) -> Self {
+    pub(crate) fn new(
+        hub: Arc<Hub>,
+        socket: SocketKey,
+        encoding: Option<Encoding>,
+        principal: Principal,
+    ) -> Self {
         Self {
             hub,
             socket,
+            encoding,
             principal,
             subscriptions: Vec::new(),
         }
@@ -58,7 +65,8 @@ impl Member {
             let channel = self.hub.open(name, history, &self.principal)?;
             let most = self.hub.limits.recovery;
             if let Some(subscribed) = channel.follow(fanout.number(), since, most) {
-                fanout.follow(channel.number, self.socket, subscribed.position.offset());
+                let after = subscribed.position.offset();
+                fanout.follow(channel.number, self.socket, self.encoding, after);
                 // A socket mostly follows one channel.
                 self.subscriptions.reserve_exact(1);
                 self.subscriptions.push(channel);
@@ -123,7 +131,7 @@ impl Member {
     }
 
     fn leave_one(&self, fanout: &mut Fanout, channel: &Arc<Channel>) {
-        fanout.leave(channel.number, self.socket);
+        fanout.leave(channel.number, self.socket, self.encoding);
         channel.leave(fanout.number());
         self.hub.tidy(channel, Instant::now());
     }

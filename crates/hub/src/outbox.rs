@@ -120,7 +120,7 @@ mod tests {
     const ROOM: usize = size_of::<Queued>();
 
     fn batch(channel: u64, frames: &[&Prepared]) -> Batch {
-        let mut batch = Batch::new(channel);
+        let mut batch = Batch::new(channel, None);
         for (frame, offset) in frames.iter().zip(1..) {
             batch.push(Delivery {
                 channel,

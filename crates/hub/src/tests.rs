@@ -8,6 +8,8 @@ use wardwire_admission::{
     principal::{Authentication, Identity},
 };
 
+use wardwire_protocol::deflate::Deflater;
+
 use super::*;
 use crate::{
     outbox::Outbox,
@@ -53,7 +55,7 @@ struct Socket {
 impl Server {
     fn socket(&mut self, principal: Principal) -> Socket {
         Socket {
-            member: self.hub.join(principal, SocketKey(7)),
+            member: self.hub.join(principal, SocketKey(7), None),
             fanout: self.sides.pop().unwrap(),
             outbox: Outbox::default(),
             budget: 1_000_000,
@@ -87,7 +89,8 @@ impl Socket {
 
     /// A turn of the loop.
     fn collect(&mut self) {
-        self.fanout.collect(usize::MAX, usize::MAX);
+        self.fanout
+            .collect(usize::MAX, usize::MAX, &mut Deflater::default());
         for batch in self.fanout.batches() {
             for (socket, after) in self.fanout.followers(batch) {
                 assert_eq!(socket, SocketKey(7));
@@ -381,7 +384,9 @@ fn a_turn_brings_so_much_and_the_next_the_rest() {
     }
     let mut brought = Vec::new();
     loop {
-        alice.fanout.collect(2, usize::MAX);
+        alice
+            .fanout
+            .collect(2, usize::MAX, &mut Deflater::default());
         let lengths = alice
             .fanout
             .batches()

@@ -65,7 +65,8 @@ pub(crate) struct Header {
 pub(crate) const LONGEST: usize = 14;
 
 const FIN: u8 = 0x80;
-/// RSV1 becomes a compressed message where permessage-deflate (RFC 7692) was negotiated; nothing negotiates it yet.
+/// A deflated message, where that was agreed (RFC 7692 §6); on its first frame alone.
+const RSV1: u8 = 0x40;
 const RSV: u8 = 0x70;
 const MASK: u8 = 0x80;
 const LONGEST_CONTROL: u64 = 125;
@@ -116,9 +117,13 @@ impl Header {
         Opcode::from_bits(self.first & 0x0F)
     }
 
-    /// What this header says, if a peer may say it.
-    pub(crate) fn judge(self, from_client: bool) -> Result<Opcode, &'static str> {
-        let opcode = judge_first(self.first)?;
+    pub(crate) const fn is_deflated(self) -> bool {
+        self.first & RSV1 != 0
+    }
+
+    /// What this header says, if a peer may say it, who may `deflate` or not.
+    pub(crate) fn judge(self, from_client: bool, deflate: bool) -> Result<Opcode, &'static str> {
+        let opcode = judge_first(self.first, deflate)?;
         if !self.minimal {
             return Err("length");
         }
@@ -134,11 +139,15 @@ impl Header {
 }
 
 /// Judges the first byte alone, so that a frame that can never be right is failed before the rest has come.
-pub(crate) fn judge_first(first: u8) -> Result<Opcode, &'static str> {
-    if first & RSV != 0 {
+pub(crate) fn judge_first(first: u8, deflate: bool) -> Result<Opcode, &'static str> {
+    let opcode = Opcode::from_bits(first & 0x0F);
+    // RFC 7692 §6.1: no control frame and no continuation has it.
+    let may_be_deflated = deflate && matches!(opcode, Some(Opcode::Text | Opcode::Binary));
+    let reserved = if may_be_deflated { RSV & !RSV1 } else { RSV };
+    if first & reserved != 0 {
         return Err("reserved-bit");
     }
-    Opcode::from_bits(first & 0x0F).ok_or("opcode")
+    opcode.ok_or("opcode")
 }
 
 /// Appends a whole frame.
@@ -149,8 +158,23 @@ pub(crate) fn write(
     mask: Option<[u8; 4]>,
     payload: &[u8],
 ) {
+    let fin = if fin { FIN } else { 0 };
+    write_behind(out, opcode.bits() | fin, mask, payload);
+}
+
+/// Appends a message that was deflated.
+pub(crate) fn write_deflated(
+    out: &mut Vec<u8>,
+    opcode: Opcode,
+    mask: Option<[u8; 4]>,
+    payload: &[u8],
+) {
+    write_behind(out, opcode.bits() | FIN | RSV1, mask, payload);
+}
+
+fn write_behind(out: &mut Vec<u8>, first: u8, mask: Option<[u8; 4]>, payload: &[u8]) {
     out.reserve(payload.len() + LONGEST);
-    out.push(opcode.bits() | if fin { FIN } else { 0 });
+    out.push(first);
     let masked = if mask.is_some() { MASK } else { 0 };
     match payload.len() {
         length @ 0..=125 => out.push(masked | length.to_le_bytes()[0]),
@@ -194,7 +218,7 @@ mod tests {
             assert_eq!(written.len(), bytes);
             let (parsed, used) = Header::parse(&written).unwrap();
             assert_eq!((parsed.length, used), (length as u64, bytes));
-            assert_eq!(parsed.judge(false), Ok(Opcode::Binary));
+            assert_eq!(parsed.judge(false, false), Ok(Opcode::Binary));
         }
     }
 
@@ -206,7 +230,7 @@ mod tests {
             &[0x82, 127, 0x80, 0, 0, 0, 0, 1, 0, 0],
         ] {
             let (parsed, _) = Header::parse(bytes).unwrap();
-            assert_eq!(parsed.judge(false), Err("length"));
+            assert_eq!(parsed.judge(false, false), Err("length"));
         }
     }
 
@@ -214,9 +238,9 @@ mod tests {
     fn clients_mask_and_servers_do_not() {
         let (masked, _) = Header::parse(&header(1, Some([1, 2, 3, 4]))).unwrap();
         let (plain, _) = Header::parse(&header(1, None)).unwrap();
-        assert_eq!(masked.judge(true), Ok(Opcode::Binary));
-        assert_eq!(plain.judge(true), Err("mask"));
-        assert_eq!(masked.judge(false), Err("mask"));
+        assert_eq!(masked.judge(true, false), Ok(Opcode::Binary));
+        assert_eq!(plain.judge(true, false), Err("mask"));
+        assert_eq!(masked.judge(false, false), Err("mask"));
     }
 
     proptest! {

@@ -4,12 +4,16 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, request};
 use sha1::{Digest as _, Sha1};
 
+use crate::deflate::{self, Terms};
+
 /// What a client offers, in a request that is a WebSocket handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     accept: HeaderValue,
     /// In the client's order, without duplicates; credentials among them are not yet judged.
     pub subprotocols: Vec<Box<str>>,
+    /// The first way of deflating messages that we could go along with (RFC 7692).
+    pub deflate: Option<Terms>,
 }
 
 /// Why a request is not a handshake.
@@ -36,6 +40,9 @@ pub enum OfferError {
     /// RFC 6455 §4.1: distinct tokens; at most 16 of them, 8 KiB in all.
     #[error("Sec-WebSocket-Protocol is not a list of at most 16 distinct tokens")]
     Subprotocols,
+    /// RFC 6455 §9.1: a list of extensions; at most 16 of them, with 16 parameters each.
+    #[error("Sec-WebSocket-Extensions is not a list of at most 16 extensions")]
+    Extensions,
 }
 
 impl OfferError {
@@ -83,15 +90,16 @@ impl Offer {
         Ok(Self {
             accept: accept(key.as_bytes()),
             subprotocols: subprotocols(headers)?,
+            deflate: deflate::choose(headers).map_err(|_| OfferError::Extensions)?,
         })
     }
 
-    /// The headers of the `101`, with the subprotocol that was selected.
+    /// The headers of the `101`, with the subprotocol that was selected and the terms on which messages are deflated.
     ///
     /// INVARIANT: a browser fails a socket of which none of the offered subprotocols was selected.
     #[must_use]
-    pub fn answer(&self, selected: Option<&'static str>) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(4);
+    pub fn answer(&self, selected: Option<&'static str>, deflate: Option<Terms>) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(5);
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept.clone());
@@ -100,6 +108,9 @@ impl Offer {
                 header::SEC_WEBSOCKET_PROTOCOL,
                 HeaderValue::from_static(selected),
             );
+        }
+        if let Some(terms) = deflate {
+            headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, terms.answer());
         }
         headers
     }
@@ -179,7 +190,7 @@ fn subprotocols(headers: &HeaderMap) -> Result<Vec<Box<str>>, OfferError> {
 }
 
 /// RFC 9110 §5.6.2.
-fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()
@@ -218,7 +229,7 @@ mod tests {
     fn the_rfcs_own_example_is_answered_as_it_says() {
         let offer = set("sec-websocket-protocol", "chat, superchat").unwrap();
         assert_eq!(
-            offer.answer(None)["sec-websocket-accept"],
+            offer.answer(None, None)["sec-websocket-accept"],
             "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
         );
         assert_eq!(offer.subprotocols, ["chat".into(), "superchat".into()]);

@@ -1,10 +1,14 @@
 //! Messages, as they are delivered and as they are sent.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use bytes::Bytes;
-
-use crate::frame::{self, Opcode};
+use crate::{
+    deflate::{Deflater, Encoding, Level, Window},
+    frame::{self, Opcode},
+};
 
 /// A whole message. Borrowed from the read buffer where it came in one piece, owned where it had to be put together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +38,18 @@ impl Message<'_> {
 }
 
 /// One server frame, encoded once for everybody who gets it. Cloning shares it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prepared(Bytes);
+#[derive(Clone, Debug)]
+pub struct Prepared(Arc<Encoded>);
+
+#[derive(Debug)]
+struct Encoded {
+    opcode: Opcode,
+    frame: Vec<u8>,
+    /// Where the payload begins.
+    payload: usize,
+    /// The same deflated, for those who agreed on that; none where it came out no shorter.
+    deflated: Mutex<Vec<(Level, Window, Option<Prepared>)>>,
+}
 
 impl Prepared {
     /// A text message.
@@ -53,12 +67,58 @@ impl Prepared {
     /// The frame, header and payload.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.0.frame
+    }
+
+    /// The frame for a peer with whom this encoding was agreed: deflated, if that is worth it.
+    ///
+    /// Who asks first deflates, and all others share what came of it, whatever their loop. Those who ask meanwhile wait,
+    /// for less time than it would take them.
+    #[must_use]
+    pub fn deflated(&self, encoding: Encoding, deflater: &mut Deflater) -> Self {
+        let payload = self.0.frame.get(self.0.payload..).unwrap_or_default();
+        let Encoding {
+            window,
+            level,
+            threshold,
+        } = encoding;
+        if payload.len() < threshold {
+            return self.clone();
+        }
+        let made = {
+            let deflated = self.0.deflated.lock();
+            let mut deflated = deflated.unwrap_or_else(PoisonError::into_inner);
+            let known = deflated.iter().find(|it| (it.0, it.1) == (level, window));
+            if let Some((_, _, made)) = known {
+                made.clone()
+            } else {
+                let made = deflater.deflate(payload, level, window);
+                let made = made.map(|payload| Self::deflated_frame(self.0.opcode, payload));
+                deflated.push((level, window, made.clone()));
+                made
+            }
+        };
+        made.unwrap_or_else(|| self.clone())
     }
 
     fn encode(opcode: Opcode, payload: &[u8]) -> Self {
-        let mut out = Vec::new();
-        frame::write(&mut out, opcode, true, None, payload);
-        Self(out.into())
+        let mut frame = Vec::new();
+        frame::write(&mut frame, opcode, true, None, payload);
+        Self::new(opcode, frame, payload.len())
+    }
+
+    fn deflated_frame(opcode: Opcode, payload: &[u8]) -> Self {
+        let mut frame = Vec::new();
+        frame::write_deflated(&mut frame, opcode, None, payload);
+        Self::new(opcode, frame, payload.len())
+    }
+
+    fn new(opcode: Opcode, frame: Vec<u8>, length: usize) -> Self {
+        Self(Arc::new(Encoded {
+            opcode,
+            payload: frame.len() - length,
+            frame,
+            deflated: Mutex::default(),
+        }))
     }
 }

@@ -62,7 +62,8 @@ fn switch(
     server.metrics.admissions.inc();
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    *response.headers_mut() = admission.offer.answer(admission.subprotocol);
+    let deflate = admission.deflate();
+    *response.headers_mut() = admission.offer.answer(admission.subprotocol, deflate);
     let (session, principal) = Session::new(server.clone(), admission, trail.clone());
     let departure = Departure {
         session,

@@ -14,6 +14,7 @@ const advice: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ['1006', 'later'],
   ['1007', 'never'],
   ['1007 utf-8', 'never'],
+  ['1007 deflate', 'never'],
   ['1008', 'later'],
   ['1008 errors', 'never'],
   ['1009', 'later'],

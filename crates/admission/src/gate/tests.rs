@@ -38,6 +38,7 @@ impl World {
             require: Requirement::default(),
             limits: Arc::default(),
             messages_per_second: 0,
+            compression: None,
         };
         let gate = Gate::new(GateConfig {
             hosts: Hosts::new(["app.example"]).unwrap(),

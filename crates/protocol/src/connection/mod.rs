@@ -14,8 +14,9 @@ pub use limits::Limits;
 
 use crate::{
     close::{Close, CloseCode},
+    deflate::{Deflater, Encoding, Stream},
     frame::{self, LONGEST, Opcode},
-    message::{Message, Prepared},
+    message::Message,
     utf8::Utf8,
 };
 
@@ -24,6 +25,8 @@ use crate::{
 pub struct Connection {
     limits: Arc<Limits>,
     role: Role,
+    /// That messages may be deflated is agreed, and so are ours (RFC 7692).
+    encoding: Option<Encoding>,
     state: State,
     /// The start of a header of which the rest has not come.
     header: [u8; LONGEST],
@@ -64,6 +67,7 @@ enum State {
 struct Incoming {
     opcode: Opcode,
     fin: bool,
+    deflated: bool,
     mask: [u8; 4],
     offset: usize,
     left: u64,
@@ -78,9 +82,19 @@ struct Incoming {
 struct Partial {
     text: bool,
     data: Vec<u8>,
+    /// Of a deflated message: `data` is what of it is inflated.
+    deflated: Option<Deflated>,
     utf8: Utf8,
     fragments: u32,
     begun: Instant,
+}
+
+/// A deflated message under way.
+#[derive(Debug)]
+struct Deflated {
+    stream: Stream,
+    /// Bytes of it that have come.
+    came: usize,
 }
 
 /// What came of a call to [`Connection::receive`].
@@ -131,6 +145,7 @@ impl Connection {
         Self {
             limits,
             role,
+            encoding: None,
             state: State::Open,
             header: [0; LONGEST],
             header_length: 0,
@@ -144,21 +159,31 @@ impl Connection {
         }
     }
 
+    /// The peer may deflate its messages, and reads ours in this encoding.
+    #[must_use]
+    pub fn deflating(self, encoding: Option<Encoding>) -> Self {
+        Self { encoding, ..self }
+    }
+
     /// Sends a message. False, and nothing is sent, once we are closing.
-    pub fn send(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> bool {
+    pub fn send(
+        &mut self,
+        message: &Message<'_>,
+        deflater: &mut Deflater,
+        out: &mut Vec<u8>,
+    ) -> bool {
         if self.state != State::Open {
             return false;
         }
-        self.write(message.opcode(), message.as_bytes(), out);
-        true
-    }
-
-    /// Sends a frame that was encoded before. Only a server has such frames. False once we are closing.
-    pub fn send_prepared(&mut self, frame: &Prepared, out: &mut Vec<u8>) -> bool {
-        if self.state != State::Open || !matches!(self.role, Role::Server) {
-            return false;
+        let (opcode, payload) = (message.opcode(), message.as_bytes());
+        let deflated = self
+            .encoding
+            .filter(|encoding| payload.len() >= encoding.threshold)
+            .and_then(|encoding| deflater.deflate(payload, encoding.level, encoding.window));
+        match deflated {
+            Some(deflated) => frame::write_deflated(out, opcode, self.mask(), deflated),
+            None => self.write(opcode, payload, out),
         }
-        out.extend_from_slice(frame.as_bytes());
         true
     }
 
@@ -247,11 +272,14 @@ impl Connection {
     }
 
     fn write(&self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
-        let mask = match self.role {
+        frame::write(out, opcode, true, self.mask(), payload);
+    }
+
+    fn mask(&self) -> Option<[u8; 4]> {
+        match self.role {
             Role::Server => None,
             Role::Client(mask) => Some(mask()),
-        };
-        frame::write(out, opcode, true, mask, payload);
+        }
     }
 
     fn write_close(&self, close: &Close, out: &mut Vec<u8>) {

@@ -2,9 +2,10 @@
 
 use std::{borrow::Cow, time::Instant};
 
-use super::{Action, Connection, Incoming, Limits, Partial, Role, State, Step};
+use super::{Action, Connection, Deflated, Incoming, Limits, Partial, Role, State, Step};
 use crate::{
     close::{Close, CloseCode},
+    deflate::{self, Broken, Inflater},
     frame::{self, Header, LONGEST, Opcode},
     mask,
     message::Message,
@@ -20,6 +21,8 @@ enum Outcome<'a> {
     Nothing,
     /// A message is whole.
     Message(Message<'a>),
+    /// A message is whole, text or not, and the inflater holds it.
+    Inflated { text: bool },
     /// The peer broke a rule; this is what to close with.
     Violation(Close),
     /// The peer's Close.
@@ -37,11 +40,13 @@ struct Pongs {
 impl Connection {
     /// Reads frames from `input` until one comes to something. Replies (pongs, Close) are appended to `out`.
     ///
-    /// Payloads are unmasked in place; a message that came whole is borrowed from `input`.
+    /// Payloads are unmasked in place; a message that came whole is borrowed from `input`, or from `inflater` if it was
+    /// deflated.
     pub fn receive<'a>(
         &mut self,
         input: &'a mut [u8],
         now: Instant,
+        inflater: &'a mut Inflater,
         out: &mut Vec<u8>,
     ) -> Step<'a> {
         if !input.is_empty() {
@@ -52,16 +57,14 @@ impl Connection {
         let mut rest = input;
         let mut pongs = Pongs::default();
         while !rest.is_empty() && self.state != State::Closed {
-            let (outcome, after) = self.step(rest, now, out, &mut pongs);
+            let (outcome, after) = self.step(rest, now, inflater, out, &mut pongs);
             rest = after;
             let action = match outcome {
                 Outcome::Nothing => continue,
-                Outcome::Message(message) => Action::Deliver(message),
-                Outcome::Violation(close) => {
-                    self.close(&close, now, out);
-                    Action::Closing(close)
+                Outcome::Inflated { text } => {
+                    self.act(deliver_in_place(text, inflater.inflated()), now, out)
                 }
-                Outcome::Closed(close) => self.answer_close(close, out),
+                outcome => self.act(outcome, now, out),
             };
             return Step {
                 consumed: whole - rest.len(),
@@ -74,11 +77,24 @@ impl Connection {
         }
     }
 
+    fn act<'a>(&mut self, outcome: Outcome<'a>, now: Instant, out: &mut Vec<u8>) -> Action<'a> {
+        match outcome {
+            Outcome::Nothing | Outcome::Inflated { .. } => Action::More,
+            Outcome::Message(message) => Action::Deliver(message),
+            Outcome::Violation(close) => {
+                self.close(&close, now, out);
+                Action::Closing(close)
+            }
+            Outcome::Closed(close) => self.answer_close(close, out),
+        }
+    }
+
     /// Reads one header, or one piece of payload.
     fn step<'a>(
         &mut self,
         input: &'a mut [u8],
         now: Instant,
+        inflater: &mut Inflater,
         out: &mut Vec<u8>,
         pongs: &mut Pongs,
     ) -> (Outcome<'a>, &'a mut [u8]) {
@@ -102,7 +118,7 @@ impl Connection {
         } else if frame.opcode.is_control() {
             self.control(&mut frame, payload, now, out, pongs)
         } else {
-            self.data(&frame, payload, take)
+            self.data(&frame, payload, take, inflater)
         };
         if frame.left > 0 {
             frame.skip |= matches!(outcome, Outcome::Violation(_));
@@ -133,8 +149,9 @@ impl Connection {
             *to = *from;
         }
         let bytes = header.get(..held + more).unwrap_or_default();
-        if let (true, Some(Err(word))) = (open, bytes.first().map(|&byte| frame::judge_first(byte)))
-        {
+        let deflate = self.encoding.is_some();
+        let judge_first = |&byte| frame::judge_first(byte, deflate);
+        if let (true, Some(Err(word))) = (open, bytes.first().map(judge_first)) {
             let broken = Close::new(CloseCode::PROTOCOL_ERROR, word);
             return Err((Outcome::Violation(broken), input));
         }
@@ -167,7 +184,7 @@ impl Connection {
     fn judge(&mut self, header: Header) -> Result<Incoming, Close> {
         let broken = |word| Close::new(CloseCode::PROTOCOL_ERROR, word);
         let opcode = header
-            .judge(matches!(self.role, Role::Server))
+            .judge(matches!(self.role, Role::Server), self.encoding.is_some())
             .map_err(broken)?;
         if !opcode.is_control() {
             self.judge_data(opcode, header)?;
@@ -175,6 +192,7 @@ impl Connection {
         Ok(Incoming {
             opcode,
             fin: header.is_final(),
+            deflated: header.is_deflated(),
             mask: header.mask.unwrap_or_default(),
             offset: 0,
             left: header.length,
@@ -184,7 +202,7 @@ impl Connection {
     }
 
     fn judge_data(&mut self, opcode: Opcode, header: Header) -> Result<(), Close> {
-        let held = match (&mut self.message, opcode) {
+        let (held, deflated) = match (&mut self.message, opcode) {
             (None, Opcode::Continuation) => {
                 return Err(Close::new(CloseCode::PROTOCOL_ERROR, "continuation"));
             }
@@ -193,14 +211,25 @@ impl Connection {
                 if message.fragments > self.limits.fragments {
                     return Err(Close::new(CloseCode::POLICY_VIOLATION, "fragments"));
                 }
-                message.data.len()
+                match &message.deflated {
+                    Some(deflated) => (deflated.came, true),
+                    None => (message.data.len(), false),
+                }
             }
             (Some(_), _) => return Err(Close::new(CloseCode::PROTOCOL_ERROR, "interleaved")),
-            (None, _) => 0,
+            (None, _) => (0, header.is_deflated()),
         };
         let length = usize::try_from(header.length).unwrap_or(usize::MAX);
-        if length > self.limits.frame || held.saturating_add(length) > self.limits.message {
-            return Err(Close::new(CloseCode::MESSAGE_TOO_BIG, "size"));
+        let Limits { frame, message, .. } = *self.limits;
+        let most = |limit| {
+            if deflated {
+                deflate::longest(limit)
+            } else {
+                limit
+            }
+        };
+        if length > most(frame) || held.saturating_add(length) > most(message) {
+            return Err(too_big());
         }
         Ok(())
     }
@@ -211,6 +240,7 @@ impl Connection {
         Ok(Incoming {
             opcode: header.opcode().unwrap_or(Opcode::Binary),
             fin: true,
+            deflated: false,
             mask: header.mask.unwrap_or_default(),
             offset: 0,
             left: header.length,
@@ -219,15 +249,32 @@ impl Connection {
         })
     }
 
-    fn data<'a>(&mut self, frame: &Incoming, payload: &'a mut [u8], take: usize) -> Outcome<'a> {
+    fn data<'a>(
+        &mut self,
+        frame: &Incoming,
+        payload: &'a mut [u8],
+        take: usize,
+        inflater: &mut Inflater,
+    ) -> Outcome<'a> {
+        let (text, limit) = (frame.opcode == Opcode::Text, self.limits.message);
         let whole = frame.left == 0;
         if self.message.is_none() {
             if whole && frame.fin && frame.offset == take {
-                return deliver_in_place(frame.opcode == Opcode::Text, payload);
+                if !frame.deflated {
+                    return deliver_in_place(text, payload);
+                }
+                return match inflater.whole(payload, limit) {
+                    Ok(()) => Outcome::Inflated { text },
+                    Err(why) => Outcome::Violation(broken(why)),
+                };
             }
             self.message = Some(Box::new(Partial {
-                text: frame.opcode == Opcode::Text,
+                text,
                 data: Vec::new(),
+                deflated: frame.deflated.then(|| Deflated {
+                    stream: inflater.begin(),
+                    came: 0,
+                }),
                 utf8: Utf8::default(),
                 fragments: 0,
                 begun: self.begun,
@@ -236,22 +283,18 @@ impl Connection {
         let Some(message) = &mut self.message else {
             return Outcome::Nothing;
         };
-        if message.text && message.utf8.push(payload).is_err() {
-            return not_text();
+        if let Err(close) = message.push(payload, limit) {
+            return Outcome::Violation(close);
         }
-        message.data.extend_from_slice(payload);
         if !(whole && frame.fin) {
             return Outcome::Nothing;
         }
-        match self.message.take() {
-            Some(message) if message.text => match String::from_utf8(message.data) {
-                Ok(text) if message.utf8.is_complete() => {
-                    Outcome::Message(Message::Text(Cow::Owned(text)))
-                }
-                _ => not_text(),
-            },
-            Some(message) => Outcome::Message(Message::Binary(Cow::Owned(message.data))),
-            None => Outcome::Nothing,
+        let finished = message.finish(limit, inflater);
+        let message = self.message.take();
+        match (finished, message) {
+            (Err(close), _) => Outcome::Violation(close),
+            (Ok(()), Some(message)) => message.deliver(),
+            (Ok(()), None) => Outcome::Nothing,
         }
     }
 
@@ -321,16 +364,78 @@ impl Connection {
     }
 }
 
+impl Partial {
+    /// Takes the next piece.
+    fn push(&mut self, payload: &[u8], limit: usize) -> Result<(), Close> {
+        let held = self.data.len();
+        match &mut self.deflated {
+            None => self.data.extend_from_slice(payload),
+            Some(deflated) => {
+                deflated.came = deflated.came.saturating_add(payload.len());
+                let pushed = deflated.stream.push(payload, &mut self.data, limit);
+                pushed.map_err(broken)?;
+            }
+        }
+        self.judge_text(held)
+    }
+
+    /// All pieces have come.
+    fn finish(&mut self, limit: usize, inflater: &mut Inflater) -> Result<(), Close> {
+        let held = self.data.len();
+        if let Some(mut deflated) = self.deflated.take() {
+            let finished = deflated.stream.finish(&mut self.data, limit);
+            finished.map_err(broken)?;
+            inflater.end(deflated.stream);
+            self.judge_text(held)?;
+        }
+        Ok(())
+    }
+
+    /// Judges what came behind so many bytes.
+    fn judge_text(&mut self, held: usize) -> Result<(), Close> {
+        let new = self.data.get(held..).unwrap_or_default();
+        match self.text && self.utf8.push(new).is_err() {
+            true => Err(not_text()),
+            false => Ok(()),
+        }
+    }
+
+    fn deliver(self: Box<Self>) -> Outcome<'static> {
+        if !self.text {
+            return Outcome::Message(Message::Binary(Cow::Owned(self.data)));
+        }
+        match String::from_utf8(self.data) {
+            Ok(text) if self.utf8.is_complete() => {
+                Outcome::Message(Message::Text(Cow::Owned(text)))
+            }
+            _ => Outcome::Violation(not_text()),
+        }
+    }
+}
+
 fn deliver_in_place(text: bool, payload: &[u8]) -> Outcome<'_> {
     if !text {
         return Outcome::Message(Message::Binary(Cow::Borrowed(payload)));
     }
     match std::str::from_utf8(payload) {
         Ok(text) => Outcome::Message(Message::Text(Cow::Borrowed(text))),
-        Err(_) => not_text(),
+        Err(_) => Outcome::Violation(not_text()),
     }
 }
 
-fn not_text() -> Outcome<'static> {
-    Outcome::Violation(Close::new(CloseCode::INVALID_PAYLOAD, "utf-8"))
+fn not_text() -> Close {
+    Close::new(CloseCode::INVALID_PAYLOAD, "utf-8")
+}
+
+fn too_big() -> Close {
+    Close::new(CloseCode::MESSAGE_TOO_BIG, "size")
+}
+
+/// RFC 7692 names no code for data that does not inflate; RFC 6455 §7.4.1 has one for data that is not what the message says
+/// it is.
+fn broken(why: Broken) -> Close {
+    match why {
+        Broken::Data => Close::new(CloseCode::INVALID_PAYLOAD, "deflate"),
+        Broken::Size => too_big(),
+    }
 }

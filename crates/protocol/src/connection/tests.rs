@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::deflate::Inflater;
 
 /// What a peer heard, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,7 @@ enum Heard {
 struct Peer {
     connection: Connection,
     heard: Vec<Heard>,
+    inflater: Inflater,
     out: Vec<u8>,
     now: Instant,
 }
@@ -29,6 +31,7 @@ impl Peer {
         Self {
             connection,
             heard: Vec::new(),
+            inflater: Inflater::default(),
             out: Vec::new(),
             now,
         }
@@ -38,9 +41,12 @@ impl Peer {
         let mut bytes = bytes.to_vec();
         let mut at = 0;
         while at < bytes.len() {
-            let step = self
-                .connection
-                .receive(&mut bytes[at..], self.now, &mut self.out);
+            let step = self.connection.receive(
+                &mut bytes[at..],
+                self.now,
+                &mut self.inflater,
+                &mut self.out,
+            );
             at += step.consumed;
             let heard = match step.action {
                 Action::More => None,
@@ -177,11 +183,11 @@ fn a_close_is_answered_in_kind_and_nothing_after_it_counts() {
     peer.hears(&[close, frame(Opcode::Text, true, b"x")].concat());
     assert_eq!(peer.heard, [Heard::Closed(4000)]);
     assert_eq!(close_of(&peer.out), 4000);
-    assert!(
-        !peer
-            .connection
-            .send(&Message::Text("x".into()), &mut peer.out)
-    );
+    assert!(!peer.connection.send(
+        &Message::Text("x".into()),
+        &mut Deflater::default(),
+        &mut peer.out
+    ));
 }
 
 #[test]
@@ -377,11 +383,12 @@ proptest! {
         let held = peer.connection.message.as_ref().map_or(0, |message| message.data.len());
         prop_assert!(held <= 256);
         let mut client = Connection::client(Arc::new(Limits::default()), || MASK, peer.now);
+        let mut inflater = Inflater::default();
         let mut at = 0;
         let mut ended = false;
         while at < peer.out.len() {
             prop_assert!(!ended, "nothing follows a Close");
-            let step = client.receive(&mut peer.out[at..], peer.now, &mut Vec::new());
+            let step = client.receive(&mut peer.out[at..], peer.now, &mut inflater, &mut Vec::new());
             at += step.consumed;
             ended = matches!(step.action, Action::Closed(_));
             prop_assert!(matches!(step.action, Action::More | Action::Closed(_)));
@@ -393,9 +400,45 @@ proptest! {
         let mut server = Peer::server(Limits::default());
         let mut client = Connection::client(Arc::new(Limits::default()), || MASK, server.now);
         let mut wire = Vec::new();
-        client.send(&Message::Text(text.as_str().into()), &mut wire);
-        client.send(&Message::Binary(bytes.as_slice().into()), &mut wire);
+        let mut deflater = Deflater::default();
+        client.send(&Message::Text(text.as_str().into()), &mut deflater, &mut wire);
+        client.send(&Message::Binary(bytes.as_slice().into()), &mut deflater, &mut wire);
         server.hears(&wire);
         prop_assert_eq!(server.heard, [Heard::Text(text), Heard::Binary(bytes)]);
+    }
+
+    #[test]
+    fn a_deflated_message_is_the_same_however_its_frames_and_reads_are_cut(
+        words in prop::collection::vec("[a-zé世]{0,8}", 1..60), repeat in 1usize..30,
+        frames in 1usize..90, reads in prop::collection::vec(1usize..40, 1..8),
+    ) {
+        let text = words.join(" ").repeat(repeat);
+        let mut deflater = Deflater::default();
+        let (level, window) = (crate::deflate::Level::new(6).unwrap(), crate::deflate::Window::LARGEST);
+        let Some(deflated) = deflater.deflate(text.as_bytes(), level, window) else {
+            return Ok(());
+        };
+        let pieces: Vec<&[u8]> = deflated.chunks(deflated.len().div_ceil(frames).max(1)).collect();
+        let mut wire = Vec::new();
+        for (at, piece) in pieces.iter().enumerate() {
+            let opcode = if at == 0 { Opcode::Text } else { Opcode::Continuation };
+            let mut bytes = frame(opcode, at + 1 == pieces.len(), piece);
+            bytes[0] |= if at == 0 { 0x40 } else { 0 };
+            wire.extend(bytes);
+            wire.extend(frame(Opcode::Ping, true, b"between"));
+        }
+        let limits = Limits { message: text.len(), fragments: 100, ..Limits::default() };
+        let mut peer = Peer::server(limits);
+        peer.connection.encoding = Some(Encoding { window, level, threshold: 0 });
+        let mut rest = &wire[..];
+        for size in reads.iter().cycle() {
+            let (now, later) = rest.split_at((*size).min(rest.len()));
+            peer.hears(now);
+            rest = later;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        prop_assert_eq!(peer.heard, [Heard::Text(text)]);
     }
 }

@@ -331,6 +331,10 @@ pub struct Route {
     /// Instead of those of `[limits]`, for this route: `{ message = "16KiB", fragments = 16, messages_per_second = 20 }`.
     #[serde(default)]
     pub limits: RouteLimits,
+    /// `true`, or a table: messages are compressed for clients that offer it, as every browser does.
+    #[serde(default)]
+    #[schemars(extend("x-default" = "`false`"))]
+    pub compression: Compression,
 }
 
 /// `route.kind`
@@ -373,6 +377,57 @@ pub struct RouteLimits {
     /// From one socket; 0 is no limit.
     #[schemars(extend("x-default" = "`limits.messages_per_second`"))]
     pub messages_per_second: Option<u32>,
+}
+
+/// `route.compression`
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "it is true, false or { threshold = \"256B\", level = 1 }"
+)]
+pub enum Compression {
+    /// `true`, with what is usual; or `false`
+    Switch(bool),
+    /// `{ threshold = "256B", level = 1 }`
+    Tuned(Deflate),
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self::Switch(false)
+    }
+}
+
+impl Compression {
+    /// None does not compress.
+    #[must_use]
+    pub fn deflate(self) -> Option<Deflate> {
+        match self {
+            Self::Switch(on) => on.then(Deflate::default),
+            Self::Tuned(deflate) => Some(deflate),
+        }
+    }
+}
+
+/// `route.compression`, tuned.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deflate {
+    /// Messages of fewer bytes are sent as they are.
+    #[schemars(range(max = 1_048_576))]
+    pub threshold: Bytes,
+    /// 1 is quickest, 9 smallest.
+    #[schemars(range(min = 1, max = 9))]
+    pub level: u8,
+}
+
+impl Default for Deflate {
+    fn default() -> Self {
+        Self {
+            threshold: Bytes(256),
+            level: 1,
+        }
+    }
 }
 
 /// `[[channel]]`

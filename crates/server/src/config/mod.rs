@@ -26,9 +26,9 @@ pub(crate) use certificate::is_shared;
 pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use environment::{Override, Variable};
 pub use file::{
-    Admin, AuditFile, Channel, Development, Discriminator, File, History, Issuer, Kind, Limits,
-    Outbound, PlainRight, Profile, ProxyProtocol, Require, Right, Rotate, Route, RouteLimits,
-    Server, Tls,
+    Admin, AuditFile, Channel, Compression, Deflate, Development, Discriminator, File, History,
+    Issuer, Kind, Limits, Outbound, PlainRight, Profile, ProxyProtocol, Require, Right, Rotate,
+    Route, RouteLimits, Server, Tls,
 };
 pub use path::{FilePath, Folder, NoCredentials};
 pub use places::Written;

@@ -14,7 +14,7 @@ use wardwire_admission::{
     host::Hosts,
     origin::{AllowedOrigins, Origin},
     proxy::TrustedProxies,
-    route::{Requirement, Route, RouteKind, Routes},
+    route::{Compression, Requirement, Route, RouteKind, Routes},
     token::{
         Algorithm, Audience, Discriminator, IssuerConfig, Issuers, KeySource,
         Profile as TokenProfile,
@@ -25,7 +25,7 @@ use wardwire_hub::{
     fanout::Fanout,
     rights::{ChannelRule, History, Pattern, Right, Test},
 };
-use wardwire_protocol::connection;
+use wardwire_protocol::{connection, deflate::Level};
 
 use super::{
     Config, Folder, Security, file,
@@ -293,7 +293,15 @@ fn route(route: &file::Route, limits: &file::Limits) -> Route {
             .limits
             .messages_per_second
             .unwrap_or(limits.messages_per_second),
+        compression: route.compression.deflate().and_then(compression),
     }
+}
+
+fn compression(deflate: file::Deflate) -> Option<Compression> {
+    Some(Compression {
+        threshold: deflate.threshold.0,
+        level: Level::new(deflate.level)?,
+    })
 }
 
 fn rule(channel: &file::Channel) -> Option<ChannelRule> {

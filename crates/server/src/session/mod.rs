@@ -26,6 +26,7 @@ use wardwire_hub::{
 use wardwire_protocol::{
     close::{Close, CloseCode},
     connection::Connection,
+    deflate::{Deflater, Encoding},
     message::Message,
 };
 
@@ -41,6 +42,8 @@ pub struct Session {
     pub lease: Arc<Lease>,
     /// What a fresh proof has to satisfy too.
     pub route: Arc<Route>,
+    /// How messages to the client are deflated, if both ends agreed on that.
+    pub encoding: Option<Encoding>,
     trail: Box<Trail>,
     ending: Option<Ending>,
     slot: Option<ConnectionSlot>,
@@ -86,6 +89,7 @@ impl Session {
     /// The session of a socket that was admitted, and whose it is.
     #[must_use]
     pub fn new(server: Arc<Server>, admission: Admission, trail: Trail) -> (Self, Principal) {
+        let encoding = admission.encoding();
         let Admission {
             principal,
             lease,
@@ -97,6 +101,7 @@ impl Session {
             server,
             lease,
             route,
+            encoding,
             trail: Box::new(trail),
             ending: None,
             slot: Some(slot),
@@ -150,13 +155,15 @@ pub struct Scope<'a> {
     pub outbox: &'a mut Outbox,
     /// Makes frames.
     pub frames: &'a mut Connection,
+    /// Makes them shorter.
+    pub deflater: &'a mut Deflater,
     /// Takes them.
     pub out: &'a mut Vec<u8>,
 }
 
 impl Scope<'_> {
     fn send(&mut self, message: &Message<'_>) {
-        self.frames.send(message, self.out);
+        self.frames.send(message, self.deflater, self.out);
     }
 }
 
@@ -176,7 +183,7 @@ impl Application {
         match session.route.kind {
             RouteKind::Echo => Self::Echo(rate),
             RouteKind::Channels => {
-                let member = session.server.hub.join(principal, key);
+                let member = session.server.hub.join(principal, key, session.encoding);
                 Self::Channels(Box::new(Channels::new(member, rate, now)))
             }
         }

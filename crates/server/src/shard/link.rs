@@ -3,6 +3,7 @@
 use std::{io, net::Shutdown};
 
 use mio::net::TcpStream;
+use wardwire_protocol::deflate::{Deflater, Inflater};
 
 use super::readiness::Cue;
 use crate::{
@@ -46,6 +47,9 @@ pub(super) struct Buffers {
     pub(super) frames: Vec<u8>,
     /// The same in records.
     pub(super) cipher: Vec<u8>,
+    /// For messages that come deflated, and those that go.
+    pub(super) inflater: Inflater,
+    pub(super) deflater: Deflater,
 }
 
 /// What a read came to.
@@ -69,6 +73,8 @@ impl Buffers {
             plain: Vec::new(),
             frames: Vec::new(),
             cipher: Vec::new(),
+            inflater: Inflater::default(),
+            deflater: Deflater::default(),
         }
     }
 
@@ -77,6 +83,8 @@ impl Buffers {
             buffer.clear();
             buffer.shrink_to(KEEP);
         }
+        self.inflater.shrink(KEEP);
+        self.deflater.shrink(KEEP);
     }
 }
 

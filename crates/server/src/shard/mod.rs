@@ -341,7 +341,8 @@ impl Shard {
     /// Notes against each follower what this turn brings it.
     fn collect(&mut self) {
         let (messages, bytes) = COLLECT;
-        self.fanout.collect(messages, bytes);
+        self.fanout
+            .collect(messages, bytes, &mut self.buffers.deflater);
         let batches = self.fanout.batches();
         for (place, batch) in batches.iter().enumerate() {
             for (key, after) in self.fanout.followers(batch) {

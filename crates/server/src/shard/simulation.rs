@@ -249,7 +249,7 @@ impl World {
             .with_root_certificates(roots)
             .with_no_client_auth();
         Self {
-            publisher: server.hub.join(Principal::Anonymous, SocketKey(2)),
+            publisher: server.hub.join(Principal::Anonymous, SocketKey(2), None),
             server,
             client: Arc::new(client),
             fanout: sides.pop().unwrap(),
@@ -434,7 +434,9 @@ impl<'a> Simulation<'a> {
         let name = ChannelName::parse(CHANNEL).unwrap();
         let data = RawValue::from_string(format!("\"{}\"", "p".repeat(size))).unwrap();
         self.world.publisher.publish(&name, &data).unwrap();
-        self.world.fanout.collect(usize::MAX, usize::MAX);
+        self.world
+            .fanout
+            .collect(usize::MAX, usize::MAX, &mut self.buffers.deflater);
         let batches = self.world.fanout.batches();
         assert!(batches.len() <= 1, "there is one channel");
         let follows = batches.iter().any(|batch| {

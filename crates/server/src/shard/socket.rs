@@ -22,6 +22,7 @@ use wardwire_hub::{
 use wardwire_protocol::{
     close::{Close, CloseCode},
     connection::{Action, Connection, Liveness},
+    deflate::Inflater,
 };
 
 use super::{
@@ -95,7 +96,8 @@ impl<T: Transport> Socket<T> {
         session.lease.register(&waker);
         Self {
             link,
-            frames: Connection::server(session.route.limits.clone(), now),
+            frames: Connection::server(session.route.limits.clone(), now)
+                .deflating(session.encoding),
             outbox: Outbox::default(),
             application: Application::new(&session, principal, key, now),
             session,
@@ -269,6 +271,7 @@ impl<T: Transport> Socket<T> {
             metrics: &turn.handle.metrics,
             outbox: &mut self.outbox,
             frames: &mut self.frames,
+            deflater: &mut turn.buffers.deflater,
             out: &mut turn.buffers.frames,
         };
         (&mut self.application, scope)
@@ -302,17 +305,19 @@ impl<T: Transport> Socket<T> {
     fn answer(&mut self, turn: &mut Turn<'_>) {
         // Taken out and put back, as what answers it writes into the other buffers.
         let mut plain = std::mem::take(&mut turn.buffers.plain);
-        self.answer_all(&mut plain, turn);
+        let mut inflater = std::mem::take(&mut turn.buffers.inflater);
+        self.answer_all(&mut plain, &mut inflater, turn);
         plain.clear();
         turn.buffers.plain = plain;
+        turn.buffers.inflater = inflater;
     }
 
-    fn answer_all(&mut self, plain: &mut [u8], turn: &mut Turn<'_>) {
+    fn answer_all(&mut self, plain: &mut [u8], inflater: &mut Inflater, turn: &mut Turn<'_>) {
         let mut at = 0;
         while let Some(rest) = plain.get_mut(at..).filter(|rest| !rest.is_empty()) {
             let step = self
                 .frames
-                .receive(rest, turn.now, &mut turn.buffers.frames);
+                .receive(rest, turn.now, inflater, &mut turn.buffers.frames);
             at += step.consumed;
             match step.action {
                 Action::More => {}

@@ -155,6 +155,13 @@ impl Page<'_> {
                 "  from the pages above only; programs, which send no Origin, get 403".to_owned()
             }
         });
+        if let Some(deflate) = route.compression.deflate() {
+            let at = self.at(&format!("route.{index}.compression"));
+            lines.push(format!(
+                "  messages from {} on are compressed, for clients that offer it {at}",
+                deflate.threshold
+            ));
+        }
         if let Ok(Value::Object(limits)) = serde_json::to_value(&route.limits) {
             for (key, value) in limits.iter().filter(|(_, value)| !value.is_null()) {
                 let at = self.at(&format!("route.{index}.limits.{key}"));

@@ -185,6 +185,9 @@ fn route_terms(route: &Route) -> String {
         }
         .to_owned(),
     );
+    if route.compression.deflate().is_some() {
+        terms.push("compressed for clients that offer it".to_owned());
+    }
     terms.join(", ")
 }
 

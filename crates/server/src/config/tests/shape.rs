@@ -141,6 +141,7 @@ anonymous = false
 native_clients = true
 require = { acr = "mfa", amr = ["otp"], max_age = "1h" }
 limits = { message = 1000, fragments = 1, messages_per_second = 0 }
+compression = { threshold = "256B", level = 1 }
 
 [[channel]]
 name = "chat/{room}"
