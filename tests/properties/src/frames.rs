@@ -171,20 +171,25 @@ fn documented(heard: &Heard) {
 /// tungstenite leaves open (RFC 6455 §5.2).
 fn canonical(mut stream: &[u8]) {
     while let [first, second, rest @ ..] = stream {
-        assert!(
-            first & 0x70 == 0 && second & 0x80 != 0,
-            "{first:#x} {second:#x}"
-        );
-        let (length, least, rest) = match (second & 0x7F, rest) {
-            (126, [high, low, rest @ ..]) => {
-                (usize::from(u16::from_be_bytes([*high, *low])), 126, rest)
-            }
-            (127, [_, _, _, _, _, _, _, _, ..]) => panic!("more than the limit was taken"),
-            (126 | 127, _) => return,
-            (short, rest) => (usize::from(short), 0, rest),
+        let (wide, least) = match second & 0x7F {
+            126 => (2, 126),
+            127 => (8, 1 << 16),
+            _ => (0, 0),
+        };
+        let masked = second & 0x80 != 0;
+        // A header that is cut short is not judged yet.
+        let Some(body) = rest.get(wide + if masked { 4 } else { 0 }..) else {
+            return;
+        };
+        assert!(first & 0x70 == 0 && masked, "{first:#x} {second:#x}");
+        let length = match wide {
+            0 => usize::from(second & 0x7F),
+            _ => rest[..wide]
+                .iter()
+                .fold(0, |sum, &byte| sum << 8 | usize::from(byte)),
         };
         assert!(length >= least, "{length} was written too long");
-        stream = rest.get(4 + length..).unwrap_or_default();
+        stream = body.get(length..).unwrap_or_default();
     }
 }
 
