@@ -108,8 +108,15 @@ fn spelt(parts: &request::Parts) -> String {
         .scheme_str()
         .map(|scheme| format!("{}://", scheme.to_ascii_lowercase()));
     let authority = uri.authority().map_or("", |it| it.as_str());
-    let path = uri.path_and_query().map_or("", |it| it.as_str());
-    format!("{}{authority}{path}", scheme.unwrap_or_default())
+    let path = uri.path();
+    let query = uri.query().map(|query| format!("?{query}"));
+    [
+        &scheme.unwrap_or_default(),
+        authority,
+        path,
+        &query.unwrap_or_default(),
+    ]
+    .concat()
 }
 
 /// The same of a target as it stands: the scheme's case does not count, and an absolute form without a path means `/`
