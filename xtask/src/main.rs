@@ -37,7 +37,7 @@ cargo xtask <command>
                           with --against PATH beside another build of wardwire
   bench instructions [--record]
                           what a message costs in instructions, beside the last counts
-  fuzz [TARGET..] [--seconds N]
+  fuzz [TARGET..] [--seconds N] [--keep]
                           what no test thought of, each target for 60 s or so long
   spec [--check]          write what is made from another source: the client's codes, the
                           configuration's schema and reference; or only say whether it is stale

@@ -3,7 +3,7 @@
 //! What two parsers can read differently is refused: that is what request smuggling lives on. Rules are judged on every
 //! call, so that a head that can never be right is refused while it is still arriving.
 
-use http::Method;
+use http::{Method, Uri};
 use memchr::memchr;
 
 use crate::refusal::{Reason, Refusal, Stage};
@@ -184,6 +184,10 @@ fn request_line(line: &[u8]) -> Result<(), Refusal> {
     if target.is_empty() || !target.iter().all(graphic) {
         return Err(malformed("the target holds what no target holds"));
     }
+    // hyper reads the target so, and would refuse what it cannot read by an answer that no audit log knows of.
+    if Uri::try_from(target).is_err() {
+        return Err(malformed("the target is no URI"));
+    }
     if version != b"HTTP/1.1" {
         return Err(malformed("not HTTP/1.1"));
     }
@@ -328,6 +332,17 @@ mod tests {
             reason("GET /x HTTP/1.1\nHost: a\n\n"),
             Reason::MalformedHead
         );
+    }
+
+    #[test]
+    fn a_target_that_hyper_could_not_read_is_refused_here() {
+        for target in ["/a`b", "/<script>", "http://", "a:b:c", "/a?<"] {
+            assert_eq!(
+                reason(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")),
+                Reason::MalformedHead,
+                "{target}"
+            );
+        }
     }
 
     #[test]

@@ -1,0 +1,6 @@
+//! A configuration.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    wardwire_properties::config::check(input);
+});
