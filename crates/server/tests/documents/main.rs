@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a test that cannot go on has failed"
 )]
@@ -23,6 +24,7 @@ use wardwire_admission::refusal::Reason;
 use wardwire_protocol::rpc::RpcError;
 
 mod schema;
+mod security;
 
 const EXAMPLE: &str = include_str!("../../../../wardwire.example.toml");
 const CONFIGURATION: &str = include_str!("../../../../docs/configuration.md");
