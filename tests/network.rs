@@ -1,6 +1,7 @@
 //! Where the server stands in a network: behind balancers that pass TLS through or end it, beside a port that redirects,
 //! and started by a service manager.
 
+mod balancers;
 mod ended_tls;
 mod proxy_protocol;
 mod redirect;

@@ -305,3 +305,40 @@ fn what_a_client_writes_into_its_own_head_is_still_not_believed() {
     assert_eq!(connection.response().status, 401);
     assert_eq!(server.refused("credential-missing")["peer"], "203.0.113.9");
 }
+
+#[test]
+fn a_second_header_is_no_tls() {
+    let server = behind_a_balancer().start();
+    for second in [v1("198.51.100.1"), v2("198.51.100.1")] {
+        let events = server.audit().len();
+        let mut tcp = tcp(server.address);
+        tcp.write_all(&[v1("203.0.113.9"), second].concat())
+            .unwrap();
+        // TLS answers with an alert, and that is all.
+        let _ = tcp.read_to_end(&mut Vec::new());
+        let event = server.refused_since(events, "tls-failed");
+        assert_eq!(event["peer"], "203.0.113.9");
+    }
+}
+
+#[test]
+fn ipv4_in_the_clothes_of_ipv6_is_the_same_balancer_and_the_same_client() {
+    let setup = behind_a_balancer().limits("connections_per_ip = 1\n");
+    let config = setup.config().replacen("\"127.0.0.1:0\"", "\"[::]:0\"", 1);
+    assert!(config.contains("[::]:0"));
+    let mut server = setup.start_with(&config);
+    // The kernel tells of this peer as ::ffff:127.0.0.1.
+    server.address.set_ip([127, 0, 0, 1].into());
+    let _open = echo(&server, &v1("203.0.113.9"));
+    let mut dressed = introduced(&server, &v2("::ffff:203.0.113.9"));
+    dressed.send(Handshake::new("/echo").text().as_bytes());
+    assert_eq!(dressed.response().status, 429);
+    let event = server.refused("too-many-from-address");
+    assert_eq!(event["peer"], "203.0.113.9");
+    // Another address of the machine is none of the balancers, in whatever clothes it comes.
+    let events = server.audit().len();
+    let mut stranger = tcp_from([127, 0, 0, 2], server.address);
+    let _ = stranger.write_all(&v1("203.0.113.9"));
+    let event = dropped(&server, &mut stranger, events, "proxy-untrusted");
+    assert_eq!(event["peer"], "127.0.0.2");
+}

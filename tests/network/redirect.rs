@@ -256,3 +256,21 @@ fn one_address_cannot_take_all_of_it() {
     server.echo();
     drop(held);
 }
+
+#[test]
+fn a_number_in_the_audit_log_names_one_connection_whichever_port_it_came_to() {
+    let (server, plain) = start("");
+    let misdirected = || ask(plain, &get("evil.test", "/")).status;
+    assert_eq!(misdirected(), 421);
+    let mut secure = server.connect();
+    secure.send(b"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n");
+    assert_eq!(secure.response().status, 421);
+    assert_eq!(misdirected(), 421);
+    server.audited(|event| event["reason"] == "misdirected" && event["connection"] == 3);
+    let events = server.audit();
+    let numbers: Vec<u64> = events
+        .iter()
+        .filter_map(|event| event["connection"].as_u64())
+        .collect();
+    assert_eq!(numbers, [1, 2, 3]);
+}

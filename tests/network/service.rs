@@ -204,3 +204,38 @@ fn an_abstract_socket_hears_too_and_without_a_watchdog_only_the_beginning_and_th
     assert!(told(&manager).starts_with("STOPPING=1\n"));
     assert!(server.wait().success());
 }
+
+#[test]
+fn a_manager_that_reads_nothing_holds_nobody_up() {
+    let setup = Setup::new();
+    let path = setup.folder.join("notify.sock");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut server = setup
+        .environment("NOTIFY_SOCKET", path.to_str().unwrap())
+        .environment("WATCHDOG_USEC", "40000")
+        .start();
+    assert!(told(&manager).starts_with("READY=1\n"));
+    // From now on its queue is full.
+    let crowd = UnixDatagram::unbound().unwrap();
+    crowd.set_nonblocking(true).unwrap();
+    while crowd.send_to(b"X", &path).is_ok() {}
+    // Operators and signals share a thread with what it is told.
+    for _ in 0..20 {
+        assert_eq!(server.admin("GET", "/metrics", "").status, 200);
+    }
+    server.terminate();
+    assert!(server.wait().success());
+}
+
+#[test]
+fn a_count_of_sockets_that_cannot_be_is_refused() {
+    for count in ["many", "-1", "2000000000", "18446744073709551616"] {
+        let setup = Setup::new()
+            .environment("LISTEN_FDNAMES", "public")
+            .environment("LISTEN_FDS", count)
+            .socket(listener().0);
+        let text = refused(&setup, &setup.config());
+        assert!(text.contains("LISTEN_FDS"), "{count}: {text}");
+    }
+}

@@ -20,7 +20,7 @@ struct Step {
     run: fn(&[String]) -> Result<()>,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "rust",
         title: "Rust tests",
@@ -44,6 +44,12 @@ const STEPS: [Step; 8] = [
         title: "TypeScript tests",
         black_box: false,
         run: |_| typescript(),
+    },
+    Step {
+        name: "balancers",
+        title: "Behind HAProxy and nginx",
+        black_box: false,
+        run: |_| balancers(),
     },
     Step {
         name: "conformance",
@@ -223,6 +229,21 @@ fn typescript() -> Result<()> {
     run(program("npm")
         .args(["test", "--silent"])
         .current_dir(root()))
+}
+
+/// Ignored by `rust`, as they need the balancers.
+fn balancers() -> Result<()> {
+    let nextest = tools::nextest()?;
+    tools::balancers()?;
+    assets::build()?;
+    run(program(nextest).args([
+        "nextest",
+        "run",
+        "--package=wardwire",
+        "--no-fail-fast",
+        "--run-ignored=only",
+        "network::balancers",
+    ]))
 }
 
 fn build() -> Result<()> {

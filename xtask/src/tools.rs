@@ -24,6 +24,7 @@ pub(crate) fn everything() -> Result<()> {
     python("clients")?;
     python("tls")?;
     browser()?;
+    balancers()?;
     autobahn::wstest()?;
     Ok(())
 }
@@ -106,6 +107,20 @@ pub(crate) fn browser() -> Result<()> {
     }
     system("certutil", &["libnss3-tools"])
 }
+
+/// HAProxy, and nginx with its part for TCP, which Debian has in a package of its own.
+pub(crate) fn balancers() -> Result<()> {
+    system("haproxy", &["haproxy"])?;
+    system("nginx", &["nginx-light", "libnginx-mod-stream"])?;
+    if Path::new(NGINX_STREAM).exists() {
+        return Ok(());
+    }
+    let missing = |why| Failure::Missing(format!("nginx has no {NGINX_STREAM}. {why}"));
+    apt(&["libnginx-mod-stream"]).map_err(missing)
+}
+
+/// Where nginx has its part for TCP.
+const NGINX_STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 /// The Python environment of `tests/NAME/requirements.txt`.
 pub(crate) fn python(name: &str) -> Result<PathBuf> {

@@ -70,12 +70,13 @@ impl EndedBy {
         }
     }
 
-    /// Whether the client came over TLS. What was said of the connection counts more than a field that its client may have
-    /// written: a balancer that speaks the PROXY protocol need not know HTTP.
+    /// Whether the client came over TLS. Where there is a header, that alone is asked, also when it says nothing: a balancer
+    /// that speaks the PROXY protocol need not know HTTP, and would pass on the field that its client wrote.
     pub(crate) fn check_tls(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        match self.header.and_then(|it| it.over_tls) {
-            Some(true) => Ok(()),
-            Some(false) => Err(forwarded::plain("the PROXY protocol header says so")),
+        match self.header.map(|it| it.over_tls) {
+            Some(Some(true)) => Ok(()),
+            Some(Some(false)) => Err(forwarded::plain("the PROXY protocol header says so")),
+            Some(None) => Err(forwarded::plain("the PROXY protocol header does not say")),
             None => self.balancer.check_tls(headers),
         }
     }

@@ -39,13 +39,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Sends whoever connects to `port` of the host they asked for, until the task is dropped.
 pub async fn run(server: Arc<Server>, listener: TcpListener, port: u16) {
     let caps = Caps::new(LIMITS);
-    let mut number = 0;
     loop {
         let Ok((tcp, peer)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        number += 1;
+        let number = server.number();
         let peer = peer.ip().to_canonical();
         // Who comes too often is not told so.
         let Accepted::Welcome(slot) = caps.accept(peer) else {

@@ -36,13 +36,15 @@ impl Inherited {
     /// threads: it clears what it read from the environment.
     ///
     /// # Errors
-    /// A descriptor is not a listening TCP socket, has a name that says nothing here, or a name is used twice.
+    /// A descriptor is not a listening TCP socket, has a name that says nothing here, or a name is used twice; or how many
+    /// there are cannot be read.
     pub fn take() -> io::Result<Self> {
         let mut inherited = Self::default();
         // Without it, or with another's, the descriptors are somebody else's.
         if env::var("LISTEN_PID").ok() != Some(std::process::id().to_string()) {
             return Ok(inherited);
         }
+        check_count()?;
         let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
         let mut names = names.split(':');
         let mut passed = ListenFd::from_env();
@@ -103,6 +105,24 @@ impl Inherited {
     }
 }
 
+/// Whether `LISTEN_FDS` is a count of sockets. One that cannot be read must not pass for none, and one that is absurd costs
+/// nothing.
+fn check_count() -> io::Result<()> {
+    let Some(written) = env::var_os("LISTEN_FDS") else {
+        return Ok(());
+    };
+    let count = written.to_str().and_then(|text| text.parse::<usize>().ok());
+    match count {
+        Some(0..=MOST) => Ok(()),
+        _ => Err(io::Error::other(format!(
+            "LISTEN_FDS is {written:?}, and not a number of sockets from 0 to {MOST}"
+        ))),
+    }
+}
+
+/// More sockets than any unit has.
+const MOST: usize = 64;
+
 fn wrong(name: &str, why: &str) -> io::Error {
     let name = name.escape_debug();
     io::Error::other(format!(
@@ -141,12 +161,12 @@ impl Manager {
 
     /// Connections are served from now on.
     pub fn ready(&self, status: &str) {
-        self.tell(&format!("READY=1\nSTATUS={status}"));
+        self.tell(&format!("READY=1\nSTATUS={status}"), WORTH);
     }
 
     /// They will not be for long.
     pub fn stopping(&self) {
-        self.tell("STOPPING=1\nSTATUS=letting sockets go");
+        self.tell("STOPPING=1\nSTATUS=letting sockets go", WORTH);
     }
 
     /// Tells it that all is well for as long as every shard turns. One that hangs, or is blocked by something that never
@@ -160,23 +180,30 @@ impl Manager {
         loop {
             ticks.tick().await;
             if all_turn(&shards) {
-                self.tell("WATCHDOG=1");
+                // It is said four times as often as it must be heard.
+                self.tell("WATCHDOG=1", None);
             }
         }
     }
 
-    fn tell(&self, what: &str) {
+    /// Waits for room in its queue for so long and no longer: operators and signals have the same thread.
+    fn tell(&self, what: &str, wait: Option<Duration>) {
         let Some(address) = &self.address else {
             return;
         };
-        let told = UnixDatagram::unbound()
-            .and_then(|socket| socket.send_to_addr(what.as_bytes(), address));
+        let told = UnixDatagram::unbound().and_then(|socket| {
+            socket.set_nonblocking(wait.is_none())?;
+            socket.set_write_timeout(wait)?;
+            socket.send_to_addr(what.as_bytes(), address)
+        });
         if let Err(error) = told {
             tracing::warn!(%error, "the service manager could not be told");
         }
     }
 }
 
+/// How long what is said only once may wait for a manager that is behind.
+const WORTH: Option<Duration> = Some(Duration::from_secs(1));
 /// However short the manager's patience is.
 const LEAST: Duration = Duration::from_millis(10);
 
