@@ -5,7 +5,7 @@
 //! may write. No event holds a credential.
 //!
 //! [`chain`] joins lines, [`segment`] knows the files, [`writer`] writes and rotates them and signs heads with a [`key`],
-//! [`ship`] sends lines elsewhere, and [`verify`] judges what became of
+//! [`ship`] sends lines elsewhere, and [`verify`](mod@verify) judges what became of
 //! a log whose [`files`] it is given.
 
 mod chain;

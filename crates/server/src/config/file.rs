@@ -1,6 +1,6 @@
 //! The shape of the configuration file, and the only place where a key is described: the JSON Schema, the tables of
 //! `docs/configuration.md`, the names of environment variables and the ranges that are judged all come from here
-//! ([`schema`](super::schema)).
+//! ([`schema`](mod@super::schema)).
 //!
 //! A new key is a field with a comment. What its type does not say stands in `#[schemars(..)]`: `range` and, for times,
 //! `x-least` and `x-most` (judged with the file), `x-default` (words for a default that is no constant), `x-required` (a
