@@ -2,7 +2,7 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
 use proptest::prelude::*;
 
-use super::*;
+use super::{inflater::CLEARED, *};
 use crate::message::Prepared;
 
 const LIMIT: usize = 65_536;
@@ -107,6 +107,17 @@ fn a_compressor_that_has_no_more_to_say_is_used_again() {
         );
     }
     assert_eq!(deflater.compressors.len(), 1);
+}
+
+#[test]
+fn endless_last_blocks_cost_no_chunk_each() {
+    let blocks = [3, 0].repeat(LIMIT / 2);
+    let mut inflater = Inflater::default();
+    let before = CLEARED.get();
+    let made = whole(&mut inflater, &[&blocks[..], &[0]].concat(), LIMIT);
+    assert_eq!(made, Ok(Vec::new()));
+    let cleared = CLEARED.get() - before;
+    assert!(cleared < LIMIT, "{cleared} bytes were cleared");
 }
 
 #[test]
