@@ -1,3 +1,5 @@
+use std::sync::Barrier;
+
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
 use proptest::prelude::*;
@@ -150,6 +152,36 @@ fn what_is_sent_to_many_is_deflated_once_for_one_encoding() {
         noise.as_bytes()
     );
     assert!(idle.compressors.is_empty());
+}
+
+#[test]
+fn no_loop_waits_for_another_that_deflates() {
+    let encoding = Encoding {
+        window: Window::LARGEST,
+        level: Level::new(9).unwrap(),
+        threshold: 0,
+    };
+    let long = "tea and bread ".repeat(200_000);
+    // Both begin at once, and both deflate, unless one happens to be done before the other is given a turn.
+    let both = || {
+        let (prepared, together) = (Prepared::text(&long), Barrier::new(2));
+        let one = || {
+            let mut deflater = Deflater::default();
+            together.wait();
+            let made = prepared.deflated(encoding, &mut deflater);
+            (
+                made.as_bytes().as_ptr() as usize,
+                deflater.compressors.len(),
+            )
+        };
+        std::thread::scope(|scope| {
+            let other = scope.spawn(one);
+            let (mine, theirs) = (one(), other.join().unwrap());
+            assert_eq!(mine.0, theirs.0, "what is kept is kept once");
+            mine.1 + theirs.1 == 2
+        })
+    };
+    assert!((0..50).any(|_| both()), "one always waited");
 }
 
 fn chosen(lines: &[&'static str]) -> Result<Option<Terms>, &'static str> {
