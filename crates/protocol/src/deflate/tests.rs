@@ -125,7 +125,7 @@ fn endless_last_blocks_cost_no_chunk_each() {
 #[test]
 fn what_is_sent_to_many_is_deflated_once_for_one_encoding() {
     let encoding = |threshold, window| Encoding {
-        window: Window::new(window).unwrap(),
+        window: Window::within(window).unwrap(),
         level: Level::new(1).unwrap(),
         threshold,
     };
@@ -184,6 +184,29 @@ fn no_loop_waits_for_another_that_deflates() {
     assert!((0..50).any(|_| both()), "one always waited");
 }
 
+#[test]
+fn peers_cannot_have_a_publication_deflated_more_often_than_three_times() {
+    let prepared = Prepared::text(&"tea ".repeat(100));
+    let mut deflater = Deflater::default();
+    let mut frames: Vec<_> = (0..=255)
+        .filter_map(Window::within)
+        .map(|window| {
+            let level = Level::new(1).unwrap();
+            let encoding = Encoding {
+                window,
+                level,
+                threshold: 0,
+            };
+            let frame = prepared.deflated(encoding, &mut deflater);
+            frame.as_bytes().as_ptr()
+        })
+        .collect();
+    assert_eq!(frames.len(), 7, "9 to 15 are met");
+    frames.sort_unstable();
+    frames.dedup();
+    assert_eq!((frames.len(), deflater.compressors.len()), (3, 3));
+}
+
 fn chosen(lines: &[&'static str]) -> Result<Option<Terms>, &'static str> {
     let mut headers = HeaderMap::new();
     for line in lines {
@@ -217,7 +240,11 @@ fn an_offer_that_cannot_be_met_is_declined_and_the_next_one_looked_at() {
         let next: &'static str =
             format!("{alone}, permessage-deflate; server_max_window_bits=12").leak();
         let second = chosen(&[next]).unwrap().unwrap();
-        assert_eq!(second.server_window(), Window::new(12).unwrap(), "{next}");
+        assert_eq!(
+            second.server_window(),
+            Window::within(12).unwrap(),
+            "{next}"
+        );
     }
 }
 
@@ -228,7 +255,7 @@ fn the_first_offer_that_can_be_met_is_chosen_over_several_lines() {
         "permessage-deflate",
     ];
     let terms = chosen(&lines).unwrap().unwrap();
-    assert_eq!(terms.server_window(), Window::new(11).unwrap());
+    assert_eq!(terms.server_window(), Window::within(9).unwrap());
     assert_eq!(chosen(&["permessage-bzip2, "]), Ok(None));
     assert_eq!(chosen(&[]), Ok(None));
 }
@@ -317,7 +344,7 @@ proptest! {
     ) {
         let mut deflater = Deflater::default();
         for payload in payloads {
-            let agreed = (Level::new(level).unwrap(), Window::new(window).unwrap());
+            let agreed = (Level::new(level).unwrap(), Window::within(window).unwrap());
             if let Some(deflated) = deflater.deflate(&payload, agreed.0, agreed.1) {
                 prop_assert!(deflated.len() < payload.len());
                 prop_assert!(read_with(window, deflated) == payload);
