@@ -110,7 +110,8 @@ impl Fanout {
         }
     }
 
-    /// Puts together what has come: at most so many publications and about so many bytes, the rest next time.
+    /// Puts together what has come: at most so many publications and about so many bytes, the rest next time. Bytes count
+    /// once for each encoding that they are wanted in: each is a deflate.
     pub fn collect(&mut self, messages: usize, bytes: usize, deflater: &mut Deflater) {
         self.clear();
         if self.taken.is_empty() {
@@ -124,11 +125,13 @@ impl Fanout {
             let Some(delivery) = self.taken.pop_front() else {
                 break;
             };
-            size += delivery.frame.as_bytes().len();
+            let length = delivery.frame.as_bytes().len();
+            size += length;
             let Some(local) = self.channels.get_mut(&delivery.channel) else {
                 continue;
             };
             for (encoding, group) in &mut local.deflated {
+                size += length;
                 let frame = delivery.frame.deflated(*encoding, deflater);
                 let deflated = Delivery { frame, ..delivery };
                 group.push(&mut self.batches, Some(*encoding), deflated);

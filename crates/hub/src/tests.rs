@@ -8,7 +8,7 @@ use wardwire_admission::{
     principal::{Authentication, Identity},
 };
 
-use wardwire_protocol::deflate::Deflater;
+use wardwire_protocol::deflate::{Deflater, Level, Window};
 
 use super::*;
 use crate::{
@@ -398,6 +398,40 @@ fn a_turn_brings_so_much_and_the_next_the_rest() {
         }
     }
     assert_eq!(brought, [2, 2, 1]);
+}
+
+#[test]
+fn a_turn_brings_less_where_it_is_deflated_for_several() {
+    let mut hub = hub(0);
+    let mut alice = hub.socket(user("alice", IN_LOBBY));
+    let bob = hub.socket(user("bob", IN_LOBBY));
+    let lobby = name("chat/lobby");
+    alice.subscribe(&lobby, None).unwrap();
+    let mut others = Vec::new();
+    for (bits, key) in [(9, 8), (12, 9), (15, 10)] {
+        let encoding = Encoding {
+            window: Window::within(bits).unwrap(),
+            level: Level::new(1).unwrap(),
+            threshold: 256,
+        };
+        let key = SocketKey(key);
+        let principal = user("carol", IN_LOBBY);
+        let mut other = hub.hub.join(principal, key, Some(encoding));
+        other.subscribe(&mut alice.fanout, &lobby, None).unwrap();
+        others.push(other);
+    }
+    let long = format!("\"{}\"", "tea ".repeat(250));
+    for _ in 0..8 {
+        bob.publish(&lobby, &raw(&long)).unwrap();
+    }
+    // Eight publications of a little more than a thousand bytes, each in four encodings.
+    let mut turns = 0;
+    while turns == 0 || alice.fanout.has_more() {
+        let (fanout, deflater) = (&mut alice.fanout, &mut Deflater::default());
+        fanout.collect(usize::MAX, 8000, deflater);
+        turns += 1;
+    }
+    assert_eq!(turns, 4, "two in each");
 }
 
 #[test]

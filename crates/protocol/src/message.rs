@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
@@ -47,9 +47,14 @@ struct Encoded {
     frame: Vec<u8>,
     /// Where the payload begins.
     payload: usize,
-    /// The same deflated, for those who agreed on that; none where it came out no shorter.
-    deflated: Mutex<Vec<(Level, Window, Option<Prepared>)>>,
+    /// The same deflated, for those who agreed on that.
+    ///
+    /// INVARIANT: the lock is held to look and to push, never to deflate.
+    deflated: Mutex<Vec<Deflated>>,
 }
+
+/// None where it came out no shorter.
+type Deflated = (Level, Window, Option<Prepared>);
 
 impl Prepared {
     /// A text message.
@@ -72,8 +77,8 @@ impl Prepared {
 
     /// The frame for a peer with whom this encoding was agreed: deflated, if that is worth it.
     ///
-    /// Who asks first deflates, and all others share what came of it, whatever their loop. Those who ask meanwhile wait,
-    /// for less time than it would take them.
+    /// Who asks first deflates, and who asks later shares what came of it, whatever their loop. No loop waits for another:
+    /// those that ask meanwhile deflate too, and share what was kept first.
     #[must_use]
     pub fn deflated(&self, encoding: Encoding, deflater: &mut Deflater) -> Self {
         let payload = self.0.frame.get(self.0.payload..).unwrap_or_default();
@@ -85,19 +90,11 @@ impl Prepared {
         if payload.len() < threshold {
             return self.clone();
         }
-        let made = {
-            let deflated = self.0.deflated.lock();
-            let mut deflated = deflated.unwrap_or_else(PoisonError::into_inner);
-            let known = deflated.iter().find(|it| (it.0, it.1) == (level, window));
-            if let Some((_, _, made)) = known {
-                made.clone()
-            } else {
-                let made = deflater.deflate(payload, level, window);
-                let made = made.map(|payload| Self::deflated_frame(self.0.opcode, payload));
-                deflated.push((level, window, made.clone()));
-                made
-            }
-        };
+        let made = self.0.known(level, window).unwrap_or_else(|| {
+            let made = deflater.deflate(payload, level, window);
+            let made = made.map(|payload| Self::deflated_frame(self.0.opcode, payload));
+            self.0.keep(level, window, made)
+        });
         made.unwrap_or_else(|| self.clone())
     }
 
@@ -121,4 +118,29 @@ impl Prepared {
             deflated: Mutex::default(),
         }))
     }
+}
+
+impl Encoded {
+    /// What deflating came to, if that is known.
+    fn known(&self, level: Level, window: Window) -> Option<Option<Prepared>> {
+        find(&self.lock(), level, window)
+    }
+
+    /// Keeps what deflating came to, and returns what is kept: another loop may have been quicker.
+    fn keep(&self, level: Level, window: Window, made: Option<Prepared>) -> Option<Prepared> {
+        let mut kept = self.lock();
+        find(&kept, level, window).unwrap_or_else(|| {
+            kept.push((level, window, made.clone()));
+            made
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Deflated>> {
+        self.deflated.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn find(kept: &[Deflated], level: Level, window: Window) -> Option<Option<Prepared>> {
+    let its = |it: &&Deflated| (it.0, it.1) == (level, window);
+    kept.iter().find(its).map(|it| it.2.clone())
 }

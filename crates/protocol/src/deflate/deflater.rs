@@ -8,7 +8,7 @@ use super::{Level, Window, longest};
 
 /// One loop's means to deflate: a compressor for each level and window that its sockets agreed on, and a buffer.
 ///
-/// A compressor takes about 300 KiB, and there are at most seven windows to a level.
+/// A compressor takes about 300 KiB, and there are three windows to a level.
 #[derive(Debug, Default)]
 pub struct Deflater {
     pub(super) compressors: Vec<(Level, Window, Compress)>,

@@ -88,21 +88,27 @@ impl Stream {
     }
 
     /// True if a last block ended with the last byte of `input`.
+    ///
+    /// Room is made once for all that fits into it, not for each of the blocks that end: two bytes are one, and to clear
+    /// a whole chunk for them would let a peer buy much time with few bytes.
     fn inflate(
         &mut self,
         mut input: &[u8],
         out: &mut Vec<u8>,
         limit: usize,
     ) -> Result<bool, Broken> {
+        let mut held = out.len();
+        let most = limit.saturating_add(1);
         loop {
-            let start = out.len();
-            let most = limit.saturating_add(1);
-            let room = most.saturating_sub(start).min(CHUNK);
-            grow(out, start + room, most);
-            let free = out.get_mut(start..).unwrap_or_default();
+            if held == out.len() {
+                let length = most.min(held.saturating_add(CHUNK));
+                grow(out, length, most);
+            }
+            let free = out.get_mut(held..).unwrap_or_default();
+            let room = free.len();
             let (read, written, ended) = self.step(input, free)?;
-            out.truncate(start + written);
-            if out.len() > limit {
+            held += written;
+            if held > limit {
                 return Err(Broken::Size);
             }
             input = input.get(read..).unwrap_or_default();
@@ -111,6 +117,7 @@ impl Stream {
                 self.0.reset(false);
             }
             if input.is_empty() && (ended || written < room) {
+                out.truncate(held);
                 return Ok(ended);
             }
             if read == 0 && written == 0 && !ended {
@@ -139,5 +146,13 @@ fn grow(out: &mut Vec<u8>, length: usize, most: usize) {
         let doubled = out.capacity().saturating_mul(2).min(most);
         out.reserve_exact(doubled.max(length) - out.len());
     }
+    #[cfg(test)]
+    CLEARED.set(CLEARED.get() + length - out.len());
     out.resize(length, 0);
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Bytes that were cleared for output: what a test can see of time.
+    pub(super) static CLEARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }

@@ -14,9 +14,10 @@ pub(crate) use inflater::{Broken, Stream};
 pub(crate) use offer::choose;
 pub use offer::{CLIENT_OFFER, Terms, accepted};
 
-/// How far back a deflated message may refer, in bits: 9 to 15, so 512 bytes to 32 KiB.
+/// How far back a deflated message may refer, in bits: 9, 12 or 15, so 512 bytes, 4 KiB or 32 KiB.
 ///
-/// RFC 7692 knows 8 too. zlib cannot deflate with so small a window, and makes it 9 without saying so.
+/// A peer asks for any of 8 to 15, and may be answered with fewer (RFC 7692 §7.1.2.1). With three, peers cannot make a
+/// publication be deflated, nor kept, more often than that. 8 is none of them: zlib makes it 9 without saying so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window(u8);
 
@@ -24,11 +25,13 @@ impl Window {
     /// What is meant where nothing is said (RFC 7692 §7.1.2.1).
     pub const LARGEST: Self = Self(15);
 
-    /// None outside 9 to 15.
+    /// The largest that is no larger than so many bits. None outside 9 to 15.
     #[must_use]
-    pub const fn new(bits: u8) -> Option<Self> {
+    pub const fn within(bits: u8) -> Option<Self> {
         match bits {
-            9..=15 => Some(Self(bits)),
+            9..=11 => Some(Self(9)),
+            12..=14 => Some(Self(12)),
+            15 => Some(Self::LARGEST),
             _ => None,
         }
     }

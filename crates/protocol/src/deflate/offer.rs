@@ -9,8 +9,8 @@ use super::Window;
 /// What both ends agree on, beside that neither keeps a context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// What the client asked the server's window to be.
-    asked: Option<Window>,
+    /// The server's window, where the client asked for one: that one, or the next below.
+    within: Option<Window>,
 }
 
 /// `Sec-WebSocket-Extensions` is no list of extensions (RFC 6455 §9.1).
@@ -33,7 +33,7 @@ impl Terms {
     /// The window of what the server sends.
     #[must_use]
     pub fn server_window(self) -> Window {
-        self.asked.unwrap_or(Window::LARGEST)
+        self.within.unwrap_or(Window::LARGEST)
     }
 
     /// `Sec-WebSocket-Extensions` of the `101`.
@@ -43,7 +43,7 @@ impl Terms {
     #[must_use]
     pub fn answer(self) -> HeaderValue {
         let mut answer = String::from(CLIENT_OFFER);
-        if let Some(Window(bits)) = self.asked {
+        if let Some(Window(bits)) = self.within {
             answer.push_str(&format!("; server_max_window_bits={bits}"));
         }
         HeaderValue::try_from(answer).unwrap_or_else(|_| HeaderValue::from_static(CLIENT_OFFER))
@@ -103,13 +103,13 @@ fn meet(parameters: &[Parameter<'_>]) -> Option<Terms> {
     if repeats(parameters) {
         return None;
     }
-    let mut terms = Terms { asked: None };
+    let mut terms = Terms { within: None };
     for (name, value) in parameters {
         match (*name, value.as_deref()) {
             ("server_no_context_takeover" | "client_no_context_takeover", None) => {}
             // With 8 the server cannot deflate.
             ("server_max_window_bits", Some(value)) => {
-                terms.asked = Some(Window::new(bits(value)?)?);
+                terms.within = Some(Window::within(bits(value)?)?);
             }
             ("client_max_window_bits", None) => {}
             // A hint: the client will look back no further. That needs no answer.

@@ -1,8 +1,10 @@
+use std::sync::Barrier;
+
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
 use proptest::prelude::*;
 
-use super::*;
+use super::{inflater::CLEARED, *};
 use crate::message::Prepared;
 
 const LIMIT: usize = 65_536;
@@ -110,9 +112,20 @@ fn a_compressor_that_has_no_more_to_say_is_used_again() {
 }
 
 #[test]
+fn endless_last_blocks_cost_no_chunk_each() {
+    let blocks = [3, 0].repeat(LIMIT / 2);
+    let mut inflater = Inflater::default();
+    let before = CLEARED.get();
+    let made = whole(&mut inflater, &[&blocks[..], &[0]].concat(), LIMIT);
+    assert_eq!(made, Ok(Vec::new()));
+    let cleared = CLEARED.get() - before;
+    assert!(cleared < LIMIT, "{cleared} bytes were cleared");
+}
+
+#[test]
 fn what_is_sent_to_many_is_deflated_once_for_one_encoding() {
     let encoding = |threshold, window| Encoding {
-        window: Window::new(window).unwrap(),
+        window: Window::within(window).unwrap(),
         level: Level::new(1).unwrap(),
         threshold,
     };
@@ -139,6 +152,59 @@ fn what_is_sent_to_many_is_deflated_once_for_one_encoding() {
         noise.as_bytes()
     );
     assert!(idle.compressors.is_empty());
+}
+
+#[test]
+fn no_loop_waits_for_another_that_deflates() {
+    let encoding = Encoding {
+        window: Window::LARGEST,
+        level: Level::new(9).unwrap(),
+        threshold: 0,
+    };
+    let long = "tea and bread ".repeat(200_000);
+    // Both begin at once, and both deflate, unless one happens to be done before the other is given a turn.
+    let both = || {
+        let (prepared, together) = (Prepared::text(&long), Barrier::new(2));
+        let one = || {
+            let mut deflater = Deflater::default();
+            together.wait();
+            let made = prepared.deflated(encoding, &mut deflater);
+            (
+                made.as_bytes().as_ptr() as usize,
+                deflater.compressors.len(),
+            )
+        };
+        std::thread::scope(|scope| {
+            let other = scope.spawn(one);
+            let (mine, theirs) = (one(), other.join().unwrap());
+            assert_eq!(mine.0, theirs.0, "what is kept is kept once");
+            mine.1 + theirs.1 == 2
+        })
+    };
+    assert!((0..50).any(|_| both()), "one always waited");
+}
+
+#[test]
+fn peers_cannot_have_a_publication_deflated_more_often_than_three_times() {
+    let prepared = Prepared::text(&"tea ".repeat(100));
+    let mut deflater = Deflater::default();
+    let mut frames: Vec<_> = (0..=255)
+        .filter_map(Window::within)
+        .map(|window| {
+            let level = Level::new(1).unwrap();
+            let encoding = Encoding {
+                window,
+                level,
+                threshold: 0,
+            };
+            let frame = prepared.deflated(encoding, &mut deflater);
+            frame.as_bytes().as_ptr()
+        })
+        .collect();
+    assert_eq!(frames.len(), 7, "9 to 15 are met");
+    frames.sort_unstable();
+    frames.dedup();
+    assert_eq!((frames.len(), deflater.compressors.len()), (3, 3));
 }
 
 fn chosen(lines: &[&'static str]) -> Result<Option<Terms>, &'static str> {
@@ -174,7 +240,11 @@ fn an_offer_that_cannot_be_met_is_declined_and_the_next_one_looked_at() {
         let next: &'static str =
             format!("{alone}, permessage-deflate; server_max_window_bits=12").leak();
         let second = chosen(&[next]).unwrap().unwrap();
-        assert_eq!(second.server_window(), Window::new(12).unwrap(), "{next}");
+        assert_eq!(
+            second.server_window(),
+            Window::within(12).unwrap(),
+            "{next}"
+        );
     }
 }
 
@@ -185,7 +255,7 @@ fn the_first_offer_that_can_be_met_is_chosen_over_several_lines() {
         "permessage-deflate",
     ];
     let terms = chosen(&lines).unwrap().unwrap();
-    assert_eq!(terms.server_window(), Window::new(11).unwrap());
+    assert_eq!(terms.server_window(), Window::within(9).unwrap());
     assert_eq!(chosen(&["permessage-bzip2, "]), Ok(None));
     assert_eq!(chosen(&[]), Ok(None));
 }
@@ -274,7 +344,7 @@ proptest! {
     ) {
         let mut deflater = Deflater::default();
         for payload in payloads {
-            let agreed = (Level::new(level).unwrap(), Window::new(window).unwrap());
+            let agreed = (Level::new(level).unwrap(), Window::within(window).unwrap());
             if let Some(deflated) = deflater.deflate(&payload, agreed.0, agreed.1) {
                 prop_assert!(deflated.len() < payload.len());
                 prop_assert!(read_with(window, deflated) == payload);
