@@ -165,7 +165,7 @@ impl Setup {
         };
         let passed = match self.sockets.len() {
             0 => String::new(),
-            count => format!("LISTEN_FDS=${{LISTEN_FDS:-{count}}} LISTEN_PID=${{LISTEN_PID:-$$}}"),
+            count => format!("LISTEN_FDS=${{LISTEN_FDS:-{count}}} LISTEN_PID=${{LISTEN_PID-$$}}"),
         };
         // Past a limit on a file's size, a write fails as on a full disk instead of ending the process.
         let script = format!(

@@ -342,3 +342,13 @@ fn ipv4_in_the_clothes_of_ipv6_is_the_same_balancer_and_the_same_client() {
     let event = dropped(&server, &mut stranger, events, "proxy-untrusted");
     assert_eq!(event["peer"], "127.0.0.2");
 }
+
+#[test]
+fn a_balancer_that_has_said_nothing_yet_locks_out_none_of_its_clients() {
+    let server = behind_a_balancer()
+        .limits("connections_per_ip = 2\n")
+        .start();
+    let _silent: Vec<TcpStream> = (0..9).map(|_| tcp(server.address)).collect();
+    server.until_metric("wardwire_connections_unadmitted", 9);
+    echo(&server, &v1("203.0.113.9"));
+}

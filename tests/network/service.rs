@@ -91,14 +91,17 @@ fn each_listener_has_its_socket_by_name() {
 
 #[test]
 fn sockets_for_another_process_are_left_alone() {
-    let (public, address) = listener();
-    let server = Setup::new()
-        .environment("LISTEN_FDNAMES", "public")
-        .environment("LISTEN_PID", "1")
-        .socket(public)
-        .start();
-    assert_ne!(server.address, address);
-    server.echo();
+    // Another's, and nobody's.
+    for process in ["1", ""] {
+        let (public, address) = listener();
+        let server = Setup::new()
+            .environment("LISTEN_FDNAMES", "public")
+            .environment("LISTEN_PID", process)
+            .socket(public)
+            .start();
+        assert_ne!(server.address, address, "{process:?}");
+        server.echo();
+    }
 }
 
 /// What a server says that does not start.
@@ -200,6 +203,8 @@ fn an_abstract_socket_hears_too_and_without_a_watchdog_only_the_beginning_and_th
         .environment("WATCHDOG_PID", "1")
         .start();
     assert!(told(&manager).starts_with("READY=1\n"));
+    // The thread that answers would have told of life before.
+    assert_eq!(server.admin("GET", "/metrics", "").status, 200);
     server.terminate();
     assert!(told(&manager).starts_with("STOPPING=1\n"));
     assert!(server.wait().success());
