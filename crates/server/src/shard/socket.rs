@@ -81,7 +81,7 @@ pub(super) enum Outcome {
     Ended,
 }
 
-/// Bytes taken from the outbox in one turn, at least a frame: one record, as those that a slow peer does not take are a copy
+/// Bytes taken from the outbox in one turn, at least a frame: few records, as those that a slow peer does not take are a copy
 /// of its own.
 const DRAIN: usize = 16 * 1024;
 

@@ -50,6 +50,7 @@ pub fn server_config(certified: Arc<CertifiedKey>) -> Result<Arc<ServerConfig>, 
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(sni::Remembering(certified)));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.max_fragment_size = Some(records::FRAGMENT);
     config.max_early_data_size = 0;
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
