@@ -249,13 +249,15 @@ fn attack_010_hosts_that_are_missing_doubled_or_foreign() {
         421,
         "misdirected",
     );
-    // Ours, but not the name TLS was agreed for.
-    refused(
-        &server,
-        &good.set("Host", "other.localhost"),
-        421,
-        "misdirected",
-    );
+    // Ours, but not the name TLS was agreed for; a balancer that ended TLS does not say for which it was.
+    if server.behind.is_none() {
+        refused(
+            &server,
+            &good.set("Host", "other.localhost"),
+            421,
+            "misdirected",
+        );
+    }
 }
 
 #[test]

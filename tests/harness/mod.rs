@@ -1,5 +1,6 @@
 //! A server of its own for each test, and clients that can misbehave.
 
+mod balancer;
 mod client;
 pub(crate) mod deflate;
 mod issuer;
@@ -10,6 +11,7 @@ mod server;
 mod websocket;
 mod wire;
 
+pub(crate) use balancer::{Balancer, Behind, documented};
 pub(crate) use client::{Connection, Handshake, Response, roots, tcp, tcp_from, tls};
 pub(crate) use issuer::{Issuer, Token, now};
 pub(crate) use keyserver::{KeyServer, response};

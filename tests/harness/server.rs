@@ -18,7 +18,7 @@ use std::{
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
 
-use super::{Connection, Handshake, Issuer, Ws};
+use super::{Balancer, Behind, Connection, Handshake, Issuer, Ws};
 
 /// What a server is started with.
 pub(crate) struct Setup {
@@ -50,6 +50,8 @@ pub(crate) struct Server {
     /// The plain port, where there is one.
     pub(crate) redirect: Option<SocketAddr>,
     pub(crate) admin_token: String,
+    /// What stands before it; `address` is its.
+    pub(crate) behind: Option<(Behind, Balancer)>,
 }
 
 /// How long anything may take before a test gives up.
@@ -188,6 +190,8 @@ impl Setup {
     }
 
     pub(crate) fn start_with(self, text: &str) -> Server {
+        let behind = Behind::chosen().and_then(|it| Some((it, it.configured(text)?)));
+        let text = behind.as_ref().map_or(text, |(_, text)| text);
         let mut child = self.command(text).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = self.folder.join("server.log");
@@ -214,8 +218,11 @@ impl Setup {
             }
         });
         let address = |name: &str| fields[name].as_str().unwrap().parse().unwrap();
+        let own = address("address");
+        let behind = behind.map(|(it, _)| (it, it.start(&self.folder, own)));
         Server {
-            address: address("address"),
+            address: behind.as_ref().map_or(own, |(_, balancer)| balancer.secure),
+            behind,
             admin: address("admin"),
             redirect: fields["redirect"].as_str().map(|it| it.parse().unwrap()),
             child,
@@ -250,12 +257,18 @@ impl Server {
             admin: address,
             redirect: None,
             admin_token: String::new(),
+            behind: None,
         }
     }
 
     /// The demo's own page.
     pub(crate) fn own_origin(&self) -> String {
         format!("https://localhost:{}", self.address.port())
+    }
+
+    /// Whether something before it reads requests, and may refuse one itself.
+    pub(crate) fn is_read_before(&self) -> bool {
+        self.behind.as_ref().is_some_and(|(it, _)| it.reads_http())
     }
 
     /// An agreed TLS connection.

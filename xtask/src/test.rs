@@ -231,19 +231,34 @@ fn typescript() -> Result<()> {
         .current_dir(root()))
 }
 
-/// Ignored by `rust`, as they need the balancers.
+/// What the catalogue of attacks asks of TLS itself, which a balancer has ended, and of those who have not agreed on it.
+const OF_TLS: &str = "test(attack_014) + test(tls_hello) + test(attack_061)";
+/// What it asks of a head's own bytes, where a balancer reads them and writes others.
+const OF_HEADS: &str = "test(/attack_(001|002|003|004|006|009|010|012)/)";
+
+/// The balancers' own tests, which `rust` ignores as they need them, and the catalogue of attacks behind each.
 fn balancers() -> Result<()> {
     let nextest = tools::nextest()?;
     tools::balancers()?;
     assets::build()?;
-    run(program(nextest).args([
-        "nextest",
-        "run",
-        "--package=wardwire",
-        "--no-fail-fast",
-        "--run-ignored=only",
-        "network::balancers",
-    ]))
+    let tests = || {
+        let mut command = program(&nextest);
+        command.args(["nextest", "run", "--package=wardwire", "--no-fail-fast"]);
+        command
+    };
+    run(tests().args(["--run-ignored=only", "network::balancers"]))?;
+    for (behind, but) in [
+        ("haproxy-tcp", OF_TLS.to_owned()),
+        ("haproxy-http", format!("{OF_TLS} + {OF_HEADS}")),
+        ("nginx-http", format!("{OF_TLS} + {OF_HEADS}")),
+    ] {
+        println!("\n-- attacks behind {behind} --");
+        let filter = format!("test(/^attacks::.*::attack_/) - ({but})");
+        run(tests()
+            .args(["--test=blackbox", "--filterset", &filter])
+            .env("TESTED_BEHIND", behind))?;
+    }
+    Ok(())
 }
 
 fn build() -> Result<()> {
