@@ -9,9 +9,11 @@ mod autobahn;
 mod bench;
 mod blackbox;
 mod demo;
+mod figures;
 mod fixture;
 mod fuzz;
 mod instructions;
+mod marks;
 mod shell;
 mod spec;
 mod test;
@@ -38,7 +40,9 @@ cargo xtask <command>
   bench instructions [--record]
                           what a message costs in instructions, beside the last counts
   fuzz [TARGET..] [--seconds N] [--keep]
-                          what no test thought of, each target for 60 s or so long
+                          what no test thought of, each target for 60 s or so long; adds the run to
+                          docs/security/fuzzing.md, and with --keep what it found to the corpus
+  figures LOG             write into docs/testing.md what a run of .ci/run came to, from its output
   spec [--check]          write what is made from another source: the client's codes, the
                           configuration's schema and reference; or only say whether it is stale
 
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         "bench" => bench::command(rest),
         "conformance" => blackbox::command(rest),
         "demo" => demo::command(rest),
+        "figures" => figures::command(rest),
         "fuzz" => fuzz::command(rest),
         "spec" => spec(rest),
         "test" => return test::command(rest),
