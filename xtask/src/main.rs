@@ -14,6 +14,7 @@ mod fixture;
 mod fuzz;
 mod instructions;
 mod marks;
+mod package;
 mod shell;
 mod spec;
 mod test;
@@ -43,6 +44,9 @@ cargo xtask <command>
                           what no test thought of, each target for 60 s or so long; adds the run to
                           docs/security/fuzzing.md, and with --keep what it found to the corpus
   figures LOG             write into docs/testing.md what a run of .ci/run came to, from its output
+  package [--check | --twice]
+                          build what is released, and try it: the static program, its archive, the image;
+                          --check only judges the Dockerfile and the units, --twice compares two builds
   spec [--check]          write what is made from another source: the client's codes, the
                           configuration's schema and reference; or only say whether it is stale
 
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
         "demo" => demo::command(rest),
         "figures" => figures::command(rest),
         "fuzz" => fuzz::command(rest),
+        "package" => package::command(rest),
         "spec" => spec(rest),
         "test" => return test::command(rest),
         "tools" => tools::everything(),
