@@ -14,6 +14,7 @@ mod fixture;
 mod fuzz;
 mod instructions;
 mod marks;
+mod mutants;
 mod package;
 mod shell;
 mod spec;
@@ -44,6 +45,8 @@ cargo xtask <command>
                           what no test thought of, each target for 60 s or so long; adds the run to
                           docs/security/fuzzing.md, and with --keep what it found to the corpus
   figures LOG             write into docs/testing.md what a run of .ci/run came to, from its output
+  mutants [FILE..]        break a line at a time of what stands between a stranger and a socket; one that no
+                          test notices is a failure, and docs/security/mutants.md says what it came to
   package [--check | --twice]
                           build what is released, and try it: the static program, its archive, the image;
                           --check only judges the Dockerfile and the units, --twice compares two builds
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         "demo" => demo::command(rest),
         "figures" => figures::command(rest),
         "fuzz" => fuzz::command(rest),
+        "mutants" => mutants::command(rest),
         "package" => package::command(rest),
         "spec" => spec(rest),
         "test" => return test::command(rest),
