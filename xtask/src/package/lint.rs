@@ -12,7 +12,7 @@ const UNITS: &str = "packaging/systemd";
 const UNIT: &str = "packaging/systemd/wardwire.service";
 const DOCS: &str = "docs/operations/systemd.md";
 /// Tenths of systemd's points for the sandbox, of which 100 is no sandbox. One point more and CI fails.
-const MOST: u32 = 12;
+const MOST: u32 = 11;
 
 /// What becomes of the figures in the documentation.
 #[derive(Clone, Copy, PartialEq, Eq)]
