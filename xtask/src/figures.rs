@@ -70,10 +70,9 @@ impl Kind {
         Self::Browser,
     ];
 
-    /// What a test of Rust is, by its binary and name. Those behind balancers have a stage of their own.
+    /// What a test of Rust is, by its binary and name.
     fn of_rust(binary: &str, name: &str) -> Self {
         match binary {
-            "wardwire::blackbox" if name.starts_with("network::balancers") => Self::Balancers,
             "wardwire::blackbox" if name.starts_with("attacks::") => Self::Attack,
             "wardwire::blackbox" => Self::Operation,
             "wardwire::documents" => Self::Document,
@@ -88,6 +87,7 @@ impl Kind {
             "Examples in the documentation" => Self::Example,
             "Interleavings of threads (loom)" => Self::Interleaving,
             "TypeScript tests" => Self::TypeScript,
+            "Behind HAProxy and nginx" => Self::Balancers,
             "Conformance (Autobahn|Testsuite)" => Self::Conformance,
             "Foreign clients" => Self::Clients,
             "TLS" => Self::Tls,
@@ -115,7 +115,10 @@ impl Kind {
                 "modules named so, in `crates/admission` and `crates/hub`",
             ),
             Self::TypeScript => ("client and demo page", "`packages/*/test`"),
-            Self::Balancers => ("behind HAProxy and nginx", "`tests/network/balancers.rs`"),
+            Self::Balancers => (
+                "behind HAProxy and nginx, attacks once more among them",
+                "`tests/network/balancers.rs`, `tests/attacks`",
+            ),
             Self::Conformance => ("cases of Autobahn\\|Testsuite", "`tests/conformance`"),
             Self::Clients => ("other people's clients", "`tests/clients`"),
             Self::Tls => ("TLS, beside sslyze", "`tests/tls`"),
@@ -136,7 +139,7 @@ impl Run {
                 stage = Kind::of_stage(title);
             }
             run.time(line);
-            if let Some((kind, number)) = of_rust(line).or_else(|| counted(stage?, line)) {
+            if let Some((kind, number)) = of_rust(line, stage).or_else(|| counted(stage?, line)) {
                 *run.passed.entry(kind).or_default() += number;
             }
         }
@@ -191,12 +194,14 @@ impl Run {
     }
 }
 
-/// A line of nextest: `PASS [ 0.012s] ( 1/710) wardwire-admission origin::tests::...`.
-fn of_rust(line: &str) -> Option<(Kind, u64)> {
+/// A line of nextest: `PASS [ 0.012s] ( 1/710) wardwire-admission origin::tests::...`. Behind balancers, attacks are tests
+/// of another kind than on their own.
+fn of_rust(line: &str, stage: Option<Kind>) -> Option<(Kind, u64)> {
     let after = line.trim_start().strip_prefix("PASS [")?;
     let after = after.split_once(") ")?.1;
     let (binary, name) = after.split_once(' ')?;
-    Some((Kind::of_rust(binary, name), 1))
+    let behind = stage.filter(|it| *it == Kind::Balancers);
+    Some((behind.unwrap_or_else(|| Kind::of_rust(binary, name)), 1))
 }
 
 /// The closing lines of other runners: node's, cargo's, unittest's, and ours of Autobahn.
@@ -245,6 +250,7 @@ test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 114 filtered out; fi
 # pass 5
 == Behind HAProxy and nginx ==
         PASS [   0.222s] (1/1) wardwire::blackbox network::balancers::haproxy
+        PASS [   0.222s] (1/1) wardwire::blackbox attacks::origin::no_other_page
 == Conformance (Autobahn|Testsuite) ==
 Recorded vectors of Autobahn|Testsuite over wss: 247 cases, 0 failures
 Autobahn|Testsuite over wss: 337 cases: 3 INFORMATIONAL, 334 OK
@@ -265,8 +271,8 @@ All of it passed after 1016 s.
     fn every_kind_is_counted_by_what_passed() {
         let run = Run::read(LOG).unwrap();
         let counts: Vec<u64> = Kind::ALL.iter().map(|kind| run.passed[kind]).collect();
-        assert_eq!(counts, [1, 1, 1, 1, 1, 2, 3, 38, 1, 337, 25, 1, 9]);
-        assert!(run.kinds(7).contains("| all | | 421 |\n"));
+        assert_eq!(counts, [1, 1, 1, 1, 1, 2, 3, 38, 2, 337, 25, 1, 9]);
+        assert!(run.kinds(7).contains("| all | | 422 |\n"));
     }
 
     #[test]
@@ -290,7 +296,7 @@ All of it passed after 1016 s.
             "ℹ pass 1\n",
             "# pass 9\n",
             "Autobahn|Testsuite over wss: 337 cases: 3 INFORMATIONAL, 334 OK\n",
-            "        PASS [   0.222s] (1/1) wardwire::blackbox network::balancers::haproxy\n",
+            "        PASS [   0.012s] (  2/5) wardwire::blackbox attacks::origin::no_other_page\n",
         ];
         for line in alone {
             assert!(Run::read(&LOG.replacen(line, "", 1)).is_err(), "{line}");
