@@ -15,16 +15,19 @@ const USAGE: &str = "usage: cargo xtask mutants [FILE..]";
 const DOCS: &str = "docs/security/mutants.md";
 const MARK: &str = "mutants";
 
-/// What stands between a stranger and a socket.
-const FILES: [&str; 8] = [
-    "crates/admission/src/head.rs",
-    "crates/admission/src/host.rs",
-    "crates/admission/src/origin.rs",
-    "crates/admission/src/ticket.rs",
-    "crates/admission/src/token/**/*.rs",
-    "crates/protocol/src/connection/receive.rs",
-    "crates/protocol/src/frame.rs",
-    "crates/protocol/src/handshake.rs",
+/// What stands between a stranger and a socket, and the modules whose tests are to notice.
+const FILES: [(&str, &[&str]); 8] = [
+    ("crates/admission/src/head.rs", &["head::"]),
+    ("crates/admission/src/host.rs", &["host::", "origin::"]),
+    ("crates/admission/src/origin.rs", &["origin::"]),
+    ("crates/admission/src/ticket.rs", &["ticket::"]),
+    ("crates/admission/src/token/", &["token::"]),
+    (
+        "crates/protocol/src/connection/receive.rs",
+        &["connection::"],
+    ),
+    ("crates/protocol/src/frame.rs", &["frame::", "connection::"]),
+    ("crates/protocol/src/handshake.rs", &["handshake::"]),
 ];
 
 /// What became of the mutants of one file.
@@ -39,31 +42,69 @@ struct Row {
     seconds: f64,
 }
 
-/// Asks about the files that were named, or all, and writes what it came to into the documentation. One mutant that no
-/// test notices is a failure.
+/// Asks about the files that were named, or all, and writes what it came to into the documentation after each. One mutant
+/// that no test notices is a failure.
 pub(crate) fn command(arguments: &[String]) -> Result<()> {
-    if arguments.iter().any(|it| it.starts_with('-')) {
-        return Err(Failure::Broken(USAGE.into()));
-    }
+    let wanted = wanted(arguments)?;
     let tool = tools::installed("cargo-mutants")?;
     tools::nextest()?;
     let version = output(program(&tool).args(["mutants", "--version"]))?;
+    let mut missed = Vec::new();
+    for (files, tests) in wanted {
+        let (rows, more) = count(&ask(&tool, &files, tests)?);
+        write(&rows, &version)?;
+        missed.extend(more);
+    }
+    match &*missed {
+        [] => Ok(()),
+        names => Err(Failure::Broken(format!(
+            "no test notices:\n  {}",
+            names.join("\n  ")
+        ))),
+    }
+}
+
+type Wanted = Vec<(String, &'static [&'static str])>;
+
+/// A folder stands for all that is in it, and what is in it has its tests.
+fn wanted(arguments: &[String]) -> Result<Wanted> {
+    let all = |name: &str| match name.ends_with('/') {
+        true => format!("{name}**/*.rs"),
+        false => name.to_owned(),
+    };
+    if arguments.is_empty() {
+        return Ok(FILES
+            .iter()
+            .map(|(name, tests)| (all(name), *tests))
+            .collect());
+    }
+    let known = |argument: &String| {
+        let of_it = FILES.iter().find(|(name, _)| {
+            argument == name || (name.ends_with('/') && argument.starts_with(name))
+        });
+        let (_, tests) = of_it.ok_or_else(|| {
+            let names = FILES.map(|(name, _)| name).join("\n  ");
+            Failure::Broken(format!("{USAGE}\nof:\n  {names}"))
+        })?;
+        Ok((all(argument), *tests))
+    };
+    arguments.iter().map(known).collect()
+}
+
+/// Runs cargo-mutants, and gives what it says of each mutant.
+fn ask(tool: &Path, files: &str, tests: &[&str]) -> Result<Value> {
     let folder = target().join("mutants");
     fs::create_dir_all(&folder)?;
+    let package = match files.starts_with("crates/protocol/") {
+        true => "wardwire-protocol",
+        false => "wardwire-admission",
+    };
     let mut mutants = program("nice");
-    mutants.arg("-n19").arg(&tool).arg("mutants");
-    for package in ["wardwire-protocol", "wardwire-admission"] {
-        mutants.args(["--package", package]);
-    }
-    let named = arguments.iter().map(String::as_str);
-    let all = FILES.into_iter().filter(|_| arguments.is_empty());
-    for file in named.chain(all) {
-        mutants.args(["--file", file]);
-    }
+    mutants.arg("-n19").arg(tool).arg("mutants");
+    mutants.args(["--package", package, "--file", files]);
     mutants.args(["--jobs", "1", "--no-shuffle", "--colors", "never"]);
-    mutants
-        .args(["--test-tool", "nextest", "--output"])
-        .arg(&folder);
+    mutants.args(["--test-tool", "nextest", "--output"]);
+    mutants.arg(&folder);
     mutants.env("NEXTEST_PROFILE", "mutants");
     // That a property fails is enough; the least input that breaks it nobody will read.
     mutants.env("PROPTEST_MAX_SHRINK_ITERS", "0");
@@ -72,20 +113,11 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
     // Every run copies the sources to another place; what they depend on stays built.
     mutants.env("CARGO_TARGET_DIR", folder.join("build"));
     // 2: some were missed; 3: some did not end. Both are told by the outcomes, which say of which.
-    let status = mutants.status()?;
+    let status = mutants.arg("--").args(tests).status()?;
     if !matches!(status.code(), Some(0 | 2 | 3)) {
         return Err(Failure::Broken(format!("cargo mutants failed ({status})")));
     }
-    let outcomes = read(&folder.join("mutants.out/outcomes.json"))?;
-    let (rows, missed) = count(&outcomes);
-    write(&rows, &version)?;
-    match &*missed {
-        [] => Ok(()),
-        names => Err(Failure::Broken(format!(
-            "no test notices:\n  {}",
-            names.join("\n  ")
-        ))),
-    }
+    read(&folder.join("mutants.out/outcomes.json"))
 }
 
 fn read(file: &Path) -> Result<Value> {
@@ -210,6 +242,20 @@ mod tests {
             made.ends_with("| all | 5 | 1 | 1 | 1 | 2 | | |\n"),
             "{made}"
         );
+    }
+
+    #[test]
+    fn a_file_is_asked_about_by_the_tests_of_its_part() {
+        let one = |name: &str| wanted(&[name.to_owned()]);
+        let (files, tests) = one("crates/admission/src/token/jws.rs").unwrap().remove(0);
+        assert_eq!(
+            (&*files, tests),
+            ("crates/admission/src/token/jws.rs", &["token::"][..])
+        );
+        let (files, _) = one("crates/admission/src/token/").unwrap().remove(0);
+        assert_eq!(files, "crates/admission/src/token/**/*.rs");
+        assert!(one("crates/admission/src/lease.rs").is_err());
+        assert_eq!(wanted(&[]).unwrap().len(), FILES.len());
     }
 
     #[test]
