@@ -55,6 +55,17 @@ fn sigterm_does_not_wait_for_ever() {
     assert!(server.wait().success());
 }
 
+/// No shard is waited for that has been told to stop, which would cost every restart two seconds.
+#[test]
+fn shards_stop_when_they_are_told() {
+    let mut server = Server::start();
+    server.terminate();
+    assert!(server.wait().success());
+    let log = std::fs::read_to_string(server.folder.join("server.log")).unwrap();
+    assert!(log.contains("draining"), "{log}");
+    assert!(!log.contains("did not stop in time"), "{log}");
+}
+
 #[test]
 fn an_edited_audit_log_is_found_out() {
     let server = Server::start();

@@ -50,9 +50,13 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
 
 /// Other people's clients.
 pub(crate) fn clients() -> Result<()> {
+    enter(&Fixture::start("clients", "tests/clients/server.toml")?)
+}
+
+/// Other people's clients enter a server that runs by `tests/clients/server.toml`, and are refused without proof.
+pub(crate) fn enter(server: &Fixture) -> Result<()> {
     let python = tools::python("clients")?;
     crate::assets::packages()?;
-    let server = Fixture::start("clients", "tests/clients/server.toml")?;
     let mut node = program("node");
     node.args([
         "--test",

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -30,27 +30,44 @@ pub(crate) struct Fixture {
     pub(crate) folder: PathBuf,
     /// The port it listens on.
     pub(crate) port: u16,
+    binary: PathBuf,
     server: Child,
 }
 
 impl Fixture {
-    /// Starts a server by the configuration `template`, in a scratch folder `name`. The configuration finds there
-    /// `cert.pem` and `key.pem` for localhost and 127.0.0.1, and the issuer's `issuer.pem.jwks.json`.
+    /// Starts the release server by the configuration `template`, in a scratch folder `name`.
     pub(crate) fn start(name: &str, template: &str) -> Result<Self> {
-        let binary = target().join("release/wardwire");
+        Self::of(&target().join("release/wardwire"), name, template)
+    }
+
+    /// Starts another build of the server.
+    pub(crate) fn of(binary: &Path, name: &str, template: &str) -> Result<Self> {
+        Self::launched(binary, name, template, |folder| {
+            let mut command = Command::new(binary);
+            command.args(["serve", "--config"]);
+            command.arg(folder.join("server.toml"));
+            Ok(command)
+        })
+    }
+
+    /// Starts a server by what `launch` makes of its folder, which holds `server.toml`, made of `template`, and what that
+    /// names: `cert.pem` and `key.pem` for localhost and 127.0.0.1, and the issuer's `issuer.pem.jwks.json`.
+    pub(crate) fn launched(
+        binary: &Path,
+        name: &str,
+        template: &str,
+        launch: impl FnOnce(&Path) -> Result<Command>,
+    ) -> Result<Self> {
         let folder = scratch(name)?;
         make_certificate(&folder)?;
         output(
-            program(&binary)
+            program(binary)
                 .args(["token", "--new-key", "--key"])
                 .arg(folder.join("issuer.pem")),
         )?;
-        let config = folder.join("server.toml");
-        fs::copy(root().join(template), &config)?;
+        fs::copy(root().join(template), folder.join("server.toml"))?;
         let log = folder.join("server.log");
-        let mut server = Command::new(&binary)
-            .args(["serve", "--config"])
-            .arg(&config)
+        let mut server = launch(&folder)?
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log)?)
@@ -59,6 +76,7 @@ impl Fixture {
             Ok(port) => Ok(Self {
                 folder,
                 port,
+                binary: binary.to_owned(),
                 server,
             }),
             Err(failure) => {
@@ -69,6 +87,20 @@ impl Fixture {
         }
     }
 
+    /// Waits for the end of a server that was told to stop.
+    pub(crate) fn ended(mut self) -> Result<ExitStatus> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.server.try_wait()? {
+                return Ok(status);
+            }
+            if started.elapsed() > PATIENCE {
+                return Err(Failure::Broken("the server did not stop".into()));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// The certificate authority that clients trust.
     pub(crate) fn authority(&self) -> PathBuf {
         self.folder.join("ca.pem")
@@ -76,7 +108,7 @@ impl Fixture {
 
     /// An access token for `subject`, good for an hour.
     pub(crate) fn token(&self, subject: &str) -> Result<String> {
-        let mut command = program(target().join("release/wardwire"));
+        let mut command = program(&self.binary);
         command.args(["token", "--issuer", ISSUER, "--audience", AUDIENCE]);
         command.args(["--subject", subject, "--key"]);
         output(command.arg(self.folder.join("issuer.pem")))

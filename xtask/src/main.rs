@@ -9,9 +9,13 @@ mod autobahn;
 mod bench;
 mod blackbox;
 mod demo;
+mod figures;
 mod fixture;
 mod fuzz;
 mod instructions;
+mod marks;
+mod mutants;
+mod package;
 mod shell;
 mod spec;
 mod test;
@@ -38,7 +42,14 @@ cargo xtask <command>
   bench instructions [--record]
                           what a message costs in instructions, beside the last counts
   fuzz [TARGET..] [--seconds N] [--keep]
-                          what no test thought of, each target for 60 s or so long
+                          what no test thought of, each target for 60 s or so long; adds the run to
+                          docs/security/fuzzing.md, and with --keep what it found to the corpus
+  figures LOG             write into docs/testing.md what a run of .ci/run came to, from its output
+  mutants [FILE..]        break a line at a time of what stands between a stranger and a socket; one that no
+                          test notices is a failure, and docs/security/mutants.md says what it came to
+  package [--check | --twice]
+                          build what is released, and try it: the static program, its archive, the image;
+                          --check only judges the Dockerfile and the units, --twice compares two builds
   spec [--check]          write what is made from another source: the client's codes, the
                           configuration's schema and reference; or only say whether it is stale
 
@@ -59,7 +70,10 @@ fn main() -> ExitCode {
         "bench" => bench::command(rest),
         "conformance" => blackbox::command(rest),
         "demo" => demo::command(rest),
+        "figures" => figures::command(rest),
         "fuzz" => fuzz::command(rest),
+        "mutants" => mutants::command(rest),
+        "package" => package::command(rest),
         "spec" => spec(rest),
         "test" => return test::command(rest),
         "tools" => tools::everything(),

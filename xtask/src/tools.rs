@@ -84,7 +84,7 @@ pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
 }
 
 /// A tool of cargo's, from the search path or else built into `.cache/tools`.
-fn installed(name: &str) -> Result<PathBuf> {
+pub(crate) fn installed(name: &str) -> Result<PathBuf> {
     let ours = folder().join("cargo");
     let built = ours.join("bin").join(name);
     if built.is_file() {
@@ -125,7 +125,12 @@ const NGINX_STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 /// The Python environment of `tests/NAME/requirements.txt`.
 pub(crate) fn python(name: &str) -> Result<PathBuf> {
     let wanted = root().join("tests").join(name).join("requirements.txt");
-    environment(&folder().join("python").join(name), &wanted, |folder| {
+    environment_of(name, &wanted)
+}
+
+/// The Python environment `name`, with what the file `wanted` lists.
+pub(crate) fn environment_of(name: &str, wanted: &Path) -> Result<PathBuf> {
+    environment(&folder().join("python").join(name), wanted, |folder| {
         system("python3", &["python3", "python3-venv"])?;
         let make = || {
             output(

@@ -131,6 +131,21 @@ mod tests {
     }
 
     #[test]
+    fn a_name_has_labels_of_63_and_253_bytes_in_all() {
+        let label = |length: usize| "a".repeat(length);
+        assert!(is_name(&label(63)) && !is_name(&label(64)));
+        let long = [label(63), label(63), label(63), label(61)].join(".");
+        assert!(is_name(&long) && !is_name(&format!("{long}a")));
+    }
+
+    #[test]
+    fn one_name_of_either_kind_is_not_none() {
+        assert!(Hosts::default().is_empty());
+        assert!(!Hosts::new(["localhost"]).unwrap().is_empty());
+        assert!(!Hosts::new(["*.example.com"]).unwrap().is_empty());
+    }
+
+    #[test]
     fn a_star_stands_for_one_label() {
         let hosts = Hosts::new(["*.example.com", "localhost", "127.0.0.1", "::1"]).unwrap();
         let holds = |host: &str| hosts.holds(&HostName::parse(host).unwrap());

@@ -133,6 +133,40 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_origin_is_not_read_as_another() {
+        for text in [
+            "null",
+            "https://app.example:0",
+            "https://app.example:",
+            "https://app.example:65536",
+            "https://app.example/",
+            "wss://app.example",
+        ] {
+            assert_eq!(Origin::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_page_that_came_over_tls_is_secure() {
+        let origin = |text| Origin::parse(text).unwrap();
+        assert!(origin("https://app.example").is_secure());
+        assert!(!origin("http://app.example").is_secure());
+    }
+
+    #[test]
+    fn an_origin_is_shown_as_a_browser_writes_it() {
+        let origin = Origin::parse("HTTPS://App.Example.:8443").unwrap();
+        assert_eq!(origin.to_string(), "https://app.example:8443");
+    }
+
+    #[test]
+    fn only_the_override_lets_every_page_in() {
+        let other = Origin::parse("https://evil.test").unwrap();
+        assert!(AllowedOrigins::Any.allow(&other));
+        assert!(!AllowedOrigins::Listed(Vec::new()).allow(&other));
+    }
+
+    #[test]
     fn addresses_and_ports_survive_normalisation() {
         let text = |text: &str| Origin::parse(text).unwrap().as_str().to_owned();
         assert_eq!(text("https://[::1]:8443"), "https://[::1]:8443");

@@ -158,6 +158,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_of_used_tickets_is_looked_through_no_more_often_than_it_pays() {
+        let tickets = Tickets::default();
+        let ends = || tickets.state.lock().ends.len();
+        tickets.issue(binding("bob"), NOW).unwrap();
+        let mut most = 0;
+        for _ in 0..200 {
+            let ticket = tickets.issue(binding("alice"), NOW).unwrap();
+            tickets.redeem(&ticket, NOW);
+            most = most.max(ends());
+        }
+        assert_eq!(most, 2 + 64, "twice what is outstanding, and 64");
+        let crowd = (0..200).map(|at| {
+            let subject = format!("user-{at}");
+            tickets.issue(binding(&subject), NOW).unwrap()
+        });
+        let crowd: Vec<_> = crowd.collect();
+        let before = ends();
+        for ticket in crowd.iter().take(100) {
+            tickets.redeem(ticket, NOW);
+        }
+        assert_eq!(
+            ends(),
+            before,
+            "{before} are not yet more than 2 * 101 + 64"
+        );
+    }
+
+    #[test]
     fn of_many_threads_exactly_one_redeems() {
         let tickets = Tickets::default();
         for _ in 0..100 {

@@ -235,6 +235,37 @@ mod tests {
     }
 
     #[test]
+    fn a_deflated_message_is_one_frame_with_its_bit_set() {
+        let mut out = Vec::new();
+        write_deflated(&mut out, Opcode::Text, None, b"x");
+        assert_eq!(out, [0b1100_0001, 1, b'x']);
+        let (header, _) = Header::parse(&out).unwrap();
+        assert!(header.is_deflated() && header.is_final());
+        assert_eq!(header.judge(false, true), Ok(Opcode::Text));
+        assert_eq!(header.judge(false, false), Err("reserved-bit"));
+    }
+
+    /// RFC 6455 §5.5: at most 125 bytes, and never in fragments.
+    #[test]
+    fn a_control_frame_is_whole_and_holds_125_bytes() {
+        let judged = |fin: bool, length: usize| {
+            let mut out = Vec::new();
+            write(&mut out, Opcode::Ping, fin, None, &vec![0; length]);
+            Header::parse(&out).unwrap().0.judge(false, false)
+        };
+        assert_eq!(judged(true, 125), Ok(Opcode::Ping));
+        assert_eq!(judged(true, 126), Err("control-frame"));
+        assert_eq!(judged(false, 125), Err("control-frame"));
+    }
+
+    #[test]
+    fn a_frame_takes_no_more_memory_than_it_is_long() {
+        let mut out = Vec::new();
+        write(&mut out, Opcode::Binary, true, None, &[0; 1000]);
+        assert!(out.capacity() <= 1000 + LONGEST, "{}", out.capacity());
+    }
+
+    #[test]
     fn clients_mask_and_servers_do_not() {
         let (masked, _) = Header::parse(&header(1, Some([1, 2, 3, 4]))).unwrap();
         let (plain, _) = Header::parse(&header(1, None)).unwrap();

@@ -252,6 +252,8 @@ mod tests {
             "",
             "dGhlIHNhbXBsZQ==",
             "dGhlIHNhbXBsZSBub25jZR==",
+            "dGhlIHNhbXBsZSBub25jZSE=",
+            "dGhlIHNhbXBsZSBub25jZSEh",
             "not base64 at all!!!!!!!",
         ] {
             assert_eq!(set("sec-websocket-key", key), Err(OfferError::Key), "{key}");
@@ -263,6 +265,68 @@ mod tests {
                 "{list}"
             );
         }
+    }
+
+    #[test]
+    fn sixteen_subprotocols_are_taken_and_eight_kilobytes_of_them() {
+        let offered = |list: &str| {
+            let value = HeaderValue::from_str(list).unwrap();
+            let offer = parse(|it| {
+                it.headers_mut().insert("sec-websocket-protocol", value);
+            });
+            offer.map(|offer| offer.subprotocols.len())
+        };
+        let names = |count: usize| (0..count).map(|at| format!("p{at}")).collect::<Vec<_>>();
+        assert_eq!(offered(&names(16).join(",")), Ok(16));
+        assert_eq!(offered(&names(17).join(",")), Err(OfferError::Subprotocols));
+        let (first, second) = (
+            "a".repeat(SUBPROTOCOL_BYTES / 2),
+            "b".repeat(SUBPROTOCOL_BYTES / 2),
+        );
+        assert_eq!(offered(&format!("{first},{second}")), Ok(2));
+        assert_eq!(
+            offered(&format!("{first},{second}b")),
+            Err(OfferError::Subprotocols)
+        );
+        assert_eq!(
+            offered(&format!("{first},{second},c")),
+            Err(OfferError::Subprotocols)
+        );
+    }
+
+    /// RFC 9110 §15.5.6 and §15.5.22; RFC 6455 §4.2.2 has the 426.
+    #[test]
+    fn a_refusal_has_the_status_of_its_rule() {
+        assert_eq!(OfferError::Method.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(OfferError::Version.status(), StatusCode::UPGRADE_REQUIRED);
+        assert_eq!(OfferError::Key.status(), StatusCode::BAD_REQUEST);
+    }
+
+    #[test]
+    fn an_answer_names_what_was_selected_and_nothing_else() {
+        let offer = set("sec-websocket-protocol", "chat").unwrap();
+        let plain = offer.answer(None, None);
+        assert_eq!(plain["upgrade"], "websocket");
+        assert_eq!(plain["connection"], "Upgrade");
+        assert_eq!(plain.len(), 3);
+        let selected = offer.answer(Some("chat"), None);
+        assert_eq!(selected["sec-websocket-protocol"], "chat");
+        assert_eq!(selected.len(), 4);
+    }
+
+    #[test]
+    fn a_request_is_a_head_with_the_fields_that_were_asked_for() {
+        let fields = [
+            ("Origin", "https://app.example"),
+            ("Authorization", "Bearer x"),
+        ];
+        let head = request_head("a:1", "/live", *b"the sample nonce", &fields);
+        let wanted = format!(
+            "GET /live HTTP/1.1\r\nHost: a:1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\
+             Origin: https://app.example\r\nAuthorization: Bearer x\r\n\r\n"
+        );
+        assert_eq!(head, wanted);
     }
 
     #[test]

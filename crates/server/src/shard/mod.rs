@@ -135,7 +135,8 @@ impl Shard {
     pub async fn run(mut self) -> io::Result<()> {
         while !self.stopped {
             let more = self.turn()?;
-            if more {
+            // Nobody wakes a shard that rests although it was told to stop.
+            if more || self.stopped {
                 tokio::task::yield_now().await;
             } else {
                 self.rest().await?;

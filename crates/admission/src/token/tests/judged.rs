@@ -125,6 +125,7 @@ async fn attack_029_required_claims_are_there_and_what_they_should_be() {
         json!({"acr": ["mfa"]}),
         json!({"amr": "otp"}),
         json!({"amr": [1]}),
+        json!({"amr": vec!["x"; 33]}),
         json!({"auth_time": "now"}),
         json!({"aud": 1}),
         json!({"aud": ["wardwire", 1]}),
@@ -135,6 +136,22 @@ async fn attack_029_required_claims_are_there_and_what_they_should_be() {
             Some(Reason::TokenClaims),
             "{changes}"
         );
+    }
+}
+
+/// What is exactly as long, as many or as late as may be is taken.
+#[tokio::test]
+async fn claims_are_taken_up_to_their_bounds() {
+    let signer = Signer::new("a".repeat(256).leak(), Algorithm::Es256);
+    let issuers = trusting(&[&signer]);
+    for changes in [
+        json!({"sub": "x".repeat(255)}),
+        json!({"amr": vec!["x"; 32]}),
+        json!({"exp": 253_402_300_799_u64}),
+        json!({"nbf": NOW, "iat": NOW}),
+    ] {
+        let token = signer.sign(&with(changes.clone()));
+        assert_eq!(reason(&issuers, &token).await, None, "{changes}");
     }
 }
 
