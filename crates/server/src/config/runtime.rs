@@ -28,7 +28,7 @@ use wardwire_hub::{
 use wardwire_protocol::{connection, deflate::Level};
 
 use super::{
-    Config, Folder, Security, file,
+    Config, Folder, Security, clients, file,
     file::{Kind, PlainRight, Profile},
     path,
     units::Network,
@@ -95,6 +95,7 @@ pub fn assemble(
         metrics: Metrics::default(),
         shards: (0..threads).map(Handle::new).collect(),
         security: security(&config)?,
+        mutual: mutual(&config)?,
         proxy_protocol: proxy_protocol(&config)?,
         handshake: limits.handshake.0,
         outbox: limits.outbox.0,
@@ -154,6 +155,24 @@ fn security(config: &Config) -> io::Result<server::Security> {
         }
         Security::EndedBy(balancers) => server::Security::EndedBy(balancers.clone()),
     })
+}
+
+/// What is agreed on at the listener for client certificates, by the same certificate of ours.
+fn mutual(config: &Config) -> io::Result<Option<Arc<rustls::ServerConfig>>> {
+    let Some(wanted) = &config.file.server.client_certificates else {
+        return Ok(None);
+    };
+    let Security::Tls(certificate) = &config.security else {
+        return Err(io::Error::other(
+            "client certificates where TLS ends elsewhere",
+        ));
+    };
+    let verifier = clients::verifier(wanted, &config.folder).map_err(|faults| {
+        let first = faults.into_iter().next().map(|it| it.message);
+        io::Error::other(first.unwrap_or_default())
+    })?;
+    let config = tls::mutual_config(certificate.certified.clone(), verifier);
+    config.map(Some).map_err(io::Error::other)
 }
 
 fn hosts(config: &Config) -> Hosts {
@@ -287,6 +306,7 @@ fn route(route: &file::Route, limits: &file::Limits) -> Route {
                 .map(|method| method.as_str().into())
                 .collect(),
             max_age: route.require.max_age.map(|age| age.0),
+            client_certificate: route.require.client_certificate,
         },
         limits: Arc::new(socket),
         messages_per_second: route
