@@ -539,3 +539,60 @@ fn what_would_let_the_wrong_ones_in_or_nobody_is_refused_with_its_line_and_the_r
         assert!(text.contains(&says), "{text}");
     }
 }
+
+#[test]
+fn check_says_who_comes_by_the_second_listener_and_what_for() {
+    let authority = Authority::new("clients");
+    let setup = configured(
+        &authority,
+        "crl = [\"clients.crl\"]\nnames = [\"a.example.com\"]",
+    );
+    let list = authority.revoke(&[], 600);
+    std::fs::write(setup.folder.join("clients.crl"), list).unwrap();
+    std::fs::write(setup.folder.join("admin.token"), "x".repeat(32)).unwrap();
+    let only_ours = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(setup.folder.join("admin.token"), only_ours).unwrap();
+    std::fs::write(setup.folder.join("wardwire.toml"), setup.config()).unwrap();
+    let claims = format!(
+        "{{\"sub\":\"alice\",\"cnf\":{{\"x5t#S256\":\"{}\"}}}}",
+        URL_SAFE_NO_PAD.encode([7; 32])
+    );
+    let said = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_wardwire"))
+            .args(["check", "--config", "wardwire.toml"])
+            .args(more)
+            .current_dir(&setup.folder)
+            .output()
+            .unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    for (text, lines) in [
+        (
+            said(&[]),
+            &[
+                "listens on 127.0.0.1:0 too, for clients with a certificate of clients-ca.pem",
+                "route /machines: channels, whoever is signed in, with a client certificate",
+            ][..],
+        ),
+        (
+            said(&["--explain"]),
+            &[
+                "only for clients that show a certificate which clients-ca.pem has issued (wardwire.toml:",
+                "but for what clients.crl revokes (wardwire.toml:",
+                "and for one of a.example.com (wardwire.toml:",
+                "by the listener for client certificates; by another it is 403 (wardwire.toml:",
+            ],
+        ),
+        (
+            said(&["--explain", "--claims", &claims]),
+            &[
+                "Only over a connection with the client certificate whose SHA-256 is 0707",
+                "/machines: may enter, with a client certificate",
+            ],
+        ),
+    ] {
+        for line in lines {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+    }
+}
