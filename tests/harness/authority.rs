@@ -21,6 +21,8 @@ pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 /// A client's certificate and key.
 pub(crate) struct Client {
     pub(crate) certificate: CertificateDer<'static>,
+    /// Authorities between its own and one that is trusted.
+    pub(crate) between: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 }
 
@@ -30,12 +32,23 @@ impl Authority {
     }
 
     pub(crate) fn made(name: &str, spoil: impl FnOnce(&mut CertificateParams)) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let mut params = authority(name);
         spoil(&mut params);
         let key = KeyPair::generate().unwrap();
         Self(CertifiedIssuer::self_signed(params, key).unwrap())
+    }
+
+    /// An authority below this one, with this serial number.
+    pub(crate) fn below(&self, name: &str, serial: u64) -> Self {
+        let mut params = authority(name);
+        params.serial_number = Some(SerialNumber::from(serial));
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate().unwrap();
+        Self(CertifiedIssuer::signed_by(params, key, &self.0).unwrap())
+    }
+
+    pub(crate) fn der(&self) -> CertificateDer<'static> {
+        self.0.as_ref().der().clone()
     }
 
     pub(crate) fn pem(&self) -> String {
@@ -80,6 +93,7 @@ impl Client {
     fn of(certificate: &CertificateDer<'static>, key: &KeyPair) -> Self {
         Self {
             certificate: certificate.clone(),
+            between: Vec::new(),
             key: PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap(),
         }
     }
@@ -96,14 +110,22 @@ impl Client {
         server: &Server,
         versions: &[&'static SupportedProtocolVersion],
     ) -> ClientConfig {
+        let chain = [std::slice::from_ref(&self.certificate), &self.between].concat();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots(server))
-            .with_client_auth_cert(vec![self.certificate.clone()], self.key.clone_key())
+            .with_client_auth_cert(chain, self.key.clone_key())
             .unwrap()
     }
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
 }
 
 fn wanted(name: &str, spoil: impl FnOnce(&mut CertificateParams)) -> (CertificateParams, KeyPair) {

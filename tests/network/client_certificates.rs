@@ -261,6 +261,30 @@ fn where_there_are_revocation_lists_each_issuer_needs_one_that_is_up_to_date() {
     server.audited(|it| it["detail"] == "the revocation list of its issuer is out of date");
 }
 
+#[test]
+fn an_authority_between_counts_if_it_is_sent_and_was_not_revoked() {
+    let root = Authority::new("root");
+    let (good, bad) = (root.below("good", 1), root.below("bad", 2));
+    let setup = configured(&root, "crl = [\"root.crl\", \"below.crl\"]");
+    let below = good.revoke(&[], 600) + &bad.revoke(&[], 600);
+    std::fs::write(setup.folder.join("root.crl"), root.revoke(&[2], 600)).unwrap();
+    std::fs::write(setup.folder.join("below.crl"), below).unwrap();
+    let server = setup.start();
+    let [mut through_good, mut through_bad] =
+        [&good, &bad].map(|it| it.certify("trader-1.example.com", |_| {}));
+    let before = server.audit().len();
+    alert(&server, through_good.tls(&server, &BOTH)).unwrap();
+    let event = server.refused_since(before, "certificate-refused");
+    assert_eq!(event["detail"], "no authority of ours issued it");
+    through_good.between.push(good.der());
+    through_bad.between.push(bad.der());
+    let token = server.issuer.token("alice").mint();
+    let handshake = Handshake::new("/machines").bearer(&token);
+    open(&server, &through_good, &handshake);
+    let told = alert(&server, through_bad.tls(&server, &BOTH));
+    assert_eq!(told, Some(AlertDescription::CertificateRevoked));
+}
+
 /// Notes whether anybody asked for a certificate, and has none.
 #[derive(Debug, Default)]
 struct Asked(AtomicBool);

@@ -126,15 +126,20 @@ pub struct RequestHead<'r> {
 }
 
 impl<'r> RequestHead<'r> {
-    /// Judges host and target.
+    /// Judges host, target and whether the connection may still ask for anything.
     ///
     /// # Errors
-    /// A malformed or foreign host, one TLS was not agreed for, or a credential in the URL.
+    /// A malformed or foreign host, one TLS was not agreed for, a credential in the URL, or a connection that has outlived
+    /// its client's certificate.
     pub fn parse(
         request: &'r request::Parts,
         transport: &'r Transport,
         gate: &Gate,
     ) -> Result<Self, Refusal> {
+        let certificate = transport.certificate.as_ref();
+        if certificate.is_some_and(|it| it.expires_at <= gate.now()) {
+            return Err(Refusal::new(Stage::Tls, Reason::CertificateExpired));
+        }
         let bad = |detail: &str| Refusal::new(Stage::Host, Reason::BadHost).because(detail);
         let text = request
             .headers
@@ -160,7 +165,7 @@ impl<'r> RequestHead<'r> {
         check_query(request.uri.query().unwrap_or_default())?;
         Ok(Self {
             request,
-            certificate: transport.certificate.as_ref(),
+            certificate,
         })
     }
 

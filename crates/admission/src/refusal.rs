@@ -237,6 +237,8 @@ reasons! {
     Revoked = "revoked", UNAUTHORIZED, "unauthenticated";
     /// Signed in, but not strongly or recently enough for this route (RFC 9470).
     InsufficientAuthentication = "insufficient-authentication", UNAUTHORIZED, "insufficient-authentication";
+    /// The client certificate that the connection was opened with has expired since.
+    CertificateExpired = "certificate-expired", FORBIDDEN, "client-certificate-required";
     /// The route takes connections with a client certificate only, which the listener for them asks for.
     CertificateRequired = "certificate-required", FORBIDDEN, "client-certificate-required";
     /// The route does not take anonymous or non-browser clients.

@@ -119,6 +119,15 @@ async fn no_socket_outlives_the_certificate_that_its_connection_was_opened_with(
     let anonymous = [("origin", PAGE)];
     let socket = world.enter_with(Some(&shown), "/open", &anonymous).await;
     assert_eq!(world.status(&socket.ok().unwrap()), until(60));
+    // Nor is anything granted on a connection that has outlived it.
+    let over = certificate("a", 0);
+    let refused = world.enter_with(Some(&over), "/live", &headers).await;
+    assert_eq!(
+        refused.err().map(|it| it.reason),
+        Some(Reason::CertificateExpired)
+    );
+    let ticket = world.ticket_with(Some(&over), "/live", &headers).await;
+    assert_eq!(ticket.err(), Some(Reason::CertificateExpired));
     // Nor does a fresh token prolong it.
     let socket = world.enter_with(Some(&shown), "/live", &headers).await;
     let socket = socket.ok().unwrap();
