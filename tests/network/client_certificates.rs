@@ -1,9 +1,10 @@
 //! Client certificates on a listener of their own: who gets past TLS there, and what a certificate does not replace.
 
 use std::{
-    io::Read as _,
+    io::{Read as _, Write as _},
     net::TcpListener,
-    process::Command,
+    path::Path,
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -434,7 +435,8 @@ fn a_certificate_is_judged_anew_on_every_connection() {
             let mut session = ClientConnection::new(config.clone(), name).unwrap();
             let mut tcp = tcp(server.mutual.unwrap());
             let mut stream = rustls::Stream::new(&mut session, &mut tcp);
-            std::io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            stream
+                .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 .unwrap();
             stream.read_exact(&mut [0; 12]).unwrap();
             assert_eq!(session.handshake_kind(), Some(HandshakeKind::Full));
@@ -619,4 +621,75 @@ fn check_says_who_comes_by_the_second_listener_and_what_for() {
             assert!(text.contains(line), "{line}\n{text}");
         }
     }
+}
+
+/// Runs openssl in the server's folder, and tells what it said.
+fn openssl(folder: &Path, arguments: &str, input: &str) -> String {
+    let mut child = Command::new("openssl")
+        .args(arguments.split_whitespace())
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It may hang up before it has read all.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+/// What another implementation certifies, revokes and connects with is judged alike.
+#[test]
+fn an_authority_and_clients_of_openssls_are_taken_and_turned_away_alike() {
+    let setup = configured(&Authority::new("unused"), "crl = [\"clients.crl\"]");
+    let folder = setup.folder.clone();
+    let made = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    made(
+        "ca.cnf",
+        "[ca]\ndefault_ca = own\n[own]\ndatabase = index.txt\ncrlnumber = number\ndefault_md = sha256\ndefault_crl_days = 1\n",
+    );
+    made("index.txt", "");
+    made("number", "01\n");
+    made("client.ext", "extendedKeyUsage = clientAuth\n");
+    openssl(
+        &folder,
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out clients-ca.pem -subj /CN=own -days 2",
+        "",
+    );
+    for name in ["good", "bad"] {
+        for command in [
+            format!(
+                "req -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj /O=Own/CN={name}"
+            ),
+            format!(
+                "x509 -req -in {name}.csr -CA clients-ca.pem -CAkey ca.key -CAcreateserial -extfile client.ext -days 2 -out {name}.pem"
+            ),
+        ] {
+            openssl(&folder, &command, "");
+        }
+    }
+    let ca = "ca -config ca.cnf -keyfile ca.key -cert clients-ca.pem";
+    openssl(&folder, &format!("{ca} -revoke bad.pem"), "");
+    openssl(&folder, &format!("{ca} -gencrl -out clients.crl"), "");
+    let server = setup.start();
+    let ask = |name: &str| {
+        let address = server.mutual.unwrap();
+        openssl(
+            &folder,
+            &format!(
+                "s_client -connect {address} -servername localhost -cert {name}.pem -key {name}.key -ign_eof"
+            ),
+            "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        )
+    };
+    let text = ask("good");
+    assert!(text.contains("HTTP/1.1 404"), "{text}");
+    let event = server.refused("not-found");
+    assert_eq!(event["certificate"]["subject"], "O=Own, CN=good");
+    let text = ask("bad");
+    assert!(!text.contains("HTTP/1.1"), "{text}");
+    assert!(text.contains("certificate revoked"), "{text}");
+    let event = server.refused("certificate-refused");
+    assert_eq!(event["detail"], "it was revoked");
 }

@@ -88,14 +88,15 @@ pub fn assemble(
     let audit = Audit::open(audit(&config, site.is_some())?)?;
     let threads = threads(&config);
     let (hub, sides) = Hub::new(rules, hub_limits, threads);
+    let security = security(&config)?;
     let server = Server {
         gate,
         hub,
         audit,
         metrics: Metrics::default(),
         shards: (0..threads).map(Handle::new).collect(),
-        security: security(&config)?,
-        mutual: mutual(&config)?,
+        mutual: mutual(&config, &security)?,
+        security,
         proxy_protocol: proxy_protocol(&config)?,
         handshake: limits.handshake.0,
         outbox: limits.outbox.0,
@@ -157,21 +158,23 @@ fn security(config: &Config) -> io::Result<server::Security> {
     })
 }
 
-/// What is agreed on at the listener for client certificates, by the same certificate of ours.
-fn mutual(config: &Config) -> io::Result<Option<Arc<rustls::ServerConfig>>> {
+/// What is agreed on at the listener for client certificates, where the server proves itself as it ordinarily does.
+fn mutual(
+    config: &Config,
+    security: &server::Security,
+) -> io::Result<Option<Arc<rustls::ServerConfig>>> {
     let Some(wanted) = &config.file.server.client_certificates else {
         return Ok(None);
     };
-    let Security::Tls(certificate) = &config.security else {
-        return Err(io::Error::other(
-            "client certificates where TLS ends elsewhere",
-        ));
+    let server::Security::Tls(ordinary) = security else {
+        let why = "client certificates where TLS ends elsewhere";
+        return Err(io::Error::other(why));
     };
     let verifier = clients::verifier(wanted, &config.folder).map_err(|faults| {
-        let first = faults.into_iter().next().map(|it| it.message);
-        io::Error::other(first.unwrap_or_default())
+        let messages: Vec<_> = faults.into_iter().map(|it| it.message).collect();
+        io::Error::other(messages.join("; "))
     })?;
-    let config = tls::mutual_config(certificate.certified.clone(), verifier);
+    let config = tls::mutual_config(ordinary, verifier);
     config.map(Some).map_err(io::Error::other)
 }
 

@@ -17,7 +17,10 @@ use std::sync::Arc;
 use rustls::{
     ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
-    server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
+    server::{
+        NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+        danger::ClientCertVerifier,
+    },
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
@@ -48,29 +51,30 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// # Errors
 /// If the provider cannot do TLS 1.2 and 1.3, which a test would find first.
 pub fn server_config(certified: Arc<CertifiedKey>) -> Result<Arc<ServerConfig>, rustls::Error> {
-    agreeing(certified, WebPkiClientVerifier::no_client_auth())
+    let resolver = Arc::new(sni::Remembering(certified));
+    settings(resolver, WebPkiClientVerifier::no_client_auth())
 }
 
-/// The same, and every client must show a certificate as [`Demand::verifier`] demands it. There being no resumption, it is shown
-/// and judged anew on each connection.
+/// The same server as by the ordinary settings, and every client must show a certificate as [`Demand::verifier`] demands it.
+/// There being no resumption, it is shown and judged anew on each connection.
 ///
 /// # Errors
 /// As above.
 pub fn mutual_config(
-    certified: Arc<CertifiedKey>,
+    ordinary: &ServerConfig,
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    agreeing(certified, verifier)
+    settings(ordinary.cert_resolver.clone(), verifier)
 }
 
-fn agreeing(
-    certified: Arc<CertifiedKey>,
+fn settings(
+    resolver: Arc<dyn ResolvesServerCert>,
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13, &TLS12])?
         .with_client_cert_verifier(verifier)
-        .with_cert_resolver(Arc::new(sni::Remembering(certified)));
+        .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.max_fragment_size = Some(records::FRAGMENT);
     config.max_early_data_size = 0;
