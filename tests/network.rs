@@ -2,6 +2,7 @@
 //! and started by a service manager.
 
 mod balancers;
+mod client_certificates;
 mod ended_tls;
 mod proxy_protocol;
 mod redirect;

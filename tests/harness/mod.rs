@@ -1,5 +1,6 @@
 //! A server of its own for each test, and clients that can misbehave.
 
+mod authority;
 mod balancer;
 mod client;
 pub(crate) mod deflate;
@@ -11,6 +12,7 @@ mod server;
 mod websocket;
 mod wire;
 
+pub(crate) use authority::{Authority, Client};
 pub(crate) use balancer::{Balancer, Behind, documented};
 pub(crate) use client::{Connection, Handshake, Response, roots, tcp, tcp_from, tls};
 pub(crate) use issuer::{Issuer, Token, now};

@@ -47,6 +47,8 @@ pub(crate) struct Server {
     pub(crate) issuer: Issuer,
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
+    /// Where client certificates are demanded, if anywhere.
+    pub(crate) mutual: Option<SocketAddr>,
     /// The plain port, where there is one.
     pub(crate) redirect: Option<SocketAddr>,
     pub(crate) admin_token: String,
@@ -224,6 +226,7 @@ impl Setup {
             address: behind.as_ref().map_or(own, |(_, balancer)| balancer.secure),
             behind,
             admin: address("admin"),
+            mutual: (fields["client_certificates"].as_str()).map(|it| it.parse().unwrap()),
             redirect: fields["redirect"].as_str().map(|it| it.parse().unwrap()),
             child,
             folder: self.folder,
@@ -255,6 +258,7 @@ impl Server {
             issuer: Issuer::new("https://id.test"),
             address,
             admin: address,
+            mutual: None,
             redirect: None,
             admin_token: String::new(),
             behind: None,

@@ -117,10 +117,17 @@ fn sockets_that_fit_nowhere_are_refused() {
     for (names, says) in [
         (
             "wardwire.socket",
-            "set FileDescriptorName= to public, admin or redirect",
+            "set FileDescriptorName= to public, client-certificates, admin or redirect",
         ),
-        ("", "set FileDescriptorName= to public, admin or redirect"),
+        (
+            "",
+            "set FileDescriptorName= to public, client-certificates, admin or redirect",
+        ),
         ("redirect", "the configuration has no server.redirect"),
+        (
+            "client-certificates",
+            "the configuration has no [server.client_certificates]",
+        ),
     ] {
         let setup = setup(names).socket(listener().0);
         let text = refused(&setup, &setup.config());

@@ -20,6 +20,7 @@ use wardwire_protocol::{
 
 use crate::{
     caps::{ConnectionSlot, Place},
+    certificate::ClientCertificate,
     credential::{self, Credential, check_query},
     gate::Gate,
     host::HostName,
@@ -37,6 +38,8 @@ pub struct Transport {
     pub peer: IpAddr,
     /// The name TLS was agreed for.
     pub server_name: Option<Box<str>>,
+    /// What TLS was agreed with on the listener that asks for it. Verified.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// What the audit log is told of a request, whatever becomes of it. Nothing here is trusted, and nothing opens anything.
@@ -46,6 +49,8 @@ pub struct Trail {
     pub connection: u64,
     /// The other end.
     pub peer: Option<IpAddr>,
+    /// The certificate that the client showed, taken or not.
+    pub certificate: Option<Arc<ClientCertificate>>,
     /// Without the query, which may hold what must not be logged.
     pub path: Option<Box<str>>,
     /// As sent.
@@ -83,6 +88,7 @@ impl Trail {
         Self {
             connection,
             peer: Some(peer),
+            certificate: None,
             path: Some(loggable(request.uri.path()).into()),
             origin: text("origin").map(Into::into),
             trace: trace.map(Into::into),
@@ -116,18 +122,24 @@ fn is_trace(id: &str) -> bool {
 /// A request for a host of ours, without a credential in its URL.
 pub struct RequestHead<'r> {
     request: &'r request::Parts,
+    certificate: Option<&'r Arc<ClientCertificate>>,
 }
 
 impl<'r> RequestHead<'r> {
-    /// Judges host and target.
+    /// Judges host, target and whether the connection may still ask for anything.
     ///
     /// # Errors
-    /// A malformed or foreign host, one TLS was not agreed for, or a credential in the URL.
+    /// A malformed or foreign host, one TLS was not agreed for, a credential in the URL, or a connection that has outlived
+    /// its client's certificate.
     pub fn parse(
         request: &'r request::Parts,
-        transport: &Transport,
+        transport: &'r Transport,
         gate: &Gate,
     ) -> Result<Self, Refusal> {
+        let certificate = transport.certificate.as_ref();
+        if certificate.is_some_and(|it| it.expires_at <= gate.now()) {
+            return Err(Refusal::new(Stage::Tls, Reason::CertificateExpired));
+        }
         let bad = |detail: &str| Refusal::new(Stage::Host, Reason::BadHost).because(detail);
         let text = request
             .headers
@@ -151,7 +163,10 @@ impl<'r> RequestHead<'r> {
             return Err(misdirected("not the name that TLS was agreed for"));
         }
         check_query(request.uri.query().unwrap_or_default())?;
-        Ok(Self { request })
+        Ok(Self {
+            request,
+            certificate,
+        })
     }
 
     /// Judges the page the request comes from. A wrong origin is refused whatever else the request brings.
@@ -167,6 +182,7 @@ impl<'r> RequestHead<'r> {
         }
         Ok(OriginChecked {
             request: self.request,
+            certificate: self.certificate,
             origin,
         })
     }
@@ -191,6 +207,7 @@ fn origin(headers: &HeaderMap) -> Result<Option<Origin>, Refusal> {
 /// A request from an allowed page, or from no page at all.
 pub struct OriginChecked<'r> {
     request: &'r request::Parts,
+    certificate: Option<&'r Arc<ClientCertificate>>,
     /// The page. None from a client that is no browser, or a browser's same-origin GET.
     pub origin: Option<Origin>,
 }
@@ -208,6 +225,7 @@ impl<'r> OriginChecked<'r> {
             .find(path)
             .cloned()
             .ok_or_else(|| Refusal::new(Stage::Head, Reason::NotFound))?;
+        route.check_certificate(self.certificate())?;
         let subprotocol = route.select(&offer.subprotocols)?;
         let credential = Credential::find(&self.request.headers, &offer.subprotocols)?;
         if self.origin.is_none() && (credential.is_ambient() || !route.native_clients) {
@@ -222,9 +240,11 @@ impl<'r> OriginChecked<'r> {
             credential => Principal::User(gate.verify(credential).await?),
         };
         trail.identified(&principal);
+        principal.check_bound(self.certificate())?;
         gate.check_revoked(&principal)?;
         Ok(Identified {
             principal,
+            certificate: self.certificate.cloned(),
             route,
             offer,
             subprotocol,
@@ -249,8 +269,15 @@ impl<'r> OriginChecked<'r> {
         let identity = gate.verify(credential).await?;
         let principal = Principal::User(identity.clone());
         trail.identified(&principal);
+        principal.check_bound(self.certificate())?;
         gate.check_revoked(&principal)?;
         Ok(identity)
+    }
+
+    /// What its connection was opened with.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&ClientCertificate> {
+        self.certificate.map(|it| &**it)
     }
 
     /// The request's headers.
@@ -272,6 +299,7 @@ fn not_a_handshake(error: OfferError) -> Refusal {
 /// A handshake of somebody known, or of nobody in particular.
 pub struct Identified {
     principal: Principal,
+    certificate: Option<Arc<ClientCertificate>>,
     route: Arc<Route>,
     offer: Offer,
     subprotocol: Option<&'static str>,
@@ -286,12 +314,14 @@ impl Identified {
         self.route.permit(&self.principal, gate.now())?;
         let Self {
             principal,
+            certificate,
             route,
             offer,
             subprotocol,
         } = self;
         Ok(Permitted {
             principal,
+            certificate,
             route,
             offer,
             subprotocol,
@@ -302,6 +332,7 @@ impl Identified {
 /// A handshake with a right to its route.
 pub struct Permitted {
     principal: Principal,
+    certificate: Option<Arc<ClientCertificate>>,
     route: Arc<Route>,
     offer: Offer,
     subprotocol: Option<&'static str>,
@@ -316,11 +347,12 @@ impl Permitted {
         place.admit(&self.principal)?;
         // INVARIANT: the lease is registered before this check, and a revocation is remembered before it looks for
         // leases. So of a revocation and an upgrade at the same instant, one always sees the other.
-        let lease = gate.begin_lease(self.principal.clone())?;
+        let lease = gate.begin_lease(self.principal.clone(), self.certificate.clone())?;
         gate.check_revoked(&self.principal)?;
         let slot = place.take()?;
         let Self {
             principal,
+            certificate: _,
             route,
             offer,
             subprotocol,

@@ -13,6 +13,7 @@ use http::request;
 use crate::{
     admit::{Admitted, OriginChecked, RequestHead, Trail, Transport},
     caps::{Caps, Place},
+    certificate::ClientCertificate,
     clock::{Clock, Timestamp},
     credential::Credential,
     host::{HostName, Hosts},
@@ -115,7 +116,7 @@ impl Gate {
     pub fn check<'r>(
         &self,
         request: &'r request::Parts,
-        transport: &Transport,
+        transport: &'r Transport,
     ) -> Result<OriginChecked<'r>, Refusal> {
         RequestHead::parse(request, transport, self)?.check_origin(self)
     }
@@ -134,6 +135,7 @@ impl Gate {
         let identity = checked.authenticate(self, trail).await?;
         let route = self.routes().find(path);
         let route = route.ok_or_else(|| Refusal::new(Stage::Permission, Reason::RouteForbidden))?;
+        route.check_certificate(checked.certificate())?;
         if checked.origin.is_none() && !route.native_clients {
             return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
         }
@@ -211,7 +213,8 @@ impl Gate {
     /// Replaces a live socket's proof.
     ///
     /// # Errors
-    /// The token does not hold or is too weak for the route, or it is not of the same issuer, subject, tenant and session.
+    /// The token does not hold or is too weak for the route, or it is not of the same issuer, subject, tenant, session and
+    /// key.
     pub async fn refresh(
         &self,
         lease: &Lease,
@@ -227,7 +230,9 @@ impl Gate {
         };
         let principal = Principal::User(fresh.clone());
         let revoked = || self.check_revoked(&principal);
-        revoked()
+        principal
+            .check_bound(lease.certificate())
+            .and_then(|()| revoked())
             .and_then(|()| route.permit(&principal, self.now()))
             .map_err(RefreshError::Refused)?;
         lease.renew(fresh.clone());
@@ -357,8 +362,12 @@ impl Gate {
     }
 
     /// Registers a lease; draining is asked afterwards, so that a drain beside an upgrade sees one or the other.
-    pub(crate) fn begin_lease(&self, principal: Principal) -> Result<Arc<Lease>, Refusal> {
-        let lease = self.leases.begin(principal);
+    pub(crate) fn begin_lease(
+        &self,
+        principal: Principal,
+        certificate: Option<Arc<ClientCertificate>>,
+    ) -> Result<Arc<Lease>, Refusal> {
+        let lease = self.leases.begin(principal, certificate);
         self.check_draining()?;
         Ok(lease)
     }
@@ -388,11 +397,14 @@ fn in_session_of(held: &Identity, fresh: Arc<Identity>) -> Arc<Identity> {
     })
 }
 
-/// The same issuer and subject, and whatever else both tell of tenant and session.
+/// The same issuer and subject, and whatever else both tell of tenant and session. A binding to a key may be won, never
+/// changed or lost.
 fn is_same_user(held: &Identity, fresh: &Identity) -> bool {
     const TENANT: [&str; 4] = ["tid", "tenant", "tenant_id", "org_id"];
     let sessions = (&held.session, &fresh.session);
-    held.issuer == fresh.issuer
+    let keeps_binding = held.bound_to.is_none() || held.bound_to == fresh.bound_to;
+    keeps_binding
+        && held.issuer == fresh.issuer
         && held.subject == fresh.subject
         && TENANT
             .iter()

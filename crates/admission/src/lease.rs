@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    certificate::ClientCertificate,
     clock::Timestamp,
     principal::{Identity, Principal},
     revocation::Revocation,
@@ -19,6 +20,8 @@ pub struct Lease {
     /// A [`Mark`]. Written under the lock, read without it before every message.
     mark: AtomicU64,
     state: Mutex<State>,
+    /// What the connection was opened with. No proof outlives it.
+    certificate: Option<Arc<ClientCertificate>>,
     key: u64,
     leases: Arc<Leases>,
 }
@@ -69,7 +72,7 @@ pub enum LeaseStatus {
         /// The instant at which it expires.
         until: Timestamp,
     },
-    /// The token's time is over.
+    /// The token's time is over, or the client certificate's.
     Expired,
     /// Somebody ended it.
     Ended(EndReason),
@@ -115,11 +118,17 @@ impl Lease {
         self.state.lock().principal.clone()
     }
 
+    /// The client certificate that the connection was opened with.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&ClientCertificate> {
+        self.certificate.as_deref()
+    }
+
     /// Stands on a fresh proof from now on. The caller has checked that it is the same user's.
     pub(crate) fn renew(&self, identity: Arc<Identity>) {
         let mut state = self.state.lock();
         if !self.has_ended() {
-            let until = Mark::until(identity.expires_at);
+            let until = Mark::until(end(identity.expires_at, self.certificate()));
             self.mark.store(until, Ordering::Release);
         }
         state.principal = Principal::User(identity);
@@ -154,6 +163,11 @@ impl Lease {
             .is_some_and(|it| revocation.covers(it));
         covered && self.end(reason)
     }
+}
+
+/// When a socket ends that stands on both.
+fn end(proof: Timestamp, certificate: Option<&ClientCertificate>) -> Timestamp {
+    certificate.map_or(proof, |it| proof.min(it.expires_at))
 }
 
 impl Drop for Lease {
@@ -194,7 +208,11 @@ impl Leases {
     }
 
     /// Registers a lease for a socket that is about to live.
-    pub(crate) fn begin(self: &Arc<Self>, principal: Principal) -> Arc<Lease> {
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        principal: Principal,
+        certificate: Option<Arc<ClientCertificate>>,
+    ) -> Arc<Lease> {
         let (key, until) = match principal.identity() {
             Some(identity) => (
                 self.key(&identity.issuer, &identity.subject),
@@ -208,8 +226,9 @@ impl Leases {
             waker: None,
         };
         let lease = Arc::new(Lease {
-            mark: AtomicU64::new(Mark::until(until)),
+            mark: AtomicU64::new(Mark::until(end(until, certificate.as_deref()))),
             state: Mutex::new(state),
+            certificate,
             key,
             leases: self.clone(),
         });
@@ -311,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_lease_ends_with_its_token() {
-        let lease = Leases::new().begin(user("alice"));
+        let lease = Leases::new().begin(user("alice"), None);
         assert_eq!(
             lease.status(NOW),
             LeaseStatus::Valid {
@@ -327,9 +346,12 @@ mod tests {
     #[test]
     fn a_revocation_ends_every_lease_it_covers_and_no_other() {
         let leases = Leases::new();
-        let alices = [leases.begin(user("alice")), leases.begin(user("alice"))];
-        let bob = leases.begin(user("bob"));
-        let nobody = leases.begin(Principal::Anonymous);
+        let alices = [
+            leases.begin(user("alice"), None),
+            leases.begin(user("alice"), None),
+        ];
+        let bob = leases.begin(user("bob"), None);
+        let nobody = leases.begin(Principal::Anonymous, None);
         assert_eq!(leases.revoke(&of("alice"), EndReason::Revoked), 2);
         assert_eq!(leases.revoke(&of("alice"), EndReason::Revoked), 0, "once");
         assert!(
@@ -344,8 +366,8 @@ mod tests {
     #[test]
     fn a_lease_that_is_gone_is_forgotten() {
         let leases = Leases::new();
-        let lease = leases.begin(user("alice"));
-        let other = leases.begin(Principal::Anonymous);
+        let lease = leases.begin(user("alice"), None);
+        let other = leases.begin(Principal::Anonymous, None);
         assert_eq!(leases.count(), 2);
         drop((lease, other));
         assert!(leases.live.lock().groups.is_empty());
@@ -355,7 +377,7 @@ mod tests {
     fn of_many_under_one_key_only_the_live_are_counted_and_few_others_kept() {
         let leases = Leases::new();
         let mut held: Vec<_> = (0..100)
-            .map(|_| leases.begin(Principal::Anonymous))
+            .map(|_| leases.begin(Principal::Anonymous, None))
             .collect();
         held.truncate(10);
         assert_eq!(leases.count(), 10);
@@ -373,7 +395,7 @@ mod tests {
             let revocations = Revocations::default();
             let escaped = std::thread::scope(|scope| {
                 let upgrade = scope.spawn(|| {
-                    let lease = leases.begin(user("alice"));
+                    let lease = leases.begin(user("alice"), None);
                     let refused = revocations.cover(&identity("alice"));
                     (lease, refused)
                 });
@@ -415,7 +437,7 @@ mod interleavings {
     #[test]
     fn interleavings_a_socket_that_rests_learns_that_its_lease_ended() {
         loom::model(|| {
-            let lease = Leases::new().begin(alice());
+            let lease = Leases::new().begin(alice(), None);
             let ending = {
                 let lease = lease.clone();
                 thread::spawn(move || assert!(lease.end(EndReason::Revoked)))
@@ -434,7 +456,7 @@ mod interleavings {
     #[test]
     fn interleavings_a_fresh_proof_does_not_undo_an_end() {
         loom::model(|| {
-            let lease = Leases::new().begin(alice());
+            let lease = Leases::new().begin(alice(), None);
             let renewing = {
                 let lease = lease.clone();
                 thread::spawn(move || lease.renew(Arc::new(identity("alice"))))
@@ -454,7 +476,7 @@ mod interleavings {
             let upgrade = {
                 let (leases, revocations) = (leases.clone(), revocations.clone());
                 thread::spawn(move || {
-                    let lease = leases.begin(alice());
+                    let lease = leases.begin(alice(), None);
                     let refused = revocations.cover(&identity("alice"));
                     (lease, refused)
                 })

@@ -5,6 +5,7 @@
 
 pub mod admit;
 pub mod caps;
+pub mod certificate;
 pub mod clock;
 pub mod credential;
 pub mod fetch;

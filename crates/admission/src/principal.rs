@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::clock::Timestamp;
+use crate::{
+    certificate::{ClientCertificate, Thumbprint},
+    clock::Timestamp,
+    refusal::{Reason, Refusal, Stage},
+};
 
 /// Who holds a socket. `Anonymous` is a principal too, allowed only where a route names it; it is never a bypass.
 #[derive(Clone, Debug)]
@@ -25,6 +29,25 @@ impl Principal {
         }
     }
 
+    /// Whether its proof counts on a connection that was opened with this certificate, or with none (RFC 8705 §3).
+    ///
+    /// # Errors
+    /// It is bound to another certificate.
+    pub(crate) fn check_bound(
+        &self,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<(), Refusal> {
+        let Some(bound_to) = self.identity().and_then(|it| it.bound_to) else {
+            return Ok(());
+        };
+        let detail = match certificate {
+            Some(it) if it.thumbprint == bound_to => return Ok(()),
+            Some(_) => "to another client certificate",
+            None => "to a client certificate, and there is none",
+        };
+        Err(Refusal::new(Stage::Identity, Reason::TokenBinding).because(detail))
+    }
+
     /// The subject as the issuer names it, unless anonymous.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
@@ -43,6 +66,8 @@ pub struct Identity {
     pub session: Option<SessionId>,
     /// `jti`: names this one token.
     pub token_id: Option<Box<str>>,
+    /// `cnf` with `x5t#S256`: the client certificate without which it proves nothing (RFC 8705 §3.1).
+    pub bound_to: Option<Thumbprint>,
     /// Every other claim, for rights.
     pub claims: Map<String, Value>,
     /// How and when the user proved who they are.
@@ -93,6 +118,7 @@ pub(crate) mod tests {
             subject: subject.into(),
             session: None,
             token_id: None,
+            bound_to: None,
             claims: Map::new(),
             authentication: Authentication::default(),
             issued_at: Some(Timestamp::from_secs(1000)),

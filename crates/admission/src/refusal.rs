@@ -152,6 +152,9 @@ reasons! {
     NotOverTls = "not-over-tls", FORBIDDEN, "forbidden";
     /// TLS was not agreed: an old version, nothing in common, or silence. There is no HTTP answer.
     TlsFailed = "tls-failed", BAD_REQUEST, "bad-request";
+    /// On the listener for client certificates: none was shown, or one that is not taken; the detail says why. There is no
+    /// HTTP answer.
+    CertificateRefused = "certificate-refused", BAD_REQUEST, "bad-request";
     /// The head breaks HTTP/1.1 (RFC 9112); the detail says how.
     MalformedHead = "malformed-head", BAD_REQUEST, "bad-request";
     /// Head larger than 16 KiB or 100 fields.
@@ -216,6 +219,8 @@ reasons! {
     TokenKey = "token-key", UNAUTHORIZED, "unauthenticated";
     /// The signature does not verify.
     TokenSignature = "token-signature", UNAUTHORIZED, "unauthenticated";
+    /// The token is bound to a client certificate (RFC 8705), and the connection was opened with another or none.
+    TokenBinding = "token-binding", UNAUTHORIZED, "unauthenticated";
     /// Expired.
     TokenExpired = "token-expired", UNAUTHORIZED, "expired";
     /// `nbf` or `iat` lies in the future.
@@ -232,6 +237,10 @@ reasons! {
     Revoked = "revoked", UNAUTHORIZED, "unauthenticated";
     /// Signed in, but not strongly or recently enough for this route (RFC 9470).
     InsufficientAuthentication = "insufficient-authentication", UNAUTHORIZED, "insufficient-authentication";
+    /// The client certificate that the connection was opened with has expired since.
+    CertificateExpired = "certificate-expired", FORBIDDEN, "client-certificate-required";
+    /// The route takes connections with a client certificate only, which the listener for them asks for.
+    CertificateRequired = "certificate-required", FORBIDDEN, "client-certificate-required";
     /// The route does not take anonymous or non-browser clients.
     RouteForbidden = "route-forbidden", FORBIDDEN, "forbidden";
     /// Offers none of the route's subprotocols.

@@ -8,6 +8,7 @@ use wardwire_protocol::{
 };
 
 use crate::{
+    certificate::ClientCertificate,
     clock::Timestamp,
     principal::{Authentication, Principal},
     refusal::{Reason, Refusal, Stage},
@@ -83,6 +84,20 @@ impl Route {
         }
     }
 
+    /// Whether it takes a connection that was opened with this certificate, or with none.
+    ///
+    /// # Errors
+    /// It takes none without.
+    pub(crate) fn check_certificate(
+        &self,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<(), Refusal> {
+        match (self.require.client_certificate, certificate) {
+            (true, None) => Err(Refusal::new(Stage::Permission, Reason::CertificateRequired)),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether this principal may enter.
     ///
     /// # Errors
@@ -105,7 +120,7 @@ impl Route {
     }
 }
 
-/// What a route demands of the sign-in itself.
+/// What a route demands of the connection and of the sign-in itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requirement {
     /// `acr` must be this.
@@ -114,6 +129,8 @@ pub struct Requirement {
     pub amr: Vec<Box<str>>,
     /// `auth_time` must be no older.
     pub max_age: Option<Duration>,
+    /// The connection was opened with a client certificate. It is asked before anybody is identified, and of anonymous ones too.
+    pub client_certificate: bool,
 }
 
 impl Requirement {
@@ -188,6 +205,7 @@ mod tests {
             acr: Some("mfa".into()),
             amr: vec!["otp".into()],
             max_age: Some(Duration::from_secs(60)),
+            client_certificate: false,
         };
         let strong = Authentication {
             acr: Some("mfa".into()),

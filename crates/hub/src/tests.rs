@@ -26,6 +26,7 @@ pub(crate) fn user(subject: &str, claims: &str) -> Principal {
         subject: subject.into(),
         session: None,
         token_id: None,
+        bound_to: None,
         claims: serde_json::from_str(claims).unwrap(),
         authentication: Authentication {
             amr: vec!["otp".into()],

@@ -10,6 +10,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
     time::{Instant, timeout_at},
@@ -26,7 +27,7 @@ use crate::{
     proxied::{self, Bringer, EndedBy, Introduction, TlsEnd},
     server::Server,
     shard::Handle,
-    tls::{self, Ended},
+    tls::{self, Ended, Said, TlsStream},
 };
 
 /// Binds a listener for each of so many shards: quickly again after a restart, with room for a crowd that reconnects at
@@ -80,12 +81,21 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> 
     Ok(socket.into())
 }
 
+/// Which listener a connection comes by.
+#[derive(Clone)]
+pub enum Door {
+    /// `server.listen`: nobody is asked for a certificate.
+    Public,
+    /// `server.client_certificates.listen`: nobody comes in without one.
+    ClientCertificates(Arc<ServerConfig>),
+}
+
 /// Accepts connections for a shard until the task is dropped.
-pub async fn run(server: Arc<Server>, shard: Arc<Handle>, listener: TcpListener) {
+pub async fn run(server: Arc<Server>, shard: Arc<Handle>, listener: TcpListener, door: Door) {
     let mut reserve = Reserve::new();
     loop {
         match listener.accept().await {
-            Ok((tcp, peer)) => welcome(&server, &shard, tcp, peer),
+            Ok((tcp, peer)) => welcome(&server, &shard, &door, tcp, peer),
             Err(error) => reserve.refuse(&server, &listener, &error).await,
         }
     }
@@ -131,11 +141,17 @@ impl Reserve {
 /// When there is no descriptor, not even a spare one.
 const PAUSE: Duration = Duration::from_millis(50);
 
-fn welcome(server: &Arc<Server>, shard: &Arc<Handle>, tcp: TcpStream, peer: SocketAddr) {
+fn welcome(
+    server: &Arc<Server>,
+    shard: &Arc<Handle>,
+    door: &Door,
+    tcp: TcpStream,
+    peer: SocketAddr,
+) {
     server.metrics.accepted.inc();
     let number = server.number();
     let peer = peer.ip().to_canonical();
-    let bringer = match Bringer::of(peer, server) {
+    let bringer = match Bringer::of(peer, server, door) {
         Ok(bringer) => bringer,
         Err(refusal) => {
             server.metrics.dropped.inc();
@@ -197,30 +213,67 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
         header,
         early,
     } = newcomer;
-    let (stream, server_name, ended) = match bringer.tls {
+    let mut said = Said::default();
+    let agreed = match bringer.tls {
         TlsEnd::Balancer(balancer) => {
             let stream = tls::in_the_clear(tcp, early, Ended::by(&balancer));
-            (stream, None, Some(EndedBy { balancer, header }))
+            Ok((stream, Some(EndedBy { balancer, header })))
         }
         TlsEnd::Here(config) => {
-            let agree = async {
-                // Who says nothing takes no turn.
-                if early.is_empty() {
-                    tcp.readable().await?;
-                }
-                shard.turnstile.enter(number).await;
-                tls::accept(tcp, config, early).await
-            };
-            match timeout_at(deadline, agree).await {
-                Ok(Ok((stream, server_name))) => (stream, server_name, None),
-                Ok(Err(error)) => return tls_failed(&server, number, peer, &error.to_string()),
-                Err(_) => return tls_failed(&server, number, peer, "not finished in time"),
+            let agreed = agree(&shard, number, tcp, config, early, &mut said);
+            in_time(deadline, agreed).await.map(|stream| (stream, None))
+        }
+        TlsEnd::Mutual(config) => {
+            let agreed = agree(&shard, number, tcp, config, early, &mut said);
+            match in_time(deadline, agreed).await {
+                // TLS has seen to that; nothing but a certificate opens this door all the same.
+                Ok(_) if said.certificate.is_none() => Err(io::Error::other("no certificate")),
+                agreed => agreed.map(|stream| (stream, None)),
             }
         }
     };
-    let transport = Transport { peer, server_name };
+    let Said {
+        server_name,
+        certificate,
+    } = said;
+    let (stream, ended) = match agreed {
+        Ok(agreed) => agreed,
+        Err(error) => {
+            let trail = Trail {
+                certificate,
+                ..trail(number, peer)
+            };
+            return tls_failed(&server, &trail, &error);
+        }
+    };
+    let transport = Transport {
+        peer,
+        server_name,
+        certificate,
+    };
     let connection = http::Connection::new(server, number, transport, slot, turned, ended, shard);
     http::serve(connection, stream, deadline).await;
+}
+
+async fn agree(
+    shard: &Handle,
+    number: u64,
+    tcp: TcpStream,
+    config: Arc<ServerConfig>,
+    early: Vec<u8>,
+    said: &mut Said,
+) -> io::Result<TlsStream> {
+    // Who says nothing takes no turn.
+    if early.is_empty() {
+        tcp.readable().await?;
+    }
+    shard.turnstile.enter(number).await;
+    tls::accept(tcp, config, early, said).await
+}
+
+async fn in_time<T>(deadline: Instant, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let late = |_| Err(io::Error::other("not finished in time"));
+    timeout_at(deadline, work).await.unwrap_or_else(late)
 }
 
 /// Waits for a balancer's word about whom the connection is from, where there is one to wait for, and counts the connection
@@ -261,10 +314,14 @@ async fn introduced(server: &Server, newcomer: Newcomer, deadline: Instant) -> O
     })
 }
 
-fn tls_failed(server: &Server, number: u64, peer: IpAddr, why: &str) {
+fn tls_failed(server: &Server, trail: &Trail, error: &io::Error) {
     server.metrics.tls_failures.inc();
-    let refusal = Refusal::new(Stage::Tls, Reason::TlsFailed).because(why);
-    server.refused(&trail(number, peer), &refusal);
+    let broken = error.get_ref().and_then(|it| it.downcast_ref());
+    let refusal = match broken.and_then(tls::refused) {
+        Some(why) => Refusal::new(Stage::Tls, Reason::CertificateRefused).because(why),
+        None => Refusal::new(Stage::Tls, Reason::TlsFailed).because(error),
+    };
+    server.refused(trail, &refusal);
 }
 
 fn trail(connection: u64, peer: IpAddr) -> Trail {

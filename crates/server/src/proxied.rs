@@ -14,7 +14,10 @@ use wardwire_admission::{
     refusal::{Reason, Refusal, Stage},
 };
 
-use crate::server::{Security, Server};
+use crate::{
+    listen::Door,
+    server::{Security, Server},
+};
 
 /// Who brings a connection, as far as that matters.
 pub(crate) struct Bringer {
@@ -26,6 +29,8 @@ pub(crate) struct Bringer {
 /// Where a connection's TLS ends.
 pub(crate) enum TlsEnd {
     Here(Arc<ServerConfig>),
+    /// Here, and the client shows a certificate.
+    Mutual(Arc<ServerConfig>),
     /// At the balancer that brings it.
     Balancer(Vouched),
 }
@@ -35,7 +40,14 @@ impl Bringer {
     ///
     /// # Errors
     /// It is none of those who may.
-    pub(crate) fn of(peer: IpAddr, server: &Server) -> Result<Self, Refusal> {
+    pub(crate) fn of(peer: IpAddr, server: &Server, door: &Door) -> Result<Self, Refusal> {
+        if let Door::ClientCertificates(config) = door {
+            // Nobody stands between: a balancer could not show its client's certificate.
+            return Ok(Self {
+                introduces: None,
+                tls: TlsEnd::Mutual(config.clone()),
+            });
+        }
         let vouch = |list: &TrustedProxies| {
             let untrusted = || Refusal::new(Stage::Proxy, Reason::ProxyUntrusted);
             list.vouch(peer).ok_or_else(untrusted)

@@ -42,6 +42,8 @@ pub struct Server {
     pub shards: Arc<[Arc<Handle>]>,
     /// Where TLS ends.
     pub security: Security,
+    /// What both ends may agree on at the listener that demands client certificates, where there is one.
+    pub mutual: Option<Arc<ServerConfig>>,
     /// The only ones that may connect, where each says whom its connection is from.
     pub proxy_protocol: Option<TrustedProxies>,
     /// From the accepted connection to the `101`.

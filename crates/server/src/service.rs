@@ -25,6 +25,8 @@ use crate::{config::File, shard::Handle};
 pub struct Inherited {
     /// In place of `server.listen`, under the name `public`.
     pub public: Vec<TcpListener>,
+    /// In place of `server.client_certificates.listen`, under the name `client-certificates`.
+    pub certificates: Vec<TcpListener>,
     /// In place of `admin.listen`, under the name `admin`.
     pub admin: Option<TcpListener>,
     /// In place of `server.redirect`, under the name `redirect`.
@@ -71,10 +73,15 @@ impl Inherited {
                 self.public.push(listener);
                 return Ok(());
             }
+            "client-certificates" => {
+                self.certificates.push(listener);
+                return Ok(());
+            }
             "admin" => &mut self.admin,
             "redirect" => &mut self.redirect,
             _ => {
-                let remedy = "set FileDescriptorName= to public, admin or redirect";
+                let remedy =
+                    "set FileDescriptorName= to public, client-certificates, admin or redirect";
                 return Err(wrong(name, remedy));
             }
         };
@@ -96,6 +103,10 @@ impl Inherited {
             if !admin.local_addr()?.ip().is_loopback() {
                 return Err(wrong("admin", "it is not on a loopback address"));
             }
+        }
+        if !self.certificates.is_empty() && file.server.client_certificates.is_none() {
+            let why = "the configuration has no [server.client_certificates]";
+            return Err(wrong("client-certificates", why));
         }
         if self.redirect.is_some() && file.server.redirect.is_none() {
             let why = "the configuration has no server.redirect";

@@ -196,9 +196,11 @@ fn says_what_it_must(identity: &Identity, token: &str) {
                 .is_none_or(|time| time.as_f64().unwrap() < now + 0.001)
         );
     }
-    for claim in ["nonce", "at_hash", "events", "cnf"] {
+    for claim in ["nonce", "at_hash", "events"] {
         assert!(!claims.contains_key(claim), "not an access token: {claim}");
     }
+    // Whoever is bound to something is known to be.
+    assert_eq!(claims.contains_key("cnf"), identity.bound_to.is_some());
     for (claim, found) in [
         ("sid", identity.session.as_ref().map(|it| it.as_str())),
         ("jti", identity.token_id.as_deref()),

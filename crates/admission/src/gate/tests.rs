@@ -1,5 +1,7 @@
 //! Whole admissions, and what later happens to the sockets.
 
+mod certificate;
+
 use std::{net::IpAddr, sync::Arc};
 
 use http::{Request, request};
@@ -27,6 +29,14 @@ struct World {
     signer: Signer,
 }
 
+fn transport(certificate: Option<&Arc<ClientCertificate>>) -> Transport {
+    Transport {
+        peer: PEER,
+        server_name: None,
+        certificate: certificate.cloned(),
+    }
+}
+
 impl World {
     fn new() -> Self {
         let signer = Signer::new("k", Algorithm::Es256);
@@ -35,7 +45,10 @@ impl World {
             kind: RouteKind::Echo,
             anonymous: path == "/open",
             native_clients,
-            require: Requirement::default(),
+            require: Requirement {
+                client_certificate: path == "/machines",
+                ..Requirement::default()
+            },
             limits: Arc::default(),
             messages_per_second: 0,
             compression: None,
@@ -47,6 +60,7 @@ impl World {
                 route("/live", false),
                 route("/native", true),
                 route("/open", false),
+                route("/machines", true),
             ]),
             issuers: trusting(&[&signer]),
             caps: Caps::new(CapLimits {
@@ -71,10 +85,17 @@ impl World {
     }
 
     async fn enter(&self, path: &str, headers: &[(&str, &str)]) -> Result<Admission, Refusal> {
-        let transport = Transport {
-            peer: PEER,
-            server_name: None,
-        };
+        self.enter_with(None, path, headers).await
+    }
+
+    /// Over a connection that was opened with this certificate.
+    async fn enter_with(
+        &self,
+        certificate: Option<&Arc<ClientCertificate>>,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Admission, Refusal> {
+        let transport = transport(certificate);
         let head = handshake(path, headers);
         let mut trail = Trail::default();
         let place = self.place();
@@ -100,11 +121,17 @@ impl World {
     }
 
     async fn ticket(&self, path: &str, headers: &[(&str, &str)]) -> Result<String, Reason> {
+        self.ticket_with(None, path, headers).await
+    }
+
+    async fn ticket_with(
+        &self,
+        certificate: Option<&Arc<ClientCertificate>>,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<String, Reason> {
         let head = ordinary("POST", headers);
-        let transport = Transport {
-            peer: PEER,
-            server_name: None,
-        };
+        let transport = transport(certificate);
         let refused = |refusal: Refusal| refusal.reason;
         let checked = self.gate.check(&head, &transport).map_err(refused)?;
         let mut trail = Trail::default();
@@ -116,10 +143,7 @@ impl World {
 
     async fn sign_out(&self, cookie: &str) -> usize {
         let head = ordinary("DELETE", &[("origin", PAGE), ("cookie", cookie)]);
-        let transport = Transport {
-            peer: PEER,
-            server_name: None,
-        };
+        let transport = transport(None);
         let checked = self.gate.check(&head, &transport).unwrap();
         let mut trail = Trail::default();
         self.gate.end_session(&checked, &mut trail).await.unwrap()
@@ -299,10 +323,7 @@ async fn attack_041_signing_in_anew_ends_the_session_that_was_there() {
     let headers = [("origin", PAGE), ("cookie", &*cookie)];
     let socket = world.enter("/live", &headers).await.ok().unwrap();
     let head = ordinary("POST", &headers);
-    let transport = Transport {
-        peer: PEER,
-        server_name: None,
-    };
+    let transport = transport(None);
     let checked = world.gate.check(&head, &transport).unwrap();
     assert_eq!(world.gate.forget_session(&checked), Some(1));
     assert_eq!(world.gate.forget_session(&checked), None, "once");
@@ -397,10 +418,7 @@ async fn the_last_question_is_asked_again_at_the_upgrade() {
         let world = World::new();
         let token = bearer(&world.token(json!({})));
         let head = handshake("/native", &[("authorization", &token)]);
-        let transport = Transport {
-            peer: PEER,
-            server_name: None,
-        };
+        let transport = transport(None);
         let gate = &world.gate;
         let checked = gate.check(&head, &transport).unwrap();
         let identified = checked.identify(gate, &mut Trail::default()).await;

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::SystemTime};
 
 use serde::Serialize;
-use wardwire_admission::{admit::Trail, refusal::Refusal};
+use wardwire_admission::{admit::Trail, certificate::ClientCertificate, refusal::Refusal};
 
 use super::{chain::Hash, flood::Kind, time};
 
@@ -149,6 +149,7 @@ impl Event {
             issuer: cut(&trail.issuer),
             subject: cut(&trail.subject),
             trace: cut(&trail.trace),
+            certificate: trail.certificate.as_deref().map(Certificate::of),
             stage: outcome.stage,
             reason: cut(&outcome.reason),
             detail: cut(&outcome.detail),
@@ -187,6 +188,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<Certificate<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
@@ -207,6 +210,27 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
     prev: &'a str,
+}
+
+/// Which certificate a client showed. Its texts are its authority's, or, where it was refused, anybody's.
+#[derive(Serialize)]
+struct Certificate<'a> {
+    sha256: String,
+    serial: &'a str,
+    subject: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    names: &'a [Box<str>],
+}
+
+impl<'a> Certificate<'a> {
+    fn of(certificate: &'a ClientCertificate) -> Self {
+        Self {
+            sha256: certificate.thumbprint.to_string(),
+            serial: &certificate.serial,
+            subject: &certificate.subject,
+            names: &certificate.names,
+        }
+    }
 }
 
 fn cut(text: &Option<Box<str>>) -> Option<&str> {

@@ -13,6 +13,8 @@ pub(super) struct Listeners {
     pub(super) public: Vec<TcpListener>,
     /// Of the first.
     pub(super) address: SocketAddr,
+    /// Where client certificates are demanded: so many as above, or none.
+    pub(super) certificates: Vec<TcpListener>,
     pub(super) admin: Option<TcpListener>,
     pub(super) redirect: Option<TcpListener>,
 }
@@ -29,26 +31,39 @@ impl Listeners {
         shards: usize,
     ) -> io::Result<Self> {
         inherited.fit(file)?;
-        let mut public = Vec::new();
-        for opened in &inherited.public {
-            public.extend(listen::share(opened, shards)?);
-        }
-        if public.is_empty() {
-            public = listen::bind(file.server.listen, shards)?;
-        }
+        let configured = Some(file.server.listen);
+        let mut public = of_each_shard(&inherited.public, configured, shards)?;
         let first = public.first().ok_or(io::ErrorKind::InvalidInput)?;
         let address = first.local_addr()?;
         for other in more {
             public.extend(listen::bind(*other, shards)?);
         }
+        let certificates = file.server.client_certificates.as_ref();
+        let certificates = certificates.map(|it| it.listen);
         let admin = file.admin.as_ref().map(|it| it.listen);
         let redirect = file.server.redirect;
         Ok(Self {
             public,
             address,
+            certificates: of_each_shard(&inherited.certificates, certificates, shards)?,
             admin: opened_or_bound(inherited.admin, admin)?,
             redirect: opened_or_bound(inherited.redirect, redirect)?,
         })
+    }
+}
+
+fn of_each_shard(
+    opened: &[TcpListener],
+    configured: Option<SocketAddr>,
+    shards: usize,
+) -> io::Result<Vec<TcpListener>> {
+    match configured {
+        Some(address) if opened.is_empty() => listen::bind(address, shards),
+        _ => {
+            let shared = opened.iter().map(|it| listen::share(it, shards));
+            let shared: Vec<_> = shared.collect::<io::Result<_>>()?;
+            Ok(shared.into_iter().flatten().collect())
+        }
     }
 }
 

@@ -23,7 +23,8 @@ use crate::{
     admin::{self, Token},
     audit::Event,
     config::{Config, Running, assemble},
-    listen, logging, redirect,
+    listen::{self, Door},
+    logging, redirect,
     server::Server,
     service::{Inherited, Manager},
     shard::{Handle, Shard},
@@ -114,6 +115,7 @@ pub fn run(
     let Listeners {
         public,
         address,
+        certificates,
         admin,
         redirect,
     } = Listeners::open(&config.file, inherited, more, sides.len())?;
@@ -126,13 +128,15 @@ pub fn run(
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         server.audit.record(started(&config));
-        let mut ended = start_shards(&server, sides, public)?;
+        let mutual = certificates.first().map(std::net::TcpListener::local_addr);
+        let mutual = mutual.transpose()?;
+        let mut ended = start_shards(&server, sides, doors(&server, public, certificates))?;
         let redirect = start_redirect(&server, &config, redirect, address.port())?;
         let sweeping = tokio::spawn(sweep(server.clone()));
         let threads = server.shards.len();
         let text = |address: Option<SocketAddr>| address.map(|it| it.to_string());
-        let (admin, redirect) = (text(admin), text(redirect));
-        tracing::info!(%address, admin, redirect, threads, "listening");
+        let (admin, redirect, client_certificates) = (text(admin), text(redirect), text(mutual));
+        tracing::info!(%address, client_certificates, admin, redirect, threads, "listening");
         ready(address);
         manager.ready(&format!("listening on {address}"));
         tokio::spawn(manager.clone().watch(server.shards.clone()));
@@ -158,11 +162,27 @@ pub fn run(
     served
 }
 
+/// What each listener asks of whoever comes by it.
+fn doors(
+    server: &Server,
+    public: Vec<std::net::TcpListener>,
+    certificates: Vec<std::net::TcpListener>,
+) -> Vec<(std::net::TcpListener, Door)> {
+    let public = public.into_iter().map(|it| (it, Door::Public));
+    // Without a demand there is no such listener; one that came all the same is closed.
+    let demand = server
+        .mutual
+        .iter()
+        .map(|it| Door::ClientCertificates(it.clone()));
+    let mutual = certificates.into_iter().zip(demand.cycle());
+    public.chain(mutual).collect()
+}
+
 /// Starts a thread for each shard. Each tells how it ended.
 fn start_shards(
     server: &Arc<Server>,
     sides: Vec<Fanout>,
-    listeners: Vec<std::net::TcpListener>,
+    listeners: Vec<(std::net::TcpListener, Door)>,
 ) -> io::Result<UnboundedReceiver<io::Result<()>>> {
     let (tell, ended) = unbounded_channel();
     let mut of_each: Vec<Vec<_>> = sides.iter().map(|_| Vec::new()).collect();
@@ -185,7 +205,7 @@ fn shard(
     server: Arc<Server>,
     handle: Arc<Handle>,
     side: Fanout,
-    listeners: Vec<std::net::TcpListener>,
+    listeners: Vec<(std::net::TcpListener, Door)>,
     tell: &UnboundedSender<io::Result<()>>,
 ) {
     let run = || -> io::Result<()> {
@@ -195,9 +215,9 @@ fn shard(
             .event_interval(TASKS)
             .build()?;
         let ended = runtime.block_on(async {
-            for listener in listeners {
+            for (listener, door) in listeners {
                 let listener = TcpListener::from_std(listener)?;
-                tokio::spawn(listen::run(server.clone(), handle.clone(), listener));
+                tokio::spawn(listen::run(server.clone(), handle.clone(), listener, door));
             }
             Shard::new(server, handle, side)?.run().await
         });

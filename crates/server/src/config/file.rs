@@ -79,6 +79,8 @@ pub struct Server {
     /// The port they are sent to, if `listen` is reached at another one: 443.
     #[schemars(range(min = 1, max = 65_535), extend("x-default" = "the port of `listen`"))]
     pub redirect_port: Option<u16>,
+    /// A listener of its own for clients that show a certificate (mutual TLS).
+    pub client_certificates: Option<ClientCertificates>,
     /// Balancers that pass TLS through and say whom a connection is from: `{ from = [...] }`.
     pub proxy_protocol: Option<ProxyProtocol>,
     /// How long sockets may take to close when the server goes down. A second signal stops at once.
@@ -104,12 +106,33 @@ pub struct Tls {
     pub terminated_by: Option<Vec<Network>>,
 }
 
+/// `server.client_certificates`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificates {
+    /// Address and port, another than `server.listen`: `"0.0.0.0:8444"`. Clients come to it directly, not through a balancer.
+    #[schemars(extend("x-type" = "address and port"))]
+    pub listen: SocketAddr,
+    /// The authorities of which one must have issued a client's certificate, in PEM. Everybody to whom they ever issue one
+    /// comes in, so name authorities of your own.
+    pub ca: FilePath,
+    /// Revocation lists, in PEM. With any, each certificate below an authority must be spoken of by a list of its issuer that
+    /// is not out of date.
+    #[serde(default)]
+    #[schemars(extend("x-default" = "nothing is revoked"))]
+    pub crl: Vec<FilePath>,
+    /// The alternative names of which a certificate must have one: `["trader-1.example.com", "spiffe://example.com/trader"]`.
+    /// Host names, addresses, URIs and mail addresses, each in full.
+    #[schemars(length(min = 1), inner(length(min = 1)), extend("x-default" = "any"))]
+    pub names: Option<Vec<String>>,
+}
+
 /// `server.proxy_protocol`
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProxyProtocol {
     /// The addresses that balancers connect from: networks and single addresses, `["10.0.1.0/24", "203.0.113.7"]`. Then only
-    /// they may connect.
+    /// they may connect to `listen`.
     pub from: Vec<Network>,
 }
 
@@ -325,7 +348,7 @@ pub struct Route {
     /// Takes clients that send no Origin: programs, with a bearer token or a ticket. A cookie never goes without an Origin.
     #[serde(default)]
     pub native_clients: bool,
-    /// How users must have signed in. Who did not gets 401 with a challenge (RFC 9470) that names what is missing.
+    /// How users must have signed in, and over what connection. Who signed in too weakly gets 401 with a challenge (RFC 9470) that names what is missing.
     #[serde(default)]
     pub require: Require,
     /// Instead of those of `[limits]`, for this route: `{ message = "16KiB", fragments = 16, messages_per_second = 20 }`.
@@ -362,6 +385,9 @@ pub struct Require {
     /// ends.
     #[schemars(extend("x-least" = "1s"))]
     pub max_age: Option<Span>,
+    /// The socket came by the listener of `server.client_certificates`. Who comes by another gets 403, with or without a
+    /// credential.
+    pub client_certificate: bool,
 }
 
 /// `route.limits`

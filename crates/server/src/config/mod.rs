@@ -5,6 +5,7 @@
 //! what is unsafe, and [`runtime`] makes the parts.
 
 mod certificate;
+mod clients;
 mod environment;
 mod file;
 mod judge;

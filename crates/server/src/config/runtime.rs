@@ -28,7 +28,7 @@ use wardwire_hub::{
 use wardwire_protocol::{connection, deflate::Level};
 
 use super::{
-    Config, Folder, Security, file,
+    Config, Folder, Security, clients, file,
     file::{Kind, PlainRight, Profile},
     path,
     units::Network,
@@ -88,13 +88,15 @@ pub fn assemble(
     let audit = Audit::open(audit(&config, site.is_some())?)?;
     let threads = threads(&config);
     let (hub, sides) = Hub::new(rules, hub_limits, threads);
+    let security = security(&config)?;
     let server = Server {
         gate,
         hub,
         audit,
         metrics: Metrics::default(),
         shards: (0..threads).map(Handle::new).collect(),
-        security: security(&config)?,
+        mutual: mutual(&config, &security)?,
+        security,
         proxy_protocol: proxy_protocol(&config)?,
         handshake: limits.handshake.0,
         outbox: limits.outbox.0,
@@ -154,6 +156,26 @@ fn security(config: &Config) -> io::Result<server::Security> {
         }
         Security::EndedBy(balancers) => server::Security::EndedBy(balancers.clone()),
     })
+}
+
+/// What is agreed on at the listener for client certificates, where the server proves itself as it ordinarily does.
+fn mutual(
+    config: &Config,
+    security: &server::Security,
+) -> io::Result<Option<Arc<rustls::ServerConfig>>> {
+    let Some(wanted) = &config.file.server.client_certificates else {
+        return Ok(None);
+    };
+    let server::Security::Tls(ordinary) = security else {
+        let why = "client certificates where TLS ends elsewhere";
+        return Err(io::Error::other(why));
+    };
+    let verifier = clients::verifier(wanted, &config.folder).map_err(|faults| {
+        let messages: Vec<_> = faults.into_iter().map(|it| it.message).collect();
+        io::Error::other(messages.join("; "))
+    })?;
+    let config = tls::mutual_config(ordinary, verifier);
+    config.map(Some).map_err(io::Error::other)
 }
 
 fn hosts(config: &Config) -> Hosts {
@@ -287,6 +309,7 @@ fn route(route: &file::Route, limits: &file::Limits) -> Route {
                 .map(|method| method.as_str().into())
                 .collect(),
             max_age: route.require.max_age.map(|age| age.0),
+            client_certificate: route.require.client_certificate,
         },
         limits: Arc::new(socket),
         messages_per_second: route

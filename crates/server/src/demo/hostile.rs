@@ -83,7 +83,8 @@ impl Origin {
 }
 
 async fn connection(tcp: TcpStream, tls: Arc<ServerConfig>, ports: Ports) {
-    let Ok((stream, _)) = tls::accept(tcp, tls, Vec::new()).await else {
+    let mut said = tls::Said::default();
+    let Ok(stream) = tls::accept(tcp, tls, Vec::new(), &mut said).await else {
         return;
     };
     let service = service_fn(|request: Request<Incoming>| async move {

@@ -87,6 +87,7 @@ impl DemoIssuer {
             subject: account.name.into(),
             session: None,
             token_id: None,
+            bound_to: None,
             claims,
             authentication: Authentication {
                 acr: None,

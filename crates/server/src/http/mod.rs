@@ -133,6 +133,7 @@ pub async fn serve(connection: Connection, stream: TlsStream, deadline: Instant)
         let trail = Trail {
             connection: refusing.number,
             peer: Some(refusing.transport.peer),
+            certificate: refusing.transport.certificate.clone(),
             ..Trail::default()
         };
         refusing.server.refused(&trail, refusal);
@@ -196,7 +197,9 @@ async fn route(
     let server = &connection.server;
     let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
-    *trail = Trail::begin(connection.number, connection.transport.peer, &head);
+    let transport = &connection.transport;
+    *trail = Trail::begin(connection.number, transport.peer, &head);
+    trail.certificate = transport.certificate.clone();
     connection.client(&head.headers, trail)?;
     if let Some(refusal) = &connection.turned {
         return Err(refusal.clone());

@@ -299,6 +299,7 @@ impl World {
         let transport = Origin {
             peer: loopback,
             server_name: Some("localhost".into()),
+            certificate: None,
         };
         let (place, mut trail) = (Place::new(slot), Trail::default());
         let admitted = {

@@ -2,9 +2,11 @@
 //!
 //! [`records`] speaks rustls' unbuffered API and is the only file that knows it; [`protection`] has it, or a balancer that
 //! ended TLS, in its place; [`stream`] puts a TCP socket under it for
-//! the handshake and HTTP; [`sni`] remembers which name a client asked for. After `101` a session takes the stream apart
+//! the handshake and HTTP; [`sni`] remembers which name a client asked for, and [`client`] which certificate it showed, where one
+//! is demanded. After `101` a session takes the stream apart
 //! and drives the records itself.
 
+mod client;
 mod protection;
 mod records;
 mod sni;
@@ -15,14 +17,18 @@ use std::sync::Arc;
 use rustls::{
     ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
-    server::NoServerSessionStorage,
+    server::{
+        NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+        danger::ClientCertVerifier,
+    },
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
 
+pub use client::{Demand, refused};
 pub use protection::{Ended, Protection};
 pub use records::Records;
-pub use stream::{Parts, TlsStream, accept, in_the_clear};
+pub use stream::{Parts, Said, TlsStream, accept, in_the_clear};
 
 /// What both ends may agree on: TLS 1.2 and 1.3, X25519MLKEM768 preferred, ECDHE with AEAD only (Mozilla's intermediate
 /// profile, RFC 9325). Passed explicitly, so that no other crate's default provider can slip in.
@@ -40,15 +46,35 @@ pub fn provider() -> Arc<CryptoProvider> {
 }
 
 /// The server's TLS settings for one certificate: HTTP/1.1 only, no 0-RTT (RFC 8446 §8 leaves replay to the application),
-/// no resumption, so that nothing of a session outlives it.
+/// no resumption, so that nothing of a session outlives it. No client is asked for a certificate.
 ///
 /// # Errors
 /// If the provider cannot do TLS 1.2 and 1.3, which a test would find first.
 pub fn server_config(certified: Arc<CertifiedKey>) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let resolver = Arc::new(sni::Remembering(certified));
+    settings(resolver, WebPkiClientVerifier::no_client_auth())
+}
+
+/// The same server as by the ordinary settings, and every client must show a certificate as [`Demand::verifier`] demands it.
+/// There being no resumption, it is shown and judged anew on each connection.
+///
+/// # Errors
+/// As above.
+pub fn mutual_config(
+    ordinary: &ServerConfig,
+    verifier: Arc<dyn ClientCertVerifier>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    settings(ordinary.cert_resolver.clone(), verifier)
+}
+
+fn settings(
+    resolver: Arc<dyn ResolvesServerCert>,
+    verifier: Arc<dyn ClientCertVerifier>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13, &TLS12])?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(sni::Remembering(certified)));
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.max_fragment_size = Some(records::FRAGMENT);
     config.max_early_data_size = 0;

@@ -14,8 +14,9 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
+use wardwire_admission::certificate::ClientCertificate;
 
-use super::{Ended, Protection, Records, sni};
+use super::{Ended, Protection, Records, client, sni};
 
 /// An agreed TLS connection, or one of a balancer that has ended TLS.
 pub struct TlsStream {
@@ -39,12 +40,21 @@ pub struct Parts {
     pub unsent: Vec<u8>,
 }
 
+/// What a client says of itself in the handshake. It holds once that is over.
+#[derive(Default)]
+pub struct Said {
+    /// The server name it asks for.
+    pub server_name: Option<Box<str>>,
+    /// The certificate it shows, where one is demanded.
+    pub certificate: Option<Arc<ClientCertificate>>,
+}
+
 const READ: usize = 16 * 1024;
 /// One `poll_write` takes no more than this, so that `unsent` stays bounded.
 const WRITE: usize = 64 * 1024;
 
-/// Runs the TLS handshake, which begins with the bytes in `early` if any have been read. Returns the stream and the server
-/// name the client asked for.
+/// Runs the TLS handshake, which begins with the bytes in `early` if any have been read. Notes what the client says in `said`, also
+/// if that is why it fails.
 ///
 /// # Errors
 /// The peer broke TLS, offered nothing acceptable, or went away. The caller sets the deadline.
@@ -52,7 +62,8 @@ pub async fn accept(
     tcp: TcpStream,
     config: Arc<ServerConfig>,
     mut early: Vec<u8>,
-) -> io::Result<(TlsStream, Option<Box<str>>)> {
+    said: &mut Said,
+) -> io::Result<TlsStream> {
     let records = Records::new(config).map_err(io::Error::other)?;
     let mut stream = TlsStream {
         tcp,
@@ -60,9 +71,8 @@ pub async fn accept(
         plain: Vec::new(),
         unsent: Vec::new(),
     };
-    let mut name = None;
-    std::future::poll_fn(|cx| stream.poll_handshake(cx, &mut name, &mut early)).await?;
-    Ok((stream, name))
+    std::future::poll_fn(|cx| stream.poll_handshake(cx, said, &mut early)).await?;
+    Ok(stream)
 }
 
 /// A connection of a balancer that has ended TLS, which begins with the bytes in `early`.
@@ -99,7 +109,7 @@ impl TlsStream {
     fn poll_handshake(
         &mut self,
         cx: &mut Context<'_>,
-        name: &mut Option<Box<str>>,
+        said: &mut Said,
         early: &mut Vec<u8>,
     ) -> Poll<io::Result<()>> {
         loop {
@@ -115,7 +125,10 @@ impl TlsStream {
                 }
             };
             if let Some(asked) = sni::take() {
-                *name = Some(asked);
+                said.server_name = Some(asked);
+            }
+            if let Some(shown) = client::take() {
+                said.certificate = Some(shown);
             }
             if outcome? == 0 {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));

@@ -14,7 +14,10 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa,
+    KeyIdMethod, KeyPair, SerialNumber, date_time_ymd,
+};
 use serde_json::Value;
 use wardwire::{
     audit::SigningKey,
@@ -45,12 +48,31 @@ fn folder() -> PathBuf {
     private(&folder.join("cert.pem"), &certificate.pem());
     private(&folder.join("ca.pem"), &certificate.pem());
     private(&folder.join("key.pem"), &key.serialize_pem());
+    certify_clients(&folder);
     private(
         &folder.join("admin.token"),
         "0123456789abcdef0123456789abcdef",
     );
     private(&folder.join("local.pem.jwks.json"), &key_set(&key));
     folder
+}
+
+/// An authority of clients, which has taken nothing back.
+fn certify_clients(folder: &Path) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let list = CertificateRevocationListParams {
+        this_update: date_time_ymd(2024, 1, 1),
+        next_update: date_time_ymd(4000, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let list = list.signed_by(&authority).unwrap().pem().unwrap();
+    private(&folder.join("clients-ca.pem"), &authority.pem());
+    private(&folder.join("clients.crl"), &list);
 }
 
 fn key_set(key: &KeyPair) -> String {
@@ -131,8 +153,8 @@ fn the_example_and_the_reference_have_every_key() {
             CONFIGURATION.contains(&format!("`{key}`")) || table == "the file",
             "docs/configuration.md lacks `{key}` of {table}"
         );
-        let mentions =
-            |line: &str| line.contains(&format!("{key} = ")) || line.contains(&format!("[{key}]"));
+        let written = [format!("{key} = "), format!("[{key}]"), format!(".{key}]")];
+        let mentions = |line: &str| written.iter().any(|it| line.contains(it));
         assert!(
             example.lines().any(mentions),
             "wardwire.example.toml lacks `{key}` of {table}"

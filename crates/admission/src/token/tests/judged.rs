@@ -1,7 +1,7 @@
 //! Tokens that the issuer has signed, and what they say.
 
 use super::*;
-use crate::principal::SessionId;
+use crate::{certificate::Thumbprint, principal::SessionId};
 
 #[tokio::test]
 async fn every_algorithm_verifies_what_it_signed() {
@@ -243,6 +243,9 @@ async fn attack_031_id_tokens_logout_tokens_and_bound_tokens_are_refused_under_a
             json!({"at_hash": "h"}),
             json!({ "events": logout }),
             json!({"cnf": {"jkt": "thumbprint"}}),
+            json!({"cnf": {"jkt": "thumbprint", "x5t#S256": THUMBPRINT}}),
+            json!({"cnf": {}}),
+            json!({"cnf": THUMBPRINT}),
         ] {
             let mut told = with(changes.clone());
             told["azp"] = json!("web");
@@ -253,6 +256,33 @@ async fn attack_031_id_tokens_logout_tokens_and_bound_tokens_are_refused_under_a
                 "{changes}"
             );
         }
+    }
+}
+
+/// base64url of a SHA-256.
+const THUMBPRINT: &str = "ypeBEsobvcr6wjGzmiPcTaeG7_gUfE5yuYB3ha_uSLs";
+
+#[tokio::test]
+async fn a_binding_to_a_client_certificate_is_read_or_the_token_is_refused() {
+    let signer = Signer::new("a", Algorithm::Es256);
+    let issuers = trusting(&[&signer]);
+    let bound = |thumbprint: Value| with(json!({"cnf": {"x5t#S256": thumbprint}}));
+    let identity = issuers
+        .verify(&signer.sign(&bound(json!(THUMBPRINT))))
+        .await;
+    let identity = identity.unwrap();
+    assert_eq!(identity.bound_to, Some(Thumbprint::of(b"a")));
+    assert!(!identity.claims.contains_key("cnf"), "no right hangs on it");
+    for thumbprint in [
+        json!(""),
+        json!("abc"),
+        json!(7),
+        json!(null),
+        json!([THUMBPRINT]),
+    ] {
+        let token = signer.sign(&bound(thumbprint.clone()));
+        let expected = Some(Reason::TokenClaims);
+        assert_eq!(reason(&issuers, &token).await, expected, "{thumbprint}");
     }
 }
 

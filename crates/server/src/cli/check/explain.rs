@@ -73,6 +73,7 @@ impl Page<'_> {
                 self.at("server.proxy_protocol.from")
             ));
         }
+        lines.extend(self.certificates());
         if let Some(redirect) = server.redirect {
             let at = self.at("server.redirect");
             lines.push(format!(
@@ -87,6 +88,37 @@ impl Page<'_> {
             server.drain,
             self.at("server.drain")
         ));
+        lines
+    }
+
+    fn certificates(&self) -> Vec<String> {
+        let Some(demanded) = &self.config.file.server.client_certificates else {
+            return Vec::new();
+        };
+        let at = |key: &str| self.at(&format!("server.client_certificates.{key}"));
+        let (listen, ca) = (demanded.listen, &demanded.ca);
+        let mut lines = vec![format!(
+            "{listen} too, only for clients that show a certificate which {ca} has issued {}",
+            at("listen")
+        )];
+        lines.push(match &*demanded.crl {
+            [] => "  none of them is revoked: there is no revocation list".to_owned(),
+            files => {
+                let files: Vec<_> = files.iter().map(ToString::to_string).collect();
+                format!("  but for what {} revokes {}", files.join(", "), at("crl"))
+            }
+        });
+        if let Some(names) = &demanded.names {
+            let names: Vec<_> = names
+                .iter()
+                .map(|it| it.escape_debug().to_string())
+                .collect();
+            lines.push(format!(
+                "  and for one of {} {}",
+                names.join(", "),
+                at("names")
+            ));
+        }
         lines
     }
 
@@ -155,6 +187,12 @@ impl Page<'_> {
                 "  from the pages above only; programs, which send no Origin, get 403".to_owned()
             }
         });
+        if route.require.client_certificate {
+            let at = self.at(&format!("route.{index}.require.client_certificate"));
+            lines.push(format!(
+                "  by the listener for client certificates; by another it is 403 {at}"
+            ));
+        }
         if let Some(deflate) = route.compression.deflate() {
             let at = self.at(&format!("route.{index}.compression"));
             lines.push(format!(

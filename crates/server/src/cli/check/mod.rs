@@ -110,6 +110,12 @@ fn summary(config: &Config) -> String {
         let from = networks(&proxy_protocol.from);
         lines.push(format!("only {from} may connect, and name the client"));
     }
+    if let Some(demanded) = &file.server.client_certificates {
+        let (listen, ca) = (demanded.listen, &demanded.ca);
+        lines.push(format!(
+            "listens on {listen} too, for clients with a certificate of {ca}"
+        ));
+    }
     if let Some(redirect) = file.server.redirect {
         lines.push(format!("sends browsers from {redirect} to https"));
     }
@@ -177,6 +183,9 @@ fn route_terms(route: &Route) -> String {
         .to_owned(),
     );
     terms.extend(sign_in(route));
+    if route.require.client_certificate {
+        terms.push("with a client certificate".to_owned());
+    }
     terms.push(
         if route.native_clients {
             "browsers and others"

@@ -46,6 +46,13 @@ impl Notes {
                 self.add(format!("server.hosts.{index}"), text);
             }
         }
+        let demanded = file.server.client_certificates.as_ref();
+        if demanded.is_some_and(|it| !it.crl.is_empty()) {
+            self.add(
+                "server.client_certificates.crl",
+                "Revocation lists are read at the start: a new one takes a restart, before the old one is out of date.",
+            );
+        }
         if !file.outbound.allow.is_empty() {
             self.add(
                 "outbound.allow",
@@ -93,9 +100,11 @@ impl Notes {
             let place = format!("route.{index}");
             let path = &route.path;
             if route.anonymous {
-                let text = format!(
-                    "{path} is open to whoever looks at an allowed page, signed in or not."
-                );
+                let whom = match route.require.client_certificate {
+                    true => "has a client certificate",
+                    false => "looks at an allowed page",
+                };
+                let text = format!("{path} is open to whoever {whom}, signed in or not.");
                 self.add(format!("{place}.anonymous"), text);
             }
             if route.native_clients {

@@ -94,6 +94,12 @@ pub(super) fn answer(
         "{:?} of {:?}, if its signature holds, which was not asked\n",
         identity.subject, identity.issuer
     );
+    if let Some(thumbprint) = identity.bound_to {
+        let _ = writeln!(
+            out,
+            "Only over a connection with the client certificate whose SHA-256 is {thumbprint}\n"
+        );
+    }
     let principal = Principal::User(Arc::new(identity));
     out.push_str(&entries(config, path, &principal));
     out.push_str(&rights(config, path, &principal, channels)?);
@@ -133,6 +139,9 @@ fn entries(config: &Config, path: &Path, principal: &Principal) -> String {
     for (index, route) in routes(&config.file).iter().enumerate() {
         let at = whence(config, path, &format!("route.{index}.path"));
         let verdict = match route.permit(principal, now) {
+            Ok(()) if route.require.client_certificate => {
+                "may enter, with a client certificate".to_owned()
+            }
             Ok(()) => "may enter".to_owned(),
             Err(refusal) => {
                 let reason = refusal.reason;

@@ -3,6 +3,7 @@
 mod admin;
 mod audit;
 mod channel;
+mod clients;
 mod issuer;
 mod network;
 mod route;
@@ -52,6 +53,7 @@ pub(super) fn judge(
     route::judge(&mut judge);
     channel::judge(&mut judge);
     network::judge(&mut judge);
+    clients::judge(&mut judge);
     admin::judge(&mut judge);
     audit::judge(&mut judge);
     (security, judge.warnings)
