@@ -7,7 +7,7 @@
 use std::{cell::Cell, fmt, net::IpAddr, sync::Arc};
 
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
     SignatureScheme,
     client::danger::HandshakeSignatureValid,
     pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime},
@@ -27,6 +27,24 @@ thread_local! {
     /// [`take`] follows that call before any other connection runs on the thread.
     static SHOWN: Cell<Option<Arc<ClientCertificate>>> = const { Cell::new(None) };
 }
+
+/// The most certificates between a client's and an authority of ours, and the longest chain in bytes. Judged before any is
+/// parsed: webpki tries every order of those that name each other as issuers, so that nine of a stranger's own making would
+/// hold up a core for half a minute. Real chains have one or two, and some clients send the authority too.
+const BETWEEN: usize = 3;
+const CHAIN: usize = 16 * 1024;
+
+/// A chain beyond these.
+#[derive(Debug)]
+struct TooLong;
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("its chain is longer than any that is taken")
+    }
+}
+
+impl std::error::Error for TooLong {}
 
 /// What is demanded of a client's certificate.
 pub struct Demand {
@@ -72,6 +90,11 @@ impl ClientCertVerifier for Demanding {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        SHOWN.set(None);
+        let sizes = intermediates.iter().map(|it| it.len());
+        if intermediates.len() > BETWEEN || sizes.sum::<usize>() + end_entity.len() > CHAIN {
+            return Err(CertificateError::Other(OtherError(Arc::new(TooLong))).into());
+        }
         let shown = Shown::read(end_entity);
         SHOWN.set(shown.as_ref().map(|it| it.certificate.clone()));
         let verified = self
@@ -148,7 +171,11 @@ pub fn refused(error: &Error) -> Option<String> {
             "the revocation list of its issuer is out of date"
         }
         Bad::ApplicationVerificationFailure => "none of its names is listed",
-        other => return Some(format!("{other:?}")),
+        Bad::UnsupportedSignatureAlgorithmContext { .. } => {
+            "it was signed by an algorithm that is not taken"
+        }
+        Bad::Other(why) => return Some(why.to_string()),
+        other => return Some(other.to_string()),
     };
     Some(why.into())
 }
@@ -160,9 +187,10 @@ struct Shown {
     names: Vec<String>,
 }
 
-/// The longest text that is kept of a certificate, in bytes, and the most of its names.
-const TEXT: usize = 256;
-const NAMES: usize = 8;
+/// The longest text that is kept of a certificate, in bytes, and the most of its names. Escaped, a byte can take six of a line
+/// in the audit log.
+const TEXT: usize = 128;
+const NAMES: usize = 4;
 /// The most bytes of a serial number: more than RFC 5280 §4.1.2.2 allows.
 const SERIAL: usize = 32;
 
@@ -195,14 +223,15 @@ impl Shown {
 
 /// A name, if it looks like its kind: none can pass for one of another, which its authority may give to anybody.
 fn name(name: &GeneralName<'_>) -> Option<String> {
-    let (is_uri, is_mail) = (
-        |it: &str| it.contains([':', '/']),
-        |it: &str| it.contains('@'),
-    );
+    let is_uri = |it: &str| it.contains([':', '/']);
+    let is_mail = |it: &str| it.contains('@');
+    let is_address = |it: &str| it.parse::<IpAddr>().is_ok();
     match name {
-        GeneralName::DNSName(text) if !is_uri(text) && !is_mail(text) => Some(normal(text)),
+        GeneralName::DNSName(text) if !is_uri(text) && !is_mail(text) && !is_address(text) => {
+            Some(normal(text))
+        }
         GeneralName::RFC822Name(text) if !is_uri(text) && is_mail(text) => Some(normal(text)),
-        GeneralName::URI(text) if is_uri(text) => Some(normal(text)),
+        GeneralName::URI(text) if is_uri(text) && !is_address(text) => Some(normal(text)),
         GeneralName::IPAddress(bytes) => {
             let v4 = <[u8; 4]>::try_from(*bytes).map(IpAddr::from).ok();
             let address = v4.or_else(|| <[u8; 16]>::try_from(*bytes).map(IpAddr::from).ok());
@@ -224,4 +253,27 @@ fn normal(name: &str) -> String {
 fn cut(text: &str) -> Box<str> {
     let end = text.floor_char_boundary(TEXT);
     text.get(..end).unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_kind_of_name_passes_for_another() {
+        let dns = ["spiffe://a/b", "a@b.test", "10.0.0.1", "2001:db8::1"].map(GeneralName::DNSName);
+        let uri = ["a.test", "a@b.test", "2001:db8::1", "10.0.0.1"].map(GeneralName::URI);
+        let mail = ["a.test", "spiffe://a@b", "10.0.0.1"].map(GeneralName::RFC822Name);
+        for other in dns.iter().chain(&uri).chain(&mail) {
+            assert_eq!(name(other), None, "{other:?}");
+        }
+        for (own, text) in [
+            (GeneralName::DNSName("A.test"), "a.test"),
+            (GeneralName::URI("spiffe://A/b"), "spiffe://A/b"),
+            (GeneralName::RFC822Name("A@b.test"), "A@b.test"),
+            (GeneralName::IPAddress(&[10, 0, 0, 1]), "10.0.0.1"),
+        ] {
+            assert_eq!(name(&own).as_deref(), Some(text));
+        }
+    }
 }

@@ -40,6 +40,13 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
             "List the names of your clients' certificates, or drop `names` to take all that `ca` has issued.",
         );
     }
+    if names.is_some_and(|names| names.iter().any(|name| name.contains('*'))) {
+        judge.refuse(
+            &format!("{TABLE}.names"),
+            "a name with a wildcard: names are compared in full, so that nobody has it",
+            "List each client's name, or drop `names` to take all that `ca` has issued.",
+        );
+    }
     if let Err(faults) = clients::verifier(wanted, judge.trial.folder) {
         for fault in faults {
             let place = format!("{TABLE}.{}", fault.key);
