@@ -20,3 +20,4 @@ mod demo;
 mod harness;
 mod network;
 mod operations;
+mod reload;

@@ -10,8 +10,10 @@ use std::{
 use crate::{
     certificate::ClientCertificate,
     clock::Timestamp,
+    origin::Origin,
     principal::{Identity, Principal},
     revocation::Revocation,
+    route::Route,
     sync::{AtomicU64, Mutex},
 };
 
@@ -20,10 +22,20 @@ pub struct Lease {
     /// A [`Mark`]. Written under the lock, read without it before every message.
     mark: AtomicU64,
     state: Mutex<State>,
-    /// What the connection was opened with. No proof outlives it.
-    certificate: Option<Arc<ClientCertificate>>,
+    entrance: Entrance,
     key: u64,
     leases: Arc<Leases>,
+}
+
+/// Where a socket came in. Rules that change are asked about it again.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    /// As it was then.
+    pub route: Arc<Route>,
+    /// The page. None of a client that is no browser.
+    pub origin: Option<Origin>,
+    /// What the connection was opened with. No proof outlives it.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 struct State {
@@ -38,11 +50,12 @@ impl Mark {
     const REVOKED: u64 = u64::MAX - 1;
     const LOGGED_OUT: u64 = u64::MAX - 2;
     const RESTART: u64 = u64::MAX - 3;
+    const FORBIDDEN: u64 = u64::MAX - 4;
 
     fn until(end: Timestamp) -> u64 {
         match end {
             Timestamp::NEVER => u64::MAX,
-            end => end.as_millis().min(Self::RESTART - 1),
+            end => end.as_millis().min(Self::FORBIDDEN - 1),
         }
     }
 
@@ -51,6 +64,7 @@ impl Mark {
             EndReason::Revoked => Self::REVOKED,
             EndReason::LoggedOut => Self::LOGGED_OUT,
             EndReason::Restart => Self::RESTART,
+            EndReason::Forbidden => Self::FORBIDDEN,
         }
     }
 
@@ -59,6 +73,7 @@ impl Mark {
             Self::REVOKED => Err(EndReason::Revoked),
             Self::LOGGED_OUT => Err(EndReason::LoggedOut),
             Self::RESTART => Err(EndReason::Restart),
+            Self::FORBIDDEN => Err(EndReason::Forbidden),
             millis => Ok(Timestamp::from_millis(millis)),
         }
     }
@@ -87,6 +102,8 @@ pub enum EndReason {
     LoggedOut,
     /// The server goes down.
     Restart,
+    /// Its page or its route is not allowed any more.
+    Forbidden,
 }
 
 impl Lease {
@@ -121,7 +138,13 @@ impl Lease {
     /// The client certificate that the connection was opened with.
     #[must_use]
     pub fn certificate(&self) -> Option<&ClientCertificate> {
-        self.certificate.as_deref()
+        self.entrance.certificate.as_deref()
+    }
+
+    /// Where the socket came in.
+    #[must_use]
+    pub fn entrance(&self) -> &Entrance {
+        &self.entrance
     }
 
     /// Stands on a fresh proof from now on. The caller has checked that it is the same user's.
@@ -208,11 +231,7 @@ impl Leases {
     }
 
     /// Registers a lease for a socket that is about to live.
-    pub(crate) fn begin(
-        self: &Arc<Self>,
-        principal: Principal,
-        certificate: Option<Arc<ClientCertificate>>,
-    ) -> Arc<Lease> {
+    pub(crate) fn begin(self: &Arc<Self>, principal: Principal, entrance: Entrance) -> Arc<Lease> {
         let (key, until) = match principal.identity() {
             Some(identity) => (
                 self.key(&identity.issuer, &identity.subject),
@@ -226,9 +245,9 @@ impl Leases {
             waker: None,
         };
         let lease = Arc::new(Lease {
-            mark: AtomicU64::new(Mark::until(end(until, certificate.as_deref()))),
+            mark: AtomicU64::new(Mark::until(end(until, entrance.certificate.as_deref()))),
             state: Mutex::new(state),
-            certificate,
+            entrance,
             key,
             leases: self.clone(),
         });
@@ -260,14 +279,29 @@ impl Leases {
             .count()
     }
 
+    /// Ends every lease that these rules do not keep. Returns how many.
+    pub(crate) fn judge(
+        &self,
+        keep: impl Fn(&Principal, &Entrance) -> Result<(), EndReason>,
+    ) -> usize {
+        let judged = |lease: &&Arc<Lease>| match keep(&lease.principal(), &lease.entrance) {
+            Ok(()) => false,
+            Err(reason) => lease.end(reason),
+        };
+        self.all().iter().filter(judged).count()
+    }
+
     /// Ends all, as the server goes down.
     pub(crate) fn end_all(&self) -> usize {
-        let live = self.live.lock();
-        let all: Vec<Arc<Lease>> = live.groups.values().flat_map(Group::live).collect();
-        drop(live);
+        let all = self.all();
         all.iter()
             .filter(|lease| lease.end(EndReason::Restart))
             .count()
+    }
+
+    fn all(&self) -> Vec<Arc<Lease>> {
+        let live = self.live.lock();
+        live.groups.values().flat_map(Group::live).collect()
     }
 
     /// How many sockets live.
@@ -308,6 +342,15 @@ impl Group {
     }
 }
 
+#[cfg(test)]
+pub(crate) fn entrance() -> Entrance {
+    Entrance {
+        route: Arc::new(crate::route::tests::route("/live")),
+        origin: None,
+        certificate: None,
+    }
+}
+
 #[cfg(not(feature = "loom"))]
 #[cfg(test)]
 mod tests {
@@ -330,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_lease_ends_with_its_token() {
-        let lease = Leases::new().begin(user("alice"), None);
+        let lease = Leases::new().begin(user("alice"), entrance());
         assert_eq!(
             lease.status(NOW),
             LeaseStatus::Valid {
@@ -347,11 +390,11 @@ mod tests {
     fn a_revocation_ends_every_lease_it_covers_and_no_other() {
         let leases = Leases::new();
         let alices = [
-            leases.begin(user("alice"), None),
-            leases.begin(user("alice"), None),
+            leases.begin(user("alice"), entrance()),
+            leases.begin(user("alice"), entrance()),
         ];
-        let bob = leases.begin(user("bob"), None);
-        let nobody = leases.begin(Principal::Anonymous, None);
+        let bob = leases.begin(user("bob"), entrance());
+        let nobody = leases.begin(Principal::Anonymous, entrance());
         assert_eq!(leases.revoke(&of("alice"), EndReason::Revoked), 2);
         assert_eq!(leases.revoke(&of("alice"), EndReason::Revoked), 0, "once");
         assert!(
@@ -366,8 +409,8 @@ mod tests {
     #[test]
     fn a_lease_that_is_gone_is_forgotten() {
         let leases = Leases::new();
-        let lease = leases.begin(user("alice"), None);
-        let other = leases.begin(Principal::Anonymous, None);
+        let lease = leases.begin(user("alice"), entrance());
+        let other = leases.begin(Principal::Anonymous, entrance());
         assert_eq!(leases.count(), 2);
         drop((lease, other));
         assert!(leases.live.lock().groups.is_empty());
@@ -377,7 +420,7 @@ mod tests {
     fn of_many_under_one_key_only_the_live_are_counted_and_few_others_kept() {
         let leases = Leases::new();
         let mut held: Vec<_> = (0..100)
-            .map(|_| leases.begin(Principal::Anonymous, None))
+            .map(|_| leases.begin(Principal::Anonymous, entrance()))
             .collect();
         held.truncate(10);
         assert_eq!(leases.count(), 10);
@@ -395,7 +438,7 @@ mod tests {
             let revocations = Revocations::default();
             let escaped = std::thread::scope(|scope| {
                 let upgrade = scope.spawn(|| {
-                    let lease = leases.begin(user("alice"), None);
+                    let lease = leases.begin(user("alice"), entrance());
                     let refused = revocations.cover(&identity("alice"));
                     (lease, refused)
                 });
@@ -417,7 +460,7 @@ mod interleavings {
     use loom::{future::block_on, thread};
 
     use super::*;
-    use crate::{principal::tests::identity, revocation::Revocations};
+    use crate::{principal::tests::identity, revocation::Revocations, sync::Exchanged};
 
     const NOW: Timestamp = Timestamp::from_secs(1500);
 
@@ -437,7 +480,7 @@ mod interleavings {
     #[test]
     fn interleavings_a_socket_that_rests_learns_that_its_lease_ended() {
         loom::model(|| {
-            let lease = Leases::new().begin(alice(), None);
+            let lease = Leases::new().begin(alice(), entrance());
             let ending = {
                 let lease = lease.clone();
                 thread::spawn(move || assert!(lease.end(EndReason::Revoked)))
@@ -456,7 +499,7 @@ mod interleavings {
     #[test]
     fn interleavings_a_fresh_proof_does_not_undo_an_end() {
         loom::model(|| {
-            let lease = Leases::new().begin(alice(), None);
+            let lease = Leases::new().begin(alice(), entrance());
             let renewing = {
                 let lease = lease.clone();
                 thread::spawn(move || lease.renew(Arc::new(identity("alice"))))
@@ -469,6 +512,27 @@ mod interleavings {
     }
 
     #[test]
+    fn interleavings_a_reload_beside_an_upgrade_is_seen_by_one_of_the_two() {
+        loom::model(|| {
+            let leases = Leases::new();
+            let rules = Arc::new(Exchanged::new("before"));
+            let upgrade = {
+                let (leases, rules) = (leases.clone(), rules.clone());
+                let judged_by = rules.now();
+                thread::spawn(move || {
+                    let lease = leases.begin(alice(), entrance());
+                    let refused = !rules.is(&judged_by);
+                    (lease, refused)
+                })
+            };
+            rules.replace("after");
+            leases.judge(|_, _| Err(EndReason::Forbidden));
+            let (lease, refused) = upgrade.join().unwrap();
+            assert!(refused || !matches!(lease.status(NOW), LeaseStatus::Valid { .. }));
+        });
+    }
+
+    #[test]
     fn interleavings_a_revocation_beside_an_upgrade_is_seen_by_one_of_the_two() {
         loom::model(|| {
             let leases = Leases::new();
@@ -476,7 +540,7 @@ mod interleavings {
             let upgrade = {
                 let (leases, revocations) = (leases.clone(), revocations.clone());
                 thread::spawn(move || {
-                    let lease = leases.begin(alice(), None);
+                    let lease = leases.begin(alice(), entrance());
                     let refused = revocations.cover(&identity("alice"));
                     (lease, refused)
                 })

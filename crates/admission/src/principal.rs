@@ -62,6 +62,8 @@ pub struct Identity {
     pub issuer: Box<str>,
     /// `sub`.
     pub subject: Box<str>,
+    /// Our own name by which the issuer meant us: that one of `aud`.
+    pub audience: Arc<str>,
     /// The session this proof belongs to: our own cookie session, or the token's `sid`.
     pub session: Option<SessionId>,
     /// `jti`: names this one token.
@@ -116,6 +118,7 @@ pub(crate) mod tests {
         Identity {
             issuer: "https://id.example".into(),
             subject: subject.into(),
+            audience: "wardwire".into(),
             session: None,
             token_id: None,
             bound_to: None,

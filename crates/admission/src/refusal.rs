@@ -253,6 +253,8 @@ reasons! {
     TooManyTickets = "too-many-tickets", TOO_MANY_REQUESTS, "too-many-requests";
     /// The pool of connections that are not yet admitted is full.
     PoolFull = "pool-full", SERVICE_UNAVAILABLE, "unavailable";
+    /// The configuration was reloaded while this request was judged by the one before.
+    Reloaded = "reloaded", SERVICE_UNAVAILABLE, "unavailable";
     /// The server is shutting down.
     Draining = "draining", SERVICE_UNAVAILABLE, "unavailable";
     /// The audit log cannot be written, so nobody new is let in.

@@ -25,6 +25,7 @@ use crate::{
     audit::Event,
     http::{json_response, problem},
     metrics,
+    reload::{self, Reloader},
     server::Server,
 };
 
@@ -81,7 +82,12 @@ impl Token {
 }
 
 /// Serves operators until the task is dropped.
-pub async fn run(server: Arc<Server>, listener: TcpListener, token: Arc<Token>) {
+pub async fn run(
+    server: Arc<Server>,
+    listener: TcpListener,
+    token: Arc<Token>,
+    reloader: Option<Arc<Reloader>>,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok((tcp, peer)) = listener.accept().await else {
@@ -92,11 +98,18 @@ pub async fn run(server: Arc<Server>, listener: TcpListener, token: Arc<Token>) 
             continue;
         };
         let (server, token) = (server.clone(), token.clone());
+        let reloader = reloader.clone();
         tokio::spawn(async move {
             let service = service_fn(|request| {
                 let (server, token) = (server.clone(), token.clone());
+                let reloader = reloader.clone();
                 async move {
-                    let response = respond(&server, &token, peer.ip(), request).await;
+                    let to = To {
+                        server: &server,
+                        token: &token,
+                        reloader: reloader.as_ref(),
+                    };
+                    let response = respond(to, peer.ip(), request).await;
                     Ok::<_, Infallible>(response.map(Full::new))
                 }
             });
@@ -117,15 +130,19 @@ struct Refused {
     reason: &'static str,
 }
 
-async fn respond(
-    server: &Server,
-    token: &Token,
-    peer: IpAddr,
-    request: Request<Incoming>,
-) -> Response<Bytes> {
+/// What a request is about.
+#[derive(Clone, Copy)]
+struct To<'a> {
+    server: &'a Server,
+    token: &'a Token,
+    reloader: Option<&'a Arc<Reloader>>,
+}
+
+async fn respond(to: To<'_>, peer: IpAddr, request: Request<Incoming>) -> Response<Bytes> {
+    let server = to.server;
     let (head, body) = request.into_parts();
     let trail = Trail::begin(0, peer, &head);
-    let mut response = match answer(server, token, &head, body).await {
+    let mut response = match answer(to, &head, body).await {
         Ok(response) => response,
         Err(refused) => {
             let mut event = Event::new("refusal").about(&trail);
@@ -152,12 +169,12 @@ async fn respond(
     response
 }
 
-async fn answer(
-    server: &Server,
-    token: &Token,
-    head: &Parts,
-    body: Incoming,
-) -> Result<Response<Bytes>, Refused> {
+async fn answer(to: To<'_>, head: &Parts, body: Incoming) -> Result<Response<Bytes>, Refused> {
+    let To {
+        server,
+        token,
+        reloader,
+    } = to;
     from_an_operator(head)?;
     match (&head.method, head.uri.path()) {
         (&Method::GET, "/health/live") => return Ok(text("ok\n")),
@@ -173,6 +190,7 @@ async fn answer(
     Ok(match (&head.method, head.uri.path()) {
         (&Method::GET, "/metrics") => text(&metrics::render(server)),
         (&Method::POST, "/revocations") => revoke(server, body).await.unwrap_or_else(bad),
+        (&Method::POST, "/reload") => reload::respond(reloader).await,
         _ => problem(StatusCode::NOT_FOUND, "not-found"),
     })
 }

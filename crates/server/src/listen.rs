@@ -10,7 +10,6 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
     time::{Instant, timeout_at},
@@ -82,12 +81,12 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> 
 }
 
 /// Which listener a connection comes by.
-#[derive(Clone)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
     /// `server.listen`: nobody is asked for a certificate.
     Public,
     /// `server.client_certificates.listen`: nobody comes in without one.
-    ClientCertificates(Arc<ServerConfig>),
+    ClientCertificates,
 }
 
 /// Accepts connections for a shard until the task is dropped.
@@ -95,7 +94,7 @@ pub async fn run(server: Arc<Server>, shard: Arc<Handle>, listener: TcpListener,
     let mut reserve = Reserve::new();
     loop {
         match listener.accept().await {
-            Ok((tcp, peer)) => welcome(&server, &shard, &door, tcp, peer),
+            Ok((tcp, peer)) => welcome(&server, &shard, door, tcp, peer),
             Err(error) => reserve.refuse(&server, &listener, &error).await,
         }
     }
@@ -144,7 +143,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 fn welcome(
     server: &Arc<Server>,
     shard: &Arc<Handle>,
-    door: &Door,
+    door: Door,
     tcp: TcpStream,
     peer: SocketAddr,
 ) {
@@ -199,7 +198,8 @@ struct Newcomer {
 }
 
 async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
-    let deadline = Instant::now() + server.handshake;
+    let deadline = Instant::now() + server.terms().handshake;
+    let connected = newcomer.peer;
     let Some(newcomer) = introduced(&server, newcomer, deadline).await else {
         return;
     };
@@ -217,17 +217,15 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
     let agreed = match bringer.tls {
         TlsEnd::Balancer(balancer) => {
             let stream = tls::in_the_clear(tcp, early, Ended::by(&balancer));
-            Ok((stream, Some(EndedBy { balancer, header })))
+            Ok((stream, Some(EndedBy { header })))
         }
-        TlsEnd::Here(config) => {
-            let agreed = agree(&shard, number, tcp, config, early, &mut said);
-            in_time(deadline, agreed).await.map(|stream| (stream, None))
-        }
-        TlsEnd::Mutual(config) => {
-            let agreed = agree(&shard, number, tcp, config, early, &mut said);
+        TlsEnd::Here(door) => {
+            let agreed = agree(&server, &shard, (door, number), tcp, early, &mut said);
             match in_time(deadline, agreed).await {
                 // TLS has seen to that; nothing but a certificate opens this door all the same.
-                Ok(_) if said.certificate.is_none() => Err(io::Error::other("no certificate")),
+                Ok(_) if door == Door::ClientCertificates && said.certificate.is_none() => {
+                    Err(io::Error::other("no certificate"))
+                }
                 agreed => agreed.map(|stream| (stream, None)),
             }
         }
@@ -248,6 +246,7 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
     };
     let transport = Transport {
         peer,
+        connected,
         server_name,
         certificate,
     };
@@ -256,18 +255,26 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
 }
 
 async fn agree(
+    server: &Server,
     shard: &Handle,
-    number: u64,
+    (door, number): (Door, u64),
     tcp: TcpStream,
-    config: Arc<ServerConfig>,
     early: Vec<u8>,
     said: &mut Said,
 ) -> io::Result<TlsStream> {
-    // Who says nothing takes no turn.
+    // Who says nothing takes no turn. `readable` alone may answer before anything is there.
     if early.is_empty() {
-        tcp.readable().await?;
+        tcp.peek(&mut [0]).await?;
     }
     shard.turnstile.enter(number).await;
+    // As late as can be, so that whoever speaks after a reload is shown the new certificate.
+    let terms = server.terms();
+    let config = match door {
+        Door::Public => &terms.tls,
+        Door::ClientCertificates => &terms.mutual,
+    };
+    let config = config.clone();
+    let config = config.ok_or_else(|| io::Error::other("nobody may come by this listener"))?;
     tls::accept(tcp, config, early, said).await
 }
 

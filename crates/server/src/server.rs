@@ -8,8 +8,9 @@ use std::{
     time::Duration,
 };
 
+use parking_lot::RwLock;
 use rustls::ServerConfig;
-use wardwire_admission::{gate::Gate, proxy::TrustedProxies, refusal::Refusal};
+use wardwire_admission::{gate::Gate, refusal::Refusal};
 use wardwire_hub::Hub;
 
 use crate::{
@@ -20,12 +21,20 @@ use crate::{
 };
 use wardwire_admission::admit::Trail;
 
-/// Where TLS ends. There is no third kind.
-pub enum Security {
-    /// Here: what both ends may agree on.
-    Tls(Arc<ServerConfig>),
-    /// At these balancers, and nobody else may connect.
-    EndedBy(TrustedProxies),
+/// What the configuration says of every connection, beside who may come: a reload exchanges it as a whole.
+pub struct Terms {
+    /// What both ends may agree on. None where balancers end TLS, and nobody else may connect.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// The same at the listener that demands client certificates. None where nobody may come by it.
+    pub mutual: Option<Arc<ServerConfig>>,
+    /// From the accepted connection to the `101`.
+    pub handshake: Duration,
+    /// Bytes queued for one slow socket.
+    pub outbox: usize,
+    /// Whether browsers are told to come back over TLS only: everywhere but on localhost (RFC 6797).
+    pub hsts: bool,
+    /// How long sockets may take to close when the server goes down.
+    pub drain: Duration,
 }
 
 /// A server's shared parts. Read without locks on a message's way.
@@ -40,18 +49,8 @@ pub struct Server {
     pub metrics: Metrics,
     /// What is known of each shard.
     pub shards: Arc<[Arc<Handle>]>,
-    /// Where TLS ends.
-    pub security: Security,
-    /// What both ends may agree on at the listener that demands client certificates, where there is one.
-    pub mutual: Option<Arc<ServerConfig>>,
-    /// The only ones that may connect, where each says whom its connection is from.
-    pub proxy_protocol: Option<TrustedProxies>,
-    /// From the accepted connection to the `101`.
-    pub handshake: Duration,
-    /// Bytes queued for one slow socket.
-    pub outbox: usize,
-    /// Whether browsers are told to come back over TLS only: everywhere but on localhost (RFC 6797).
-    pub hsts: bool,
+    /// Of every connection. Asked at handshakes, never on a message's way.
+    pub terms: RwLock<Arc<Terms>>,
     /// Pages and endpoints beside our own; the demo has some.
     pub site: Option<Box<dyn Site>>,
     /// Numbers given to connections so far.
@@ -62,6 +61,11 @@ impl Server {
     /// A number that names a connection in the audit log.
     pub fn number(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Those that hold now.
+    pub fn terms(&self) -> Arc<Terms> {
+        self.terms.read().clone()
     }
 
     /// Writes a refusal down.

@@ -1,6 +1,6 @@
 //! What a token whose signature holds has to say (RFC 7519 §4.1, RFC 9068 §4), and the identity it makes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
@@ -49,7 +49,7 @@ impl Rules {
         now: Timestamp,
     ) -> Result<Identity, Refusal> {
         self.judge_kind(&claims)?;
-        self.judge_audience(claims.remove("aud"))?;
+        let audience = self.judge_audience(claims.remove("aud"))?;
         claims.remove("iss");
         let subject = name(&mut claims, "sub")?.ok_or_else(|| missing("sub"))?;
         let expires = date(&mut claims, "exp")?.ok_or_else(|| missing("exp"))?;
@@ -67,6 +67,7 @@ impl Rules {
         Ok(Identity {
             issuer: issuer.into(),
             subject,
+            audience,
             session: name(&mut claims, "sid")?.map(SessionId::new),
             token_id: name(&mut claims, "jti")?,
             bound_to: bound_to(claims.remove("cnf"))?,
@@ -101,21 +102,17 @@ impl Rules {
     }
 
     /// `aud` is one name or several (RFC 7519 §4.1.3), of which one has to be ours.
-    fn judge_audience(&self, claim: Option<Value>) -> Result<(), Refusal> {
+    fn judge_audience(&self, claim: Option<Value>) -> Result<Arc<str>, Refusal> {
         let ours = match claim {
-            Some(Value::String(name)) => self.audience.contains(&name),
+            Some(Value::String(name)) => self.audience.find(&name),
             Some(Value::Array(names)) if names.iter().all(Value::is_string) => names
                 .iter()
                 .filter_map(Value::as_str)
-                .any(|name| self.audience.contains(name)),
+                .find_map(|name| self.audience.find(name)),
             Some(_) => return Err(wrong("aud")),
             None => return Err(refuse(Reason::TokenAudience).because("no aud")),
         };
-        if ours {
-            Ok(())
-        } else {
-            Err(refuse(Reason::TokenAudience))
-        }
+        ours.ok_or_else(|| refuse(Reason::TokenAudience))
     }
 }
 

@@ -70,12 +70,30 @@ impl Issuers {
         configs: Vec<(IssuerConfig, Arc<dyn Fetch>)>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, IssuerConfigError> {
+        let nobody = Self {
+            issuers: HashMap::new(),
+            clock,
+        };
+        nobody.succeeded_by(configs)
+    }
+
+    /// These in the place of those before. Who is asked for keys at the same place and by the same way as before keeps those
+    /// that are held of them.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn succeeded_by(
+        &self,
+        configs: Vec<(IssuerConfig, Arc<dyn Fetch>)>,
+    ) -> Result<Self, IssuerConfigError> {
+        let clock = self.clock.clone();
         let mut issuers = HashMap::with_capacity(configs.len());
         for (config, fetch) in configs {
             config.check()?;
             let name: Box<str> = config.issuer.as_str().into();
+            let before = self.issuers.get(&name).map(|it| &it.keys);
             let issuer = Issuer {
-                keys: KeyRing::new(&config, fetch)?,
+                keys: KeyRing::new(&config, fetch, before)?,
                 algorithms: config.algorithms.into(),
                 rules: Rules {
                     audience: config.audience,
@@ -94,6 +112,20 @@ impl Issuers {
     #[must_use]
     pub fn trust(&self, issuer: &str) -> bool {
         self.issuers.contains_key(issuer)
+    }
+
+    /// Whether somebody who was believed before would be still: their issuer is trusted and means us by the same name.
+    ///
+    /// # Errors
+    /// It is not, or means us by another.
+    pub fn vouch(&self, identity: &Identity) -> Result<(), Refusal> {
+        let Some(issuer) = self.issuers.get(&identity.issuer) else {
+            return Err(refuse(Reason::TokenIssuer).because("trusted no longer"));
+        };
+        match issuer.rules.audience.contains(&identity.audience) {
+            true => Ok(()),
+            false => Err(refuse(Reason::TokenAudience).because("another audience by now")),
+        }
     }
 
     /// Whom a token stands for.

@@ -5,6 +5,7 @@
 //! what is unsafe, and [`runtime`] makes the parts.
 
 mod certificate;
+mod certificates;
 mod clients;
 mod environment;
 mod file;
@@ -14,6 +15,7 @@ mod places;
 mod problem;
 mod ranges;
 mod read;
+mod reloaded;
 mod runtime;
 mod schema;
 mod units;
@@ -25,26 +27,28 @@ use wardwire_admission::proxy::TrustedProxies;
 
 pub(crate) use certificate::is_shared;
 pub use certificate::{Certificate, Fault, Part, load as load_certificate};
+pub use certificates::Certificates;
 pub use environment::{Override, Variable};
 pub use file::{
-    Admin, AuditFile, Channel, Compression, Deflate, Development, Discriminator, File, History,
-    Issuer, Kind, Limits, Outbound, PlainRight, Profile, ProxyProtocol, Require, Right, Rotate,
-    Route, RouteLimits, Server, Tls,
+    Admin, AuditFile, CertificateFiles, Channel, Compression, Deflate, Development, Discriminator,
+    File, History, Issuer, Kind, Limits, Outbound, PlainRight, Profile, ProxyProtocol, Require,
+    Right, Rotate, Route, RouteLimits, Server, Tls,
 };
 pub use path::{FilePath, Folder, NoCredentials};
-pub use places::Written;
+pub use places::{Values, Written};
 use problem::Source;
 pub(crate) use problem::visible;
-pub use problem::{Place, Problem, Problems};
+pub use problem::{Place, Problem, Problems, Told};
 use read::Reading;
-pub use runtime::{Running, assemble, routes, rules, supposed};
+pub use reloaded::{Changes, Prints, bound_to_start, changes, named_files, needs_restart, spoken};
+pub use runtime::{Parts, Running, Ways, assemble, parts, routes, rules, supposed};
 pub use schema::schema;
 pub use units::{Bytes, Network, Span};
 
 /// Where TLS ends.
 pub enum Security {
-    /// Here, with this certificate.
-    Tls(Certificate),
+    /// Here, with these certificates.
+    Tls(Certificates),
     /// At these balancers.
     EndedBy(TrustedProxies),
 }
@@ -57,6 +61,10 @@ pub struct Config {
     pub folder: Folder,
     /// Where each key was written.
     pub written: Written,
+    /// What was written for each key, to tell one configuration from another.
+    pub values: Values,
+    /// What was in the files that it names, before any was judged: who changes one meanwhile has changed it since.
+    pub prints: Prints,
     /// What the environment set, in the order of the variables' names.
     pub overrides: Vec<Override>,
     /// Where TLS ends.
@@ -70,11 +78,11 @@ impl Config {
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         let named = self.file.server.hosts.iter();
         let named = named.map(|host| host.as_str());
-        let certified: &[String] = match &self.security {
-            Security::Tls(certificate) if self.file.server.hosts.is_empty() => &certificate.names,
-            _ => &[],
+        let certified = match &self.security {
+            Security::Tls(certificates) if self.file.server.hosts.is_empty() => Some(certificates),
+            _ => None,
         };
-        named.chain(certified.iter().map(String::as_str))
+        named.chain(certified.into_iter().flat_map(Certificates::names))
     }
 
     /// Reads and judges a file, with what the environment sets over it.
@@ -82,10 +90,7 @@ impl Config {
     /// # Errors
     /// Every problem that was found.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        let text = path::read(path).and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8"))
-        });
-        let text = text.map_err(|error| {
+        let text = path::read_text(path).map_err(|error| {
             Problems::one(
                 path,
                 Problem::new(
@@ -131,6 +136,7 @@ impl Config {
         let Some(file) = file else {
             return Err(Problems::new(&source, problems));
         };
+        let prints = reloaded::prints(&file, &folder);
         let trial = judge::Trial {
             file: &file,
             folder: &folder,
@@ -141,6 +147,8 @@ impl Config {
         match security {
             Some(security) if problems.is_empty() => Ok(Self {
                 written: places.written(&source),
+                values: places.values.clone(),
+                prints,
                 warnings: Problems::new(&source, warnings),
                 file,
                 folder,

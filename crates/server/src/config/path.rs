@@ -5,9 +5,11 @@ use std::{
     fmt,
     fs::File,
     io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
+use rustix::fs::OFlags;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -84,19 +86,34 @@ pub(super) fn credentials() -> Option<PathBuf> {
     folder.filter(|folder| folder.is_absolute())
 }
 
-/// All of a file, if that is no more than anybody needs: a device or a log that was named by mistake must not fill the memory.
+/// All of a file, if that is no more than anybody needs: a device or a log that was named by mistake must not fill the memory,
+/// and a pipe must not hold up whoever reads.
 ///
 /// # Errors
-/// It cannot be read, or is too large.
+/// It cannot be read, is none, or is too large.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::options()
+        .read(true)
+        // Else opening a pipe waits for somebody to write into it, and every later reload waits for that.
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut bytes = Vec::new();
-    File::open(path)?
-        .take(LARGEST + 1)
-        .read_to_end(&mut bytes)?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > LARGEST {
         true => Err(io::Error::other("it is larger than 4 MiB")),
         false => Ok(bytes),
     }
+}
+
+/// The same, as a text.
+///
+/// # Errors
+/// As above, or it is not UTF-8.
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path)?).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
 impl FilePath {

@@ -85,6 +85,7 @@ impl DemoIssuer {
         Identity {
             issuer: self.name.as_str().into(),
             subject: account.name.into(),
+            audience: AUDIENCE.into(),
             session: None,
             token_id: None,
             bound_to: None,

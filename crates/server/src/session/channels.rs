@@ -15,7 +15,7 @@ use wardwire_admission::{
     gate::RefreshError,
     principal::{Identity, Principal},
 };
-use wardwire_hub::{HubError, Member, Position, fanout::Fanout};
+use wardwire_hub::{HubError, Member, Position, fanout::Fanout, outbox::Outbox};
 use wardwire_protocol::{
     channel::ChannelName,
     close::{Close, CloseCode},
@@ -121,6 +121,10 @@ impl Channels {
     pub(super) fn leave(&mut self, fanout: &mut Fanout) {
         self.member.leave(fanout);
         self.refreshing = None;
+    }
+
+    pub(super) fn rejudge(&mut self, fanout: &mut Fanout, outbox: &mut Outbox) -> usize {
+        self.member.rejudge(fanout, outbox).len()
     }
 
     /// Reads a message and answers it.
@@ -257,14 +261,9 @@ impl Channels {
         if self.refreshing.is_some() {
             return Err(RpcError::RATE);
         }
-        let Session {
-            server,
-            lease,
-            route,
-            ..
-        } = scope.session;
-        let (server, lease, route) = (server.clone(), lease.clone(), route.clone());
-        let future = Box::pin(async move { server.gate.refresh(&lease, &route, &token).await });
+        let Session { server, lease, .. } = scope.session;
+        let (server, lease) = (server.clone(), lease.clone());
+        let future = Box::pin(async move { server.gate.refresh(&lease, &token).await });
         self.refreshing = Some(Refreshing {
             id: call.id.to_owned(),
             future,

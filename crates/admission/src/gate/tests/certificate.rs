@@ -14,6 +14,7 @@ fn certificate(der: &str, seconds: u64) -> Arc<ClientCertificate> {
         subject: "CN=trader".into(),
         names: Box::default(),
         serial: "01".into(),
+        chain: Box::default(),
         expires_at: Timestamp::from_secs(NOW + seconds),
     })
 }
@@ -132,7 +133,7 @@ async fn no_socket_outlives_the_certificate_that_its_connection_was_opened_with(
     let socket = world.enter_with(Some(&shown), "/live", &headers).await;
     let socket = socket.ok().unwrap();
     let fresh = world.token(json!({"exp": NOW + 900}));
-    let refreshed = world.gate.refresh(&socket.lease, &socket.route, &fresh);
+    let refreshed = world.gate.refresh(&socket.lease, &fresh);
     assert!(refreshed.await.is_ok());
     assert_eq!(world.status(&socket), until(60));
 }
@@ -159,7 +160,7 @@ async fn attack_077_a_refresh_may_win_a_binding_but_never_change_or_lose_it() {
         let fresh_token = token(fresh);
         let outcome = world
             .gate
-            .refresh(&socket.lease, &socket.route, &fresh_token);
+            .refresh(&socket.lease, &fresh_token);
         assert_eq!(outcome.await.err(), expected, "{fresh:?}");
     }
     let plain = bearer(&world.token(json!({})));
@@ -168,7 +169,7 @@ async fn attack_077_a_refresh_may_win_a_binding_but_never_change_or_lose_it() {
     let socket = socket.ok().unwrap();
     let outcome = world
         .gate
-        .refresh(&socket.lease, &socket.route, &bound(&world, OF_B))
+        .refresh(&socket.lease, &bound(&world, OF_B))
         .await;
     assert!(matches!(
         outcome,

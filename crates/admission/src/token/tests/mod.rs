@@ -225,6 +225,14 @@ pub(crate) fn trusting(signers: &[&Signer]) -> Issuers {
     trusting_as(config(KeySource::Static(key_set(signers))))
 }
 
+/// The same issuer, to whom we are another.
+pub(crate) fn renamed(signers: &[&Signer], audience: &str) -> Issuers {
+    trusting_as(IssuerConfig {
+        audience: Audience::new([audience]),
+        ..config(KeySource::Static(key_set(signers)))
+    })
+}
+
 fn trusting_as(config: IssuerConfig) -> Issuers {
     Issuers::new(
         vec![config],

@@ -1,0 +1,188 @@
+//! Rules that change beside handshakes, refreshes, tickets and sessions.
+
+use super::*;
+use crate::{proxy::TrustedProxies, token::tests::renamed};
+
+/// The same, for another page.
+fn elsewhere(world: &World) -> Rules {
+    let other = Origin::parse("https://other.example").unwrap();
+    Rules {
+        origins: AllowedOrigins::Listed(vec![other]),
+        ..World::rules(&world.signer)
+    }
+}
+
+/// The same, of whom the issuer thinks as somebody else.
+fn of_another_audience(world: &World) -> Rules {
+    Rules {
+        issuers: renamed(&[&world.signer], "another"),
+        ..World::rules(&world.signer)
+    }
+}
+
+fn reload(world: &World, rules: Rules) -> usize {
+    world.gate.reload(rules, World::caps())
+}
+
+/// A socket on the route for native clients.
+async fn native(world: &World, authorization: &str) -> Admission {
+    let headers = [("authorization", authorization)];
+    world.enter("/native", &headers).await.ok().unwrap()
+}
+
+/// However far it has come.
+#[tokio::test]
+async fn a_handshake_that_other_rules_have_judged_is_refused_at_its_last_stage() {
+    let world = World::new();
+    let token = bearer(&world.token(json!({})));
+    let head = handshake("/native", &[("authorization", &token)]);
+    let gate = &world.gate;
+    let transport = transport(None);
+    let checked = gate.check(&head, &transport).unwrap();
+    let identified = checked.identify(gate, &mut Trail::default()).await;
+    let permitted = identified.ok().unwrap().permit(gate).ok().unwrap();
+    assert_eq!(reload(&world, World::rules(&world.signer)), 0);
+    let refused = permitted.admit(&world.place(), gate).err().unwrap();
+    assert_eq!(refused.reason, Reason::Reloaded);
+    assert!(refused.retry_after.is_some());
+    assert_eq!(gate.leases().count(), 0);
+}
+
+#[tokio::test]
+async fn sockets_end_that_the_new_rules_do_not_keep_and_no_others() {
+    let world = World::new();
+    let token = bearer(&world.token(json!({})));
+    let from_page = [("origin", PAGE), ("authorization", &*token)];
+    let page = world.enter("/live", &from_page).await.ok().unwrap();
+    let native = native(&world, &token).await;
+    let valid = world.status(&native);
+    assert_eq!(
+        reload(&world, World::rules(&world.signer)),
+        0,
+        "the same rules"
+    );
+    assert_eq!(world.status(&page), valid);
+    assert_eq!(reload(&world, elsewhere(&world)), 1);
+    let ended = |reason| LeaseStatus::Ended(reason);
+    assert_eq!(world.status(&page), ended(EndReason::Forbidden));
+    assert_eq!(world.status(&native), valid);
+    assert_eq!(reload(&world, of_another_audience(&world)), 1);
+    assert_eq!(world.status(&native), ended(EndReason::Revoked));
+}
+
+#[tokio::test]
+async fn a_stronger_sign_in_is_asked_of_open_sockets_and_a_fresher_one_is_not() {
+    let world = World::new();
+    let token = world.token(json!({"acr": "mfa", "auth_time": NOW - 100}));
+    let strong = native(&world, &bearer(&token)).await;
+    let weak = world.token(json!({"sub": "bob"}));
+    let weak = native(&world, &bearer(&weak)).await;
+    let demanding = |require: Requirement| {
+        let mut rules = World::rules(&world.signer);
+        let routes: Vec<Route> = rules.routes.iter().map(|it| Route::clone(it)).collect();
+        rules.routes = Routes::new(routes.into_iter().map(|route| Route {
+            require: require.clone(),
+            ..route
+        }));
+        rules
+    };
+    let fresh = Requirement {
+        max_age: Some(Duration::from_secs(60)),
+        ..Requirement::default()
+    };
+    assert_eq!(reload(&world, demanding(fresh)), 0);
+    let strongly = Requirement {
+        acr: Some("mfa".into()),
+        ..Requirement::default()
+    };
+    assert_eq!(reload(&world, demanding(strongly)), 1);
+    assert!(matches!(world.status(&strong), LeaseStatus::Valid { .. }));
+    assert_eq!(world.status(&weak), LeaseStatus::Ended(EndReason::Revoked));
+}
+
+#[tokio::test]
+async fn tickets_and_sessions_of_other_rules_are_judged_by_those_of_their_use() {
+    let world = World::new();
+    let token = world.token(json!({}));
+    let bearer = bearer(&token);
+    let headers = [("origin", PAGE), ("authorization", &*bearer)];
+    let kept = world.ticket("/live", &headers).await.unwrap();
+    let lost = world.ticket("/live", &headers).await.unwrap();
+    let cookie = world.sign_in(&token).await;
+    reload(&world, World::rules(&world.signer));
+    let offer = |ticket: &str| {
+        vec![
+            ("origin", PAGE.to_owned()),
+            ("sec-websocket-protocol", ticket.to_owned()),
+        ]
+    };
+    let enter = async |offer: Vec<(&str, String)>| {
+        let offer: Vec<_> = offer
+            .iter()
+            .map(|(name, value)| (*name, &**value))
+            .collect();
+        world.refused("/live", &offer).await
+    };
+    assert_eq!(enter(offer(&kept)).await, None);
+    reload(&world, of_another_audience(&world));
+    assert_eq!(enter(offer(&lost)).await, Some(Reason::TokenAudience));
+    let by_cookie = [("origin", PAGE), ("cookie", &*cookie)];
+    let by_cookie = world.refused("/live", &by_cookie).await;
+    assert_eq!(by_cookie, Some(Reason::TokenAudience));
+}
+
+#[tokio::test]
+async fn a_refresh_is_judged_by_the_rules_of_its_answer() {
+    let world = World::new();
+    let first = bearer(&world.token(json!({})));
+    let socket = native(&world, &first).await;
+    let later = world.token(json!({"exp": NOW + 900}));
+    reload(&world, World::rules(&world.signer));
+    assert!(world.gate.refresh(&socket.lease, &later).await.is_ok());
+    reload(&world, of_another_audience(&world));
+    let refused = world.gate.refresh(&socket.lease, &later).await;
+    assert!(matches!(
+        refused,
+        Err(RefreshError::Refused(Refusal {
+            reason: Reason::TokenAudience,
+            ..
+        }))
+    ));
+}
+
+#[tokio::test]
+async fn a_balancer_that_is_trusted_no_longer_brings_no_request_on_a_connection_it_had() {
+    let world = World::new();
+    let trusting = |network: &str| {
+        let list = TrustedProxies::new([network.parse().unwrap()]).unwrap();
+        Rules {
+            balancers: Balancers {
+                ending_tls: Some(list),
+                introducing: None,
+            },
+            ..World::rules(&world.signer)
+        }
+    };
+    let token = bearer(&world.token(json!({})));
+    let headers = [("authorization", &*token)];
+    reload(&world, trusting("127.0.0.0/8"));
+    assert_eq!(world.refused("/native", &headers).await, None);
+    reload(&world, trusting("10.0.0.0/8"));
+    let refused = world.refused("/native", &headers).await;
+    assert_eq!(refused, Some(Reason::ProxyUntrusted));
+}
+
+#[tokio::test]
+async fn other_caps_count_those_who_are_there() {
+    let world = World::new();
+    let token = bearer(&world.token(json!({})));
+    let headers = [("authorization", &*token)];
+    let _held = world.enter("/native", &headers).await.ok().unwrap();
+    let caps = CapLimits {
+        per_subject: 1,
+        ..World::caps()
+    };
+    world.gate.reload(World::rules(&world.signer), caps);
+    let refused = world.refused("/native", &headers).await;
+    assert_eq!(refused, Some(Reason::TooManyOfSubject));
+}

@@ -1,0 +1,1 @@
+//! Reloads under sockets that are in use.
