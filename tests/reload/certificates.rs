@@ -106,7 +106,9 @@ fn a_new_certificate_is_shown_once_the_reload_has_answered() {
     let mut early = Connection::through(early, tls(&server), "new.localhost");
     let handshake = Handshake::new("/echo").without("Sec-WebSocket-Protocol");
     early.send(handshake.set("Host", "new.localhost").text().as_bytes());
-    let answer = early.try_response().unwrap_or_else(|| panic!("{:#?}", server.audit()));
+    let answer = early
+        .try_response()
+        .unwrap_or_else(|| panic!("{:#?}", server.audit()));
     assert_eq!(answer.status, 101, "its names are hosts");
     alice.ok("ping", json!({}));
 }

@@ -15,4 +15,4 @@ pub(crate) use frames::{Message, TEXT, frame};
 pub(crate) use pusher::Pusher;
 pub(crate) use socket::{Path, Stage};
 pub(crate) use swarm::Swarm;
-pub(crate) use tls::{Group, settings};
+pub(crate) use tls::{Group, settings, settings_for_any};
