@@ -1,7 +1,10 @@
 //! Rules that change beside handshakes, refreshes, tickets and sessions.
 
 use super::*;
-use crate::{proxy::TrustedProxies, token::tests::renamed};
+use crate::{
+    proxy::TrustedProxies,
+    token::tests::{renamed, slow},
+};
 
 /// The same, for another page.
 fn elsewhere(world: &World) -> Rules {
@@ -148,6 +151,38 @@ async fn a_refresh_is_judged_by_the_rules_of_its_answer() {
             ..
         }))
     ));
+}
+
+/// The token is judged by the rules before, while its issuer's keys are fetched, and comes back to others.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_a_reload_overtakes_is_judged_over() {
+    let world = World::new();
+    let first = bearer(&world.token(json!({})));
+    let socket = native(&world, &first).await;
+    let waiting = |world: &World| Rules {
+        issuers: slow(&[&world.signer]),
+        ..World::rules(&world.signer)
+    };
+    let later = world.token(json!({"exp": NOW + 900}));
+    let overtaken = async |rules: Rules| {
+        reload(&world, waiting(&world));
+        let refresh = world.gate.refresh(&socket.lease, &later);
+        let overtake = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            world.gate.reload(rules, World::caps())
+        };
+        tokio::join!(refresh, overtake)
+    };
+    let (kept, ended) = overtaken(World::rules(&world.signer)).await;
+    assert_eq!((kept.is_ok(), ended), (true, 0));
+    // The key by which it was signed is taken away.
+    let other = Signer::new("k", Algorithm::Es256);
+    let (refused, ended) = overtaken(World::rules(&other)).await;
+    assert_eq!((refused.is_err(), ended), (true, 0));
+    assert_eq!(
+        world.status(&socket),
+        LeaseStatus::Ended(EndReason::Revoked)
+    );
 }
 
 #[tokio::test]

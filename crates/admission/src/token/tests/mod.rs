@@ -233,6 +233,14 @@ pub(crate) fn renamed(signers: &[&Signer], audience: &str) -> Issuers {
     })
 }
 
+/// An issuer whose keys take a second to be had.
+pub(crate) fn slow(signers: &[&Signer]) -> Issuers {
+    let net = Net::serving(KEYS, key_set(signers));
+    net.delay(Duration::from_secs(1));
+    let config = config(KeySource::Url(KEYS.to_owned()));
+    Issuers::new(vec![config], net, Hands::at(NOW * 1000)).unwrap()
+}
+
 fn trusting_as(config: IssuerConfig) -> Issuers {
     Issuers::new(
         vec![config],
