@@ -89,7 +89,7 @@ fn one_name_in_two_certificates_with_keys_of_one_kind_is_refused() {
 
 #[test]
 fn a_new_certificate_is_shown_once_the_reload_has_answered() {
-    let setup = Setup::new();
+    let setup = Setup::new().server("watch = false");
     let (authority, first) = Authority::over(&setup.folder);
     let server = setup.start();
     let mut alice = server.socket("alice");

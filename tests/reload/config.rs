@@ -5,9 +5,15 @@ use serde_json::json;
 use crate::harness::{Handshake, ORIGIN, Server, Setup, secret};
 
 const OTHER: &str = "https://other.localhost";
+/// So that nobody but the test reloads.
+const UNWATCHED: &str = "watch = false";
+
+fn plain() -> Server {
+    Setup::new().server(UNWATCHED).start()
+}
 
 fn both() -> Server {
-    let setup = Setup::new();
+    let setup = Setup::new().server(UNWATCHED);
     let listed = format!("origins = [\"{ORIGIN}\"");
     let config = setup.config();
     assert!(config.contains(&listed));
@@ -80,7 +86,7 @@ fn a_ticket_issued_before_a_reload_is_judged_by_the_rules_after_it() {
 
 #[test]
 fn sockets_whose_issuer_or_route_is_gone_end_and_others_stay() {
-    let server = Server::start();
+    let server = plain();
     let mut moved = server.socket("alice");
     let mut live = server.open(page(&server, "bob", ORIGIN));
     server.edit("path = \"/native\"", "path = \"/moved\"");
@@ -105,7 +111,7 @@ fn sockets_whose_issuer_or_route_is_gone_end_and_others_stay() {
 
 #[test]
 fn a_lost_right_to_a_channel_is_lost_on_open_sockets_too() {
-    let server = Server::start();
+    let server = plain();
     let mut alice = server.socket("alice");
     let mut bob = server.socket("bob");
     for channel in ["chat/lobby", "free/a"] {
@@ -144,7 +150,7 @@ fn a_lost_right_to_a_channel_is_lost_on_open_sockets_too() {
 
 #[test]
 fn a_history_that_is_no_longer_kept_is_gone() {
-    let server = Server::start();
+    let server = plain();
     let mut alice = server.socket("alice");
     let begin = alice.ok("subscribe", json!({ "channel": "chat/lobby" }));
     alice.ok("publish", json!({ "channel": "chat/lobby", "data": 1 }));
@@ -266,7 +272,7 @@ fn a_reload_asks_for_the_operators_token() {
 
 #[test]
 fn a_changed_key_set_of_an_issuer_holds_at_once() {
-    let server = Server::start();
+    let server = plain();
     let mut alice = server.socket("alice");
     let another = crate::harness::Issuer::new("https://id.test");
     secret(
