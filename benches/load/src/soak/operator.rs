@@ -68,7 +68,7 @@ impl<'a> Operator<'a> {
     }
 
     fn reload(&self, tally: &mut Tally) -> Result<(), Failure> {
-        let comes = tally.reloads % 2 == 0;
+        let comes = tally.reloads.is_multiple_of(2);
         let [one, other] = &self.certificates;
         let certificate = if comes { other } else { one };
         let changing = self.door.changing(comes);

@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use ipnet::IpNet;
 use parking_lot::RwLock;
 use wardwire_admission::{
     caps::{CapLimits, Caps},
@@ -40,7 +39,7 @@ use crate::{
     audit::{Audit, Keep, Settings, SigningKey},
     http::Site,
     metrics::Metrics,
-    outbound::Outbound,
+    outbound::Ways,
     reload::Seen,
     server::{Server, Terms},
     shard::Handle,
@@ -71,44 +70,6 @@ pub struct Parts {
     pub channels: hub::Rules,
     /// What holds for every connection.
     pub terms: Terms,
-}
-
-/// The ways to issuers' keys, by the networks that are allowed and the authority (PEM) that is trusted. One that is the same
-/// as before stays itself, so that what it brought is kept.
-#[derive(Clone, Default)]
-pub struct Ways(Vec<(Vec<IpNet>, Option<Vec<u8>>, Arc<dyn Fetch>)>);
-
-impl Ways {
-    fn find(&self, allow: &[IpNet], authority: Option<&[u8]>) -> Option<Arc<dyn Fetch>> {
-        let mut ways = self.0.iter();
-        let same = |(nets, pem, _): &&(Vec<IpNet>, Option<Vec<u8>>, _)| {
-            *nets == allow && pem.as_deref() == authority
-        };
-        ways.find(same).map(|(_, _, way)| way.clone())
-    }
-
-    /// This way, as it was before if it is the same.
-    fn open(
-        &mut self,
-        allow: &[IpNet],
-        authority: Option<Vec<u8>>,
-        before: &Self,
-    ) -> io::Result<Arc<dyn Fetch>> {
-        let known = self.find(allow, authority.as_deref());
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let way = match before.find(allow, authority.as_deref()) {
-            Some(same) => same,
-            None => {
-                let authorities: Vec<_> = authority.iter().cloned().collect();
-                let outbound = Outbound::new(allow.to_vec(), &authorities);
-                Arc::new(outbound.map_err(io::Error::other)?)
-            }
-        };
-        self.0.push((allow.to_vec(), authority, way.clone()));
-        Ok(way)
-    }
 }
 
 /// Makes what a reload exchanges, with what can be kept of `before`.

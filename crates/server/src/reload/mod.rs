@@ -29,7 +29,8 @@ pub(crate) use watch::watch;
 
 use crate::{
     audit::Event,
-    config::{self, Changes, Config, Parts, Problem, Problems, Ways},
+    config::{self, Changes, Config, Parts, Problem, Problems},
+    outbound::Ways,
     server::Server,
     service::Manager,
 };
