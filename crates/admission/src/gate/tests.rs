@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     admit::Admission,
-    certificate::{ClientCertificate, Judge},
     caps::{Accepted, CapLimits},
+    certificate::{ClientCertificate, Judge},
     credential::COOKIE,
     host::Hosts,
     lease::LeaseStatus,

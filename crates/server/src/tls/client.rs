@@ -120,7 +120,8 @@ fn short_enough(
 impl Judge for Demanding {
     fn verifies(&self, certificate: &ClientCertificate) -> bool {
         let chain = certificate.chain.iter();
-        let chain: Vec<CertificateDer<'_>> = chain.map(|der| CertificateDer::from(&**der)).collect();
+        let chain: Vec<CertificateDer<'_>> =
+            chain.map(|der| CertificateDer::from(&**der)).collect();
         let Some((end_entity, intermediates)) = chain.split_first() else {
             return false;
         };

@@ -158,9 +158,7 @@ async fn attack_077_a_refresh_may_win_a_binding_but_never_change_or_lose_it() {
         let socket = world.enter_with(Some(&a), "/live", &headers).await;
         let socket = socket.ok().unwrap();
         let fresh_token = token(fresh);
-        let outcome = world
-            .gate
-            .refresh(&socket.lease, &fresh_token);
+        let outcome = world.gate.refresh(&socket.lease, &fresh_token);
         assert_eq!(outcome.await.err(), expected, "{fresh:?}");
     }
     let plain = bearer(&world.token(json!({})));
