@@ -2,6 +2,7 @@
 
 mod busy;
 mod certificates;
+mod client_certificates;
 mod config;
 
 use std::{

