@@ -60,8 +60,15 @@ fn once_a_reload_has_answered_no_certificate_counts_that_its_lists_revoke() {
     let mut ends = open(&server, &goes);
     let mut other = open(&server, &stays);
     let mut early = connect(&server, &goes);
-    early.send(b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert_eq!(early.response().status, 404, "TLS is agreed");
+    let token = server.issuer.token("trader").mint();
+    let body = json!({ "route": "/native" }).to_string();
+    let request = format!(
+        "POST /.wardwire/tickets HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    early.send(request.as_bytes());
+    assert_eq!(early.response().status, 201, "TLS is agreed");
     revoke(&server, &authority, &[7]);
     let answer = server.reloaded();
     assert_eq!(answer["changed"], json!(["server.client_certificates.crl"]));
