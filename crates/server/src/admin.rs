@@ -1,14 +1,6 @@
 //! The operator's listener: loopback, plain HTTP, and a bearer token for everything that tells or changes anything.
 
-use std::{
-    convert::Infallible,
-    fs::File,
-    io::{self, Read as _},
-    net::IpAddr,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, io, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use aws_lc_rs::constant_time;
 use bytes::Bytes;
@@ -23,6 +15,7 @@ use wardwire_admission::{admit::Trail, clock::Timestamp, host::HostName, revocat
 
 use crate::{
     audit::Event,
+    config::read_file,
     http::{json_response, problem},
     metrics,
     reload::{self, Reloader},
@@ -46,10 +39,7 @@ impl Token {
     /// # Errors
     /// It cannot be read, holds less than 32 bytes, or what no header can.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let mut text = Vec::new();
-        File::open(path)?
-            .take(LONGEST as u64 + 1)
-            .read_to_end(&mut text)?;
+        let text = read_file(path)?;
         let token = text.trim_ascii();
         if token.len() < 32 {
             return Err(io::Error::other("it is shorter than 32 bytes"));

@@ -4,7 +4,7 @@
 //! `openssl pkey` reads and writes both.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::OpenOptions,
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -19,6 +19,7 @@ use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, pem::PemObj
 use zeroize::Zeroizing;
 
 use super::chain::Hash;
+use crate::config::read_file;
 
 /// Signs heads.
 pub struct SigningKey {
@@ -60,7 +61,7 @@ pub enum KeyError {
 /// The digits of a key's digest by which heads name it.
 const ID: usize = 16;
 /// No key file is larger.
-const LARGEST: u64 = 16 * 1024;
+const LARGEST: usize = 16 * 1024;
 
 impl SigningKey {
     /// Reads a private key. Who else can read the file is for the configuration's judge.
@@ -166,10 +167,11 @@ impl PublicKey {
 
 fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
     let read = || -> io::Result<Vec<u8>> {
-        if fs::metadata(path)?.len() > LARGEST {
-            return Err(io::Error::other("it is too large for a key"));
+        let bytes = read_file(path)?;
+        match bytes.len() > LARGEST {
+            true => Err(io::Error::other("it is too large for a key")),
+            false => Ok(bytes),
         }
-        fs::read(path)
     };
     read().map_err(|error| KeyError::File {
         path: path.to_owned(),

@@ -34,6 +34,7 @@ pub use file::{
     File, History, Issuer, Kind, Limits, Outbound, PlainRight, Profile, ProxyProtocol, Require,
     Right, Rotate, Route, RouteLimits, Server, Tls,
 };
+pub(crate) use path::read as read_file;
 pub use path::{FilePath, Folder, NoCredentials};
 pub use places::{Values, Written};
 use problem::Source;

@@ -91,16 +91,19 @@ pub(super) fn credentials() -> Option<PathBuf> {
 ///
 /// # Errors
 /// It cannot be read, is none, or is too large.
-pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::options()
         .read(true)
         // Else opening a pipe waits for somebody to write into it, and every later reload waits for that.
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(path)?;
-    if !file.metadata()?.is_file() {
+    let meta = file.metadata()?;
+    if !meta.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
-    let mut bytes = Vec::new();
+    // In one piece, so that no half of a key stays behind where the bytes were moved from.
+    let room = meta.len().min(LARGEST) + 1;
+    let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
     file.take(LARGEST + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > LARGEST {
         true => Err(io::Error::other("it is larger than 4 MiB")),
