@@ -239,8 +239,13 @@ mod tests {
 
     #[test]
     fn no_file_is_read_without_end() {
-        let error = read(Path::new("/dev/zero")).unwrap_err();
+        let path = std::env::temp_dir().join(format!("wardwire-large-{}", std::process::id()));
+        File::create(&path).unwrap().set_len(LARGEST + 1).unwrap();
+        let error = read(&path).unwrap_err();
+        std::fs::remove_file(&path).unwrap();
         assert!(error.to_string().contains("4 MiB"), "{error}");
+        let error = read(Path::new("/dev/zero")).unwrap_err();
+        assert!(error.to_string().contains("no regular file"), "{error}");
     }
 
     #[test]
