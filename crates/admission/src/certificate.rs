@@ -26,6 +26,8 @@ pub struct ClientCertificate {
     pub expires_at: Timestamp,
     /// It and what came with it, in DER, to be judged anew. At most 16 KiB of one that was verified.
     pub chain: Box<[Box<[u8]>]>,
+    /// The number of the demand that it was verified by, which need not judge it twice.
+    pub demand: u64,
 }
 
 /// What is demanded of certificates: a reload may demand something else of those that have been shown.

@@ -4,7 +4,15 @@
 //! this file asks for one of the names that are listed, and leaves word of what was shown where the connection picks it up:
 //! rustls tells of a certificate that it refused only that it did.
 
-use std::{cell::Cell, fmt, net::IpAddr, sync::Arc};
+use std::{
+    cell::Cell,
+    fmt,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
@@ -73,12 +81,20 @@ impl Demand {
         let names = self
             .names
             .map(|names| names.iter().map(|name| normal(name)).collect());
-        Ok(Arc::new(Demanding { chain, names }))
+        Ok(Arc::new(Demanding {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            chain,
+            names,
+        }))
     }
 }
 
+/// Of the next demand: no two of a process have one.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
 /// Verifies certificates: in handshakes, and again where a reload demands something else.
 pub struct Demanding {
+    number: u64,
     chain: Arc<dyn ClientCertVerifier>,
     /// As [`normal`] writes them.
     names: Option<Vec<String>>,
@@ -119,13 +135,17 @@ fn short_enough(
 
 impl Judge for Demanding {
     fn verifies(&self, certificate: &ClientCertificate) -> bool {
+        // Judged when the connection began; to do so at each request would be work for a client to give.
+        if certificate.demand == self.number {
+            return true;
+        }
         let chain = certificate.chain.iter();
         let chain: Vec<CertificateDer<'_>> =
             chain.map(|der| CertificateDer::from(&**der)).collect();
         let Some((end_entity, intermediates)) = chain.split_first() else {
             return false;
         };
-        let shown = Shown::read(end_entity, intermediates);
+        let shown = Shown::read(end_entity, intermediates, self.number);
         let verified = self.verify(end_entity, intermediates, UnixTime::now(), shown.as_ref());
         verified.is_ok()
     }
@@ -140,7 +160,7 @@ impl ClientCertVerifier for Demanding {
     ) -> Result<ClientCertVerified, Error> {
         SHOWN.set(None);
         short_enough(end_entity, intermediates)?;
-        let shown = Shown::read(end_entity, intermediates);
+        let shown = Shown::read(end_entity, intermediates, self.number);
         SHOWN.set(shown.as_ref().map(|it| it.certificate.clone()));
         self.verify(end_entity, intermediates, now, shown.as_ref())
     }
@@ -230,7 +250,11 @@ const NAMES: usize = 4;
 const SERIAL: usize = 32;
 
 impl Shown {
-    fn read(der: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<Self> {
+    fn read(
+        der: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        demand: u64,
+    ) -> Option<Self> {
         let (_, parsed) = X509Certificate::from_der(der).ok()?;
         let names = parsed.subject_alternative_name().ok()?;
         let names = names.map(|names| names.value.general_names.iter().filter_map(name).collect());
@@ -248,6 +272,7 @@ impl Shown {
                 .chain(intermediates)
                 .map(|der| der.as_ref().into())
                 .collect(),
+            demand,
         };
         Some(Self {
             certificate: Arc::new(certificate),

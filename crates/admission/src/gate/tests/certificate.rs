@@ -15,6 +15,7 @@ fn certificate(der: &str, seconds: u64) -> Arc<ClientCertificate> {
         names: Box::default(),
         serial: "01".into(),
         chain: Box::default(),
+        demand: 0,
         expires_at: Timestamp::from_secs(NOW + seconds),
     })
 }
