@@ -1,7 +1,7 @@
 //! Reload: the configuration and the files that it names are read again, judged whole, made into parts whole, and only then
 //! put in the place of what was there. Whatever is wrong with them changes nothing.
 //!
-//! SIGHUP, a file that [changed](watch) and an operator's [call](answer) all come here, one after another.
+//! SIGHUP, a file that [changed](mod@watch) and an operator's [call](answer) all come here, one after another.
 //!
 //! INVARIANT: once a reload has answered, nobody is let in by the rules before, and nobody is delivered what they may not
 //! follow any more. The gate sees to the first ([`Gate::reload`](wardwire_admission::gate::Gate::reload)); for the second,
