@@ -57,6 +57,8 @@ pub struct Trail {
     pub origin: Option<Box<str>>,
     /// A correlation id of the client's own choice.
     pub trace: Option<Box<str>>,
+    /// Which kind of credential was brought, good or not.
+    pub credential: Option<&'static str>,
     /// Once known.
     pub issuer: Option<Box<str>>,
     /// Once known.
@@ -92,8 +94,7 @@ impl Trail {
             path: Some(loggable(request.uri.path()).into()),
             origin: text("origin").map(Into::into),
             trace: trace.map(Into::into),
-            issuer: None,
-            subject: None,
+            ..Self::default()
         }
     }
 
@@ -105,8 +106,9 @@ impl Trail {
     }
 }
 
-/// A path without what must not be logged: some clients put their token there.
-fn loggable(path: &str) -> &str {
+/// A path, or a channel's name, without what must not be logged: some clients put their token there.
+#[must_use]
+pub fn loggable(path: &str) -> &str {
     if path.split('/').any(credential::looks_signed) {
         "(holds a token)"
     } else {
@@ -228,6 +230,7 @@ impl<'r> OriginChecked<'r> {
         route.check_certificate(self.certificate())?;
         let subprotocol = route.select(&offer.subprotocols)?;
         let credential = Credential::find(&self.request.headers, &offer.subprotocols)?;
+        trail.credential = credential.kind();
         if self.origin.is_none() && (credential.is_ambient() || !route.native_clients) {
             return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
         }
@@ -261,6 +264,7 @@ impl<'r> OriginChecked<'r> {
         trail: &mut Trail,
     ) -> Result<Arc<Identity>, Refusal> {
         let credential = Credential::find(&self.request.headers, &[])?;
+        trail.credential = credential.kind();
         // A browser names the page in every request that changes something. Reading across origins is CORS' business.
         let reads = self.request.method == Method::GET;
         if self.origin.is_none() && credential.is_ambient() && !reads {
