@@ -23,6 +23,7 @@ use wardwire_admission::{
 };
 
 use crate::{
+    audit::Cause,
     http,
     proxied::{self, Bringer, EndedBy, Introduction, TlsEnd},
     server::Server,
@@ -128,9 +129,10 @@ impl Reserve {
         }
         // Whoever takes the descriptor first in another thread leaves none for this; then the pause is all there is.
         if self.0.take().is_some()
-            && let Ok(Ok(_)) = tokio::time::timeout(PAUSE, listener.accept()).await
+            && let Ok(Ok((_, peer))) = tokio::time::timeout(PAUSE, listener.accept()).await
         {
-            server.metrics.dropped.inc();
+            let peer = peer.ip().to_canonical();
+            server.dropped(Cause::NoDescriptor, &trail(server.number(), peer));
         } else {
             tokio::time::sleep(PAUSE).await;
         }
@@ -165,10 +167,7 @@ fn welcome(
     let (slot, turned) = match accepted {
         Accepted::Welcome(slot) => (slot, None),
         Accepted::Turned(slot, refusal) => (slot, Some(refusal)),
-        Accepted::Dropped => {
-            server.metrics.dropped.inc();
-            return;
-        }
+        Accepted::Dropped => return server.dropped(Cause::PoolFull, &trail(number, peer)),
     };
     let newcomer = Newcomer {
         tcp,
@@ -300,7 +299,7 @@ async fn introduced(server: &Server, newcomer: Newcomer, deadline: Instant) -> O
         Accepted::Welcome(slot) => (slot, newcomer.turned),
         Accepted::Turned(slot, refusal) => (slot, Some(refusal)),
         Accepted::Dropped => {
-            server.metrics.dropped.inc();
+            server.dropped(Cause::PoolFull, &trail(newcomer.number, peer));
             return None;
         }
     };

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::SystemTime};
 use serde::Serialize;
 use wardwire_admission::{admit::Trail, certificate::ClientCertificate, refusal::Refusal};
 
-use super::{chain::Hash, flood::Kind, time};
+use super::{chain::Hash, drops::Cause, flood::Kind, time};
 
 /// One event. It takes no credential and no message body.
 pub struct Event {
@@ -136,6 +136,7 @@ impl Event {
     /// is written.
     pub(super) fn flooding(&self) -> Option<(Kind, Option<IpAddr>)> {
         let counted = match self.name {
+            "drop" => "drops",
             "refusal" => "refusals",
             "refresh" => "refreshes",
             "ticket" => "tickets",
@@ -148,6 +149,15 @@ impl Event {
             reason: self.outcome.reason.clone(),
         };
         Some((kind, self.trail.peer))
+    }
+
+    /// A connection was hung up on without an answer.
+    #[must_use]
+    pub fn dropped(trail: &Trail, cause: Cause) -> Self {
+        let mut event = Self::new("drop").about(trail);
+        event.outcome.stage = Some("accept");
+        event.outcome.reason = Some(cause.as_str().into());
+        event
     }
 
     /// A socket ended.

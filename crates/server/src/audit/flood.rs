@@ -61,9 +61,19 @@ impl Flood {
         false
     }
 
+    /// Counts events that were counted elsewhere.
+    pub(super) fn add(&mut self, kind: Kind, count: u64) {
+        *self.counted.entry(kind).or_default() += count;
+    }
+
+    /// Whether the second is over.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.began) >= SECOND
+    }
+
     /// Begins another second if this one is over. Returns what was counted in it.
     pub(super) fn turn(&mut self, now: Instant) -> Vec<Event> {
-        if now.saturating_duration_since(self.began) < SECOND {
+        if !self.is_over(now) {
             return Vec::new();
         }
         self.began = now;
