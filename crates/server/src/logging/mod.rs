@@ -1,8 +1,16 @@
 //! Logs on standard error: pretty on a terminal, JSON otherwise. What peers send goes to the audit log, not here.
+//!
+//! A [panic](mod@panic) is one line like all others.
+
+mod panic;
+#[cfg(test)]
+mod tests;
 
 use std::io::{IsTerminal as _, stderr};
 
 use tracing_subscriber::EnvFilter;
+
+pub use panic::count as panics;
 
 const VARIABLE: &str = "WARDWIRE_LOG";
 
@@ -24,4 +32,5 @@ pub fn start() {
     } else {
         builder.json().with_ansi(false).try_init()
     };
+    panic::hook();
 }
