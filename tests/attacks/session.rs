@@ -59,6 +59,26 @@ fn attack_076_a_ticket_lives_no_longer_than_its_token() {
 }
 
 #[test]
+fn attack_076_a_sign_in_that_grows_too_old_for_the_route_on_a_live_socket() {
+    let server = Server::start();
+    let signed_in = |ago: u64| {
+        let token = server.issuer.token("alice").claim("acr", "mfa");
+        token.claim("auth_time", now() - ago).mint()
+    };
+    // The token holds for minutes, and the route takes sign-ins of the last hour.
+    let ends = now() + 2;
+    let mut ws = server.open(Handshake::new("/mfa").bearer(&signed_in(3598)));
+    // One that is younger, but not by much, prolongs it by as much.
+    let answer = ws.ok("refresh", json!({ "token": signed_in(3596) }));
+    let expires_at = answer["expires_at"].as_u64().unwrap();
+    assert!((ends..=ends + 3).contains(&expires_at), "{answer}");
+    ws.closes(3000, "expired");
+    assert!(now() >= expires_at, "not before its time");
+    let mut ws = server.open(Handshake::new("/mfa").bearer(&signed_in(3599)));
+    ws.closes(3000, "expired");
+}
+
+#[test]
 fn attack_077_a_refresh_with_a_proof_too_weak_for_the_route() {
     let server = Server::start();
     let strong = || {

@@ -351,7 +351,8 @@ impl Permitted {
         place.admit(&self.principal)?;
         // INVARIANT: the lease is registered before this check, and a revocation is remembered before it looks for
         // leases. So of a revocation and an upgrade at the same instant, one always sees the other.
-        let lease = gate.begin_lease(self.principal.clone(), self.certificate.clone())?;
+        let until = self.route.until(&self.principal);
+        let lease = gate.begin_lease(self.principal.clone(), until, self.certificate.clone())?;
         gate.check_revoked(&self.principal)?;
         let slot = place.take()?;
         let Self {

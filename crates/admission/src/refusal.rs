@@ -223,6 +223,8 @@ reasons! {
     TokenBinding = "token-binding", UNAUTHORIZED, "unauthenticated";
     /// Expired.
     TokenExpired = "token-expired", UNAUTHORIZED, "expired";
+    /// It would hold for longer than `max_token_lifetime` of its issuer.
+    TokenLifetime = "token-lifetime", UNAUTHORIZED, "unauthenticated";
     /// `nbf` or `iat` lies in the future.
     TokenNotYetValid = "token-not-yet-valid", UNAUTHORIZED, "unauthenticated";
     /// The issuer's keys cannot be had.

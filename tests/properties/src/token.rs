@@ -80,6 +80,7 @@ fn world() -> &'static World {
             algorithms: Algorithm::ALL.to_vec(),
             keys: KeySource::Static(key_set(&pairs)),
             leeway: Duration::ZERO,
+            max_lifetime: Duration::from_secs(24 * 3600),
         };
         let issuers = Issuers::new(vec![config], Arc::new(Nowhere), Arc::new(Stopped));
         World {
@@ -249,6 +250,7 @@ fn documented(refusal: &Refusal, token: &str) {
         Reason::TokenKey,
         Reason::TokenSignature,
         Reason::TokenExpired,
+        Reason::TokenLifetime,
         Reason::TokenNotYetValid,
     ];
     assert!(allowed.contains(&refusal.reason), "{refusal:?}");

@@ -26,6 +26,7 @@ pub(super) struct Rules {
     pub(super) audience: Audience,
     pub(super) profile: Profile,
     pub(super) leeway: Duration,
+    pub(super) max_lifetime: Duration,
 }
 
 impl Rules {
@@ -63,6 +64,11 @@ impl Rules {
         let latest_start = now.after(self.leeway);
         if not_before.max(issued_at) > Some(latest_start) {
             return Err(refuse(Reason::TokenNotYetValid));
+        }
+        // From when it was issued, if it says so: else it would begin to count at half its life.
+        let since = issued_at.map_or(now, |at| at.min(now));
+        if expires > since.after(self.max_lifetime) {
+            return Err(refuse(Reason::TokenLifetime));
         }
         Ok(Identity {
             issuer: issuer.into(),

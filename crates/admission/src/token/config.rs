@@ -22,6 +22,8 @@ pub struct IssuerConfig {
     pub keys: KeySource,
     /// How far its clock may be off: `exp` counts this much later, `nbf` and `iat` this much earlier. At most 5 minutes.
     pub leeway: Duration,
+    /// How far `exp` may lie behind `iat`, and ahead of now. Whoever steals a token has it for no longer.
+    pub max_lifetime: Duration,
 }
 
 /// The names of which a token's `aud` must hold one.

@@ -81,6 +81,7 @@ impl Issuers {
                     audience: config.audience,
                     profile: config.profile,
                     leeway: config.leeway,
+                    max_lifetime: config.max_lifetime,
                 },
             };
             if issuers.insert(name.clone(), issuer).is_some() {

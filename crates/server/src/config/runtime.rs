@@ -224,6 +224,7 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<Issue
         },
         keys,
         leeway: issuer.leeway.0,
+        max_lifetime: issuer.max_token_lifetime.0,
     })
 }
 

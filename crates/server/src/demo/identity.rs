@@ -75,6 +75,7 @@ impl DemoIssuer {
             algorithms: vec![Algorithm::Es256],
             keys: KeySource::Static(token::jwks(&self.key)?.to_string().into_bytes()),
             leeway: Duration::ZERO,
+            max_lifetime: LIFETIME,
         })
     }
 

@@ -154,11 +154,16 @@ impl Channels {
             return None;
         };
         let Refreshing { id, .. } = self.refreshing.take()?;
-        let Session { server, trail, .. } = scope.session;
+        let Session {
+            server,
+            trail,
+            route,
+            ..
+        } = scope.session;
         let answer = match outcome {
             Ok(identity) => {
-                let expires_at = identity.expires_at.as_secs();
                 let principal = Principal::User(identity);
+                let expires_at = route.until(&principal).as_secs();
                 self.member.renew(scope.fanout, scope.outbox, principal);
                 server.audit.record(Event::refresh(trail));
                 rpc::result(&id, Refreshed { expires_at })

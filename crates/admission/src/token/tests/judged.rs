@@ -50,6 +50,33 @@ async fn what_is_said_of_the_user_becomes_the_identity() {
 }
 
 #[tokio::test]
+async fn a_token_that_would_hold_for_too_long_is_refused() {
+    let signer = Signer::new("a", Algorithm::Es256);
+    let day = DAY.as_secs();
+    for (iat, exp, holds) in [
+        (json!(NOW), NOW + day, true),
+        (json!(NOW), NOW + day + 1, false),
+        // Half its life is over, and it is still as long as it was.
+        (json!(NOW - day), NOW + 1, false),
+        (json!(NOW - day + 1), NOW + 1, true),
+        (Value::Null, NOW + day, true),
+        (Value::Null, NOW + day + 1, false),
+    ] {
+        let token = signer.sign(&with(json!({ "iat": iat, "exp": exp })));
+        let expected = (!holds).then_some(Reason::TokenLifetime);
+        let outcome = reason(&trusting(&[&signer]), &token).await;
+        assert_eq!(outcome, expected, "{iat} {exp}");
+    }
+    // A clock that may be ahead does not lengthen it.
+    let issuers = trusting_as(IssuerConfig {
+        leeway: Duration::from_secs(60),
+        ..config(KeySource::Static(key_set(&[&signer])))
+    });
+    let ahead = signer.sign(&with(json!({ "iat": NOW + 60, "exp": NOW + 60 + day })));
+    assert_eq!(reason(&issuers, &ahead).await, Some(Reason::TokenLifetime));
+}
+
+#[tokio::test]
 async fn attack_028_a_token_holds_strictly_before_exp() {
     let signer = Signer::new("a", Algorithm::Es256);
     for (leeway, exp, now, holds) in [

@@ -135,6 +135,8 @@ pub(crate) fn with(changes: Value) -> Value {
     claims
 }
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 fn config(keys: KeySource) -> IssuerConfig {
     IssuerConfig {
         issuer: ISSUER.to_owned(),
@@ -143,6 +145,7 @@ fn config(keys: KeySource) -> IssuerConfig {
         algorithms: Algorithm::ALL.to_vec(),
         keys,
         leeway: Duration::ZERO,
+        max_lifetime: DAY,
     }
 }
 

@@ -126,6 +126,7 @@ profile = "jwt"
 algorithms = ["ES256", "RS256"]
 jwks_url = "https://id.example.com/keys"
 leeway = "5s"
+max_token_lifetime = "1h"
 ca = "ca.pem"
 discriminator = { claim = "azp", equals = "web" }
 
