@@ -186,6 +186,36 @@ fn attack_078_signing_out_with_the_token_itself() {
 }
 
 #[test]
+fn attack_078_signing_out_with_a_token_that_has_no_name_ends_all_of_its_user() {
+    let server = Server::start();
+    let nameless = server.issuer.token("alice");
+    let nameless = nameless.claim("jti", Value::Null).claim("sid", Value::Null);
+    let nameless = nameless.mint();
+    let mut sockets = [
+        server.open(native(&nameless)),
+        server.open(native(&nameless)),
+        // By another token of hers: nothing says that it is of another session.
+        server.socket("alice"),
+    ];
+    let mut bob = server.socket("bob");
+    let mut connection = server.connect();
+    connection.send(
+        format!(
+            "DELETE /.wardwire/session HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {nameless}\r\n\r\n"
+        )
+        .as_bytes(),
+    );
+    assert_eq!(connection.response().status, 204);
+    for socket in &mut sockets {
+        socket.closes(3000, "logged-out");
+    }
+    refused(&server, &native(&nameless), 401, "revoked");
+    bob.ok("ping", json!({}));
+    let event = server.audited(|event| event["event"] == "sign-out");
+    assert_eq!(event["ended"], 3);
+}
+
+#[test]
 fn attack_078_a_refresh_with_what_was_taken_back() {
     let server = Server::start();
     let token = |id: &str| server.issuer.token("alice").claim("jti", id);
