@@ -310,7 +310,8 @@ pub struct Issuer {
     #[serde(default = "a_day")]
     #[schemars(extend("x-least" = "1m", "x-most" = "30d"))]
     pub max_token_lifetime: Span,
-    /// A certificate authority (PEM) that is trusted for fetching this issuer's keys, and no other's, beside the system's.
+    /// The certificate authorities (PEM) that are trusted for fetching this issuer's keys, and no other's, in place of the
+    /// system's.
     pub ca: Option<FilePath>,
 }
 

@@ -228,7 +228,7 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<Issue
     })
 }
 
-/// Each issuer with its way out. A root of its own is trusted for its own keys only.
+/// Each issuer with its way out. A root of its own is trusted for its own keys only, and then no other is.
 fn issuers(
     config: &Config,
     extra: Vec<IssuerConfig>,
