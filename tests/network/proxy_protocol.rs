@@ -86,7 +86,9 @@ fn the_client_that_the_balancer_names_is_the_one_that_is_written_down() {
         let mut ws = echo(&server, &header);
         ws.text("hi");
         assert_eq!(ws.next().unwrap().payload, b"hi");
-        server.audited(|event| event["event"] == "admission" && event["peer"] == client);
+        let named = |event: &Value| event["event"] == "admission" && event["peer"] == client;
+        let event = server.audited(named);
+        assert_eq!(event["balancer"], "127.0.0.1", "{event}");
     }
 }
 

@@ -34,8 +34,10 @@ use crate::{
 /// Where a request came in, as the connection knows it.
 #[derive(Clone, Debug)]
 pub struct Transport {
-    /// The other end.
+    /// The client, as far as it is known.
     pub peer: IpAddr,
+    /// The balancer that brought the connection, where one does.
+    pub balancer: Option<IpAddr>,
     /// The name TLS was agreed for.
     pub server_name: Option<Box<str>>,
     /// What TLS was agreed with on the listener that asks for it. Verified.
@@ -47,8 +49,10 @@ pub struct Transport {
 pub struct Trail {
     /// Names the connection.
     pub connection: u64,
-    /// The other end.
+    /// The client, as far as it is known.
     pub peer: Option<IpAddr>,
+    /// The balancer that says so: the other end of the connection, where that is not the client.
+    pub balancer: Option<IpAddr>,
     /// The certificate that the client showed, taken or not.
     pub certificate: Option<Arc<ClientCertificate>>,
     /// Without the query, which may hold what must not be logged.

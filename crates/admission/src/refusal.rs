@@ -146,7 +146,8 @@ reasons! {
     ProxyUntrusted = "proxy-untrusted", FORBIDDEN, "forbidden";
     /// The PROXY protocol header is missing, late or breaks its specification; the detail says how. There is no HTTP answer.
     ProxyHeader = "proxy-header", BAD_REQUEST, "bad-request";
-    /// A request of which a balancer that ended TLS does not say whom it is from: `X-Forwarded-For` is missing or unreadable.
+    /// A request of which a balancer that ended TLS does not say whom it is from: `X-Forwarded-For` is missing, unreadable
+    /// or names balancers of ours only.
     ForwardedFor = "forwarded-for", BAD_REQUEST, "bad-request";
     /// The client of a balancer that ended TLS did not come over TLS, or the balancer does not say so; the detail says which.
     NotOverTls = "not-over-tls", FORBIDDEN, "forbidden";

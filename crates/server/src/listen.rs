@@ -172,6 +172,7 @@ fn welcome(
     let newcomer = Newcomer {
         tcp,
         peer,
+        balancer: bringer.is_balancer().then_some(peer),
         number,
         slot,
         turned,
@@ -188,6 +189,8 @@ struct Newcomer {
     tcp: TcpStream,
     /// The client, as far as it is known.
     peer: IpAddr,
+    /// Who brings it, where that is not the client.
+    balancer: Option<IpAddr>,
     number: u64,
     slot: ConnectionSlot,
     turned: Option<Refusal>,
@@ -202,9 +205,11 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
     let Some(newcomer) = introduced(&server, newcomer, deadline).await else {
         return;
     };
+    let told = newcomer.trail();
     let Newcomer {
         tcp,
         peer,
+        balancer,
         number,
         slot,
         turned,
@@ -240,13 +245,14 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
         Err(error) => {
             let trail = Trail {
                 certificate,
-                ..trail(number, peer)
+                ..told
             };
             return tls_failed(&server, &trail, &error);
         }
     };
     let transport = Transport {
         peer,
+        balancer,
         server_name,
         certificate,
     };
@@ -287,7 +293,7 @@ async fn introduced(server: &Server, newcomer: Newcomer, deadline: Instant) -> O
     let Introduction { header, early } = match said.unwrap_or_else(late) {
         Ok(introduction) => introduction,
         Err(refusal) => {
-            server.refused(&trail(newcomer.number, newcomer.peer), &refusal);
+            server.refused(&newcomer.trail(), &refusal);
             return None;
         }
     };
@@ -299,7 +305,11 @@ async fn introduced(server: &Server, newcomer: Newcomer, deadline: Instant) -> O
         Accepted::Welcome(slot) => (slot, newcomer.turned),
         Accepted::Turned(slot, refusal) => (slot, Some(refusal)),
         Accepted::Dropped => {
-            server.dropped(Cause::PoolFull, &trail(newcomer.number, peer));
+            let told = Trail {
+                balancer: newcomer.balancer,
+                ..trail(newcomer.number, peer)
+            };
+            server.dropped(Cause::PoolFull, &told);
             return None;
         }
     };
@@ -311,6 +321,15 @@ async fn introduced(server: &Server, newcomer: Newcomer, deadline: Instant) -> O
         early,
         ..newcomer
     })
+}
+
+impl Newcomer {
+    fn trail(&self) -> Trail {
+        Trail {
+            balancer: self.balancer,
+            ..trail(self.number, self.peer)
+        }
+    }
 }
 
 fn tls_failed(server: &Server, trail: &Trail, error: &io::Error) {

@@ -193,6 +193,7 @@ impl Event {
             event: name,
             connection: (trail.connection > 0).then_some(trail.connection),
             peer: trail.peer,
+            balancer: trail.balancer,
             path: cut(&trail.path),
             origin: cut(&trail.origin),
             credential: trail.credential,
@@ -227,6 +228,8 @@ struct Line<'a> {
     connection: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balancer: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
