@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    fs::File,
     io::{self, Read as _},
     net::IpAddr,
     path::Path,
@@ -23,6 +22,7 @@ use wardwire_admission::{admit::Trail, clock::Timestamp, host::HostName, revocat
 
 use crate::{
     audit::Event,
+    config,
     http::{json_response, problem},
     metrics,
     server::Server,
@@ -46,7 +46,7 @@ impl Token {
     /// It cannot be read, holds less than 32 bytes, or what no header can.
     pub fn read(path: &Path) -> io::Result<Self> {
         let mut text = Vec::new();
-        File::open(path)?
+        config::open(path)?
             .take(LONGEST as u64 + 1)
             .read_to_end(&mut text)?;
         let token = text.trim_ascii();

@@ -166,7 +166,12 @@ impl PublicKey {
 
 fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
     let read = || -> io::Result<Vec<u8>> {
-        if fs::metadata(path)?.len() > LARGEST {
+        let metadata = fs::metadata(path)?;
+        // Of a pipe, reading would wait for a writer.
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        if metadata.len() > LARGEST {
             return Err(io::Error::other("it is too large for a key"));
         }
         fs::read(path)
