@@ -29,7 +29,7 @@ use self::{claims::Rules, jws::Jws, keys::Wanted, ring::KeyRing};
 use crate::{
     clock::Clock,
     fetch::Fetch,
-    principal::Identity,
+    principal::{Identity, Principal},
     refusal::{Reason, Refusal, Stage},
 };
 
@@ -126,13 +126,14 @@ impl Issuers {
     ///
     /// # Errors
     /// What the gate would refuse such a token for.
-    pub fn suppose(&self, claims: Map<String, Value>) -> Result<Identity, Refusal> {
+    pub fn suppose(&self, claims: Map<String, Value>) -> Result<Supposed, Refusal> {
         let named = claims.get("iss").and_then(Value::as_str);
         let (name, issuer) = named
             .and_then(|name| self.issuers.get_key_value(name))
             .ok_or_else(|| refuse(Reason::TokenIssuer).because(format_args!("{named:?}")))?;
         let name = name.clone();
-        issuer.rules.judge(&name, claims, self.clock.now())
+        let identity = issuer.rules.judge(&name, claims, self.clock.now())?;
+        Ok(Supposed(Principal::User(Arc::new(identity))))
     }
 
     fn issuer_of(&self, jws: &Jws<'_>) -> Result<(&str, &Issuer), Refusal> {
@@ -143,6 +144,18 @@ impl Issuers {
             .get_key_value(claimed)
             .map(|(name, issuer)| (&**name, issuer))
             .ok_or_else(|| refuse(Reason::TokenIssuer).because(claimed))
+    }
+}
+
+/// Somebody whom no signature vouches for: to be asked about, never to be admitted. It lends its [`Principal`] and gives none
+/// away, so that nothing that takes an [`Identity`] takes one of these by mistake.
+pub struct Supposed(Principal);
+
+impl Supposed {
+    /// For asking what somebody like that might do.
+    #[must_use]
+    pub fn as_principal(&self) -> &Principal {
+        &self.0
     }
 }
 

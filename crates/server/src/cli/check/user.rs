@@ -6,7 +6,6 @@ use std::{
     fs::File,
     io::Read as _,
     path::Path,
-    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -75,8 +74,8 @@ pub(super) fn answer(
             assumed.join(", ")
         );
     }
-    let identity = match issuers.suppose(claims) {
-        Ok(identity) => identity,
+    let supposed = match issuers.suppose(claims) {
+        Ok(supposed) => supposed,
         Err(refusal) => {
             let reason = refusal.reason;
             let _ = writeln!(
@@ -89,20 +88,22 @@ pub(super) fn answer(
             return Ok(out);
         }
     };
-    let _ = writeln!(
-        out,
-        "{:?} of {:?}, if its signature holds, which was not asked\n",
-        identity.subject, identity.issuer
-    );
-    if let Some(thumbprint) = identity.bound_to {
+    let principal = supposed.as_principal();
+    if let Some(identity) = principal.identity() {
         let _ = writeln!(
             out,
-            "Only over a connection with the client certificate whose SHA-256 is {thumbprint}\n"
+            "{:?} of {:?}, if its signature holds, which was not asked\n",
+            identity.subject, identity.issuer
         );
+        if let Some(thumbprint) = &identity.bound_to {
+            let _ = writeln!(
+                out,
+                "Only over a connection with the client certificate whose SHA-256 is {thumbprint}\n"
+            );
+        }
     }
-    let principal = Principal::User(Arc::new(identity));
-    out.push_str(&entries(config, path, &principal));
-    out.push_str(&rights(config, path, &principal, channels)?);
+    out.push_str(&entries(config, path, principal));
+    out.push_str(&rights(config, path, principal, channels)?);
     Ok(out)
 }
 
