@@ -177,9 +177,11 @@ fn attack_083_a_root_of_one_issuer_vouches_for_no_other() {
     let mut setup = Setup::new();
     let keys = KeyServer::start(&setup);
     keys.serve_keys(&setup.issuer.jwks());
-    let other =
-        "[[issuer]]\nissuer = \"https://other.test\"\naudience = \"wardwire\"\nca = \"ca.pem\"\n";
-    setup.issuers = format!("{}{other}", keys.issuer().replace("ca = \"ca.pem\"\n", ""));
+    let other = "[[issuer]]\nissuer = \"https://other.test\"\nname = \"other\"\naudience = \"wardwire\"\nca = \"ca.pem\"\n";
+    let own = keys
+        .issuer()
+        .replace("ca = \"ca.pem\"\n", "name = \"own\"\n");
+    setup.issuers = format!("{own}{other}");
     let server = setup.start();
     refused(
         &server,

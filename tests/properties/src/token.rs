@@ -75,6 +75,7 @@ fn world() -> &'static World {
         let pairs = [pair(1), pair(2), pair(3)];
         let config = IssuerConfig {
             issuer: ISSUER.to_owned(),
+            name: None,
             audience: Audience::new([AUDIENCE]),
             profile: Profile::Rfc9068,
             algorithms: Algorithm::ALL.to_vec(),

@@ -23,6 +23,7 @@ const OF_OTHER_TOKENS: [&str; 3] = ["nonce", "at_hash", "events"];
 
 /// What one issuer's tokens have to say.
 pub(super) struct Rules {
+    pub(super) name: Option<Box<str>>,
     pub(super) audience: Audience,
     pub(super) profile: Profile,
     pub(super) leeway: Duration,
@@ -70,8 +71,10 @@ impl Rules {
         if expires > since.after(self.max_lifetime) {
             return Err(refuse(Reason::TokenLifetime));
         }
+        let qualify = |name: &str| format!("{name}:{subject}").into();
         Ok(Identity {
             issuer: issuer.into(),
+            qualified: self.name.as_deref().map(qualify),
             subject,
             session: name(&mut claims, "sid")?.map(SessionId::new),
             token_id: name(&mut claims, "jti")?,

@@ -18,7 +18,9 @@ pub(crate) mod tests;
 
 pub use self::{
     algorithm::{Algorithm, UnknownAlgorithm},
-    config::{Audience, Discriminator, IssuerConfig, IssuerConfigError, KeySource, Profile},
+    config::{
+        Audience, Discriminator, IssuerConfig, IssuerConfigError, KeySource, Profile, is_name,
+    },
 };
 
 use std::{collections::HashMap, sync::Arc};
@@ -70,6 +72,7 @@ impl Issuers {
         configs: Vec<(IssuerConfig, Arc<dyn Fetch>)>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, IssuerConfigError> {
+        config::check_names(configs.iter().map(|(config, _)| config))?;
         let mut issuers = HashMap::with_capacity(configs.len());
         for (config, fetch) in configs {
             config.check()?;
@@ -78,6 +81,7 @@ impl Issuers {
                 keys: KeyRing::new(&config, fetch)?,
                 algorithms: config.algorithms.into(),
                 rules: Rules {
+                    name: config.name.map(Into::into),
                     audience: config.audience,
                     profile: config.profile,
                     leeway: config.leeway,

@@ -278,6 +278,10 @@ impl Default for Limits {
 pub struct Issuer {
     /// Exactly as its tokens' `iss` says.
     pub issuer: String,
+    /// What this server calls it. With several issuers each needs one: their users are then `name:sub`, in `from` and where a
+    /// right speaks of `sub`, so that no two users pass for one another.
+    #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
+    pub name: Option<String>,
     /// What its tokens' `aud` must hold: the name by which it knows this server.
     #[serde(default)]
     #[schemars(length(min = 1), extend("x-required" = true))]

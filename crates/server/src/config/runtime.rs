@@ -215,6 +215,7 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<Issue
         .collect();
     Ok(IssuerConfig {
         issuer: issuer.issuer.clone(),
+        name: issuer.name.clone(),
         audience: Audience::new([issuer.audience.as_str()]),
         profile,
         algorithms: if named.is_empty() {

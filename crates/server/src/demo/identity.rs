@@ -70,6 +70,7 @@ impl DemoIssuer {
     pub(super) fn config(&self) -> io::Result<IssuerConfig> {
         Ok(IssuerConfig {
             issuer: self.name.clone(),
+            name: None,
             audience: Audience::new([AUDIENCE]),
             profile: Profile::Rfc9068,
             algorithms: vec![Algorithm::Es256],
@@ -86,6 +87,7 @@ impl DemoIssuer {
         Identity {
             issuer: self.name.as_str().into(),
             subject: account.name.into(),
+            qualified: None,
             session: None,
             token_id: None,
             bound_to: None,

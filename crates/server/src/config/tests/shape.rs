@@ -121,6 +121,7 @@ channels = 100000
 
 [[issuer]]
 issuer = "https://id.example.com"
+name = "staff"
 audience = "wardwire"
 profile = "jwt"
 algorithms = ["ES256", "RS256"]
@@ -132,6 +133,7 @@ discriminator = { claim = "azp", equals = "web" }
 
 [[issuer]]
 issuer = "https://other.example.com"
+name = "others"
 audience = "wardwire"
 jwks_file = "keys.json"
 
