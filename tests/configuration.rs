@@ -194,6 +194,12 @@ fn variables_that_are_no_text_stop_the_start() {
 #[test]
 fn a_configuration_without_end_is_refused() {
     let text = complaint(Path::new("/"), &["check", "--config", "/dev/zero"], &[]);
+    assert!(text.contains("no regular file"), "{text}");
+    let setup = configured();
+    let large = fs::File::create(setup.folder.join("large.toml")).unwrap();
+    large.set_len(4 * 1024 * 1024 + 1).unwrap();
+    let check = ["check", "--config", "large.toml"];
+    let text = complaint(&setup.folder, &check, &[]);
     assert!(text.contains("larger than 4 MiB"), "{text}");
 }
 
