@@ -152,8 +152,8 @@ impl Gate {
         })
     }
 
-    /// Signs out: ends the cookie session of a request, or the bearer token's own session, and all its sockets; with a token
-    /// that names neither a session nor itself, all sockets of its user. Returns how many sockets that ended.
+    /// Signs out: ends the cookie session of a request, or the bearer token's own session, and all its sockets. Returns
+    /// how many sockets that ended.
     ///
     /// # Errors
     /// There is no such session, or a cookie comes from no page that says its name.
@@ -166,7 +166,8 @@ impl Gate {
         if let Some(ended) = self.forget_session(checked) {
             return Ok(ended);
         }
-        Ok(self.sign_out(&identity))
+        self.sign_out(&identity)
+            .ok_or_else(|| Refusal::new(Stage::Identity, Reason::SessionUnknown))
     }
 
     /// Ends the cookie session that a browser brings to a sign-in, so that none can be planted on it beforehand. Returns
@@ -176,12 +177,12 @@ impl Gate {
             return None;
         };
         let identity = self.sessions.end(&secret)?;
-        Some(self.sign_out(&identity))
+        self.sign_out(&identity)
     }
 
-    /// Takes back the session that a proof belongs to, or else the proof itself. One that has no name, neither `sid` nor
-    /// `jti`, cannot be told from the user's others: then all of them go that were issued so far. Too much, never too little.
-    fn sign_out(&self, identity: &Identity) -> usize {
+    /// Takes back the session that a proof belongs to, or else the proof itself. None if it has no name, which each token
+    /// that was verified has.
+    fn sign_out(&self, identity: &Identity) -> Option<usize> {
         let issuer = identity.issuer.clone();
         let (revocation, until) = match (&identity.session, &identity.token_id) {
             (Some(session), _) => {
@@ -194,17 +195,9 @@ impl Gate {
                 let id = id.clone();
                 (Revocation::Token { issuer, id }, identity.expires_at)
             }
-            (None, None) => {
-                let subject = identity.subject.clone();
-                let everything = Revocation::Subject {
-                    issuer,
-                    subject,
-                    issued_before: self.now(),
-                };
-                (everything, Timestamp::NEVER)
-            }
+            (None, None) => return None,
         };
-        self.end(&revocation, until, EndReason::LoggedOut)
+        Some(self.end(&revocation, until, EndReason::LoggedOut))
     }
 
     /// Whether tokens of this issuer are believed. What it did not issue cannot be taken back.

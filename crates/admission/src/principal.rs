@@ -66,7 +66,7 @@ pub struct Identity {
     pub qualified: Option<Box<str>>,
     /// The session this proof belongs to: our own cookie session, or the token's `sid`.
     pub session: Option<SessionId>,
-    /// `jti`: names this one token.
+    /// `jti`, or where there is none a hash of what was signed: names this one token.
     pub token_id: Option<Box<str>>,
     /// `cnf` with `x5t#S256`: the client certificate without which it proves nothing (RFC 8705 §3.1).
     pub bound_to: Option<Thumbprint>,

@@ -25,6 +25,8 @@ pub use self::{
 
 use std::{collections::HashMap, sync::Arc};
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
 use self::{claims::Rules, jws::Jws, keys::Wanted, ring::KeyRing};
@@ -122,7 +124,10 @@ impl Issuers {
         };
         let key = issuer.keys.find(wanted).await?;
         jws.verify(&key, algorithm)?;
-        issuer.rules.judge(name, jws.claims, self.clock.now())
+        let signed = jws.signed;
+        let mut identity = issuer.rules.judge(name, jws.claims, self.clock.now())?;
+        identity.token_id.get_or_insert_with(|| name_of(signed));
+        Ok(identity)
     }
 
     /// Whom claims would stand for if their issuer had signed them: all that is asked behind the signature. It answers an
@@ -173,6 +178,13 @@ impl Issuer {
             .find(|allowed| allowed.as_str() == named)
             .ok_or_else(|| refuse(Reason::TokenAlgorithm).because(format_args!("alg {named:?}")))
     }
+}
+
+/// What stands in for a `jti` that is missing, so that every token can be signed out of and no other goes with it. Of what was
+/// signed, as the signature itself can be spelled in two ways that both hold (ECDSA).
+fn name_of(signed: &str) -> Box<str> {
+    let digest = digest(&SHA256, signed.as_bytes());
+    format!("sha256:{}", URL_SAFE_NO_PAD.encode(digest)).into()
 }
 
 fn refuse(reason: Reason) -> Refusal {
