@@ -6,7 +6,7 @@ mod panic;
 #[cfg(test)]
 mod tests;
 
-use std::io::{IsTerminal as _, stderr};
+use std::io::{IsTerminal as _, Write as _, stderr};
 
 use tracing_subscriber::EnvFilter;
 
@@ -18,14 +18,19 @@ const VARIABLE: &str = "WARDWIRE_LOG";
 pub fn start() {
     let filter = match std::env::var(VARIABLE) {
         Ok(written) => EnvFilter::try_new(&written).unwrap_or_else(|error| {
-            eprintln!("{VARIABLE} is not a filter, so `info` is taken: {error}");
+            let _ = writeln!(
+                stderr(),
+                "{VARIABLE} is not a filter, so `info` is taken: {error}"
+            );
             EnvFilter::new("info")
         }),
         Err(_) => EnvFilter::new("info"),
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(stderr);
+        .with_writer(stderr)
+        // What cannot be written would be told by `eprintln!`, which panics on the same full disk, and aborts within a panic.
+        .log_internal_errors(false);
     // A second start, as in a test, keeps the first.
     let _ = if stderr().is_terminal() {
         builder.try_init()

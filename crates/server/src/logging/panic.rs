@@ -2,6 +2,7 @@
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
+    io::{Write as _, stderr},
     panic::{self, PanicHookInfo},
     sync::atomic::{AtomicU64, Ordering},
     thread,
@@ -41,8 +42,8 @@ fn tell(info: &PanicHookInfo<'_>) {
     if tracing::enabled!(tracing::Level::ERROR) {
         tracing::error!(said, location, thread, backtrace, "a panic");
     } else {
-        // No filter hides it.
-        eprintln!("a panic at {location} in {thread}: {said}");
+        // No filter hides it. Where it cannot be written nothing is left to do: a panic in here would end the server.
+        let _ = writeln!(stderr(), "a panic at {location} in {thread}: {said}");
     }
 }
 

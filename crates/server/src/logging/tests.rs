@@ -151,19 +151,37 @@ fn child() -> ! {
     exit(0)
 }
 
+fn command() -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args(["--exact", NAME, "--nocapture"])
+        .env(CHILD, "1")
+        .env_remove("RUST_BACKTRACE")
+        .env_remove("RUST_LIB_BACKTRACE")
+        .env_remove("WARDWIRE_LOG");
+    command
+}
+
+#[test]
+fn a_panic_that_cannot_be_told_ends_no_more_than_its_connection() {
+    // As a line for standard error, and past a filter that hides lines.
+    for filter in ["info", "off"] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full");
+        let output = command()
+            .env("WARDWIRE_LOG", filter)
+            .stderr(full.unwrap())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{filter}: {output:?}");
+    }
+}
+
 #[test]
 fn a_panic_is_one_line_and_ends_one_connection() {
     if env::var_os(CHILD).is_some() {
         child();
     }
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--exact", NAME, "--nocapture"])
-        .env(CHILD, "1")
-        .env_remove("RUST_BACKTRACE")
-        .env_remove("RUST_LIB_BACKTRACE")
-        .env_remove("WARDWIRE_LOG")
-        .output()
-        .unwrap();
+    let output = command().output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{text}");
     let lines = text.lines().map(|line| -> Value {
