@@ -25,7 +25,7 @@ pub(super) type Claims = Map<String, Value>;
 
 /// The largest file of claims.
 const LONGEST: u64 = 64 * 1024;
-/// How long claims without `exp` are taken to hold, in seconds.
+/// How long claims without `exp` are taken to hold, in seconds, if their issuer's may.
 const HOUR: u64 = 3600;
 
 /// The claims in a file: JSON, or those of a JWT.
@@ -130,7 +130,14 @@ fn complete(config: &Config, claims: &mut Claims) -> Vec<String> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    assume(claims, "exp", json!(now.as_secs().saturating_add(HOUR)));
+    let mut expires = now.as_secs().saturating_add(HOUR);
+    if let Some(issuer) = config.file.issuer.iter().find(own) {
+        // No issuer that is set up well would sign for longer.
+        let issued = claims.get("iat").and_then(Value::as_u64);
+        let most = issuer.max_token_lifetime.0.as_secs();
+        expires = expires.min(issued.unwrap_or(now.as_secs()).saturating_add(most));
+    }
+    assume(claims, "exp", json!(expires));
     assumed
 }
 
