@@ -279,6 +279,17 @@ fn caps_count_the_client_and_never_the_balancer() {
 }
 
 #[test]
+fn a_drop_says_which_balancer_brought_it() {
+    let server = behind_a_balancer()
+        .limits("unadmitted = 40\nconnections_per_ip = 10000\n")
+        .start();
+    let _crowd: Vec<TcpStream> = (0..500).map(|_| tcp(server.address)).collect();
+    let event = server.audited(|event| event["event"] == "drop");
+    assert_eq!(event["reason"], "pool-full");
+    assert_eq!(event["balancer"], "127.0.0.1");
+}
+
+#[test]
 fn a_balancer_that_speaks_for_itself_is_the_peer() {
     let server = behind_a_balancer().start();
     for header in [

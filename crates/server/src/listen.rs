@@ -97,7 +97,7 @@ pub async fn run(server: Arc<Server>, shard: Arc<Handle>, listener: TcpListener,
     loop {
         match listener.accept().await {
             Ok((tcp, peer)) => welcome(&server, &shard, &door, tcp, peer),
-            Err(error) => reserve.refuse(&server, &listener, &error).await,
+            Err(error) => reserve.refuse(&server, &door, &listener, &error).await,
         }
     }
 }
@@ -115,7 +115,13 @@ impl Reserve {
         Self(File::open("/dev/null").ok())
     }
 
-    async fn refuse(&mut self, server: &Server, listener: &TcpListener, error: &io::Error) {
+    async fn refuse(
+        &mut self,
+        server: &Arc<Server>,
+        door: &Door,
+        listener: &TcpListener,
+        error: &io::Error,
+    ) {
         let is_due = {
             let mut warned = WARNED.lock();
             let is_due = warned.is_none_or(|at| at.elapsed() >= WARN_EVERY);
@@ -132,7 +138,10 @@ impl Reserve {
             && let Ok(Ok((_, peer))) = tokio::time::timeout(PAUSE, listener.accept()).await
         {
             let peer = peer.ip().to_canonical();
-            server.dropped(Cause::NoDescriptor, &trail(server.number(), peer));
+            let bringer = Bringer::of(peer, server, door);
+            let brings = bringer.is_ok_and(|it| it.is_balancer());
+            let told = brought(server.number(), peer, brings.then_some(peer));
+            server.dropped(Cause::NoDescriptor, &told);
         } else {
             tokio::time::sleep(PAUSE).await;
         }
@@ -160,6 +169,7 @@ fn welcome(
             return server.refused(&trail(number, peer), &refusal);
         }
     };
+    let balancer = bringer.is_balancer().then_some(peer);
     let accepted = match bringer.is_balancer() {
         true => server.gate.caps().accept_proxied(),
         false => server.gate.caps().accept(peer),
@@ -167,12 +177,14 @@ fn welcome(
     let (slot, turned) = match accepted {
         Accepted::Welcome(slot) => (slot, None),
         Accepted::Turned(slot, refusal) => (slot, Some(refusal)),
-        Accepted::Dropped => return server.dropped(Cause::PoolFull, &trail(number, peer)),
+        Accepted::Dropped => {
+            return server.dropped(Cause::PoolFull, &brought(number, peer, balancer));
+        }
     };
     let newcomer = Newcomer {
         tcp,
         peer,
-        balancer: bringer.is_balancer().then_some(peer),
+        balancer,
         number,
         slot,
         turned,
@@ -305,10 +317,7 @@ async fn introduced(server: &Server, newcomer: Newcomer, deadline: Instant) -> O
         Accepted::Welcome(slot) => (slot, newcomer.turned),
         Accepted::Turned(slot, refusal) => (slot, Some(refusal)),
         Accepted::Dropped => {
-            let told = Trail {
-                balancer: newcomer.balancer,
-                ..trail(newcomer.number, peer)
-            };
+            let told = brought(newcomer.number, peer, newcomer.balancer);
             server.dropped(Cause::PoolFull, &told);
             return None;
         }
@@ -325,10 +334,7 @@ async fn introduced(server: &Server, newcomer: Newcomer, deadline: Instant) -> O
 
 impl Newcomer {
     fn trail(&self) -> Trail {
-        Trail {
-            balancer: self.balancer,
-            ..trail(self.number, self.peer)
-        }
+        brought(self.number, self.peer, self.balancer)
     }
 }
 
@@ -340,6 +346,14 @@ fn tls_failed(server: &Server, trail: &Trail, error: &io::Error) {
         None => Refusal::new(Stage::Tls, Reason::TlsFailed).because(error),
     };
     server.refused(trail, &refusal);
+}
+
+/// Of a connection that a balancer may have brought.
+fn brought(connection: u64, peer: IpAddr, balancer: Option<IpAddr>) -> Trail {
+    Trail {
+        balancer,
+        ..trail(connection, peer)
+    }
 }
 
 fn trail(connection: u64, peer: IpAddr) -> Trail {
