@@ -43,6 +43,15 @@ fn users_of_two_issuers_never_pass_for_one_another() {
     let open = |token: String| server.open(Handshake::new("/native").bearer(&token));
     let mut alice = open(server.issuer.token("alice").mint());
     alice.ok("subscribe", json!({ "channel": LOBBY }));
+    let mut page = server.connect();
+    let token = server.issuer.token("alice").mint();
+    page.send(
+        format!("GET /.wardwire/session HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n")
+            .as_bytes(),
+    );
+    let session: Value = serde_json::from_str(&page.response().body).unwrap();
+    assert_eq!(session["subject"], "alice");
+    assert_eq!(session["handle"], "staff:alice", "as others see it");
     // Each as the guests' issuer may call anybody.
     for subject in ["alice", "staff:alice"] {
         let mut other = open(guests.token(subject).mint());

@@ -81,6 +81,7 @@ async fn session(
     let answer = json!({
         "issuer": identity.issuer,
         "subject": identity.subject,
+        "handle": identity.handle(),
         "expires_at": identity.expires_at.as_secs(),
         "acr": identity.authentication.acr,
         "amr": identity.authentication.amr,
