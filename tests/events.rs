@@ -95,6 +95,7 @@ fn each_ticket_and_each_fresh_proof_is_written_down() {
     let event = server.audited(|event| event["event"] == "refresh");
     assert_eq!(event["subject"], "alice");
     assert_eq!(event["issuer"], "https://id.test");
+    assert_eq!(event["credential"], "bearer", "and not what it came with");
     server.assert_unlogged(&[&token, &ticket]);
 }
 

@@ -1,5 +1,6 @@
-//! Connections that are hung up on without an answer. They cost whoever opens them next to nothing, so here they cost no
-//! more than a count: the first few of a second are events of their own, with their address, and the rest are one.
+//! What costs whoever does it next to nothing, and so costs no more than a count here, before the queue of which everybody's
+//! admission hangs: connections that are hung up on without an answer, and calls on live sockets that fail. The first of a
+//! second are events of their own, with their address, and the rest are one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,6 +8,8 @@ use super::flood::Kind;
 
 /// Of each cause, those that are written one by one before the writer next collects what was counted.
 const SINGLY: u64 = 10;
+/// Of calls, the same: few of the queue's places, and as many as the writer takes of refusals anyway.
+const CALLS_SINGLY: u64 = 1000;
 
 /// Why a connection was hung up on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +22,13 @@ pub enum Cause {
     RedirectFull,
 }
 
-/// What was dropped since the writer last asked.
+/// What was dropped, and refused of calls, since the writer last asked.
 #[derive(Default)]
 pub(super) struct Drops {
     pool: AtomicU64,
     descriptors: AtomicU64,
     redirect: AtomicU64,
+    calls: AtomicU64,
 }
 
 impl Cause {
@@ -47,9 +51,21 @@ impl Drops {
         self.of(cause).fetch_add(1, Ordering::Relaxed) < SINGLY
     }
 
+    /// Counts a call that failed. True if it is to be written itself.
+    pub(super) fn add_call(&self) -> bool {
+        self.calls.fetch_add(1, Ordering::Relaxed) < CALLS_SINGLY
+    }
+
     /// What was counted and not written, by kind, and begins anew.
     pub(super) fn take(&self) -> impl Iterator<Item = (Kind, u64)> {
-        Cause::ALL.into_iter().filter_map(|cause| {
+        let calls = self.calls.swap(0, Ordering::Relaxed);
+        let kind = Kind {
+            counted: "refusals",
+            stage: Some("call"),
+            reason: None,
+        };
+        let calls = (calls > CALLS_SINGLY).then(|| (kind, calls - CALLS_SINGLY));
+        let dropped = Cause::ALL.into_iter().filter_map(|cause| {
             let all = self.of(cause).swap(0, Ordering::Relaxed);
             let kind = Kind {
                 counted: "drops",
@@ -57,7 +73,8 @@ impl Drops {
                 reason: Some(cause.as_str().into()),
             };
             (all > SINGLY).then(|| (kind, all - SINGLY))
-        })
+        });
+        dropped.chain(calls)
     }
 
     fn of(&self, cause: Cause) -> &AtomicU64 {

@@ -11,14 +11,14 @@ use super::Event;
 
 /// Events of one kind and address that are written one by one in a second.
 const ALIKE: u32 = 100;
-/// Events of all kinds.
+/// Events that are counted by one name: whoever fills one up hides nothing of another, such as a ticket behind refusals.
 const ALL: u32 = 1000;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The events of the second under way.
 pub(super) struct Flood {
     began: Instant,
-    written: u32,
+    written: BTreeMap<&'static str, u32>,
     alike: HashMap<(Kind, Option<IpAddr>), u32>,
     /// By kind only, as there are few kinds and many addresses.
     counted: BTreeMap<Kind, u64>,
@@ -37,7 +37,7 @@ impl Flood {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             began: now,
-            written: 0,
+            written: BTreeMap::new(),
             alike: HashMap::new(),
             counted: BTreeMap::new(),
         }
@@ -48,12 +48,13 @@ impl Flood {
         let Some((kind, peer)) = event.flooding() else {
             return true;
         };
-        if self.written < ALL {
+        let written = self.written.entry(kind.counted).or_default();
+        if *written < ALL {
             let key = (kind.clone(), peer.map(network));
             let alike = self.alike.entry(key).or_default();
             if *alike < ALIKE {
                 *alike += 1;
-                self.written += 1;
+                *written += 1;
                 return true;
             }
         }
@@ -77,7 +78,7 @@ impl Flood {
             return Vec::new();
         }
         self.began = now;
-        self.written = 0;
+        self.written = BTreeMap::new();
         self.alike = HashMap::new();
         self.counted()
     }
@@ -148,6 +149,21 @@ mod tests {
         assert_eq!(written, 1000);
         assert!(flood.alike.len() <= 1000);
         assert_eq!(flood.counted()[0].outcome.count, Some(4000));
+    }
+
+    #[test]
+    fn no_noise_of_refusals_hides_what_somebody_got() {
+        let mut flood = Flood::new(Instant::now());
+        let trail = Trail::default();
+        let written = (0..1000)
+            .map(|n| format!("2001:db8:{:x}::1", n % 10))
+            .map(|peer| passed(&mut flood, &peer, Reason::TokenKey, 1))
+            .sum::<usize>();
+        assert_eq!(written, 1000);
+        assert_eq!(passed(&mut flood, "192.0.2.1", Reason::Revoked, 1), 0);
+        assert!(flood.pass(&Event::ticket(&trail, "/live")));
+        assert!(flood.pass(&Event::refresh(&trail)));
+        assert!(flood.pass(&Event::admin_call(&trail, "GET", 200)));
     }
 
     #[test]

@@ -174,6 +174,19 @@ impl Audit {
         }
     }
 
+    /// Records that a call on a live socket failed, and what it was about, in the same way: as many sockets as there may be
+    /// can each have some of them at once, and must not fill the queue together.
+    pub fn call_refused(
+        &self,
+        trail: &Trail,
+        word: &'static str,
+        detail: impl FnOnce() -> Option<String>,
+    ) {
+        if self.shared.drops.add_call() {
+            self.record(Event::call_refused(trail, word, detail()));
+        }
+    }
+
     /// Whether events reach the disk. While they do not, nobody new may be let in.
     #[must_use]
     pub fn is_healthy(&self) -> bool {

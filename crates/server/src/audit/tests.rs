@@ -111,6 +111,25 @@ fn connections_that_are_dropped_take_few_lines_and_every_one_is_counted() {
 }
 
 #[test]
+fn calls_that_fail_never_fill_the_queue_and_every_one_is_counted() {
+    let path = folder("calls");
+    let audit = Audit::open(Settings::of(path.clone())).unwrap();
+    let trail = Trail::default();
+    for _ in 0..200_000 {
+        audit.call_refused(&trail, "forbidden", || None);
+        assert!(audit.is_healthy(), "everybody's door closes");
+    }
+    audit.flush(Duration::from_secs(10));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let events = text
+        .lines()
+        .map(|line| -> serde_json::Value { serde_json::from_str(line).unwrap() });
+    let calls = events.filter(|event| event["stage"] == "call");
+    let count = calls.map(|event| event["count"].as_u64().unwrap_or(1));
+    assert_eq!(count.sum::<u64>(), 200_000);
+}
+
+#[test]
 fn two_servers_never_write_one_log() {
     let path = folder("locked");
     let audit = write(&path, 1);

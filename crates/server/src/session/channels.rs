@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use wardwire_admission::{
-    admit::loggable,
+    admit::{Trail, loggable},
     gate::RefreshError,
     principal::{Identity, Principal},
 };
@@ -165,7 +165,11 @@ impl Channels {
                 let principal = Principal::User(identity);
                 let expires_at = route.until(&principal).as_secs();
                 self.member.renew(scope.fanout, scope.outbox, principal);
-                server.audit.record(Event::refresh(trail));
+                let by_token = Trail {
+                    credential: Some("bearer"),
+                    ..Trail::clone(trail)
+                };
+                server.audit.record(Event::refresh(&by_token));
                 rpc::result(&id, Refreshed { expires_at })
             }
             Err(RefreshError::Refused(refusal)) => {
@@ -286,8 +290,8 @@ impl Channels {
     fn fail(&mut self, call: Option<&Call<'_>>, error: RpcError, scope: &Scope<'_>) -> String {
         self.errors.add(scope.now);
         let Session { server, trail, .. } = scope.session;
-        let event = Event::call_refused(trail, error.word, call.and_then(attempt));
-        server.audit.record(event);
+        let about = || call.and_then(attempt);
+        server.audit.call_refused(trail, error.word, about);
         rpc::error(call.map(|call| call.id), error)
     }
 }
