@@ -226,7 +226,7 @@ reasons! {
     TokenExpired = "token-expired", UNAUTHORIZED, "expired";
     /// It would hold for longer than `max_token_lifetime` of its issuer.
     TokenLifetime = "token-lifetime", UNAUTHORIZED, "unauthenticated";
-    /// `nbf` or `iat` lies in the future.
+    /// `nbf`, `iat` or `auth_time` lies in the future.
     TokenNotYetValid = "token-not-yet-valid", UNAUTHORIZED, "unauthenticated";
     /// The issuer's keys cannot be had.
     KeysUnavailable = "keys-unavailable", SERVICE_UNAVAILABLE, "unavailable";

@@ -62,8 +62,10 @@ impl Rules {
         if now >= expires_at {
             return Err(refuse(Reason::TokenExpired));
         }
+        // A sign-in yet to come would never grow too old.
+        let signed_in = date(&mut claims, "auth_time")?;
         let latest_start = now.after(self.leeway);
-        if not_before.max(issued_at) > Some(latest_start) {
+        if not_before.max(issued_at).max(signed_in) > Some(latest_start) {
             return Err(refuse(Reason::TokenNotYetValid));
         }
         // From when it was issued, if it says so: else it would begin to count at half its life.
@@ -82,7 +84,7 @@ impl Rules {
             authentication: Authentication {
                 acr: name(&mut claims, "acr")?,
                 amr: methods(claims.remove("amr"))?,
-                time: date(&mut claims, "auth_time")?,
+                time: signed_in,
             },
             claims,
             issued_at,

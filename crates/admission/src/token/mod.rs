@@ -156,8 +156,8 @@ impl Issuers {
     }
 }
 
-/// Somebody whom no signature vouches for: to be asked about, never to be admitted. It lends its [`Principal`] and gives none
-/// away, so that nothing that takes an [`Identity`] takes one of these by mistake.
+/// Somebody whom no signature vouches for: to be asked about, never to be admitted. It only lends its [`Principal`],
+/// so that nothing that takes an [`Identity`] takes one of these by mistake; whoever clones what is lent means to.
 pub struct Supposed(Principal);
 
 impl Supposed {

@@ -109,9 +109,9 @@ async fn attack_028_a_token_holds_strictly_before_exp() {
 }
 
 #[tokio::test]
-async fn attack_028_a_token_does_not_hold_before_nbf_or_iat() {
+async fn attack_028_a_token_does_not_hold_before_nbf_iat_or_auth_time() {
     let signer = Signer::new("a", Algorithm::Es256);
-    for claim in ["nbf", "iat"] {
+    for claim in ["nbf", "iat", "auth_time"] {
         for (leeway, start, holds) in [(0, 0, true), (0, 1, false), (5, 5, true), (5, 6, false)] {
             let issuers = trusting_as(IssuerConfig {
                 leeway: Duration::from_secs(leeway),
