@@ -34,8 +34,10 @@ use crate::{
 /// Where a request came in, as the connection knows it.
 #[derive(Clone, Debug)]
 pub struct Transport {
-    /// The other end.
+    /// The client, as far as it is known.
     pub peer: IpAddr,
+    /// The balancer that brought the connection, where one does.
+    pub balancer: Option<IpAddr>,
     /// The name TLS was agreed for.
     pub server_name: Option<Box<str>>,
     /// What TLS was agreed with on the listener that asks for it. Verified.
@@ -47,8 +49,10 @@ pub struct Transport {
 pub struct Trail {
     /// Names the connection.
     pub connection: u64,
-    /// The other end.
+    /// The client, as far as it is known.
     pub peer: Option<IpAddr>,
+    /// The balancer that says so: the other end of the connection, where that is not the client.
+    pub balancer: Option<IpAddr>,
     /// The certificate that the client showed, taken or not.
     pub certificate: Option<Arc<ClientCertificate>>,
     /// Without the query, which may hold what must not be logged.
@@ -57,6 +61,8 @@ pub struct Trail {
     pub origin: Option<Box<str>>,
     /// A correlation id of the client's own choice.
     pub trace: Option<Box<str>>,
+    /// Which kind of credential was brought, good or not.
+    pub credential: Option<&'static str>,
     /// Once known.
     pub issuer: Option<Box<str>>,
     /// Once known.
@@ -92,8 +98,7 @@ impl Trail {
             path: Some(loggable(request.uri.path()).into()),
             origin: text("origin").map(Into::into),
             trace: trace.map(Into::into),
-            issuer: None,
-            subject: None,
+            ..Self::default()
         }
     }
 
@@ -105,8 +110,9 @@ impl Trail {
     }
 }
 
-/// A path without what must not be logged: some clients put their token there.
-fn loggable(path: &str) -> &str {
+/// A path, or a channel's name, without what must not be logged: some clients put their token there.
+#[must_use]
+pub fn loggable(path: &str) -> &str {
     if path.split('/').any(credential::looks_signed) {
         "(holds a token)"
     } else {
@@ -228,6 +234,7 @@ impl<'r> OriginChecked<'r> {
         route.check_certificate(self.certificate())?;
         let subprotocol = route.select(&offer.subprotocols)?;
         let credential = Credential::find(&self.request.headers, &offer.subprotocols)?;
+        trail.credential = credential.kind();
         if self.origin.is_none() && (credential.is_ambient() || !route.native_clients) {
             return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
         }
@@ -261,6 +268,7 @@ impl<'r> OriginChecked<'r> {
         trail: &mut Trail,
     ) -> Result<Arc<Identity>, Refusal> {
         let credential = Credential::find(&self.request.headers, &[])?;
+        trail.credential = credential.kind();
         // A browser names the page in every request that changes something. Reading across origins is CORS' business.
         let reads = self.request.method == Method::GET;
         if self.origin.is_none() && credential.is_ambient() && !reads {
@@ -347,7 +355,8 @@ impl Permitted {
         place.admit(&self.principal)?;
         // INVARIANT: the lease is registered before this check, and a revocation is remembered before it looks for
         // leases. So of a revocation and an upgrade at the same instant, one always sees the other.
-        let lease = gate.begin_lease(self.principal.clone(), self.certificate.clone())?;
+        let until = self.route.until(&self.principal);
+        let lease = gate.begin_lease(self.principal.clone(), until, self.certificate.clone())?;
         gate.check_revoked(&self.principal)?;
         let slot = place.take()?;
         let Self {

@@ -124,11 +124,12 @@ impl Lease {
         self.certificate.as_deref()
     }
 
-    /// Stands on a fresh proof from now on. The caller has checked that it is the same user's.
-    pub(crate) fn renew(&self, identity: Arc<Identity>) {
+    /// Stands on a fresh proof from now on, until then or as long as the certificate holds. The caller has checked that it
+    /// is the same user's.
+    pub(crate) fn renew(&self, identity: Arc<Identity>, until: Timestamp) {
         let mut state = self.state.lock();
         if !self.has_ended() {
-            let until = Mark::until(end(identity.expires_at, self.certificate()));
+            let until = Mark::until(end(until, self.certificate()));
             self.mark.store(until, Ordering::Release);
         }
         state.principal = Principal::User(identity);
@@ -207,20 +208,16 @@ impl Leases {
         })
     }
 
-    /// Registers a lease for a socket that is about to live.
+    /// Registers a lease for a socket that is about to live, until then or as long as the certificate holds.
     pub(crate) fn begin(
         self: &Arc<Self>,
         principal: Principal,
+        until: Timestamp,
         certificate: Option<Arc<ClientCertificate>>,
     ) -> Arc<Lease> {
-        let (key, until) = match principal.identity() {
-            Some(identity) => (
-                self.key(&identity.issuer, &identity.subject),
-                identity.expires_at,
-            ),
-            // An anonymous lease has no token that could end.
-            None => (0, Timestamp::NEVER),
-        };
+        let key = principal
+            .identity()
+            .map_or(0, |identity| self.key(&identity.issuer, &identity.subject));
         let state = State {
             principal,
             waker: None,
@@ -315,6 +312,7 @@ mod tests {
     use crate::{principal::tests::identity, revocation::Revocations};
 
     const NOW: Timestamp = Timestamp::from_secs(1500);
+    const END: Timestamp = Timestamp::from_secs(2000);
 
     fn user(subject: &str) -> Principal {
         Principal::User(Arc::new(identity(subject)))
@@ -330,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_lease_ends_with_its_token() {
-        let lease = Leases::new().begin(user("alice"), None);
+        let lease = Leases::new().begin(user("alice"), END, None);
         assert_eq!(
             lease.status(NOW),
             LeaseStatus::Valid {
@@ -347,11 +345,11 @@ mod tests {
     fn a_revocation_ends_every_lease_it_covers_and_no_other() {
         let leases = Leases::new();
         let alices = [
-            leases.begin(user("alice"), None),
-            leases.begin(user("alice"), None),
+            leases.begin(user("alice"), END, None),
+            leases.begin(user("alice"), END, None),
         ];
-        let bob = leases.begin(user("bob"), None);
-        let nobody = leases.begin(Principal::Anonymous, None);
+        let bob = leases.begin(user("bob"), END, None);
+        let nobody = leases.begin(Principal::Anonymous, Timestamp::NEVER, None);
         assert_eq!(leases.revoke(&of("alice"), EndReason::Revoked), 2);
         assert_eq!(leases.revoke(&of("alice"), EndReason::Revoked), 0, "once");
         assert!(
@@ -366,8 +364,8 @@ mod tests {
     #[test]
     fn a_lease_that_is_gone_is_forgotten() {
         let leases = Leases::new();
-        let lease = leases.begin(user("alice"), None);
-        let other = leases.begin(Principal::Anonymous, None);
+        let lease = leases.begin(user("alice"), END, None);
+        let other = leases.begin(Principal::Anonymous, Timestamp::NEVER, None);
         assert_eq!(leases.count(), 2);
         drop((lease, other));
         assert!(leases.live.lock().groups.is_empty());
@@ -377,7 +375,7 @@ mod tests {
     fn of_many_under_one_key_only_the_live_are_counted_and_few_others_kept() {
         let leases = Leases::new();
         let mut held: Vec<_> = (0..100)
-            .map(|_| leases.begin(Principal::Anonymous, None))
+            .map(|_| leases.begin(Principal::Anonymous, Timestamp::NEVER, None))
             .collect();
         held.truncate(10);
         assert_eq!(leases.count(), 10);
@@ -395,7 +393,7 @@ mod tests {
             let revocations = Revocations::default();
             let escaped = std::thread::scope(|scope| {
                 let upgrade = scope.spawn(|| {
-                    let lease = leases.begin(user("alice"), None);
+                    let lease = leases.begin(user("alice"), END, None);
                     let refused = revocations.cover(&identity("alice"));
                     (lease, refused)
                 });
@@ -420,6 +418,7 @@ mod interleavings {
     use crate::{principal::tests::identity, revocation::Revocations};
 
     const NOW: Timestamp = Timestamp::from_secs(1500);
+    const END: Timestamp = Timestamp::from_secs(2000);
 
     fn alice() -> Principal {
         Principal::User(Arc::new(identity("alice")))
@@ -437,7 +436,7 @@ mod interleavings {
     #[test]
     fn interleavings_a_socket_that_rests_learns_that_its_lease_ended() {
         loom::model(|| {
-            let lease = Leases::new().begin(alice(), None);
+            let lease = Leases::new().begin(alice(), END, None);
             let ending = {
                 let lease = lease.clone();
                 thread::spawn(move || assert!(lease.end(EndReason::Revoked)))
@@ -456,10 +455,10 @@ mod interleavings {
     #[test]
     fn interleavings_a_fresh_proof_does_not_undo_an_end() {
         loom::model(|| {
-            let lease = Leases::new().begin(alice(), None);
+            let lease = Leases::new().begin(alice(), END, None);
             let renewing = {
                 let lease = lease.clone();
-                thread::spawn(move || lease.renew(Arc::new(identity("alice"))))
+                thread::spawn(move || lease.renew(Arc::new(identity("alice")), END))
             };
             lease.end(EndReason::Revoked);
             renewing.join().unwrap();
@@ -476,7 +475,7 @@ mod interleavings {
             let upgrade = {
                 let (leases, revocations) = (leases.clone(), revocations.clone());
                 thread::spawn(move || {
-                    let lease = leases.begin(alice(), None);
+                    let lease = leases.begin(alice(), END, None);
                     let refused = revocations.cover(&identity("alice"));
                     (lease, refused)
                 })

@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    fs::File,
     io::{self, Read as _},
     net::IpAddr,
     path::Path,
@@ -23,6 +22,7 @@ use wardwire_admission::{admit::Trail, clock::Timestamp, host::HostName, revocat
 
 use crate::{
     audit::Event,
+    config,
     http::{json_response, problem},
     metrics,
     server::Server,
@@ -46,7 +46,7 @@ impl Token {
     /// It cannot be read, holds less than 32 bytes, or what no header can.
     pub fn read(path: &Path) -> io::Result<Self> {
         let mut text = Vec::new();
-        File::open(path)?
+        config::open(path)?
             .take(LONGEST as u64 + 1)
             .read_to_end(&mut text)?;
         let token = text.trim_ascii();
@@ -125,7 +125,7 @@ async fn respond(
 ) -> Response<Bytes> {
     let (head, body) = request.into_parts();
     let trail = Trail::begin(0, peer, &head);
-    let mut response = match answer(server, token, &head, body).await {
+    let mut response = match answer(server, token, &head, body, &trail).await {
         Ok(response) => response,
         Err(refused) => {
             let mut event = Event::new("refusal").about(&trail);
@@ -157,6 +157,7 @@ async fn answer(
     token: &Token,
     head: &Parts,
     body: Incoming,
+    trail: &Trail,
 ) -> Result<Response<Bytes>, Refused> {
     from_an_operator(head)?;
     match (&head.method, head.uri.path()) {
@@ -170,11 +171,38 @@ async fn answer(
         }
         _ => token.judge(head)?,
     }
-    Ok(match (&head.method, head.uri.path()) {
+    let response = match (&head.method, head.uri.path()) {
         (&Method::GET, "/metrics") => text(&metrics::render(server)),
-        (&Method::POST, "/revocations") => revoke(server, body).await.unwrap_or_else(bad),
+        (&Method::POST, "/revocations") => match revoke(server, body, trail).await {
+            // It has an event of its own.
+            Ok(response) => return Ok(response),
+            Err(detail) => bad(detail),
+        },
         _ => problem(StatusCode::NOT_FOUND, "not-found"),
-    })
+    };
+    let method = named(&head.method);
+    let status = response.status().as_u16();
+    server
+        .audit
+        .record(Event::admin_call(trail, method, status));
+    Ok(response)
+}
+
+/// A method as it may be written down: one that nobody has heard of can be any text.
+fn named(method: &Method) -> &str {
+    const KNOWN: [Method; 7] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::PATCH,
+        Method::OPTIONS,
+    ];
+    match KNOWN.contains(method) {
+        true => method.as_str(),
+        false => "another method",
+    }
 }
 
 /// No page has any business here, be it by DNS rebinding or across sites: a browser says more than an operator's tool.
@@ -306,7 +334,11 @@ impl Asked {
     }
 }
 
-async fn revoke(server: &Server, body: Incoming) -> Result<Response<Bytes>, &'static str> {
+async fn revoke(
+    server: &Server,
+    body: Incoming,
+    trail: &Trail,
+) -> Result<Response<Bytes>, &'static str> {
     let body = Limited::new(body, BODY).collect().await;
     let body = body.map_err(|_| "the body is cut short or too large")?;
     let asked: Asked = serde_json::from_slice(&body.to_bytes()).map_err(|_| {
@@ -317,12 +349,16 @@ async fn revoke(server: &Server, body: Incoming) -> Result<Response<Bytes>, &'st
     }
     let revocation = asked.revocation(server.gate.now())?;
     let ended = server.gate.revoke(&revocation);
-    server.audit.record(revoked(&revocation, ended));
+    server
+        .audit
+        .record(revoked(trail.clone(), &revocation, ended));
     Ok(json_response(StatusCode::OK, &json!({ "ended": ended })))
 }
 
-fn revoked(revocation: &Revocation, ended: usize) -> Event {
+fn revoked(trail: Trail, revocation: &Revocation, ended: usize) -> Event {
     let mut event = Event::new("revocation");
+    event.trail = trail;
+    event.outcome.status = Some(StatusCode::OK.as_u16());
     let (issuer, detail) = match revocation {
         Revocation::Token { issuer, id } => (issuer, format!("token {id}")),
         Revocation::Session { issuer, id } => (issuer, format!("session {id}")),

@@ -13,7 +13,7 @@ use wardwire_admission::{gate::Gate, proxy::TrustedProxies, refusal::Refusal};
 use wardwire_hub::Hub;
 
 use crate::{
-    audit::{Audit, Event},
+    audit::{Audit, Cause, Event},
     http::Site,
     metrics::Metrics,
     shard::Handle,
@@ -62,6 +62,12 @@ impl Server {
     /// A number that names a connection in the audit log.
     pub fn number(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Counts a connection that was hung up on without an answer.
+    pub fn dropped(&self, cause: Cause, trail: &Trail) {
+        self.metrics.dropped.inc();
+        self.audit.dropped(cause, trail);
     }
 
     /// Writes a refusal down.

@@ -32,6 +32,7 @@ struct World {
 fn transport(certificate: Option<&Arc<ClientCertificate>>) -> Transport {
     Transport {
         peer: PEER,
+        balancer: None,
         server_name: None,
         certificate: certificate.cloned(),
     }

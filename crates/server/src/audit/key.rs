@@ -4,8 +4,8 @@
 //! `openssl pkey` reads and writes both.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write as _},
+    fs::OpenOptions,
+    io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
@@ -19,6 +19,7 @@ use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, pem::PemObj
 use zeroize::Zeroizing;
 
 use super::chain::Hash;
+use crate::config;
 
 /// Signs heads.
 pub struct SigningKey {
@@ -166,10 +167,14 @@ impl PublicKey {
 
 fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
     let read = || -> io::Result<Vec<u8>> {
-        if fs::metadata(path)?.len() > LARGEST {
-            return Err(io::Error::other("it is too large for a key"));
+        let mut bytes = Vec::new();
+        config::open(path)?
+            .take(LARGEST + 1)
+            .read_to_end(&mut bytes)?;
+        match bytes.len() as u64 > LARGEST {
+            true => Err(io::Error::other("it is too large for a key")),
+            false => Ok(bytes),
         }
-        fs::read(path)
     };
     read().map_err(|error| KeyError::File {
         path: path.to_owned(),

@@ -31,6 +31,7 @@ pub use file::{
     Issuer, Kind, Limits, Outbound, PlainRight, Profile, ProxyProtocol, Require, Right, Rotate,
     Route, RouteLimits, Server, Tls,
 };
+pub(crate) use path::open;
 pub use path::{FilePath, Folder, NoCredentials};
 pub use places::Written;
 use problem::Source;

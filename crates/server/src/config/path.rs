@@ -3,8 +3,9 @@
 use std::{
     borrow::Cow,
     fmt,
-    fs::File,
+    fs::{File, OpenOptions},
     io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -84,15 +85,30 @@ pub(super) fn credentials() -> Option<PathBuf> {
     folder.filter(|folder| folder.is_absolute())
 }
 
-/// All of a file, if that is no more than anybody needs: a device or a log that was named by mistake must not fill the memory.
+/// Opens a file to be read, which must be one: a pipe that nobody writes into would let the start hang for ever, and a
+/// device has no end.
 ///
 /// # Errors
-/// It cannot be read, or is too large.
+/// It cannot be opened, or is no regular file.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // Of a pipe, opening alone would wait for a writer (open(2)).
+    options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let file = options.open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no regular file")),
+    }
+}
+
+/// All of a file, if that is no more than anybody needs: a log that was named by mistake must not fill the memory.
+///
+/// # Errors
+/// It cannot be read, is no regular file, or is too large.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?
-        .take(LARGEST + 1)
-        .read_to_end(&mut bytes)?;
+    open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > LARGEST {
         true => Err(io::Error::other("it is larger than 4 MiB")),
         false => Ok(bytes),
@@ -219,8 +235,29 @@ mod tests {
 
     #[test]
     fn no_file_is_read_without_end() {
-        let error = read(Path::new("/dev/zero")).unwrap_err();
+        let name = format!("wardwire-large-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let file = File::create(&path).unwrap();
+        file.set_len(LARGEST).unwrap();
+        assert_eq!(read(&path).unwrap().len() as u64, LARGEST);
+        file.set_len(LARGEST + 1).unwrap();
+        let error = read(&path).unwrap_err();
+        std::fs::remove_file(&path).unwrap();
         assert!(error.to_string().contains("4 MiB"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read_and_not_waited_for() {
+        let name = format!("wardwire-pipe-{}", std::process::id());
+        let pipe = std::env::temp_dir().join(name);
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let folder = std::env::temp_dir();
+        for path in [&*pipe, Path::new("/dev/zero"), &folder] {
+            let error = read(path).unwrap_err();
+            assert!(error.to_string().contains("no regular file"), "{error}");
+        }
+        std::fs::remove_file(&pipe).unwrap();
     }
 
     #[test]

@@ -133,6 +133,7 @@ pub async fn serve(connection: Connection, stream: TlsStream, deadline: Instant)
         let trail = Trail {
             connection: refusing.number,
             peer: Some(refusing.transport.peer),
+            balancer: refusing.transport.balancer,
             certificate: refusing.transport.certificate.clone(),
             ..Trail::default()
         };
@@ -199,6 +200,7 @@ async fn route(
     let (head, body) = request.into_parts();
     let transport = &connection.transport;
     *trail = Trail::begin(connection.number, transport.peer, &head);
+    trail.balancer = transport.balancer;
     trail.certificate = transport.certificate.clone();
     connection.client(&head.headers, trail)?;
     if let Some(refusal) = &connection.turned {
