@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Handshake, ORIGIN, Server};
+use crate::harness::{Handshake, Issuer, ORIGIN, Server, Setup};
 
 const LOBBY: &str = "chat/lobby";
 
@@ -27,6 +27,46 @@ fn two_users_talk_both_ways() {
     assert_eq!(alice.json(), heard, "a follower hears its own words too");
     publish(&mut bob, "hello yourself");
     assert_eq!(alice.json()["params"]["from"], "bob");
+}
+
+#[test]
+fn users_of_two_issuers_never_pass_for_one_another() {
+    let mut setup = Setup::new();
+    let guests = Issuer::new("https://guests.test");
+    std::fs::write(setup.folder.join("guests.json"), guests.jwks().to_string()).unwrap();
+    setup.issuers.push_str(
+        "name = \"staff\"\n[[issuer]]\nissuer = \"https://guests.test\"\nname = \"guests\"\n\
+         audience = \"wardwire\"\njwks_file = \"guests.json\"\n",
+    );
+    setup.rest += "[[channel]]\nname = \"inbox/{user}\"\nsubscribe = { claim = \"sub\", equals = \"{user}\" }\n";
+    let server = setup.start();
+    let open = |token: String| server.open(Handshake::new("/native").bearer(&token));
+    let mut alice = open(server.issuer.token("alice").mint());
+    alice.ok("subscribe", json!({ "channel": LOBBY }));
+    let mut page = server.connect();
+    let token = server.issuer.token("alice").mint();
+    page.send(
+        format!("GET /.wardwire/session HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n")
+            .as_bytes(),
+    );
+    let session: Value = serde_json::from_str(&page.response().body).unwrap();
+    assert_eq!(session["subject"], "alice");
+    assert_eq!(session["handle"], "staff:alice", "as others see it");
+    // Each as the guests' issuer may call anybody.
+    for subject in ["alice", "staff:alice"] {
+        let mut other = open(guests.token(subject).mint());
+        publish(&mut other, "it is me");
+        assert_eq!(alice.json()["params"]["from"], format!("guests:{subject}"));
+        for inbox in ["inbox/alice", "inbox/staff:alice"] {
+            other.fails("subscribe", json!({ "channel": inbox }), -32001);
+        }
+        let own = format!("inbox/guests:{subject}");
+        other.ok("subscribe", json!({ "channel": own }));
+    }
+    alice.ok("subscribe", json!({ "channel": "inbox/staff:alice" }));
+    alice.fails("subscribe", json!({ "channel": "inbox/alice" }), -32001);
+    publish(&mut alice, "and this is me");
+    assert_eq!(alice.json()["params"]["from"], "staff:alice");
 }
 
 #[test]

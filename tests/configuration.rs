@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::harness::{Handshake, Server, Setup, secret};
+use crate::harness::{Handshake, Server, Setup, now, secret};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_wardwire");
 
@@ -195,6 +195,12 @@ fn variables_that_are_no_text_stop_the_start() {
 fn a_configuration_without_end_is_refused() {
     let text = complaint(Path::new("/"), &["check", "--config", "/dev/zero"], &[]);
     assert!(text.contains("no regular file"), "{text}");
+    let setup = configured();
+    let large = fs::File::create(setup.folder.join("large.toml")).unwrap();
+    large.set_len(4 * 1024 * 1024 + 1).unwrap();
+    let check = ["check", "--config", "large.toml"];
+    let text = complaint(&setup.folder, &check, &[]);
+    assert!(text.contains("larger than 4 MiB"), "{text}");
 }
 
 #[test]
@@ -312,6 +318,21 @@ fn check_says_what_a_user_with_these_claims_may_do() {
         &[],
     );
     assert!(text.contains("no claims in JSON"), "{text}");
+}
+
+/// Of claims without `exp` it takes one for granted that the issuer could sign.
+#[test]
+fn check_supposes_no_token_that_would_hold_for_too_long() {
+    let mut setup = Setup::new();
+    setup.issuers += "max_token_lifetime = \"5m\"\n";
+    fs::write(setup.folder.join("wardwire.toml"), setup.config()).unwrap();
+    secret(&setup.folder.join("admin.token"), &"t".repeat(32));
+    let issued = json!({ "sub": "alice", "iat": now() - 60 }).to_string();
+    for claims in [r#"{"sub":"alice"}"#, &issued] {
+        let arguments = ["check", "--explain", "--claims", claims];
+        let text = said(&setup.folder, &arguments, &[]);
+        assert!(text.contains("/live: may enter"), "{text}");
+    }
 }
 
 /// The answer on paper and the answer at the door are the same, channel by channel.

@@ -17,6 +17,7 @@ mod channels;
 mod compression;
 mod configuration;
 mod demo;
+mod events;
 mod harness;
 mod network;
 mod operations;

@@ -177,9 +177,11 @@ fn attack_083_a_root_of_one_issuer_vouches_for_no_other() {
     let mut setup = Setup::new();
     let keys = KeyServer::start(&setup);
     keys.serve_keys(&setup.issuer.jwks());
-    let other =
-        "[[issuer]]\nissuer = \"https://other.test\"\naudience = \"wardwire\"\nca = \"ca.pem\"\n";
-    setup.issuers = format!("{}{other}", keys.issuer().replace("ca = \"ca.pem\"\n", ""));
+    let other = "[[issuer]]\nissuer = \"https://other.test\"\nname = \"other\"\naudience = \"wardwire\"\nca = \"ca.pem\"\n";
+    let own = keys
+        .issuer()
+        .replace("ca = \"ca.pem\"\n", "name = \"own\"\n");
+    setup.issuers = format!("{own}{other}");
     let server = setup.start();
     refused(
         &server,
@@ -188,6 +190,30 @@ fn attack_083_a_root_of_one_issuer_vouches_for_no_other() {
         "keys-unavailable",
     );
     assert_eq!(keys.asked(), 0);
+}
+
+#[test]
+fn attack_083_a_root_of_the_system_does_not_vouch_for_an_issuer_with_its_own() {
+    for (own, trusted) in [("", true), ("ca = \"own.pem\"\n", false)] {
+        let mut setup = Setup::new();
+        let keys = KeyServer::start(&setup);
+        keys.serve_keys(&setup.issuer.jwks());
+        // What vouches for the key server is one of the system's authorities here.
+        let system = setup.folder.join("ca.pem");
+        let others = Setup::new();
+        std::fs::copy(others.folder.join("ca.pem"), setup.folder.join("own.pem")).unwrap();
+        std::fs::remove_dir_all(others.folder).unwrap();
+        setup.issuers = keys.issuer().replace("ca = \"ca.pem\"\n", own);
+        let setup = setup.environment("SSL_CERT_FILE", system.to_str().unwrap());
+        let server = setup.start();
+        let handshake = native(&server.issuer.token("alice").mint());
+        if trusted {
+            server.open(handshake);
+        } else {
+            refused(&server, &handshake, 503, "keys-unavailable");
+            assert_eq!(keys.asked(), 0);
+        }
+    }
 }
 
 #[test]

@@ -19,7 +19,12 @@ use crate::harness::{Handshake, ORIGIN, Response, Server};
 
 /// Makes an attempt and demands its refusal: this status, no `101`, a short generic body, a closed connection, and an
 /// audit event with the precise reason.
-fn refused(server: &Server, handshake: &Handshake, status: u16, reason: &str) -> Response {
+pub(crate) fn refused(
+    server: &Server,
+    handshake: &Handshake,
+    status: u16,
+    reason: &str,
+) -> Response {
     refused_bytes(server, handshake.text().as_bytes(), status, reason)
 }
 
@@ -89,7 +94,7 @@ fn ask_ticket(server: &Server, token: &str, route: &str, origin: Option<&str>) -
     connection.response()
 }
 
-fn ticket(server: &Server, token: &str, route: &str, origin: Option<&str>) -> String {
+pub(crate) fn ticket(server: &Server, token: &str, route: &str, origin: Option<&str>) -> String {
     let response = ask_ticket(server, token, route, origin);
     assert_eq!(response.status, 201, "{response:?}");
     response.json()["ticket"].as_str().unwrap().to_owned()

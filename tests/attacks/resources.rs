@@ -131,7 +131,14 @@ fn attack_061_a_pool_full_of_those_who_never_ask() {
     admitted.ok("ping", json!({}));
     let waiting = server.metric("wardwire_connections_unadmitted");
     assert!(waiting <= 50, "{waiting} wait");
-    assert!(server.metric("wardwire_connections_dropped_total") > 0);
+    let dropped = server.metric("wardwire_connections_dropped_total");
+    assert!(dropped > 0);
+    let single = server.audited(|event| event["event"] == "drop");
+    assert_eq!(single["reason"], "pool-full");
+    assert_eq!(single["peer"], "127.0.0.1");
+    server.audited(|event| event["event"] == "drops" && event["reason"] == "pool-full");
+    let written = server.audit().into_iter();
+    assert!(written.filter(|event| event["event"] == "drop").count() < 200);
     let grown = server.memory().saturating_sub(before);
     assert!(grown < 16 * 1024 * 1024, "{grown} bytes");
     drop((silent, crowd));

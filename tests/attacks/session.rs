@@ -59,6 +59,24 @@ fn attack_076_a_ticket_lives_no_longer_than_its_token() {
 }
 
 #[test]
+fn attack_076_a_sign_in_that_grows_too_old_for_the_route_on_a_live_socket() {
+    let server = Server::start();
+    let begun = now();
+    let signed_in = |ago: u64| {
+        let token = server.issuer.token("alice").claim("acr", "mfa");
+        token.claim("auth_time", begun - ago).mint()
+    };
+    // The token holds for minutes, and the route takes sign-ins of the last hour.
+    let mut ws = server.open(Handshake::new("/mfa").bearer(&signed_in(3590)));
+    // One that is younger, but not by much, prolongs it by as much.
+    let answer = ws.ok("refresh", json!({ "token": signed_in(3588) }));
+    let ends = begun + 12;
+    assert_eq!(answer["expires_at"], ends, "{answer}");
+    ws.closes(3000, "expired");
+    assert!(now() >= ends, "not before its time");
+}
+
+#[test]
 fn attack_077_a_refresh_with_a_proof_too_weak_for_the_route() {
     let server = Server::start();
     let strong = || {
@@ -143,11 +161,7 @@ fn attack_078_revocation_ends_every_matching_socket_and_bars_the_way_back() {
     }
 }
 
-#[test]
-fn attack_078_signing_out_with_the_token_itself() {
-    let server = Server::start();
-    let token = server.issuer.token("alice").mint();
-    let mut ws = server.open(native(&token));
+fn signs_out(server: &Server, token: &str) {
     let mut connection = server.connect();
     connection.send(
         format!(
@@ -156,6 +170,14 @@ fn attack_078_signing_out_with_the_token_itself() {
         .as_bytes(),
     );
     assert_eq!(connection.response().status, 204);
+}
+
+#[test]
+fn attack_078_signing_out_with_the_token_itself() {
+    let server = Server::start();
+    let token = server.issuer.token("alice").mint();
+    let mut ws = server.open(native(&token));
+    signs_out(&server, &token);
     ws.closes(3000, "logged-out");
     refused(&server, &native(&token), 401, "revoked");
     let event = server.audited(|event| event["event"] == "sign-out");
@@ -163,6 +185,37 @@ fn attack_078_signing_out_with_the_token_itself() {
         (&event["subject"], &event["ended"]),
         (&json!("alice"), &json!(1))
     );
+}
+
+#[test]
+fn attack_078_signing_out_with_a_token_that_has_no_name_takes_back_that_one_alone() {
+    let server = Server::start();
+    let nameless = || {
+        let token = server.issuer.token("alice");
+        token.claim("jti", Value::Null).claim("sid", Value::Null)
+    };
+    let cases = [
+        // No time tells this one from those that come later.
+        (nameless().claim("iat", Value::Null), "red"),
+        (nameless(), "blue"),
+    ];
+    for (token, lamp) in cases {
+        let token = token.claim("lamp", lamp);
+        let shown = token.mint();
+        let mut sockets = [server.open(native(&shown)), server.open(native(&shown))];
+        let other = token.claim("lamp", "green").mint();
+        let mut others = [server.open(native(&other)), server.socket("alice")];
+        signs_out(&server, &shown);
+        for socket in &mut sockets {
+            socket.closes(3000, "logged-out");
+        }
+        refused(&server, &native(&shown), 401, "revoked");
+        for socket in &mut others {
+            socket.ok("ping", json!({}));
+        }
+        server.open(native(&other)).ok("ping", json!({}));
+        server.audited(|event| event["event"] == "sign-out" && event["ended"] == 2);
+    }
 }
 
 #[test]

@@ -224,7 +224,7 @@ fn attack_034_the_same_key_id_at_two_issuers() {
     let other = Issuer::new("https://other.test");
     std::fs::write(setup.folder.join("other.json"), other.jwks().to_string()).unwrap();
     setup.issuers.push_str(
-        "[[issuer]]\nissuer = \"https://other.test\"\naudience = \"wardwire\"\njwks_file = \"other.json\"\n",
+        "name = \"own\"\n[[issuer]]\nissuer = \"https://other.test\"\nname = \"other\"\naudience = \"wardwire\"\njwks_file = \"other.json\"\n",
     );
     let server = setup.start();
     server.open(native(&other.token("alice").mint()));

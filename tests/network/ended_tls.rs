@@ -47,8 +47,8 @@ fn refused(server: &Server, handshake: &Handshake, status: u16, reason: &str, pe
     assert_eq!(connection.rest(), 0, "the connection is closed");
     let event = server.refused_since(events, reason);
     assert_eq!(
-        (&event["status"], &event["peer"]),
-        (&status.into(), &peer.into()),
+        (&event["status"], &event["peer"], &event["balancer"]),
+        (&status.into(), &peer.into(), &"127.0.0.1".into()),
         "{event}"
     );
 }

@@ -86,7 +86,9 @@ fn the_client_that_the_balancer_names_is_the_one_that_is_written_down() {
         let mut ws = echo(&server, &header);
         ws.text("hi");
         assert_eq!(ws.next().unwrap().payload, b"hi");
-        server.audited(|event| event["event"] == "admission" && event["peer"] == client);
+        let named = |event: &Value| event["event"] == "admission" && event["peer"] == client;
+        let event = server.audited(named);
+        assert_eq!(event["balancer"], "127.0.0.1", "{event}");
     }
 }
 
@@ -274,6 +276,17 @@ fn caps_count_the_client_and_never_the_balancer() {
     let mut third = introduced(&server, &v1("2001:db8::3"));
     third.send(Handshake::new("/echo").text().as_bytes());
     assert_eq!(third.response().status, 429);
+}
+
+#[test]
+fn a_drop_says_which_balancer_brought_it() {
+    let server = behind_a_balancer()
+        .limits("unadmitted = 40\nconnections_per_ip = 10000\n")
+        .start();
+    let _crowd: Vec<TcpStream> = (0..500).map(|_| tcp(server.address)).collect();
+    let event = server.audited(|event| event["event"] == "drop");
+    assert_eq!(event["reason"], "pool-full");
+    assert_eq!(event["balancer"], "127.0.0.1");
 }
 
 #[test]

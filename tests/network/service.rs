@@ -281,6 +281,16 @@ fn a_manager_that_reads_nothing_holds_nobody_up() {
 }
 
 #[test]
+fn sockets_from_another_descriptor_on_are_refused() {
+    let setup = Setup::new()
+        .environment("LISTEN_FDNAMES", "public")
+        .environment("LISTEN_FDS_FIRST_FD", "4")
+        .socket(listener().0);
+    let text = refused(&setup, &setup.config());
+    assert!(text.contains("LISTEN_FDS_FIRST_FD is set"), "{text}");
+}
+
+#[test]
 fn a_count_of_sockets_that_cannot_be_is_refused() {
     for count in ["many", "-1", "2000000000", "18446744073709551616"] {
         let setup = Setup::new()

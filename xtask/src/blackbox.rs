@@ -1,5 +1,9 @@
 //! The tests that meet a release server from outside, as others would.
 
+use std::fs;
+
+use serde_json::Value;
+
 use crate::{
     autobahn::{self, Extent},
     fixture::{self, Fixture},
@@ -39,11 +43,14 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
     fixture::build_server()?;
     let table = conformance(extent)?;
     if extent == Extent::All {
+        let sslyze = sslyze(&Fixture::start("tls", "tests/clients/server.toml")?)?;
+        let testssl = testssl()?;
         let text = format!(
-            "# Conformance\n\nWritten by `cargo xtask conformance --all`, which fails, and writes nothing, unless every case is OK or informational\n\
-             (a case of which the RFC leaves the answer open). Autobahn|Testsuite over wss, all 517 cases:\n\n{table}"
+            "# Conformance\n\nWritten by `cargo xtask conformance --all`, which fails, and writes nothing, unless all of it is as good as it says.\n\n\
+             ## RFC 6455 and RFC 7692\n\nAutobahn|Testsuite over wss, all 517 cases, OK or informational (a case of which the RFC leaves the answer open):\n\n{table}\n\
+             ## TLS\n\n| judge | says |\n| --- | --- |\n| sslyze, Mozilla's intermediate profile | {sslyze} |\n| testssl.sh | {testssl} |\n"
         );
-        std::fs::write(root().join("docs/conformance.md"), text)?;
+        fs::write(root().join("docs/conformance.md"), text)?;
     }
     Ok(())
 }
@@ -83,36 +90,90 @@ pub(crate) fn enter(server: &Fixture) -> Result<()> {
     of_node.and(of_python)
 }
 
-/// TLS: Mozilla's intermediate profile by sslyze, and the group that a real browser agrees on.
+/// TLS: what sslyze and testssl.sh find, and the group that a real browser agrees on.
 pub(crate) fn tls() -> Result<()> {
-    let python = tools::python("tls")?;
     let server = Fixture::start("tls", "tests/clients/server.toml")?;
-    let mut sslyze = program(python.join("bin/python"));
-    sslyze.args([
-        "-W",
-        "ignore",
-        "-m",
-        "sslyze",
-        "--mozilla_config",
-        "intermediate",
-        "--certinfo_ca_file",
-    ]);
-    sslyze
-        .arg(server.authority())
-        .arg("--json_out")
-        .arg(server.folder.join("sslyze.json"));
-    let said = output(sslyze.arg(format!("localhost:{}", server.port)))?;
-    let verdict = said.lines().rev().find(|line| line.contains("localhost:"));
-    println!(
-        "sslyze, Mozilla intermediate: {}",
-        verdict.unwrap_or("").trim()
-    );
+    println!("sslyze, Mozilla intermediate: {}", sslyze(&server)?);
+    println!("testssl.sh: {}", testssl()?);
     tools::browser()?;
     crate::assets::packages()?;
     let mut browser = program("node");
     browser.args(["--test", "--test-reporter=spec", "tests/tls/group.test.mjs"]);
     server.tell(&mut browser)?;
     run(&mut browser)
+}
+
+/// sslyze's verdict on Mozilla's intermediate profile.
+fn sslyze(server: &Fixture) -> Result<String> {
+    let python = tools::python("tls")?;
+    let mut sslyze = program(python.join("bin/python"));
+    sslyze.args(["-W", "ignore", "-m", "sslyze"]);
+    sslyze.args(["--mozilla_config", "intermediate", "--certinfo_ca_file"]);
+    sslyze
+        .arg(server.authority())
+        .arg("--json_out")
+        .arg(server.folder.join("sslyze.json"));
+    let said = output(sslyze.arg(format!("localhost:{}", server.port)))?;
+    let verdict = said.lines().rev().find(|line| line.contains("localhost:"));
+    let verdict = verdict.and_then(|line| line.split_once(": "));
+    Ok(verdict.map_or("", |(_, it)| it).trim().to_owned())
+}
+
+/// testssl.sh's findings, of which there may be none. It asks for a host with a public name: as localhost, none is told to
+/// come over TLS only for a year.
+fn testssl() -> Result<String> {
+    const HOST: &str = "wardwire.test";
+    tools::system("testssl", &["testssl.sh"])?;
+    let server = Fixture::start("testssl", "tests/tls/server.toml")?;
+    let report = server.folder.join("testssl.json");
+    let mut testssl = program("testssl");
+    testssl.args(["--nodns", "none", "--ip", "127.0.0.1", "--add-ca"]);
+    testssl.arg(server.authority());
+    testssl.args(["--warnings", "off", "--color", "0", "--quiet", "--jsonfile"]);
+    // Its exit code counts findings and tells nothing of them.
+    let address = format!("https://{HOST}:{}", server.port);
+    let said = testssl.arg(&report).arg(address).output()?;
+    fs::write(server.folder.join("testssl.txt"), said.stdout)?;
+    judge(&fs::read_to_string(report)?)
+}
+
+/// Reads testssl.sh's report.
+fn judge(report: &str) -> Result<String> {
+    let findings: Vec<Value> = serde_json::from_str(report)
+        .map_err(|error| Failure::Broken(format!("the report of testssl.sh: {error}")))?;
+    let word = |finding: &Value, key: &str| finding[key].as_str().unwrap_or("?").to_owned();
+    let good = ["OK", "INFO"];
+    let bad: Vec<String> = findings
+        .iter()
+        .filter(|it| !good.contains(&word(it, "severity").as_str()))
+        .map(|it| {
+            format!(
+                "{} {}: {}",
+                word(it, "severity"),
+                word(it, "id"),
+                word(it, "finding")
+            )
+        })
+        .collect();
+    let asked = |id: &str| findings.iter().any(|it| word(it, "id") == id);
+    // Something of each part, and what it says last.
+    let parts = [
+        "TLS1_3",
+        "cipher_order",
+        "HSTS_time",
+        "heartbleed",
+        "scanTime",
+    ];
+    if !parts.into_iter().all(asked) {
+        return Err(Failure::Broken("testssl.sh did not come to its end".into()));
+    }
+    match bad.is_empty() {
+        true => Ok(format!("{} questions, no finding", findings.len())),
+        false => Err(Failure::Broken(format!(
+            "testssl.sh found:\n{}",
+            bad.join("\n")
+        ))),
+    }
 }
 
 /// The demo in a real browser.

@@ -51,7 +51,7 @@ impl Fixture {
     }
 
     /// Starts a server by what `launch` makes of its folder, which holds `server.toml`, made of `template`, and what that
-    /// names: `cert.pem` and `key.pem` for localhost and 127.0.0.1, and the issuer's `issuer.pem.jwks.json`.
+    /// names: `cert.pem` and `key.pem` for localhost, wardwire.test and 127.0.0.1, and the issuer's `issuer.pem.jwks.json`.
     pub(crate) fn launched(
         binary: &Path,
         name: &str,
@@ -159,7 +159,8 @@ fn listening(line: &str) -> Option<u16> {
     address.rsplit_once(':')?.1.parse().ok()
 }
 
-/// An authority constrained to this machine, whose key is thrown away, and a certificate of it.
+/// An authority constrained to this machine, whose key is thrown away, and a certificate of it. As one of a public authority,
+/// it lasts 90 days and names a list of revocations.
 fn make_certificate(folder: &Path) -> Result<()> {
     tools::system("openssl", &["openssl"])?;
     let openssl = |arguments: &str| {
@@ -170,19 +171,20 @@ fn make_certificate(folder: &Path) -> Result<()> {
     let new_key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
     fs::write(
         folder.join("leaf.ext"),
-        "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n\
-         keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n",
+        "subjectAltName=DNS:localhost,DNS:wardwire.test,IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n\
+         keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n\
+         crlDistributionPoints=URI:http://wardwire.test/ca.crl\n",
     )?;
     openssl(&format!(
-        "req -x509 {new_key} -keyout ca.key -out ca.pem -days 30 -subj /CN=wardwire-test-authority \
+        "req -x509 {new_key} -keyout ca.key -out ca.pem -days 90 -subj /CN=wardwire-test-authority \
          -addext basicConstraints=critical,CA:TRUE,pathlen:0 -addext keyUsage=critical,keyCertSign \
-         -addext nameConstraints=critical,permitted;DNS:localhost,permitted;IP:127.0.0.1/255.255.255.255"
+         -addext nameConstraints=critical,permitted;DNS:localhost,permitted;DNS:wardwire.test,permitted;IP:127.0.0.1/255.255.255.255"
     ))?;
     openssl(&format!(
         "req -new {new_key} -keyout key.pem -out leaf.csr -subj /CN=localhost"
     ))?;
     openssl(
-        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile leaf.ext -out cert.pem",
+        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 90 -extfile leaf.ext -out cert.pem",
     )?;
     for used in ["ca.key", "leaf.csr", "leaf.ext", "ca.srl"] {
         fs::remove_file(folder.join(used))?;

@@ -8,9 +8,10 @@ use crate::{
     tools,
 };
 
-const TARGETS: [&str; 8] = [
+const TARGETS: [&str; 9] = [
     "shard",
     "frames",
+    "deflate",
     "negotiation",
     "request_head",
     "token",

@@ -25,6 +25,7 @@ pub(crate) fn everything() -> Result<()> {
     python("tls")?;
     browser()?;
     balancers()?;
+    system("testssl", &["testssl.sh"])?;
     autobahn::wstest()?;
     Ok(())
 }

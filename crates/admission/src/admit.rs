@@ -37,12 +37,20 @@ use crate::{
 pub struct Transport {
     /// The client, as far as it is known.
     pub peer: IpAddr,
-    /// The other end of the connection itself: the same, or a balancer that brings it.
-    pub connected: IpAddr,
+    /// The balancer that brought the connection, where one does.
+    pub balancer: Option<IpAddr>,
     /// The name TLS was agreed for.
     pub server_name: Option<Box<str>>,
     /// What TLS was agreed with on the listener that asks for it. Verified.
     pub certificate: Option<Arc<ClientCertificate>>,
+}
+
+impl Transport {
+    /// The other end of the connection itself.
+    #[must_use]
+    pub fn connected(&self) -> IpAddr {
+        self.balancer.unwrap_or(self.peer)
+    }
 }
 
 /// What the audit log is told of a request, whatever becomes of it. Nothing here is trusted, and nothing opens anything.
@@ -50,8 +58,10 @@ pub struct Transport {
 pub struct Trail {
     /// Names the connection.
     pub connection: u64,
-    /// The other end.
+    /// The client, as far as it is known.
     pub peer: Option<IpAddr>,
+    /// The balancer that says so: the other end of the connection, where that is not the client.
+    pub balancer: Option<IpAddr>,
     /// The certificate that the client showed, taken or not.
     pub certificate: Option<Arc<ClientCertificate>>,
     /// Without the query, which may hold what must not be logged.
@@ -60,6 +70,8 @@ pub struct Trail {
     pub origin: Option<Box<str>>,
     /// A correlation id of the client's own choice.
     pub trace: Option<Box<str>>,
+    /// Which kind of credential was brought, good or not.
+    pub credential: Option<&'static str>,
     /// Once known.
     pub issuer: Option<Box<str>>,
     /// Once known.
@@ -95,8 +107,7 @@ impl Trail {
             path: Some(loggable(request.uri.path()).into()),
             origin: text("origin").map(Into::into),
             trace: trace.map(Into::into),
-            issuer: None,
-            subject: None,
+            ..Self::default()
         }
     }
 
@@ -108,8 +119,9 @@ impl Trail {
     }
 }
 
-/// A path without what must not be logged: some clients put their token there.
-fn loggable(path: &str) -> &str {
+/// A path, or a channel's name, without what must not be logged: some clients put their token there.
+#[must_use]
+pub fn loggable(path: &str) -> &str {
     if path.split('/').any(credential::looks_signed) {
         "(holds a token)"
     } else {
@@ -153,7 +165,7 @@ impl<'r> RequestHead<'r> {
             return Err(refusal.because("by what is demanded since a reload"));
         }
         // Nobody brings whoever shows a certificate.
-        if certificate.is_none() && !rules.balancers.admit(transport.connected) {
+        if certificate.is_none() && !rules.balancers.admit(transport.connected()) {
             return Err(Refusal::new(Stage::Proxy, Reason::ProxyUntrusted));
         }
         let bad = |detail: &str| Refusal::new(Stage::Host, Reason::BadHost).because(detail);
@@ -248,6 +260,7 @@ impl<'r> OriginChecked<'r> {
         route.check_certificate(self.certificate())?;
         let subprotocol = route.select(&offer.subprotocols)?;
         let credential = Credential::find(&self.request.headers, &offer.subprotocols)?;
+        trail.credential = credential.kind();
         if self.origin.is_none() && (credential.is_ambient() || !route.native_clients) {
             return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
         }
@@ -289,6 +302,7 @@ impl<'r> OriginChecked<'r> {
         trail: &mut Trail,
     ) -> Result<Arc<Identity>, Refusal> {
         let credential = Credential::find(&self.request.headers, &[])?;
+        trail.credential = credential.kind();
         // A browser names the page in every request that changes something. Reading across origins is CORS' business.
         let reads = self.request.method == Method::GET;
         if self.origin.is_none() && credential.is_ambient() && !reads {
@@ -398,7 +412,8 @@ impl Permitted {
         };
         // INVARIANT: the lease is registered before these checks, and a revocation is remembered, and other rules are put in
         // place, before they look for leases. So of either and an upgrade at the same instant, one always sees the other.
-        let lease = gate.begin_lease(principal.clone(), entrance)?;
+        let until = route.until(&principal);
+        let lease = gate.begin_lease(principal.clone(), until, entrance)?;
         gate.check_revoked(&principal)?;
         gate.check_current(&rules)?;
         let slot = place.take()?;

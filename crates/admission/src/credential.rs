@@ -52,6 +52,17 @@ impl Credential {
         }
     }
 
+    /// How the audit log names its kind. None for none.
+    #[must_use]
+    pub fn kind(&self) -> Option<&'static str> {
+        match self {
+            Self::Missing => None,
+            Self::Bearer(_) => Some("bearer"),
+            Self::Session(_) => Some("cookie"),
+            Self::Ticket { .. } => Some("ticket"),
+        }
+    }
+
     /// Whether the browser attached it by itself, so that only the Origin tells who asked.
     #[must_use]
     pub fn is_ambient(&self) -> bool {

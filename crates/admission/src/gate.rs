@@ -179,7 +179,8 @@ impl Gate {
         self.sign_out(&identity)
     }
 
-    /// Takes back the session that a proof belongs to, or else the proof itself. None if it has no name.
+    /// Takes back the session that a proof belongs to, or else the proof itself. None if it has no name, which each token
+    /// that was verified has.
     fn sign_out(&self, identity: &Identity) -> Option<usize> {
         let issuer = identity.issuer.clone();
         let (revocation, until) = match (&identity.session, &identity.token_id) {
@@ -265,7 +266,7 @@ impl Gate {
             .and_then(|()| revoked())
             .and_then(|()| route.permit(&principal, self.now()))
             .map_err(RefreshError::Refused)?;
-        lease.renew(fresh.clone());
+        lease.renew(fresh.clone(), route.until(&principal));
         // Asked again after the lease stands on it, for the same reason as at the upgrade.
         if let Err(refusal) = revoked() {
             lease.end(EndReason::Revoked);
@@ -394,9 +395,10 @@ impl Gate {
     pub(crate) fn begin_lease(
         &self,
         principal: Principal,
+        until: Timestamp,
         entrance: Entrance,
     ) -> Result<Arc<Lease>, Refusal> {
-        let lease = self.leases.begin(principal, entrance);
+        let lease = self.leases.begin(principal, until, entrance);
         self.check_draining()?;
         Ok(lease)
     }

@@ -147,11 +147,12 @@ impl Lease {
         &self.entrance
     }
 
-    /// Stands on a fresh proof from now on. The caller has checked that it is the same user's.
-    pub(crate) fn renew(&self, identity: Arc<Identity>) {
+    /// Stands on a fresh proof from now on, until then or as long as the certificate holds. The caller has checked that it
+    /// is the same user's.
+    pub(crate) fn renew(&self, identity: Arc<Identity>, until: Timestamp) {
         let mut state = self.state.lock();
         if !self.has_ended() {
-            let until = Mark::until(end(identity.expires_at, self.certificate()));
+            let until = Mark::until(end(until, self.certificate()));
             self.mark.store(until, Ordering::Release);
         }
         state.principal = Principal::User(identity);
@@ -230,16 +231,16 @@ impl Leases {
         })
     }
 
-    /// Registers a lease for a socket that is about to live.
-    pub(crate) fn begin(self: &Arc<Self>, principal: Principal, entrance: Entrance) -> Arc<Lease> {
-        let (key, until) = match principal.identity() {
-            Some(identity) => (
-                self.key(&identity.issuer, &identity.subject),
-                identity.expires_at,
-            ),
-            // An anonymous lease has no token that could end.
-            None => (0, Timestamp::NEVER),
-        };
+    /// Registers a lease for a socket that is about to live, until then or as long as the certificate holds.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        principal: Principal,
+        until: Timestamp,
+        entrance: Entrance,
+    ) -> Arc<Lease> {
+        let key = principal
+            .identity()
+            .map_or(0, |identity| self.key(&identity.issuer, &identity.subject));
         let state = State {
             principal,
             waker: None,
@@ -358,6 +359,7 @@ mod tests {
     use crate::{principal::tests::identity, revocation::Revocations};
 
     const NOW: Timestamp = Timestamp::from_secs(1500);
+    const END: Timestamp = Timestamp::from_secs(2000);
 
     fn user(subject: &str) -> Principal {
         Principal::User(Arc::new(identity(subject)))
@@ -373,7 +375,7 @@ mod tests {
 
     #[test]
     fn a_lease_ends_with_its_token() {
-        let lease = Leases::new().begin(user("alice"), entrance());
+        let lease = Leases::new().begin(user("alice"), END, entrance());
         assert_eq!(
             lease.status(NOW),
             LeaseStatus::Valid {
@@ -390,11 +392,11 @@ mod tests {
     fn a_revocation_ends_every_lease_it_covers_and_no_other() {
         let leases = Leases::new();
         let alices = [
-            leases.begin(user("alice"), entrance()),
-            leases.begin(user("alice"), entrance()),
+            leases.begin(user("alice"), END, entrance()),
+            leases.begin(user("alice"), END, entrance()),
         ];
-        let bob = leases.begin(user("bob"), entrance());
-        let nobody = leases.begin(Principal::Anonymous, entrance());
+        let bob = leases.begin(user("bob"), END, entrance());
+        let nobody = leases.begin(Principal::Anonymous, Timestamp::NEVER, entrance());
         assert_eq!(leases.revoke(&of("alice"), EndReason::Revoked), 2);
         assert_eq!(leases.revoke(&of("alice"), EndReason::Revoked), 0, "once");
         assert!(
@@ -409,8 +411,8 @@ mod tests {
     #[test]
     fn a_lease_that_is_gone_is_forgotten() {
         let leases = Leases::new();
-        let lease = leases.begin(user("alice"), entrance());
-        let other = leases.begin(Principal::Anonymous, entrance());
+        let lease = leases.begin(user("alice"), END, entrance());
+        let other = leases.begin(Principal::Anonymous, Timestamp::NEVER, entrance());
         assert_eq!(leases.count(), 2);
         drop((lease, other));
         assert!(leases.live.lock().groups.is_empty());
@@ -420,7 +422,7 @@ mod tests {
     fn of_many_under_one_key_only_the_live_are_counted_and_few_others_kept() {
         let leases = Leases::new();
         let mut held: Vec<_> = (0..100)
-            .map(|_| leases.begin(Principal::Anonymous, entrance()))
+            .map(|_| leases.begin(Principal::Anonymous, Timestamp::NEVER, entrance()))
             .collect();
         held.truncate(10);
         assert_eq!(leases.count(), 10);
@@ -438,7 +440,7 @@ mod tests {
             let revocations = Revocations::default();
             let escaped = std::thread::scope(|scope| {
                 let upgrade = scope.spawn(|| {
-                    let lease = leases.begin(user("alice"), entrance());
+                    let lease = leases.begin(user("alice"), END, entrance());
                     let refused = revocations.cover(&identity("alice"));
                     (lease, refused)
                 });
@@ -463,6 +465,7 @@ mod interleavings {
     use crate::{principal::tests::identity, revocation::Revocations, sync::Exchanged};
 
     const NOW: Timestamp = Timestamp::from_secs(1500);
+    const END: Timestamp = Timestamp::from_secs(2000);
 
     fn alice() -> Principal {
         Principal::User(Arc::new(identity("alice")))
@@ -480,7 +483,7 @@ mod interleavings {
     #[test]
     fn interleavings_a_socket_that_rests_learns_that_its_lease_ended() {
         loom::model(|| {
-            let lease = Leases::new().begin(alice(), entrance());
+            let lease = Leases::new().begin(alice(), END, entrance());
             let ending = {
                 let lease = lease.clone();
                 thread::spawn(move || assert!(lease.end(EndReason::Revoked)))
@@ -499,10 +502,10 @@ mod interleavings {
     #[test]
     fn interleavings_a_fresh_proof_does_not_undo_an_end() {
         loom::model(|| {
-            let lease = Leases::new().begin(alice(), entrance());
+            let lease = Leases::new().begin(alice(), END, entrance());
             let renewing = {
                 let lease = lease.clone();
-                thread::spawn(move || lease.renew(Arc::new(identity("alice"))))
+                thread::spawn(move || lease.renew(Arc::new(identity("alice")), END))
             };
             lease.end(EndReason::Revoked);
             renewing.join().unwrap();
@@ -520,7 +523,7 @@ mod interleavings {
                 let (leases, rules) = (leases.clone(), rules.clone());
                 let judged_by = rules.now();
                 thread::spawn(move || {
-                    let lease = leases.begin(alice(), entrance());
+                    let lease = leases.begin(alice(), END, entrance());
                     let refused = !rules.is(&judged_by);
                     (lease, refused)
                 })
@@ -540,7 +543,7 @@ mod interleavings {
             let upgrade = {
                 let (leases, revocations) = (leases.clone(), revocations.clone());
                 thread::spawn(move || {
-                    let lease = leases.begin(alice(), entrance());
+                    let lease = leases.begin(alice(), END, entrance());
                     let refused = revocations.cover(&identity("alice"));
                     (lease, refused)
                 })

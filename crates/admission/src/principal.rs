@@ -48,10 +48,10 @@ impl Principal {
         Err(Refusal::new(Stage::Identity, Reason::TokenBinding).because(detail))
     }
 
-    /// The subject as the issuer names it, unless anonymous.
+    /// How others are told who this is, unless anonymous.
     #[must_use]
-    pub fn subject(&self) -> Option<&str> {
-        self.identity().map(|identity| &*identity.subject)
+    pub fn handle(&self) -> Option<&str> {
+        self.identity().map(Identity::handle)
     }
 }
 
@@ -64,9 +64,11 @@ pub struct Identity {
     pub subject: Box<str>,
     /// Our own name by which the issuer meant us: that one of `aud`.
     pub audience: Arc<str>,
+    /// `name:sub`, where the issuer has a name here, as each of several has.
+    pub qualified: Option<Box<str>>,
     /// The session this proof belongs to: our own cookie session, or the token's `sid`.
     pub session: Option<SessionId>,
-    /// `jti`: names this one token.
+    /// `jti`, or where there is none a hash of what was signed: names this one token.
     pub token_id: Option<Box<str>>,
     /// `cnf` with `x5t#S256`: the client certificate without which it proves nothing (RFC 8705 §3.1).
     pub bound_to: Option<Thumbprint>,
@@ -78,6 +80,14 @@ pub struct Identity {
     pub issued_at: Option<Timestamp>,
     /// The instant at which this proof ends: `exp` plus the issuer's configured leeway (none by default).
     pub expires_at: Timestamp,
+}
+
+impl Identity {
+    /// What this server calls the user: no two have the same. Subjects alone are unique for each issuer only.
+    #[must_use]
+    pub fn handle(&self) -> &str {
+        self.qualified.as_deref().unwrap_or(&self.subject)
+    }
 }
 
 /// The authentication context (OpenID Connect Core §2, RFC 9470).
@@ -119,6 +129,7 @@ pub(crate) mod tests {
             issuer: "https://id.example".into(),
             subject: subject.into(),
             audience: "wardwire".into(),
+            qualified: None,
             session: None,
             token_id: None,
             bound_to: None,

@@ -146,7 +146,8 @@ reasons! {
     ProxyUntrusted = "proxy-untrusted", FORBIDDEN, "forbidden";
     /// The PROXY protocol header is missing, late or breaks its specification; the detail says how. There is no HTTP answer.
     ProxyHeader = "proxy-header", BAD_REQUEST, "bad-request";
-    /// A request of which a balancer that ended TLS does not say whom it is from: `X-Forwarded-For` is missing or unreadable.
+    /// A request of which a balancer that ended TLS does not say whom it is from: `X-Forwarded-For` is missing, unreadable
+    /// or names balancers of ours only.
     ForwardedFor = "forwarded-for", BAD_REQUEST, "bad-request";
     /// The client of a balancer that ended TLS did not come over TLS, or the balancer does not say so; the detail says which.
     NotOverTls = "not-over-tls", FORBIDDEN, "forbidden";
@@ -223,7 +224,9 @@ reasons! {
     TokenBinding = "token-binding", UNAUTHORIZED, "unauthenticated";
     /// Expired.
     TokenExpired = "token-expired", UNAUTHORIZED, "expired";
-    /// `nbf` or `iat` lies in the future.
+    /// It would hold for longer than `max_token_lifetime` of its issuer.
+    TokenLifetime = "token-lifetime", UNAUTHORIZED, "unauthenticated";
+    /// `nbf`, `iat` or `auth_time` lies in the future.
     TokenNotYetValid = "token-not-yet-valid", UNAUTHORIZED, "unauthenticated";
     /// The issuer's keys cannot be had.
     KeysUnavailable = "keys-unavailable", SERVICE_UNAVAILABLE, "unavailable";

@@ -126,6 +126,21 @@ impl Route {
             }
         }
     }
+
+    /// Until when a socket here may stand on this proof: as long as that holds, and the sign-in behind it is recent enough.
+    #[must_use]
+    pub fn until(&self, principal: &Principal) -> Timestamp {
+        // An anonymous socket has no token that could end.
+        let Some(identity) = principal.identity() else {
+            return Timestamp::NEVER;
+        };
+        let Some(age) = self.require.max_age else {
+            return identity.expires_at;
+        };
+        let signed_in = identity.authentication.time;
+        let stale = signed_in.map_or(Timestamp::from_secs(0), |time| time.after(age));
+        stale.min(identity.expires_at)
+    }
 }
 
 /// What a route demands of the connection and of the sign-in itself.

@@ -137,7 +137,7 @@ impl Channel {
                 channel: None,
                 data: cleared.data,
                 position: position.to_string(),
-                from: cleared.principal.subject(),
+                from: cleared.principal.handle(),
             };
             if log.keeps() {
                 let kept = serde_json::to_string(&publication).unwrap_or_default();

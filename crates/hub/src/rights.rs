@@ -52,7 +52,8 @@ pub enum Right {
     /// Whoever has a claim that is equal to a value, or contains it.
     Claim {
         /// The claim's name, or its way through objects: `realm_access.roles`. A claim that has the dots in its own name goes
-        /// first. `sub`, `iss`, `acr` and `amr` are those that the identity was proved with.
+        /// first. `sub`, `iss`, `acr` and `amr` are those that the identity was proved with; `sub` is
+        /// [`Identity::handle`], so that users of two issuers are two.
         claim: Box<str>,
         /// How it is compared.
         test: Test,
@@ -211,7 +212,7 @@ fn any_value<'a>(
 ) -> bool {
     let authentication = &identity.authentication;
     match (claim, test) {
-        ("sub", Test::Equals) => holds(&identity.subject),
+        ("sub", Test::Equals) => holds(identity.handle()),
         ("iss", Test::Equals) => holds(&identity.issuer),
         ("acr", Test::Equals) => authentication.acr.as_deref().is_some_and(holds),
         ("amr", Test::Contains) => authentication.amr.iter().any(|method| holds(method)),

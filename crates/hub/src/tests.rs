@@ -22,6 +22,7 @@ pub(crate) fn anonymous() -> Principal {
 
 pub(crate) fn user(subject: &str, claims: &str) -> Principal {
     Principal::User(Arc::new(Identity {
+        qualified: None,
         issuer: "https://id.example".into(),
         subject: subject.into(),
         audience: "wardwire".into(),

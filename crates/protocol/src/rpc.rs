@@ -63,6 +63,8 @@ pub struct RpcError {
     pub code: i32,
     /// A short sentence that says what to do.
     pub message: &'static str,
+    /// How a log names it. The peer is not told.
+    pub word: &'static str,
 }
 
 impl RpcError {
@@ -70,56 +72,67 @@ impl RpcError {
     pub const PARSE: Self = Self {
         code: -32700,
         message: "Send JSON (RFC 8259).",
+        word: "parse",
     };
     /// Not a JSON-RPC 2.0 call, or too many.
     pub const REQUEST: Self = Self {
         code: -32600,
         message: "Send JSON-RPC 2.0, at most 32 calls at once.",
+        word: "request",
     };
     /// No such method.
     pub const METHOD: Self = Self {
         code: -32601,
         message: "There is no such method.",
+        word: "method",
     };
     /// The parameters do not fit the method.
     pub const PARAMS: Self = Self {
         code: -32602,
         message: "The parameters do not fit the method.",
+        word: "params",
     };
     /// No right to that, or no such thing: the answer is the same.
     pub const FORBIDDEN: Self = Self {
         code: -32001,
         message: "Not allowed.",
+        word: "forbidden",
     };
     /// Too many messages.
     pub const RATE: Self = Self {
         code: -32002,
         message: "Too many messages. Slow down.",
+        word: "rate",
     };
     /// Too many subscriptions or channels.
     pub const LIMIT: Self = Self {
         code: -32003,
         message: "A limit is reached. Unsubscribe from something.",
+        word: "limit",
     };
     /// JSON that readers could read differently.
     pub const CONTENT: Self = Self {
         code: -32004,
         message: "This content is not taken.",
+        word: "content",
     };
     /// Not a channel name.
     pub const CHANNEL: Self = Self {
         code: -32005,
         message: "That is not a channel name.",
+        word: "channel",
     };
     /// Subscribing twice, or unsubscribing from nothing.
     pub const SUBSCRIPTION: Self = Self {
         code: -32006,
         message: "Already, or not, subscribed.",
+        word: "subscription",
     };
     /// The fresh token does not hold.
     pub const TOKEN: Self = Self {
         code: -32007,
         message: "The token is not accepted.",
+        word: "token",
     };
 }
 

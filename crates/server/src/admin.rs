@@ -132,7 +132,7 @@ async fn respond(to: To<'_>, peer: IpAddr, request: Request<Incoming>) -> Respon
     let server = to.server;
     let (head, body) = request.into_parts();
     let trail = Trail::begin(0, peer, &head);
-    let mut response = match answer(to, &head, body).await {
+    let mut response = match answer(to, &head, body, &trail).await {
         Ok(response) => response,
         Err(refused) => {
             let mut event = Event::new("refusal").about(&trail);
@@ -159,7 +159,12 @@ async fn respond(to: To<'_>, peer: IpAddr, request: Request<Incoming>) -> Respon
     response
 }
 
-async fn answer(to: To<'_>, head: &Parts, body: Incoming) -> Result<Response<Bytes>, Refused> {
+async fn answer(
+    to: To<'_>,
+    head: &Parts,
+    body: Incoming,
+    trail: &Trail,
+) -> Result<Response<Bytes>, Refused> {
     let To {
         server,
         token,
@@ -177,12 +182,40 @@ async fn answer(to: To<'_>, head: &Parts, body: Incoming) -> Result<Response<Byt
         }
         _ => token.judge(head)?,
     }
-    Ok(match (&head.method, head.uri.path()) {
+    let response = match (&head.method, head.uri.path()) {
         (&Method::GET, "/metrics") => text(&metrics::render(server)),
-        (&Method::POST, "/revocations") => revoke(server, body).await.unwrap_or_else(bad),
+        (&Method::POST, "/revocations") => match revoke(server, body, trail).await {
+            // It has an event of its own.
+            Ok(response) => return Ok(response),
+            Err(detail) => bad(detail),
+        },
+        // Its event does not say who asked.
         (&Method::POST, "/reload") => reload::respond(reloader).await,
         _ => problem(StatusCode::NOT_FOUND, "not-found"),
-    })
+    };
+    let method = named(&head.method);
+    let status = response.status().as_u16();
+    server
+        .audit
+        .record(Event::admin_call(trail, method, status));
+    Ok(response)
+}
+
+/// A method as it may be written down: one that nobody has heard of can be any text.
+fn named(method: &Method) -> &str {
+    const KNOWN: [Method; 7] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::PATCH,
+        Method::OPTIONS,
+    ];
+    match KNOWN.contains(method) {
+        true => method.as_str(),
+        false => "another method",
+    }
 }
 
 /// No page has any business here, be it by DNS rebinding or across sites: a browser says more than an operator's tool.
@@ -314,7 +347,11 @@ impl Asked {
     }
 }
 
-async fn revoke(server: &Server, body: Incoming) -> Result<Response<Bytes>, &'static str> {
+async fn revoke(
+    server: &Server,
+    body: Incoming,
+    trail: &Trail,
+) -> Result<Response<Bytes>, &'static str> {
     let body = Limited::new(body, BODY).collect().await;
     let body = body.map_err(|_| "the body is cut short or too large")?;
     let asked: Asked = serde_json::from_slice(&body.to_bytes()).map_err(|_| {
@@ -325,12 +362,16 @@ async fn revoke(server: &Server, body: Incoming) -> Result<Response<Bytes>, &'st
     }
     let revocation = asked.revocation(server.gate.now())?;
     let ended = server.gate.revoke(&revocation);
-    server.audit.record(revoked(&revocation, ended));
+    server
+        .audit
+        .record(revoked(trail.clone(), &revocation, ended));
     Ok(json_response(StatusCode::OK, &json!({ "ended": ended })))
 }
 
-fn revoked(revocation: &Revocation, ended: usize) -> Event {
+fn revoked(trail: Trail, revocation: &Revocation, ended: usize) -> Event {
     let mut event = Event::new("revocation");
+    event.trail = trail;
+    event.outcome.status = Some(StatusCode::OK.as_u16());
     let (issuer, detail) = match revocation {
         Revocation::Token { issuer, id } => (issuer, format!("token {id}")),
         Revocation::Session { issuer, id } => (issuer, format!("session {id}")),

@@ -22,6 +22,7 @@ use wardwire_admission::{
 };
 
 use crate::{
+    audit::Cause,
     http,
     proxied::{self, Bringer, EndedBy, Introduction, TlsEnd},
     server::Server,
@@ -95,7 +96,7 @@ pub async fn run(server: Arc<Server>, shard: Arc<Handle>, listener: TcpListener,
     loop {
         match listener.accept().await {
             Ok((tcp, peer)) => welcome(&server, &shard, door, tcp, peer),
-            Err(error) => reserve.refuse(&server, &listener, &error).await,
+            Err(error) => reserve.refuse(&server, door, &listener, &error).await,
         }
     }
 }
@@ -113,7 +114,13 @@ impl Reserve {
         Self(File::open("/dev/null").ok())
     }
 
-    async fn refuse(&mut self, server: &Server, listener: &TcpListener, error: &io::Error) {
+    async fn refuse(
+        &mut self,
+        server: &Arc<Server>,
+        door: Door,
+        listener: &TcpListener,
+        error: &io::Error,
+    ) {
         let is_due = {
             let mut warned = WARNED.lock();
             let is_due = warned.is_none_or(|at| at.elapsed() >= WARN_EVERY);
@@ -127,9 +134,13 @@ impl Reserve {
         }
         // Whoever takes the descriptor first in another thread leaves none for this; then the pause is all there is.
         if self.0.take().is_some()
-            && let Ok(Ok(_)) = tokio::time::timeout(PAUSE, listener.accept()).await
+            && let Ok(Ok((_, peer))) = tokio::time::timeout(PAUSE, listener.accept()).await
         {
-            server.metrics.dropped.inc();
+            let peer = peer.ip().to_canonical();
+            let bringer = Bringer::of(peer, server, door);
+            let brings = bringer.is_ok_and(|it| it.is_balancer());
+            let told = brought(server.number(), peer, brings.then_some(peer));
+            server.dropped(Cause::NoDescriptor, &told);
         } else {
             tokio::time::sleep(PAUSE).await;
         }
@@ -157,6 +168,7 @@ fn welcome(
             return server.refused(&trail(number, peer), &refusal);
         }
     };
+    let balancer = bringer.is_balancer().then_some(peer);
     let accepted = match bringer.is_balancer() {
         true => server.gate.caps().accept_proxied(),
         false => server.gate.caps().accept(peer),
@@ -165,13 +177,13 @@ fn welcome(
         Accepted::Welcome(slot) => (slot, None),
         Accepted::Turned(slot, refusal) => (slot, Some(refusal)),
         Accepted::Dropped => {
-            server.metrics.dropped.inc();
-            return;
+            return server.dropped(Cause::PoolFull, &brought(number, peer, balancer));
         }
     };
     let newcomer = Newcomer {
         tcp,
         peer,
+        balancer,
         number,
         slot,
         turned,
@@ -188,6 +200,8 @@ struct Newcomer {
     tcp: TcpStream,
     /// The client, as far as it is known.
     peer: IpAddr,
+    /// Who brings it, where that is not the client.
+    balancer: Option<IpAddr>,
     number: u64,
     slot: ConnectionSlot,
     turned: Option<Refusal>,
@@ -199,13 +213,14 @@ struct Newcomer {
 
 async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
     let deadline = Instant::now() + server.terms().handshake;
-    let connected = newcomer.peer;
     let Some(newcomer) = introduced(&server, newcomer, deadline).await else {
         return;
     };
+    let told = newcomer.trail();
     let Newcomer {
         tcp,
         peer,
+        balancer,
         number,
         slot,
         turned,
@@ -239,14 +254,14 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
         Err(error) => {
             let trail = Trail {
                 certificate,
-                ..trail(number, peer)
+                ..told
             };
             return tls_failed(&server, &trail, &error);
         }
     };
     let transport = Transport {
         peer,
-        connected,
+        balancer,
         server_name,
         certificate,
     };
@@ -295,7 +310,7 @@ async fn introduced(server: &Server, newcomer: Newcomer, deadline: Instant) -> O
     let Introduction { header, early } = match said.unwrap_or_else(late) {
         Ok(introduction) => introduction,
         Err(refusal) => {
-            server.refused(&trail(newcomer.number, newcomer.peer), &refusal);
+            server.refused(&newcomer.trail(), &refusal);
             return None;
         }
     };
@@ -307,7 +322,8 @@ async fn introduced(server: &Server, newcomer: Newcomer, deadline: Instant) -> O
         Accepted::Welcome(slot) => (slot, newcomer.turned),
         Accepted::Turned(slot, refusal) => (slot, Some(refusal)),
         Accepted::Dropped => {
-            server.metrics.dropped.inc();
+            let told = brought(newcomer.number, peer, newcomer.balancer);
+            server.dropped(Cause::PoolFull, &told);
             return None;
         }
     };
@@ -321,6 +337,12 @@ async fn introduced(server: &Server, newcomer: Newcomer, deadline: Instant) -> O
     })
 }
 
+impl Newcomer {
+    fn trail(&self) -> Trail {
+        brought(self.number, self.peer, self.balancer)
+    }
+}
+
 fn tls_failed(server: &Server, trail: &Trail, error: &io::Error) {
     server.metrics.tls_failures.inc();
     let broken = error.get_ref().and_then(|it| it.downcast_ref());
@@ -329,6 +351,14 @@ fn tls_failed(server: &Server, trail: &Trail, error: &io::Error) {
         None => Refusal::new(Stage::Tls, Reason::TlsFailed).because(error),
     };
     server.refused(trail, &refusal);
+}
+
+/// Of a connection that a balancer may have brought.
+fn brought(connection: u64, peer: IpAddr, balancer: Option<IpAddr>) -> Trail {
+    Trail {
+        balancer,
+        ..trail(connection, peer)
+    }
 }
 
 fn trail(connection: u64, peer: IpAddr) -> Trail {

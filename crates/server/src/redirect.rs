@@ -21,7 +21,11 @@ use wardwire_admission::{
     refusal::{Reason, Refusal, Stage},
 };
 
-use crate::{audit::Event, http::refused_bytes, server::Server};
+use crate::{
+    audit::{Cause, Event},
+    http::refused_bytes,
+    server::Server,
+};
 
 /// Connections at once, and of one address.
 const LIMITS: CapLimits = CapLimits {
@@ -46,16 +50,16 @@ pub async fn run(server: Arc<Server>, listener: TcpListener, port: u16) {
         };
         let number = server.number();
         let peer = peer.ip().to_canonical();
-        // Who comes too often is not told so.
-        let Accepted::Welcome(slot) = caps.accept(peer) else {
-            server.metrics.dropped.inc();
-            continue;
-        };
         let visit = Visit {
             server: server.clone(),
             number,
             peer,
             port,
+        };
+        // Who comes too often is not told so.
+        let Accepted::Welcome(slot) = caps.accept(peer) else {
+            server.dropped(Cause::RedirectFull, &visit.trail());
+            continue;
         };
         tokio::spawn(async move {
             let _ = visit.serve(tcp).await;

@@ -14,7 +14,7 @@ use wardwire_admission::{gate::Gate, refusal::Refusal};
 use wardwire_hub::Hub;
 
 use crate::{
-    audit::{Audit, Event},
+    audit::{Audit, Cause, Event},
     http::Site,
     metrics::Metrics,
     shard::Handle,
@@ -66,6 +66,12 @@ impl Server {
     /// Those that hold now.
     pub fn terms(&self) -> Arc<Terms> {
         self.terms.read().clone()
+    }
+
+    /// Counts a connection that was hung up on without an answer.
+    pub fn dropped(&self, cause: Cause, trail: &Trail) {
+        self.metrics.dropped.inc();
+        self.audit.dropped(cause, trail);
     }
 
     /// Writes a refusal down.

@@ -119,6 +119,12 @@ impl Inherited {
 /// Whether `LISTEN_FDS` is a count of sockets. One that cannot be read must not pass for none, and one that is absurd costs
 /// nothing.
 fn check_count() -> io::Result<()> {
+    // Of the crate that takes them: a service manager's begin at 3 (sd_listen_fds(3)), and others are not ours to close.
+    if env::var_os("LISTEN_FDS_FIRST_FD").is_some() {
+        return Err(io::Error::other(
+            "LISTEN_FDS_FIRST_FD is set, but sockets are passed from descriptor 3 on: unset it",
+        ));
+    }
     let Some(written) = env::var_os("LISTEN_FDS") else {
         return Ok(());
     };

@@ -2,8 +2,8 @@
 //!
 //! Each module has one `check`: it panics where a property is broken, and else says whether the input was taken. The
 //! fuzzer calls it (`fuzz/fuzz_targets`), and the tests replay what the fuzzer found (`fuzz/corpus`). Nothing here is part
-//! of the server; it uses what is public of it. Two modules ask a second, foreign reader of the same bytes: [`frames`]
-//! tungstenite, [`request_head`] hyper.
+//! of the server; it uses what is public of it. Three modules ask a second, foreign reader of the same bytes: [`frames`]
+//! tungstenite, [`deflate`] miniz_oxide, [`request_head`] hyper.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -14,6 +14,7 @@
 
 pub mod config;
 pub mod credential;
+pub mod deflate;
 pub mod frames;
 pub mod negotiation;
 pub mod request_head;
@@ -29,8 +30,9 @@ pub const LONGEST: usize = 4096;
 pub type Check = fn(&[u8]) -> bool;
 
 /// Every target, by the name of its corpus.
-pub const TARGETS: [(&str, Check); 7] = [
+pub const TARGETS: [(&str, Check); 8] = [
     ("frames", frames::check),
+    ("deflate", deflate::check),
     ("negotiation", negotiation::check),
     ("request_head", request_head::check),
     ("token", token::check),

@@ -75,11 +75,13 @@ fn world() -> &'static World {
         let pairs = [pair(1), pair(2), pair(3)];
         let config = IssuerConfig {
             issuer: ISSUER.to_owned(),
+            name: None,
             audience: Audience::new([AUDIENCE]),
             profile: Profile::Rfc9068,
             algorithms: Algorithm::ALL.to_vec(),
             keys: KeySource::Static(key_set(&pairs)),
             leeway: Duration::ZERO,
+            max_lifetime: Duration::from_secs(24 * 3600),
         };
         let issuers = Issuers::new(vec![config], Arc::new(Nowhere), Arc::new(Stopped));
         World {
@@ -203,10 +205,15 @@ fn says_what_it_must(identity: &Identity, token: &str) {
     assert_eq!(claims.contains_key("cnf"), identity.bound_to.is_some());
     for (claim, found) in [
         ("sid", identity.session.as_ref().map(|it| it.as_str())),
-        ("jti", identity.token_id.as_deref()),
         ("acr", identity.authentication.acr.as_deref()),
     ] {
         assert_eq!(claims.get(claim).map(|it| it.as_str().unwrap()), found);
+    }
+    // One without a name is named by what was signed.
+    let name = identity.token_id.as_deref().unwrap();
+    match claims.get("jti") {
+        Some(told) => assert_eq!(told, name),
+        None => assert!(name.starts_with("sha256:")),
     }
     for (claim, value) in &identity.claims {
         assert_eq!(claims.get(claim), Some(value));
@@ -249,6 +256,7 @@ fn documented(refusal: &Refusal, token: &str) {
         Reason::TokenKey,
         Reason::TokenSignature,
         Reason::TokenExpired,
+        Reason::TokenLifetime,
         Reason::TokenNotYetValid,
     ];
     assert!(allowed.contains(&refusal.reason), "{refusal:?}");

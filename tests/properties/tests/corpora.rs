@@ -33,6 +33,11 @@ fn frames_are_read_as_tungstenite_reads_them_however_they_are_cut() {
 }
 
 #[test]
+fn deflated_messages_are_inflated_as_miniz_does_however_they_are_cut() {
+    replay("deflate");
+}
+
+#[test]
 fn offers_that_are_taken_keep_every_rule() {
     replay("negotiation");
 }

@@ -38,7 +38,7 @@ struct World {
 fn transport(certificate: Option<&Arc<ClientCertificate>>) -> Transport {
     Transport {
         peer: PEER,
-        connected: PEER,
+        balancer: None,
         server_name: None,
         certificate: certificate.cloned(),
     }

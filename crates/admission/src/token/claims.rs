@@ -23,9 +23,11 @@ const OF_OTHER_TOKENS: [&str; 3] = ["nonce", "at_hash", "events"];
 
 /// What one issuer's tokens have to say.
 pub(super) struct Rules {
+    pub(super) name: Option<Box<str>>,
     pub(super) audience: Audience,
     pub(super) profile: Profile,
     pub(super) leeway: Duration,
+    pub(super) max_lifetime: Duration,
 }
 
 impl Rules {
@@ -60,12 +62,21 @@ impl Rules {
         if now >= expires_at {
             return Err(refuse(Reason::TokenExpired));
         }
+        // A sign-in yet to come would never grow too old.
+        let signed_in = date(&mut claims, "auth_time")?;
         let latest_start = now.after(self.leeway);
-        if not_before.max(issued_at) > Some(latest_start) {
+        if not_before.max(issued_at).max(signed_in) > Some(latest_start) {
             return Err(refuse(Reason::TokenNotYetValid));
         }
+        // From when it was issued, if it says so: else it would begin to count at half its life.
+        let since = issued_at.map_or(now, |at| at.min(now));
+        if expires > since.after(self.max_lifetime) {
+            return Err(refuse(Reason::TokenLifetime));
+        }
+        let qualify = |name: &str| format!("{name}:{subject}").into();
         Ok(Identity {
             issuer: issuer.into(),
+            qualified: self.name.as_deref().map(qualify),
             subject,
             audience,
             session: name(&mut claims, "sid")?.map(SessionId::new),
@@ -74,7 +85,7 @@ impl Rules {
             authentication: Authentication {
                 acr: name(&mut claims, "acr")?,
                 amr: methods(claims.remove("amr"))?,
-                time: date(&mut claims, "auth_time")?,
+                time: signed_in,
             },
             claims,
             issued_at,

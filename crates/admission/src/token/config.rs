@@ -12,6 +12,9 @@ const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
 pub struct IssuerConfig {
     /// Exactly as `iss` has it.
     pub issuer: String,
+    /// What this server calls it: 1 to 32 of `a-z`, `0-9`, `-` and `_`. Each of several issuers has one, and no two the same:
+    /// it stands before their users' names, which are unique for each issuer only.
+    pub name: Option<String>,
     /// Who we are to this issuer.
     pub audience: Audience,
     /// What tells its access tokens from its other tokens.
@@ -22,6 +25,8 @@ pub struct IssuerConfig {
     pub keys: KeySource,
     /// How far its clock may be off: `exp` counts this much later, `nbf` and `iat` this much earlier. At most 5 minutes.
     pub leeway: Duration,
+    /// How far `exp` may lie behind `iat`, and ahead of now. Whoever steals a token has it for no longer.
+    pub max_lifetime: Duration,
 }
 
 /// The names of which a token's `aud` must hold one.
@@ -66,6 +71,17 @@ pub enum IssuerConfigError {
     /// The same issuer twice.
     #[error("issuer {0} is listed twice: keep one of them")]
     Twice(String),
+    /// Users of two issuers could pass for one another.
+    #[error(
+        "issuer {0} has no `name`, but there are several issuers: without it their users could pass for one another"
+    )]
+    Nameless(String),
+    /// The same.
+    #[error("two issuers have the name {0}: their users could pass for one another")]
+    SameName(String),
+    /// It would not be told from what follows it.
+    #[error("the name of issuer {0} is not 1 to 32 of a-z, 0-9, - and _")]
+    BadName(String),
     /// Any audience would do.
     #[error(
         "issuer {0} has no audience: set `audience` to the name by which its tokens mean this server"
@@ -122,6 +138,9 @@ impl IssuerConfig {
         if self.issuer.is_empty() {
             return Err(IssuerConfigError::NoName);
         }
+        if self.name.as_deref().is_some_and(|name| !is_name(name)) {
+            return Err(IssuerConfigError::BadName(issuer()));
+        }
         if self.audience.0.is_empty() {
             return Err(IssuerConfigError::NoAudience(issuer()));
         }
@@ -138,4 +157,29 @@ impl IssuerConfig {
             Profile::Jwt(_) | Profile::Rfc9068 => Ok(()),
         }
     }
+}
+
+/// Whether an issuer can be called so. INVARIANT: no name holds a colon, so that the first one in `name:sub` ends it.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+    (1..=32).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+/// Each of several has a name, and no two the same.
+pub(super) fn check_names<'a>(
+    configs: impl ExactSizeIterator<Item = &'a IssuerConfig>,
+) -> Result<(), IssuerConfigError> {
+    let alone = configs.len() < 2;
+    let mut seen = HashSet::new();
+    for config in configs {
+        match &config.name {
+            None if alone => {}
+            None => return Err(IssuerConfigError::Nameless(config.issuer.clone())),
+            Some(name) if seen.insert(name) => {}
+            Some(name) => return Err(IssuerConfigError::SameName(name.clone())),
+        }
+    }
+    Ok(())
 }

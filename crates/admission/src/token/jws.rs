@@ -13,7 +13,8 @@ const LONGEST_KEY_ID: usize = 256;
 pub(super) struct Jws<'a> {
     pub(super) header: Header,
     pub(super) claims: Map<String, Value>,
-    signed: &'a str,
+    /// Header and payload as they came.
+    pub(super) signed: &'a str,
     signature: &'a str,
 }
 

@@ -18,18 +18,22 @@ pub(crate) mod tests;
 
 pub use self::{
     algorithm::{Algorithm, UnknownAlgorithm},
-    config::{Audience, Discriminator, IssuerConfig, IssuerConfigError, KeySource, Profile},
+    config::{
+        Audience, Discriminator, IssuerConfig, IssuerConfigError, KeySource, Profile, is_name,
+    },
 };
 
 use std::{collections::HashMap, sync::Arc};
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
 use self::{claims::Rules, jws::Jws, keys::Wanted, ring::KeyRing};
 use crate::{
     clock::Clock,
     fetch::Fetch,
-    principal::Identity,
+    principal::{Identity, Principal},
     refusal::{Reason, Refusal, Stage},
 };
 
@@ -86,6 +90,7 @@ impl Issuers {
         &self,
         configs: Vec<(IssuerConfig, Arc<dyn Fetch>)>,
     ) -> Result<Self, IssuerConfigError> {
+        config::check_names(configs.iter().map(|(config, _)| config))?;
         let clock = self.clock.clone();
         let mut issuers = HashMap::with_capacity(configs.len());
         for (config, fetch) in configs {
@@ -96,9 +101,11 @@ impl Issuers {
                 keys: KeyRing::new(&config, fetch, before)?,
                 algorithms: config.algorithms.into(),
                 rules: Rules {
+                    name: config.name.map(Into::into),
                     audience: config.audience,
                     profile: config.profile,
                     leeway: config.leeway,
+                    max_lifetime: config.max_lifetime,
                 },
             };
             if issuers.insert(name.clone(), issuer).is_some() {
@@ -149,7 +156,10 @@ impl Issuers {
         };
         let key = issuer.keys.find(wanted).await?;
         jws.verify(&key, algorithm)?;
-        issuer.rules.judge(name, jws.claims, self.clock.now())
+        let signed = jws.signed;
+        let mut identity = issuer.rules.judge(name, jws.claims, self.clock.now())?;
+        identity.token_id.get_or_insert_with(|| name_of(signed));
+        Ok(identity)
     }
 
     /// Whom claims would stand for if their issuer had signed them: all that is asked behind the signature. It answers an
@@ -157,13 +167,14 @@ impl Issuers {
     ///
     /// # Errors
     /// What the gate would refuse such a token for.
-    pub fn suppose(&self, claims: Map<String, Value>) -> Result<Identity, Refusal> {
+    pub fn suppose(&self, claims: Map<String, Value>) -> Result<Supposed, Refusal> {
         let named = claims.get("iss").and_then(Value::as_str);
         let (name, issuer) = named
             .and_then(|name| self.issuers.get_key_value(name))
             .ok_or_else(|| refuse(Reason::TokenIssuer).because(format_args!("{named:?}")))?;
         let name = name.clone();
-        issuer.rules.judge(&name, claims, self.clock.now())
+        let identity = issuer.rules.judge(&name, claims, self.clock.now())?;
+        Ok(Supposed(Principal::User(Arc::new(identity))))
     }
 
     fn issuer_of(&self, jws: &Jws<'_>) -> Result<(&str, &Issuer), Refusal> {
@@ -177,6 +188,18 @@ impl Issuers {
     }
 }
 
+/// Somebody whom no signature vouches for: to be asked about, never to be admitted. It only lends its [`Principal`],
+/// so that nothing that takes an [`Identity`] takes one of these by mistake; whoever clones what is lent means to.
+pub struct Supposed(Principal);
+
+impl Supposed {
+    /// For asking what somebody like that might do.
+    #[must_use]
+    pub fn as_principal(&self) -> &Principal {
+        &self.0
+    }
+}
+
 impl Issuer {
     /// The algorithm, by exact name, if this issuer signs by it (RFC 8725 §3.1).
     fn algorithm(&self, jws: &Jws<'_>) -> Result<Algorithm, Refusal> {
@@ -187,6 +210,13 @@ impl Issuer {
             .find(|allowed| allowed.as_str() == named)
             .ok_or_else(|| refuse(Reason::TokenAlgorithm).because(format_args!("alg {named:?}")))
     }
+}
+
+/// What stands in for a `jti` that is missing, so that every token can be signed out of and no other goes with it. Of what was
+/// signed, as the signature itself can be spelled in two ways that both hold (ECDSA).
+fn name_of(signed: &str) -> Box<str> {
+    let digest = digest(&SHA256, signed.as_bytes());
+    format!("sha256:{}", URL_SAFE_NO_PAD.encode(digest)).into()
 }
 
 fn refuse(reason: Reason) -> Refusal {

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::SystemTime};
 use serde::Serialize;
 use wardwire_admission::{admit::Trail, certificate::ClientCertificate, refusal::Refusal};
 
-use super::{chain::Hash, flood::Kind, time};
+use super::{chain::Hash, drops::Cause, flood::Kind, time};
 
 /// One event. It takes no credential and no message body.
 pub struct Event {
@@ -32,7 +32,7 @@ pub struct Outcome {
     pub code: Option<u16>,
     /// How many sockets it ended.
     pub ended: Option<usize>,
-    /// How many refusals it stands for, or lines.
+    /// How many events it stands for, or lines.
     pub count: Option<u64>,
     /// The segment of the log that it is about.
     pub(super) segment: Option<Box<str>>,
@@ -86,29 +86,78 @@ impl Event {
         event
     }
 
-    /// So many more of a kind were refused than are written one by one.
-    pub(super) fn refusals((stage, reason): Kind, count: u64) -> Self {
-        let mut event = Self::new("refusals");
+    /// A call on a live socket was refused; `detail` names the channel, never what was to be said there.
+    #[must_use]
+    pub fn call_refused(trail: &Trail, word: &'static str, detail: Option<String>) -> Self {
+        let mut event = Self::new("refusal").about(trail);
+        event.outcome.stage = Some("call");
+        event.outcome.reason = Some(word.into());
+        event.outcome.detail = detail.map(Into::into);
+        event
+    }
+
+    /// A live socket stands on a fresh token.
+    #[must_use]
+    pub fn refresh(trail: &Trail) -> Self {
+        Self::new("refresh").about(trail)
+    }
+
+    /// Somebody was handed a ticket for a route.
+    #[must_use]
+    pub fn ticket(trail: &Trail, route: &str) -> Self {
+        let mut event = Self::new("ticket").about(trail);
+        event.outcome.detail = Some(route.into());
+        event.outcome.status = Some(201);
+        event
+    }
+
+    /// An operator who showed the token asked for something.
+    #[must_use]
+    pub fn admin_call(trail: &Trail, method: &str, status: u16) -> Self {
+        let mut event = Self::new("admin-call").about(trail);
+        event.outcome.detail = Some(method.into());
+        event.outcome.status = Some(status);
+        event
+    }
+
+    /// So many more of a kind than are written one by one.
+    pub(super) fn counted(kind: Kind, count: u64) -> Self {
+        let mut event = Self::new(kind.counted);
         event.outcome = Outcome {
-            stage: Some(stage),
-            reason: Some(reason),
+            stage: kind.stage,
+            reason: kind.reason,
             count: Some(count),
             ..Outcome::default()
         };
         event
     }
 
-    /// What kind of refusal this is, and of whom. None if it is none.
-    pub(super) fn refused(&self) -> Option<(Kind, Option<IpAddr>)> {
-        if self.name != "refusal" {
-            return None;
-        }
-        let Outcome { stage, reason, .. } = &self.outcome;
-        let kind = (
-            stage.unwrap_or_default(),
-            reason.clone().unwrap_or_default(),
-        );
+    /// What kind of event this is and of whom, if a peer can have as many of it as it likes. None for those of which each
+    /// is written.
+    pub(super) fn flooding(&self) -> Option<(Kind, Option<IpAddr>)> {
+        let counted = match self.name {
+            "drop" => "drops",
+            "refusal" => "refusals",
+            "refresh" => "refreshes",
+            "ticket" => "tickets",
+            "admin-call" => "admin-calls",
+            _ => return None,
+        };
+        let kind = Kind {
+            counted,
+            stage: self.outcome.stage,
+            reason: self.outcome.reason.clone(),
+        };
         Some((kind, self.trail.peer))
+    }
+
+    /// A connection was hung up on without an answer.
+    #[must_use]
+    pub fn dropped(trail: &Trail, cause: Cause) -> Self {
+        let mut event = Self::new("drop").about(trail);
+        event.outcome.stage = Some("accept");
+        event.outcome.reason = Some(cause.as_str().into());
+        event
     }
 
     /// A socket ended.
@@ -144,8 +193,10 @@ impl Event {
             event: name,
             connection: (trail.connection > 0).then_some(trail.connection),
             peer: trail.peer,
+            balancer: trail.balancer,
             path: cut(&trail.path),
             origin: cut(&trail.origin),
+            credential: trail.credential,
             issuer: cut(&trail.issuer),
             subject: cut(&trail.subject),
             trace: cut(&trail.trace),
@@ -178,9 +229,13 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    balancer: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,5 @@
-//! Keeps a flood from filling the disk, on which everybody's admission hangs: of refusals that are alike so many a second
-//! are written one by one, and the rest as one counted event.
+//! Keeps a flood from filling the disk, on which everybody's admission hangs: of events that a peer can have as many of as
+//! it likes, and that are alike, so many a second are written one by one, and the rest as one counted event.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -9,29 +9,35 @@ use std::{
 
 use super::Event;
 
-/// Refusals of one stage, reason and address that are written one by one in a second.
+/// Events of one kind and address that are written one by one in a second.
 const ALIKE: u32 = 100;
-/// Refusals of all kinds.
+/// Events that are counted by one name: whoever fills one up hides nothing of another, such as a ticket behind refusals.
 const ALL: u32 = 1000;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The refusals of the second under way.
+/// The events of the second under way.
 pub(super) struct Flood {
     began: Instant,
-    written: u32,
+    written: BTreeMap<&'static str, u32>,
     alike: HashMap<(Kind, Option<IpAddr>), u32>,
     /// By kind only, as there are few kinds and many addresses.
     counted: BTreeMap<Kind, u64>,
 }
 
-/// Stage and reason.
-pub(super) type Kind = (&'static str, Box<str>);
+/// What makes two events alike.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Kind {
+    /// The name of the event that stands for many.
+    pub(super) counted: &'static str,
+    pub(super) stage: Option<&'static str>,
+    pub(super) reason: Option<Box<str>>,
+}
 
 impl Flood {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             began: now,
-            written: 0,
+            written: BTreeMap::new(),
             alike: HashMap::new(),
             counted: BTreeMap::new(),
         }
@@ -39,15 +45,16 @@ impl Flood {
 
     /// Whether an event is written itself. If not, it is counted.
     pub(super) fn pass(&mut self, event: &Event) -> bool {
-        let Some((kind, peer)) = event.refused() else {
+        let Some((kind, peer)) = event.flooding() else {
             return true;
         };
-        if self.written < ALL {
+        let written = self.written.entry(kind.counted).or_default();
+        if *written < ALL {
             let key = (kind.clone(), peer.map(network));
             let alike = self.alike.entry(key).or_default();
             if *alike < ALIKE {
                 *alike += 1;
-                self.written += 1;
+                *written += 1;
                 return true;
             }
         }
@@ -55,13 +62,23 @@ impl Flood {
         false
     }
 
+    /// Counts events that were counted elsewhere.
+    pub(super) fn add(&mut self, kind: Kind, count: u64) {
+        *self.counted.entry(kind).or_default() += count;
+    }
+
+    /// Whether the second is over.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.began) >= SECOND
+    }
+
     /// Begins another second if this one is over. Returns what was counted in it.
     pub(super) fn turn(&mut self, now: Instant) -> Vec<Event> {
-        if now.saturating_duration_since(self.began) < SECOND {
+        if !self.is_over(now) {
             return Vec::new();
         }
         self.began = now;
-        self.written = 0;
+        self.written = BTreeMap::new();
         self.alike = HashMap::new();
         self.counted()
     }
@@ -71,7 +88,7 @@ impl Flood {
         let counted = std::mem::take(&mut self.counted);
         counted
             .into_iter()
-            .map(|(kind, count)| Event::refusals(kind, count))
+            .map(|(kind, count)| Event::counted(kind, count))
             .collect()
     }
 }
@@ -91,7 +108,7 @@ mod tests {
         refusal::{Reason, Refusal, Stage},
     };
 
-    use super::*;
+    use super::{super::chain::Hash, *};
 
     fn refusal(peer: &str, reason: Reason) -> Event {
         let trail = Trail {
@@ -135,9 +152,53 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_refusal_is_always_written() {
+    fn no_noise_of_refusals_hides_what_somebody_got() {
+        let mut flood = Flood::new(Instant::now());
+        let trail = Trail::default();
+        let written = (0..1000)
+            .map(|n| format!("2001:db8:{:x}::1", n % 10))
+            .map(|peer| passed(&mut flood, &peer, Reason::TokenKey, 1))
+            .sum::<usize>();
+        assert_eq!(written, 1000);
+        assert_eq!(passed(&mut flood, "192.0.2.1", Reason::Revoked, 1), 0);
+        assert!(flood.pass(&Event::ticket(&trail, "/live")));
+        assert!(flood.pass(&Event::refresh(&trail)));
+        assert!(flood.pass(&Event::admin_call(&trail, "GET", 200)));
+    }
+
+    #[test]
+    fn what_ends_or_takes_something_back_is_always_written() {
         let mut flood = Flood::new(Instant::now());
         let close = Event::close(&Trail::default(), 1000, "");
-        assert!((0..10_000).all(|_| flood.pass(&close)));
+        let revocation = Event::new("revocation");
+        for event in [close, revocation] {
+            assert!((0..10_000).all(|_| flood.pass(&event)));
+        }
+    }
+
+    #[test]
+    fn what_an_admitted_peer_can_repeat_is_counted_by_its_own_name() {
+        let trail = Trail::default();
+        for (event, counted) in [
+            (Event::refresh(&trail), "\"refreshes\""),
+            (Event::ticket(&trail, "/live"), "\"tickets\""),
+            (Event::admin_call(&trail, "GET", 200), "\"admin-calls\""),
+            (
+                Event::call_refused(&trail, "forbidden", None),
+                "\"refusals\"",
+            ),
+        ] {
+            let mut flood = Flood::new(Instant::now());
+            let written = (0..150).filter(|_| flood.pass(&event)).count();
+            assert_eq!(written, 100, "{counted}");
+            let [rest] = &flood.counted()[..] else {
+                panic!("not one event for all of {counted}");
+            };
+            assert_eq!(rest.outcome.count, Some(50));
+            let mut line = Vec::new();
+            rest.line(0, &Hash::of(&[]), &mut line);
+            let line = String::from_utf8(line).unwrap();
+            assert!(line.contains(counted), "{line}");
+        }
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Recording never waits: events go through a bounded queue to one writer thread. When the queue is full or the disk
 //! fails, [`Audit::is_healthy`] says so and nobody new is let in until it works again; so [`flood`] bounds what refusals
-//! may write. No event holds a credential.
+//! may write, and [`drops`] counts those who do not even get one. No event holds a credential.
 //!
 //! [`chain`] joins lines, [`segment`] knows the files, [`writer`] writes and rotates them and signs heads with a [`key`],
 //! [`ship`] sends lines elsewhere, and [`verify`](mod@verify) judges what became of
 //! a log whose [`files`] it is given.
 
 mod chain;
+mod drops;
 mod event;
 mod files;
 mod flood;
@@ -35,7 +36,10 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use wardwire_admission::admit::Trail;
 
+pub use drops::Cause;
+use drops::Drops;
 pub use event::{Event, Outcome};
 pub use files::{Files, verify_running};
 pub use key::{KeyError, PublicKey, SigningKey};
@@ -100,6 +104,7 @@ struct Shared {
     full: AtomicBool,
     /// Events that the queue could not take and the log has yet to own up to.
     lost: AtomicU64,
+    drops: Drops,
     recent: Option<Mutex<VecDeque<Arc<str>>>>,
     shipping: Option<Arc<Shipping>>,
     ship_required: bool,
@@ -140,6 +145,7 @@ impl Audit {
             unsynced: false.into(),
             full: false.into(),
             lost: 0.into(),
+            drops: Drops::default(),
             recent: remember.then(|| Mutex::new(VecDeque::new())),
             shipping: shipper.as_ref().map(Shipper::state),
             ship_required,
@@ -159,6 +165,26 @@ impl Audit {
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
         }
         self.shared.full.store(sent.is_err(), Ordering::Relaxed);
+    }
+
+    /// Records that a connection was hung up on without an answer, as far as that can be had for nothing.
+    pub fn dropped(&self, cause: Cause, trail: &Trail) {
+        if self.shared.drops.add(cause) {
+            self.record(Event::dropped(trail, cause));
+        }
+    }
+
+    /// Records that a call on a live socket failed, and what it was about, in the same way: as many sockets as there may be
+    /// can each have some of them at once, and must not fill the queue together.
+    pub fn call_refused(
+        &self,
+        trail: &Trail,
+        word: &'static str,
+        detail: impl FnOnce() -> Option<String>,
+    ) {
+        if self.shared.drops.add_call() {
+            self.record(Event::call_refused(trail, word, detail()));
+        }
     }
 
     /// Whether events reach the disk. While they do not, nobody new may be let in.

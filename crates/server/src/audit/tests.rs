@@ -74,6 +74,62 @@ fn an_edit_a_gap_and_a_swap_are_found() {
 }
 
 #[test]
+fn connections_that_are_dropped_take_few_lines_and_every_one_is_counted() {
+    let path = folder("drops");
+    let audit = Audit::open(Settings::of(path.clone())).unwrap();
+    let drop_from = |peer: &str, cause| {
+        let trail = Trail {
+            peer: Some(peer.parse().unwrap()),
+            ..Trail::default()
+        };
+        audit.dropped(cause, &trail);
+    };
+    for _ in 0..30_000 {
+        drop_from("192.0.2.1", Cause::PoolFull);
+        assert!(audit.is_healthy(), "what is dropped never fills the queue");
+    }
+    drop_from("192.0.2.2", Cause::NoDescriptor);
+    audit.flush(Duration::from_secs(10));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let events = text
+        .lines()
+        .map(|line| -> serde_json::Value { serde_json::from_str(line).unwrap() });
+    let (mut all, mut lines) = (0, 0);
+    for event in events.filter(|event| event["reason"] == "pool-full") {
+        lines += 1;
+        all += match event["event"].as_str() {
+            Some("drop") => {
+                assert_eq!(event["peer"], "192.0.2.1");
+                1
+            }
+            _ => event["count"].as_u64().unwrap(),
+        };
+    }
+    assert_eq!(all, 30_000);
+    assert!(lines < 200, "{lines} lines");
+    assert!(text.contains("192.0.2.2") && text.contains("no-descriptor"));
+}
+
+#[test]
+fn calls_that_fail_never_fill_the_queue_and_every_one_is_counted() {
+    let path = folder("calls");
+    let audit = Audit::open(Settings::of(path.clone())).unwrap();
+    let trail = Trail::default();
+    for _ in 0..200_000 {
+        audit.call_refused(&trail, "forbidden", || None);
+        assert!(audit.is_healthy(), "everybody's door closes");
+    }
+    audit.flush(Duration::from_secs(10));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let events = text
+        .lines()
+        .map(|line| -> serde_json::Value { serde_json::from_str(line).unwrap() });
+    let calls = events.filter(|event| event["stage"] == "call");
+    let count = calls.map(|event| event["count"].as_u64().unwrap_or(1));
+    assert_eq!(count.sum::<u64>(), 200_000);
+}
+
+#[test]
 fn two_servers_never_write_one_log() {
     let path = folder("locked");
     let audit = write(&path, 1);

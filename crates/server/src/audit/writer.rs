@@ -152,7 +152,11 @@ impl Writer {
 
     /// What is due by the clock.
     fn turn(&mut self) {
-        let counted = self.flood.turn(Instant::now());
+        let now = Instant::now();
+        if self.flood.is_over(now) {
+            self.count_drops();
+        }
+        let counted = self.flood.turn(now);
         let dropped = self.shipper.as_mut().and_then(Shipper::dropped);
         let lost = self.lost();
         for event in counted.iter().chain(&dropped).chain(&lost) {
@@ -174,6 +178,12 @@ impl Writer {
         let mut event = Event::new("lost");
         event.outcome.count = Some(count);
         (count > 0).then_some(event)
+    }
+
+    fn count_drops(&mut self) {
+        for (kind, count) in self.shared.drops.take() {
+            self.flood.add(kind, count);
+        }
     }
 
     fn size(&self) -> u64 {
@@ -279,6 +289,7 @@ impl Writer {
 
     /// Puts everything that was recorded on disk.
     fn settle(&mut self) {
+        self.count_drops();
         for counted in self.flood.counted() {
             self.line(&counted);
         }
@@ -288,6 +299,7 @@ impl Writer {
 
     /// The last line of a server that goes down in order.
     fn close(&mut self) {
+        self.count_drops();
         let counted = self.flood.counted();
         let owed = self.shipper.as_mut().and_then(Shipper::owed);
         let lost = self.lost();

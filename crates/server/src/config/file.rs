@@ -299,6 +299,10 @@ impl Default for Limits {
 pub struct Issuer {
     /// Exactly as its tokens' `iss` says.
     pub issuer: String,
+    /// What this server calls it. With several issuers each needs one: their users are then `name:sub`, in `from` and where a
+    /// right speaks of `sub`, so that no two users pass for one another.
+    #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
+    pub name: Option<String>,
     /// What its tokens' `aud` must hold: the name by which it knows this server.
     #[serde(default)]
     #[schemars(length(min = 1), extend("x-required" = true))]
@@ -326,7 +330,13 @@ pub struct Issuer {
     #[serde(default = "no_time")]
     #[schemars(extend("x-least" = "0s", "x-most" = "5m"))]
     pub leeway: Span,
-    /// A certificate authority (PEM) that is trusted for fetching this issuer's keys, and no other's, beside the system's.
+    /// How far a token's `exp` may lie behind its `iat`, or ahead of now if it has none. One that would hold for longer is
+    /// refused: whoever steals it would have it for as long.
+    #[serde(default = "a_day")]
+    #[schemars(extend("x-least" = "1m", "x-most" = "30d"))]
+    pub max_token_lifetime: Span,
+    /// The certificate authorities (PEM) that are trusted for fetching this issuer's keys, and no other's, in place of the
+    /// system's.
     pub ca: Option<FilePath>,
 }
 
@@ -402,8 +412,8 @@ pub struct Require {
     /// The token's `amr` holds all of these.
     #[schemars(inner(length(min = 1)))]
     pub amr: Vec<String>,
-    /// `auth_time` is no older, at the handshake and at each refresh; a socket that is open then stays open until its token
-    /// ends.
+    /// `auth_time` is no older, at the handshake, at each refresh and while a socket is open: it ends when this is over
+    /// (3000 `expired`).
     #[schemars(extend("x-least" = "1s"))]
     pub max_age: Option<Span>,
     /// The socket came by the listener of `server.client_certificates`. Who comes by another gets 403, with or without a
@@ -584,6 +594,10 @@ const fn yes() -> bool {
 
 const fn drain() -> Span {
     seconds(10)
+}
+
+const fn a_day() -> Span {
+    seconds(24 * 3600)
 }
 
 const fn no_time() -> Span {

@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     fmt,
-    fs::File,
+    fs::{File, Metadata},
     io::{self, Read as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -86,21 +86,30 @@ pub(super) fn credentials() -> Option<PathBuf> {
     folder.filter(|folder| folder.is_absolute())
 }
 
-/// All of a file, if that is no more than anybody needs: a device or a log that was named by mistake must not fill the memory,
-/// and a pipe must not hold up whoever reads.
+/// Opens a file to be read, which must be one: a pipe that nobody writes into would let the start and every later reload hang
+/// for ever, and a device has no end.
 ///
 /// # Errors
-/// It cannot be read, is none, or is too large.
-pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// It cannot be opened, or is no regular file.
+fn open(path: &Path) -> io::Result<(File, Metadata)> {
     let file = File::options()
         .read(true)
-        // Else opening a pipe waits for somebody to write into it, and every later reload waits for that.
+        // Of a pipe, opening alone would wait for a writer (open(2)).
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(path)?;
     let meta = file.metadata()?;
-    if !meta.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+    match meta.is_file() {
+        true => Ok((file, meta)),
+        false => Err(io::Error::other("it is no regular file")),
     }
+}
+
+/// All of a file, if that is no more than anybody needs: a log that was named by mistake must not fill the memory.
+///
+/// # Errors
+/// It cannot be read, is no regular file, or is too large.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let (file, meta) = open(path)?;
     // In one piece, so that no half of a key stays behind where the bytes were moved from.
     let room = meta.len().min(LARGEST) + 1;
     let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
@@ -239,13 +248,31 @@ mod tests {
 
     #[test]
     fn no_file_is_read_without_end() {
-        let path = std::env::temp_dir().join(format!("wardwire-large-{}", std::process::id()));
-        File::create(&path).unwrap().set_len(LARGEST + 1).unwrap();
+        let name = format!("wardwire-large-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let file = File::create(&path).unwrap();
+        file.set_len(LARGEST).unwrap();
+        assert_eq!(read(&path).unwrap().len() as u64, LARGEST);
+        file.set_len(LARGEST + 1).unwrap();
         let error = read(&path).unwrap_err();
         std::fs::remove_file(&path).unwrap();
         assert!(error.to_string().contains("4 MiB"), "{error}");
         let error = read(Path::new("/dev/zero")).unwrap_err();
         assert!(error.to_string().contains("no regular file"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read_and_not_waited_for() {
+        let name = format!("wardwire-pipe-{}", std::process::id());
+        let pipe = std::env::temp_dir().join(name);
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let folder = std::env::temp_dir();
+        for path in [&*pipe, Path::new("/dev/zero"), &folder] {
+            let error = read(path).unwrap_err();
+            assert!(error.to_string().contains("no regular file"), "{error}");
+        }
+        std::fs::remove_file(&pipe).unwrap();
     }
 
     #[test]

@@ -262,6 +262,7 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<Issue
         .collect();
     Ok(IssuerConfig {
         issuer: issuer.issuer.clone(),
+        name: issuer.name.clone(),
         audience: Audience::new([issuer.audience.as_str()]),
         profile,
         algorithms: if named.is_empty() {
@@ -271,10 +272,11 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<Issue
         },
         keys,
         leeway: issuer.leeway.0,
+        max_lifetime: issuer.max_token_lifetime.0,
     })
 }
 
-/// Each issuer with its way out. A root of its own is trusted for its own keys only.
+/// Each issuer with its way out. A root of its own is trusted for its own keys only, and then no other is.
 fn issuers(
     config: &Config,
     extra: Vec<IssuerConfig>,

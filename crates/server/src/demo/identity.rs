@@ -70,11 +70,13 @@ impl DemoIssuer {
     pub(super) fn config(&self) -> io::Result<IssuerConfig> {
         Ok(IssuerConfig {
             issuer: self.name.clone(),
+            name: None,
             audience: Audience::new([AUDIENCE]),
             profile: Profile::Rfc9068,
             algorithms: vec![Algorithm::Es256],
             keys: KeySource::Static(token::jwks(&self.key)?.to_string().into_bytes()),
             leeway: Duration::ZERO,
+            max_lifetime: LIFETIME,
         })
     }
 
@@ -86,6 +88,7 @@ impl DemoIssuer {
             issuer: self.name.as_str().into(),
             subject: account.name.into(),
             audience: AUDIENCE.into(),
+            qualified: None,
             session: None,
             token_id: None,
             bound_to: None,

@@ -61,6 +61,7 @@ async fn ticket(
     let malformed = |_| Refusal::new(Stage::Head, Reason::BadBody);
     let TicketRequest { route } = serde_json::from_slice(body).map_err(malformed)?;
     let issued = server.gate.issue_ticket(checked, &route, trail).await?;
+    server.audit.record(Event::ticket(trail, &route));
     let ticket = issued.ticket.reveal();
     let subprotocol = format!("{TICKET_PREFIX}{ticket}");
     let answer = json!({
@@ -80,6 +81,7 @@ async fn session(
     let answer = json!({
         "issuer": identity.issuer,
         "subject": identity.subject,
+        "handle": identity.handle(),
         "expires_at": identity.expires_at.as_secs(),
         "acr": identity.authentication.acr,
         "amr": identity.authentication.amr,

@@ -114,7 +114,7 @@ impl Connection {
         // By the list that holds now, which may have changed since the balancer connected.
         let rules = self.server.gate.rules();
         let list = rules.balancers.ending_tls.as_ref();
-        let balancer = list.and_then(|list| list.vouch(self.transport.connected));
+        let balancer = list.and_then(|list| list.vouch(self.transport.connected()));
         let untrusted = || Refusal::new(Stage::Proxy, Reason::ProxyUntrusted);
         let balancer = balancer.ok_or_else(untrusted)?;
         if let Some(client) = ended.client(&balancer, headers)? {
@@ -139,6 +139,7 @@ pub async fn serve(connection: Connection, stream: TlsStream, deadline: Instant)
         let trail = Trail {
             connection: refusing.number,
             peer: Some(refusing.transport.peer),
+            balancer: refusing.transport.balancer,
             certificate: refusing.transport.certificate.clone(),
             ..Trail::default()
         };
@@ -205,6 +206,7 @@ async fn route(
     let (head, body) = request.into_parts();
     let transport = &connection.transport;
     *trail = Trail::begin(connection.number, transport.peer, &head);
+    trail.balancer = transport.balancer;
     trail.certificate = transport.certificate.clone();
     connection.client(&head.headers, trail)?;
     if let Some(refusal) = &connection.turned {

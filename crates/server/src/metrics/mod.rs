@@ -16,7 +16,7 @@ use wardwire_admission::refusal::Refusal;
 pub use reload::Reloads;
 pub use shard::{Histogram, ShardMetrics, Tally};
 
-use crate::server::Server;
+use crate::{logging, server::Server};
 
 /// What a server counts beside its shards.
 #[derive(Default)]
@@ -104,6 +104,11 @@ fn counters(server: &Server, out: &mut String) {
             "admissions_total",
             "Sockets admitted.",
             metrics.admissions.get(),
+        ),
+        (
+            "panics_total",
+            "Faults of the server's own that ended in a panic.",
+            logging::panics(),
         ),
         (
             "audit_unshipped_total",

@@ -70,8 +70,8 @@ pub enum OutboundError {
 }
 
 impl Outbound {
-    /// Trusts the system's certificate authorities and those in `authorities` (PEM, one or several in each), and reaches
-    /// public addresses and those in `allow`.
+    /// Trusts the certificate authorities in `authorities` (PEM, one or several in each) and no others, or the system's if
+    /// there are none; reaches public addresses and those in `allow`.
     ///
     /// # Errors
     /// If an authority cannot be read.
@@ -198,12 +198,10 @@ enum Unresolved {
 }
 
 fn roots(authorities: &[Vec<u8>]) -> Result<RootCertStore, OutboundError> {
-    let mut roots = RootCertStore::empty();
-    let system = rustls_native_certs::load_native_certs();
-    for error in &system.errors {
-        tracing::debug!(%error, "a system certificate authority cannot be read");
+    if authorities.is_empty() {
+        return Ok(of_the_system());
     }
-    roots.add_parsable_certificates(system.certs);
+    let mut roots = RootCertStore::empty();
     for pem in authorities {
         let before = roots.len();
         for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -219,6 +217,16 @@ fn roots(authorities: &[Vec<u8>]) -> Result<RootCertStore, OutboundError> {
         }
     }
     Ok(roots)
+}
+
+fn of_the_system() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    for error in &system.errors {
+        tracing::debug!(%error, "a system certificate authority cannot be read");
+    }
+    roots.add_parsable_certificates(system.certs);
+    roots
 }
 
 async fn ask(

@@ -12,6 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use wardwire_admission::{
+    admit::{Trail, loggable},
     gate::RefreshError,
     principal::{Identity, Principal},
 };
@@ -140,7 +141,7 @@ impl Channels {
                     .collect();
                 (!answers.is_empty()).then(|| format!("[{}]", answers.join(",")))
             }
-            Err(unreadable) => Some(self.fail(None, reason(unreadable), scope.now)),
+            Err(unreadable) => Some(self.fail(None, reason(unreadable), scope)),
         };
         if let Some(answer) = answer {
             scope.send(&Message::Text(answer.into()));
@@ -157,17 +158,28 @@ impl Channels {
             return None;
         };
         let Refreshing { id, .. } = self.refreshing.take()?;
-        let Session { server, trail, .. } = scope.session;
+        let Session {
+            server,
+            trail,
+            route,
+            ..
+        } = scope.session;
         let answer = match outcome {
             Ok(identity) => {
-                let expires_at = identity.expires_at.as_secs();
                 let principal = Principal::User(identity);
+                let expires_at = route.until(&principal).as_secs();
                 self.member.renew(scope.fanout, scope.outbox, principal);
+                let by_token = Trail {
+                    credential: Some("bearer"),
+                    ..Trail::clone(trail)
+                };
+                server.audit.record(Event::refresh(&by_token));
                 rpc::result(&id, Refreshed { expires_at })
             }
             Err(RefreshError::Refused(refusal)) => {
                 server.refused(trail, &refusal);
-                self.fail(Some(&id), RpcError::TOKEN, scope.now)
+                self.errors.add(scope.now);
+                rpc::error(Some(&id), RpcError::TOKEN)
             }
             Err(RefreshError::OtherSubject) => {
                 server.audit.record(Event::other_subject(trail));
@@ -188,21 +200,21 @@ impl Channels {
                 }
                 return None;
             }
-            Entry::Invalid => return Some(self.fail(None, RpcError::REQUEST, now)),
+            Entry::Invalid => return Some(self.fail(None, RpcError::REQUEST, scope)),
             Entry::Call(call) => call,
         };
         if !self.rate.take(now) {
-            return Some(self.fail(Some(call.id), RpcError::RATE, now));
+            return Some(self.fail(Some(&call), RpcError::RATE, scope));
         }
         if call.method == "refresh" {
             return match self.refresh(&call, scope) {
                 Ok(()) => None,
-                Err(error) => Some(self.fail(Some(call.id), error, now)),
+                Err(error) => Some(self.fail(Some(&call), error, scope)),
             };
         }
         Some(match self.call(&call, scope) {
             Ok(result) => rpc::result(call.id, result),
-            Err(error) => self.fail(Some(call.id), error, now),
+            Err(error) => self.fail(Some(&call), error, scope),
         })
     }
 
@@ -273,9 +285,13 @@ impl Channels {
         Ok(())
     }
 
-    fn fail(&mut self, id: Option<&RawValue>, error: RpcError, now: Instant) -> String {
-        self.errors.add(now);
-        rpc::error(id, error)
+    /// Answers with an error, and writes it down: what a socket may have of them in a minute is bounded.
+    fn fail(&mut self, call: Option<&Call<'_>>, error: RpcError, scope: &Scope<'_>) -> String {
+        self.errors.add(scope.now);
+        let Session { server, trail, .. } = scope.session;
+        let about = || call.and_then(attempt);
+        server.audit.call_refused(trail, error.word, about);
+        rpc::error(call.map(|call| call.id), error)
     }
 }
 
@@ -289,6 +305,20 @@ impl Errors {
         }
         self.count = self.count.saturating_add(1);
     }
+}
+
+/// What a call that failed was about: the method and the channel, as far as both can be names. What else the call holds is
+/// the peer's own text, and may be a message or a token.
+fn attempt(call: &Call<'_>) -> Option<String> {
+    let method = ["subscribe", "unsubscribe", "publish", "refresh"]
+        .into_iter()
+        .find(|method| *method == call.method)?;
+    let named = params::<ChannelParams>(call).ok();
+    let channel = named.and_then(|it| ChannelName::parse(&it.channel).ok());
+    Some(match &channel {
+        Some(channel) => format!("{method} {}", loggable(channel.as_str())),
+        None => method.to_owned(),
+    })
 }
 
 fn params<'a, T: Deserialize<'a>>(call: &Call<'a>) -> Result<T, RpcError> {

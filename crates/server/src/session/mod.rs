@@ -196,6 +196,8 @@ impl Application {
     /// Takes a message. Returns what to close with, if that ends it.
     pub fn deliver(&mut self, message: Message<'_>, scope: &mut Scope<'_>) -> Option<Close> {
         scope.metrics.messages_in.add(1);
+        #[cfg(test)]
+        fault(&message);
         match (self, message) {
             (Self::Echo(rate), message) => {
                 if !rate.take(scope.now) {
@@ -233,4 +235,13 @@ impl Application {
             channels.leave(fanout);
         }
     }
+}
+
+/// A fault of ours, as tests need one: the program has none that can be had on demand.
+#[cfg(test)]
+pub(crate) const PANIC: &str = "a fault in a socket's turn";
+
+#[cfg(test)]
+fn fault(message: &Message<'_>) {
+    assert!(*message != Message::Text(PANIC.into()), "{PANIC}");
 }

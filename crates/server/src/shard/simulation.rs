@@ -296,7 +296,7 @@ impl World {
         let (head, ()) = request.body(()).unwrap().into_parts();
         let transport = Origin {
             peer: loopback,
-            connected: loopback,
+            balancer: None,
             server_name: Some("localhost".into()),
             certificate: None,
         };

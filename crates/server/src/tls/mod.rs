@@ -78,6 +78,8 @@ fn settings(
         .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.max_fragment_size = Some(records::FRAGMENT);
+    // The strongest that both have, and not what a client would rather.
+    config.ignore_client_order = true;
     config.max_early_data_size = 0;
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});

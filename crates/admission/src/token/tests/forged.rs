@@ -189,9 +189,14 @@ async fn attack_034_the_same_key_id_at_two_issuers_never_mixes() {
     );
     let other = IssuerConfig {
         issuer: "https://other.example".to_owned(),
+        name: Some("theirs".to_owned()),
         ..config(KeySource::Static(key_set(&[&theirs])))
     };
-    let configs = vec![config(KeySource::Static(key_set(&[&ours]))), other];
+    let own = IssuerConfig {
+        name: Some("ours".to_owned()),
+        ..config(KeySource::Static(key_set(&[&ours])))
+    };
+    let configs = vec![own, other];
     let issuers = Issuers::new(configs, Arc::new(Net::default()), Hands::at(NOW * 1000)).unwrap();
     let elsewhere = with(json!({"iss": "https://other.example"}));
     assert_eq!(reason(&issuers, &ours.sign(&claims())).await, None);

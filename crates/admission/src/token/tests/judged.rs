@@ -50,6 +50,33 @@ async fn what_is_said_of_the_user_becomes_the_identity() {
 }
 
 #[tokio::test]
+async fn a_token_that_would_hold_for_too_long_is_refused() {
+    let signer = Signer::new("a", Algorithm::Es256);
+    let day = DAY.as_secs();
+    for (iat, exp, holds) in [
+        (json!(NOW), NOW + day, true),
+        (json!(NOW), NOW + day + 1, false),
+        // Half its life is over, and it is still as long as it was.
+        (json!(NOW - day), NOW + 1, false),
+        (json!(NOW - day + 1), NOW + 1, true),
+        (Value::Null, NOW + day, true),
+        (Value::Null, NOW + day + 1, false),
+    ] {
+        let token = signer.sign(&with(json!({ "iat": iat, "exp": exp })));
+        let expected = (!holds).then_some(Reason::TokenLifetime);
+        let outcome = reason(&trusting(&[&signer]), &token).await;
+        assert_eq!(outcome, expected, "{iat} {exp}");
+    }
+    // A clock that may be ahead does not lengthen it.
+    let issuers = trusting_as(IssuerConfig {
+        leeway: Duration::from_secs(60),
+        ..config(KeySource::Static(key_set(&[&signer])))
+    });
+    let ahead = signer.sign(&with(json!({ "iat": NOW + 60, "exp": NOW + 60 + day })));
+    assert_eq!(reason(&issuers, &ahead).await, Some(Reason::TokenLifetime));
+}
+
+#[tokio::test]
 async fn attack_028_a_token_holds_strictly_before_exp() {
     let signer = Signer::new("a", Algorithm::Es256);
     for (leeway, exp, now, holds) in [
@@ -82,9 +109,9 @@ async fn attack_028_a_token_holds_strictly_before_exp() {
 }
 
 #[tokio::test]
-async fn attack_028_a_token_does_not_hold_before_nbf_or_iat() {
+async fn attack_028_a_token_does_not_hold_before_nbf_iat_or_auth_time() {
     let signer = Signer::new("a", Algorithm::Es256);
-    for claim in ["nbf", "iat"] {
+    for claim in ["nbf", "iat", "auth_time"] {
         for (leeway, start, holds) in [(0, 0, true), (0, 1, false), (5, 5, true), (5, 6, false)] {
             let issuers = trusting_as(IssuerConfig {
                 leeway: Duration::from_secs(leeway),
@@ -143,7 +170,10 @@ async fn attack_029_required_claims_are_there_and_what_they_should_be() {
 #[tokio::test]
 async fn claims_are_taken_up_to_their_bounds() {
     let signer = Signer::new("a".repeat(256).leak(), Algorithm::Es256);
-    let issuers = trusting(&[&signer]);
+    let issuers = trusting_as(IssuerConfig {
+        max_lifetime: Duration::from_secs(253_402_300_799),
+        ..config(KeySource::Static(key_set(&[&signer])))
+    });
     for changes in [
         json!({"sub": "x".repeat(255)}),
         json!({"amr": vec!["x"; 32]}),

@@ -206,10 +206,35 @@ fn a_configuration_that_could_let_a_wrong_token_in_is_refused() {
             "{set}"
         );
     }
-    let twice = Issuers::new(
-        vec![config(keys()), config(keys())],
-        Arc::new(Net::default()),
-        Hands::at(0),
+    let both = |first: IssuerConfig, second: IssuerConfig| {
+        let configs = vec![first, second];
+        Issuers::new(configs, Arc::new(Net::default()), Hands::at(0)).err()
+    };
+    let called = |name: &str, issuer: &str| IssuerConfig {
+        issuer: issuer.to_owned(),
+        name: Some(name.to_owned()),
+        ..config(keys())
+    };
+    let other = || "https://other.example".to_owned();
+    assert_eq!(both(called("a", ISSUER), called("b", &other())), None);
+    assert_eq!(
+        both(called("a", ISSUER), called("b", ISSUER)),
+        Some(IssuerConfigError::Twice(named()))
     );
-    assert_eq!(twice.err(), Some(IssuerConfigError::Twice(named())));
+    // Without names of their own, one's alice would pass for the other's.
+    assert_eq!(
+        both(config(keys()), called("b", &other())),
+        Some(IssuerConfigError::Nameless(named()))
+    );
+    assert_eq!(
+        both(called("a", ISSUER), called("a", &other())),
+        Some(IssuerConfigError::SameName("a".to_owned()))
+    );
+    for name in ["", "a:b", "A", "\u{e4}", &"a".repeat(33)] {
+        assert_eq!(
+            refused(called(name, ISSUER)),
+            Some(IssuerConfigError::BadName(named())),
+            "{name}"
+        );
+    }
 }

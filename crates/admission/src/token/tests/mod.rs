@@ -135,14 +135,18 @@ pub(crate) fn with(changes: Value) -> Value {
     claims
 }
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 fn config(keys: KeySource) -> IssuerConfig {
     IssuerConfig {
         issuer: ISSUER.to_owned(),
+        name: None,
         audience: Audience::new(["wardwire"]),
         profile: Profile::Rfc9068,
         algorithms: Algorithm::ALL.to_vec(),
         keys,
         leeway: Duration::ZERO,
+        max_lifetime: DAY,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is not safe or not usual about a configuration that is safe enough to start, and why it matters.
 
+use std::time::Duration;
+
 use crate::config::{Config, Kind, PlainRight, Right};
 
 /// Each with the key that it is about.
@@ -79,6 +81,11 @@ impl Notes {
             if !issuer.leeway.0.is_zero() {
                 let text = format!("Sockets live {} longer than their tokens.", issuer.leeway);
                 self.add(format!("{place}.leeway"), text);
+            }
+            if issuer.max_token_lifetime.0 > Duration::from_secs(24 * 3600) {
+                let most = issuer.max_token_lifetime;
+                let text = format!("Whoever steals one of its tokens can have it for {most}.");
+                self.add(format!("{place}.max_token_lifetime"), text);
             }
             if issuer.jwks_file.is_some() {
                 self.add(

@@ -6,7 +6,6 @@ use std::{
     fs::File,
     io::Read as _,
     path::Path,
-    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -26,7 +25,7 @@ pub(super) type Claims = Map<String, Value>;
 
 /// The largest file of claims.
 const LONGEST: u64 = 64 * 1024;
-/// How long claims without `exp` are taken to hold, in seconds.
+/// How long claims without `exp` are taken to hold, in seconds, if their issuer's may.
 const HOUR: u64 = 3600;
 
 /// The claims in a file: JSON, or those of a JWT.
@@ -75,8 +74,8 @@ pub(super) fn answer(
             assumed.join(", ")
         );
     }
-    let identity = match issuers.suppose(claims) {
-        Ok(identity) => identity,
+    let supposed = match issuers.suppose(claims) {
+        Ok(supposed) => supposed,
         Err(refusal) => {
             let reason = refusal.reason;
             let _ = writeln!(
@@ -89,20 +88,22 @@ pub(super) fn answer(
             return Ok(out);
         }
     };
-    let _ = writeln!(
-        out,
-        "{:?} of {:?}, if its signature holds, which was not asked\n",
-        identity.subject, identity.issuer
-    );
-    if let Some(thumbprint) = identity.bound_to {
+    let principal = supposed.as_principal();
+    if let Some(identity) = principal.identity() {
         let _ = writeln!(
             out,
-            "Only over a connection with the client certificate whose SHA-256 is {thumbprint}\n"
+            "{:?} of {:?}, if its signature holds, which was not asked\n",
+            identity.subject, identity.issuer
         );
+        if let Some(thumbprint) = &identity.bound_to {
+            let _ = writeln!(
+                out,
+                "Only over a connection with the client certificate whose SHA-256 is {thumbprint}\n"
+            );
+        }
     }
-    let principal = Principal::User(Arc::new(identity));
-    out.push_str(&entries(config, path, &principal));
-    out.push_str(&rights(config, path, &principal, channels)?);
+    out.push_str(&entries(config, path, principal));
+    out.push_str(&rights(config, path, principal, channels)?);
     Ok(out)
 }
 
@@ -129,7 +130,14 @@ fn complete(config: &Config, claims: &mut Claims) -> Vec<String> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    assume(claims, "exp", json!(now.as_secs().saturating_add(HOUR)));
+    let mut expires = now.as_secs().saturating_add(HOUR);
+    if let Some(issuer) = config.file.issuer.iter().find(own) {
+        // No issuer that is set up well would sign for longer.
+        let issued = claims.get("iat").and_then(Value::as_u64);
+        let most = issuer.max_token_lifetime.0.as_secs();
+        expires = expires.min(issued.unwrap_or(now.as_secs()).saturating_add(most));
+    }
+    assume(claims, "exp", json!(expires));
     assumed
 }
 

@@ -39,8 +39,9 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
         ),
         (false, false) => {}
     }
-    let mut seen = HashSet::new();
+    let (mut seen, mut names) = (HashSet::new(), HashSet::new());
     let file = judge.file;
+    let all: HashSet<_> = file.issuer.iter().map(|it| &it.issuer).collect();
     for (index, issuer) in file.issuer.iter().enumerate() {
         let place = format!("issuer.{index}");
         let own = format!("{place}.");
@@ -61,6 +62,24 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
                 "this issuer stands twice",
                 "Give it one [[issuer]].",
             );
+        }
+        match &issuer.name {
+            None if all.len() > 1 => trial.refuse(
+                "issuer",
+                "there are several issuers, and this one has no `name`: their users could pass for one another",
+                "Give each a name of its own: name = \"staff\". Its users are then staff:SUB.",
+            ),
+            Some(name) if !token::is_name(name) => trial.refuse(
+                "name",
+                format!("{name:?} is no name for an issuer"),
+                "Write 1 to 32 of a-z, 0-9, - and _.",
+            ),
+            Some(name) if !names.insert(name) => trial.refuse(
+                "name",
+                "two issuers have this name: their users could pass for one another",
+                "Give each a name of its own.",
+            ),
+            _ => {}
         }
         trial.terms();
         trial.algorithms();

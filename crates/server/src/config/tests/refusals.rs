@@ -264,6 +264,29 @@ mod issuer {
     }
 
     #[test]
+    fn whose_users_could_pass_for_those_of_another() {
+        let other = |name: &str| {
+            format!(
+                "[[issuer]]\nissuer = \"https://other.example\" # other\naudience = \"b\"\n{name}"
+            )
+        };
+        let folder = Folder::new();
+        let text = and(&other("name = \"staff\""));
+        one(
+            &folder,
+            &text,
+            "issuer = \"https://id",
+            "this one has no `name`",
+        );
+        let staff = "issuer = \"https://id.example.com\"";
+        let text = and(&other("name = \"staff\" # again"));
+        let text = text.replacen(staff, &format!("{staff}\nname = \"staff\""), 1);
+        one(&folder, &text, "# again", "two issuers have this name");
+        let text = issuer(&format!("{WHO}name = \"a:b\""));
+        one(&folder, &text, "name = \"a:b", "no name for an issuer");
+    }
+
+    #[test]
     fn with_two_places_for_keys() {
         let folder = Folder::new();
         folder.write("keys.json", "{\"keys\":[]}", 0o644);

@@ -121,16 +121,19 @@ channels = 100000
 
 [[issuer]]
 issuer = "https://id.example.com"
+name = "staff"
 audience = "wardwire"
 profile = "jwt"
 algorithms = ["ES256", "RS256"]
 jwks_url = "https://id.example.com/keys"
 leeway = "5s"
+max_token_lifetime = "1h"
 ca = "ca.pem"
 discriminator = { claim = "azp", equals = "web" }
 
 [[issuer]]
 issuer = "https://other.example.com"
+name = "others"
 audience = "wardwire"
 jwks_file = "keys.json"
 
