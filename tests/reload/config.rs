@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Handshake, ORIGIN, Server, Setup, secret};
+use crate::harness::{Handshake, ORIGIN, Server, Setup, now, secret};
 
 const OTHER: &str = "https://other.localhost";
 /// So that nobody but the test reloads.
@@ -107,6 +107,36 @@ fn sockets_whose_issuer_or_route_is_gone_end_and_others_stay() {
     server.edit("anonymous = true\n", "");
     assert_eq!(server.reloaded()["ended"]["sockets"], 1);
     assert_eq!(anonymous.closed(), (3000, "revoked".to_owned()));
+}
+
+/// Idle ones are woken to look.
+#[test]
+fn sockets_whose_sign_in_is_too_old_or_whose_token_is_too_long_by_now_end() {
+    let server = plain();
+    let open = |subject: &str, ago: u64, holds: u64| {
+        let token = server.issuer.token(subject).claim("auth_time", now() - ago);
+        let token = token.claim("exp", now() + holds).mint();
+        server.open(Handshake::new("/live").origin(ORIGIN).bearer(&token))
+    };
+    let (mut old, mut long, mut stays) = (
+        open("alice", 3000, 600),
+        open("bob", 0, 7200),
+        open("carol", 0, 600),
+    );
+    server.edit(
+        "path = \"/live\"",
+        "path = \"/live\"\nrequire = { max_age = \"45m\" }",
+    );
+    assert_eq!(server.reloaded()["ended"]["sockets"], 1);
+    old.closes(3000, "expired");
+    long.ok("ping", json!({}));
+    server.edit(
+        "audience = \"wardwire\"",
+        "audience = \"wardwire\"\nmax_token_lifetime = \"1h\"",
+    );
+    assert_eq!(server.reloaded()["ended"]["sockets"], 1);
+    long.closes(3000, "revoked");
+    stays.ok("ping", json!({}));
 }
 
 #[test]

@@ -210,14 +210,15 @@ impl Gate {
         self.end(revocation, Timestamp::NEVER, EndReason::Revoked)
     }
 
-    /// Puts other rules and limits in the place of those before, and ends every socket that they do not keep: once this
-    /// returns, nobody is let in by the rules before. Revocations, sessions, tickets and sockets stay what they are; tickets
-    /// and sessions are judged when they are brought, by the rules of that time. Returns how many sockets that ended.
+    /// Puts other rules and limits in the place of those before, ends every socket that they do not keep, and has the others
+    /// last as long as they say: once this returns, nobody is let in by the rules before. Revocations, sessions, tickets and
+    /// sockets stay what they are; tickets and sessions are judged when they are brought, by the rules of that time. Returns
+    /// how many sockets that ended.
     pub fn reload(&self, rules: Rules, caps: CapLimits) -> usize {
         let rules = self.rules.replace(rules);
         self.caps.limit(caps);
-        self.leases
-            .judge(|principal, entrance| rules.keep(principal, entrance))
+        let keep = |principal: &_, entrance: &_| rules.keep(principal, entrance);
+        self.leases.judge(self.now(), keep)
     }
 
     /// Replaces a live socket's proof.

@@ -158,6 +158,26 @@ impl Lease {
         state.principal = Principal::User(identity);
     }
 
+    /// Stands on the proof that was judged until then from now on, or as long as the certificate holds; on a fresh one that
+    /// has come meanwhile it goes on as that says. The socket is woken to look. True if that is the end of it.
+    fn hold(&self, judged: &Principal, until: Timestamp, now: Timestamp) -> bool {
+        let (waker, before) = {
+            let state = self.state.lock();
+            let mark = Mark::until(end(until, self.certificate()));
+            let before = self.mark.load(Ordering::Acquire);
+            if self.has_ended() || !state.principal.is(judged) || before == mark {
+                return false;
+            }
+            self.mark.store(mark, Ordering::Release);
+            (state.waker.clone(), before)
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        let held = Mark::read(before).is_ok_and(|before| before > now);
+        held && self.status(now) == LeaseStatus::Expired
+    }
+
     /// Ends it and wakes the socket. False if it had ended before.
     pub(crate) fn end(&self, reason: EndReason) -> bool {
         let waker = {
@@ -280,14 +300,18 @@ impl Leases {
             .count()
     }
 
-    /// Ends every lease that these rules do not keep. Returns how many.
+    /// Ends every lease that these rules do not keep, and holds the others until when they say. Returns how many that ended.
     pub(crate) fn judge(
         &self,
-        keep: impl Fn(&Principal, &Entrance) -> Result<(), EndReason>,
+        now: Timestamp,
+        keep: impl Fn(&Principal, &Entrance) -> Result<Timestamp, EndReason>,
     ) -> usize {
-        let judged = |lease: &&Arc<Lease>| match keep(&lease.principal(), &lease.entrance) {
-            Ok(()) => false,
-            Err(reason) => lease.end(reason),
+        let judged = |lease: &&Arc<Lease>| {
+            let principal = lease.principal();
+            match keep(&principal, &lease.entrance) {
+                Ok(until) => lease.hold(&principal, until, now),
+                Err(reason) => lease.end(reason),
+            }
         };
         self.all().iter().filter(judged).count()
     }
@@ -515,6 +539,29 @@ mod interleavings {
     }
 
     #[test]
+    fn interleavings_a_reload_beside_a_refresh_leaves_the_fresh_proof_its_time() {
+        loom::model(|| {
+            let leases = Leases::new();
+            let lease = leases.begin(alice(), END, entrance());
+            let until = Timestamp::from_secs(3000);
+            let renewing = {
+                let lease = lease.clone();
+                let fresh = Arc::new(Identity {
+                    expires_at: until,
+                    ..identity("alice")
+                });
+                thread::spawn(move || lease.renew(fresh, until))
+            };
+            leases.judge(NOW, |principal, _| match principal.identity() {
+                Some(fresh) if fresh.expires_at == until => Ok(until),
+                _ => Ok(Timestamp::from_secs(1600)),
+            });
+            renewing.join().unwrap();
+            assert_eq!(lease.status(NOW), LeaseStatus::Valid { until });
+        });
+    }
+
+    #[test]
     fn interleavings_a_reload_beside_an_upgrade_is_seen_by_one_of_the_two() {
         loom::model(|| {
             let leases = Leases::new();
@@ -529,7 +576,7 @@ mod interleavings {
                 })
             };
             rules.replace("after");
-            leases.judge(|_, _| Err(EndReason::Forbidden));
+            leases.judge(NOW, |_, _| Err(EndReason::Forbidden));
             let (lease, refused) = upgrade.join().unwrap();
             assert!(refused || !matches!(lease.status(NOW), LeaseStatus::Valid { .. }));
         });

@@ -29,6 +29,15 @@ impl Principal {
         }
     }
 
+    /// Whether this is the same proof, and not only the same user's.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::User(one), Self::User(other)) => Arc::ptr_eq(one, other),
+            (Self::Anonymous, Self::Anonymous) => true,
+            _ => false,
+        }
+    }
+
     /// Whether its proof counts on a connection that was opened with this certificate, or with none (RFC 8705 §3).
     ///
     /// # Errors

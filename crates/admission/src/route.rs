@@ -98,7 +98,7 @@ impl Route {
         }
     }
 
-    /// Whether this principal may stay, however long ago they signed in.
+    /// Whether this principal may stay, but for how long ago they signed in: [`until`](Self::until) tells how long that counts.
     pub(crate) fn keeps(&self, principal: &Principal) -> bool {
         match principal.identity() {
             Some(identity) => self.require.weakness(&identity.authentication).is_none(),

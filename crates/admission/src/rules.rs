@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::{
     certificate::{ClientCertificate, Judge},
+    clock::Timestamp,
     host::Hosts,
     lease::{EndReason, Entrance},
     origin::AllowedOrigins,
@@ -32,13 +33,13 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Whether a socket that other rules let in may stay. Asked is what would be asked at a handshake and can change by a
-    /// reload alone: who vouches for its user and to whom, its page, its route and what that demands of a sign-in, and its
-    /// client certificate. How long ago that was is not asked of an open socket.
+    /// Until when a socket that other rules let in may stay. Asked is what would be asked at a handshake and can change by a
+    /// reload alone: who vouches for its user, to whom and for how long, its page, its route and what that demands of a
+    /// sign-in, and its client certificate.
     ///
     /// # Errors
     /// How it ends: `Revoked` where signing in anew may help, `Forbidden` where that does not.
-    pub fn keep(&self, principal: &Principal, entrance: &Entrance) -> Result<(), EndReason> {
+    pub fn keep(&self, principal: &Principal, entrance: &Entrance) -> Result<Timestamp, EndReason> {
         let Entrance {
             route,
             origin,
@@ -62,7 +63,7 @@ impl Rules {
             None => true,
         };
         match vouched && now.keeps(principal) {
-            true => Ok(()),
+            true => Ok(now.until(principal)),
             false => Err(EndReason::Revoked),
         }
     }

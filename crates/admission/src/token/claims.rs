@@ -68,9 +68,7 @@ impl Rules {
         if not_before.max(issued_at).max(signed_in) > Some(latest_start) {
             return Err(refuse(Reason::TokenNotYetValid));
         }
-        // From when it was issued, if it says so: else it would begin to count at half its life.
-        let since = issued_at.map_or(now, |at| at.min(now));
-        if expires > since.after(self.max_lifetime) {
+        if expires > self.longest(issued_at, now) {
             return Err(refuse(Reason::TokenLifetime));
         }
         let qualify = |name: &str| format!("{name}:{subject}").into();
@@ -91,6 +89,14 @@ impl Rules {
             issued_at,
             expires_at,
         })
+    }
+
+    /// The last `exp` that is taken. It counts from when a token was issued, if that says so: else it would begin at half its
+    /// life.
+    pub(super) fn longest(&self, issued_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
+        issued_at
+            .map_or(now, |at| at.min(now))
+            .after(self.max_lifetime)
     }
 
     fn judge_kind(&self, claims: &Map<String, Value>) -> Result<(), Refusal> {

@@ -121,18 +121,24 @@ impl Issuers {
         self.issuers.contains_key(issuer)
     }
 
-    /// Whether somebody who was believed before would be still: their issuer is trusted and means us by the same name.
+    /// Whether somebody who was believed before would be still: their issuer is trusted, means us by the same name, and may
+    /// sign for so long.
     ///
     /// # Errors
-    /// It is not, or means us by another.
+    /// It is not, means us by another, or may not.
     pub fn vouch(&self, identity: &Identity) -> Result<(), Refusal> {
         let Some(issuer) = self.issuers.get(&identity.issuer) else {
             return Err(refuse(Reason::TokenIssuer).because("trusted no longer"));
         };
-        match issuer.rules.audience.contains(&identity.audience) {
-            true => Ok(()),
-            false => Err(refuse(Reason::TokenAudience).because("another audience by now")),
+        if !issuer.rules.audience.contains(&identity.audience) {
+            return Err(refuse(Reason::TokenAudience).because("another audience by now"));
         }
+        // Both with the leeway that is granted: what holds for longer than any token could now was granted more.
+        let longest = issuer.rules.longest(identity.issued_at, self.clock.now());
+        if identity.expires_at > longest.after(issuer.rules.leeway) {
+            return Err(refuse(Reason::TokenLifetime).because("not for so long by now"));
+        }
+        Ok(())
     }
 
     /// Whom a token stands for.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     proxy::TrustedProxies,
-    token::tests::{renamed, slow},
+    token::tests::{brief, renamed, slow},
 };
 
 /// The same, for another page.
@@ -74,33 +74,76 @@ async fn sockets_end_that_the_new_rules_do_not_keep_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_stronger_sign_in_is_asked_of_open_sockets_and_a_fresher_one_is_not() {
+async fn a_stronger_sign_in_is_asked_of_open_sockets() {
     let world = World::new();
-    let token = world.token(json!({"acr": "mfa", "auth_time": NOW - 100}));
+    let token = world.token(json!({"acr": "mfa"}));
     let strong = native(&world, &bearer(&token)).await;
     let weak = world.token(json!({"sub": "bob"}));
     let weak = native(&world, &bearer(&weak)).await;
-    let demanding = |require: Requirement| {
-        let mut rules = World::rules(&world.signer);
-        let routes: Vec<Route> = rules.routes.iter().map(|it| Route::clone(it)).collect();
-        rules.routes = Routes::new(routes.into_iter().map(|route| Route {
-            require: require.clone(),
-            ..route
-        }));
-        rules
-    };
-    let fresh = Requirement {
-        max_age: Some(Duration::from_secs(60)),
-        ..Requirement::default()
-    };
-    assert_eq!(reload(&world, demanding(fresh)), 0);
     let strongly = Requirement {
         acr: Some("mfa".into()),
         ..Requirement::default()
     };
-    assert_eq!(reload(&world, demanding(strongly)), 1);
+    assert_eq!(reload(&world, demanding(&world, &strongly)), 1);
     assert!(matches!(world.status(&strong), LeaseStatus::Valid { .. }));
     assert_eq!(world.status(&weak), LeaseStatus::Ended(EndReason::Revoked));
+}
+
+#[tokio::test]
+async fn open_sockets_end_when_the_sign_in_is_too_old_by_the_rules_that_hold() {
+    let world = World::new();
+    let token = world.token(json!({"auth_time": NOW - 100}));
+    let socket = native(&world, &bearer(&token)).await;
+    let since = |seconds| Requirement {
+        max_age: Some(Duration::from_secs(seconds)),
+        ..Requirement::default()
+    };
+    let until = |seconds| LeaseStatus::Valid {
+        until: Timestamp::from_secs(NOW + seconds),
+    };
+    assert_eq!(world.status(&socket), until(300));
+    assert_eq!(reload(&world, demanding(&world, &since(150))), 0);
+    assert_eq!(world.status(&socket), until(50));
+    assert_eq!(reload(&world, demanding(&world, &since(250))), 0);
+    assert_eq!(world.status(&socket), until(150));
+    assert_eq!(reload(&world, demanding(&world, &since(60))), 1);
+    assert_eq!(world.status(&socket), LeaseStatus::Expired);
+    assert_eq!(reload(&world, demanding(&world, &since(50))), 0, "once");
+}
+
+/// The same, with this demanded on each route.
+fn demanding(world: &World, require: &Requirement) -> Rules {
+    let mut rules = World::rules(&world.signer);
+    let routes: Vec<Route> = rules.routes.iter().map(|it| Route::clone(it)).collect();
+    rules.routes = Routes::new(routes.into_iter().map(|route| Route {
+        require: require.clone(),
+        ..route
+    }));
+    rules
+}
+
+#[tokio::test]
+async fn what_a_token_opened_that_is_too_long_by_now_ends_and_opens_nothing() {
+    let world = World::new();
+    let long = world.token(json!({}));
+    let short = world.token(json!({"sub": "bob", "exp": NOW + 60}));
+    let (goes, stays) = (
+        native(&world, &bearer(&long)).await,
+        native(&world, &bearer(&short)).await,
+    );
+    let authorization = bearer(&long);
+    let headers = [("authorization", &*authorization), ("origin", PAGE)];
+    let ticket = world.ticket("/live", &headers).await.unwrap();
+    let rules = Rules {
+        issuers: brief(&[&world.signer], Duration::from_secs(60)),
+        ..World::rules(&world.signer)
+    };
+    assert_eq!(reload(&world, rules), 1);
+    assert_eq!(world.status(&goes), LeaseStatus::Ended(EndReason::Revoked));
+    assert!(matches!(world.status(&stays), LeaseStatus::Valid { .. }));
+    let headers = [("origin", PAGE), ("sec-websocket-protocol", &*ticket)];
+    let refused = world.refused("/live", &headers).await;
+    assert_eq!(refused, Some(Reason::TokenLifetime));
 }
 
 #[tokio::test]

@@ -237,6 +237,14 @@ pub(crate) fn renamed(signers: &[&Signer], audience: &str) -> Issuers {
     })
 }
 
+/// The same issuer, who may sign for no longer.
+pub(crate) fn brief(signers: &[&Signer], longest: Duration) -> Issuers {
+    trusting_as(IssuerConfig {
+        max_lifetime: longest,
+        ..config(KeySource::Static(key_set(signers)))
+    })
+}
+
 /// An issuer whose keys take a second to be had.
 pub(crate) fn slow(signers: &[&Signer]) -> Issuers {
     let net = Net::serving(KEYS, key_set(signers));
