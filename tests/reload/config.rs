@@ -1,7 +1,10 @@
 //! What a reload of the configuration changes at once, and what it leaves alone.
 
+use std::fs;
+
 use serde_json::json;
 
+use super::replace;
 use crate::harness::{Handshake, ORIGIN, Server, Setup, now, secret};
 
 const OTHER: &str = "https://other.localhost";
@@ -276,6 +279,52 @@ fn whom_the_server_believes_about_its_clients_is_not_changed_while_it_runs() {
     );
     assert!(problem["line"].as_u64().is_some(), "{problem}");
     assert_eq!(server.enters(OTHER), 101, "nothing was taken");
+}
+
+/// With a history, what was published under a name is told to whoever comes later.
+#[test]
+fn no_reload_has_users_of_one_issuer_called_as_those_of_another() {
+    let another = |issuer: &str, name: &str| {
+        format!(
+            "[[issuer]]\nissuer = \"{issuer}\"\n{name}audience = \"wardwire\"\njwks_file = \"jwks.json\"\n"
+        )
+    };
+    let mut setup = Setup::new().server(UNWATCHED);
+    let (staff, guests) = (
+        another("https://id.test", "name = \"staff\"\n"),
+        another("https://guests.test", "name = \"guests\"\n"),
+    );
+    setup.issuers = format!("{staff}{guests}");
+    let server = setup.start();
+    let mut alice = server.socket("alice");
+    let path = server.folder.join("wardwire.toml");
+    let refused = |before: &str, after: &str, what: &str| {
+        let written = fs::read_to_string(&path).unwrap();
+        server.edit(before, after);
+        let answer = server.reload();
+        assert_eq!(answer.status, 422, "{answer:?}");
+        let problem = answer.json()["problems"][0].clone();
+        let message = problem["message"].as_str().unwrap();
+        assert!(message.contains(what), "{problem}");
+        assert!(problem["line"].as_u64().is_some(), "{problem}");
+        replace(&path, &written);
+    };
+    let otherwise = "would be called otherwise";
+    refused("name = \"staff\"", "name = \"crew\"", otherwise);
+    // Whoever is gone has the name all the same.
+    server.edit(&guests, "");
+    server.reloaded();
+    let thieves = another("https://thieves.test", "name = \"guests\"\n");
+    let both = format!("{staff}{thieves}");
+    refused(&staff, &both, "could pass for those of https://guests.test");
+    refused("name = \"staff\"\n", "", otherwise);
+    let nameless = another("https://thieves.test", "");
+    refused(&staff, &nameless, "could pass for those of");
+    // The same again, and somebody new.
+    let new = another("https://new.test", "name = \"new\"\n");
+    server.edit(&staff, &format!("{staff}{guests}{new}"));
+    assert_eq!(server.reloaded()["changed"], json!(["issuer"]));
+    alice.ok("ping", json!({}));
 }
 
 #[test]

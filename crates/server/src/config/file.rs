@@ -300,7 +300,8 @@ pub struct Issuer {
     /// Exactly as its tokens' `iss` says.
     pub issuer: String,
     /// What this server calls it. With several issuers each needs one: their users are then `name:sub`, in `from` and where a
-    /// right speaks of `sub`, so that no two users pass for one another.
+    /// right speaks of `sub`, so that no two users pass for one another. While a server runs it stays this issuer's: a reload
+    /// that would change that is refused.
     #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
     pub name: Option<String>,
     /// What its tokens' `aud` must hold: the name by which it knows this server.

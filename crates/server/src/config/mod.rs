@@ -10,6 +10,7 @@ mod clients;
 mod environment;
 mod file;
 mod judge;
+mod names;
 mod path;
 mod places;
 mod problem;
@@ -34,6 +35,7 @@ pub use file::{
     File, History, Issuer, Kind, Limits, Outbound, PlainRight, Profile, ProxyProtocol, Require,
     Right, Rotate, Route, RouteLimits, Server, Tls,
 };
+pub use names::Names;
 pub(crate) use path::read as read_file;
 pub use path::{FilePath, Folder, NoCredentials};
 pub use places::{Values, Written};

@@ -29,7 +29,7 @@ pub(crate) use watch::watch;
 
 use crate::{
     audit::Event,
-    config::{self, Changes, Config, Parts, Problem, Problems},
+    config::{self, Changes, Config, Names, Parts, Problem, Problems},
     outbound::Ways,
     server::Server,
     service::Manager,
@@ -53,6 +53,7 @@ const WAITING: usize = 8;
 struct Loaded {
     config: Config,
     ways: Ways,
+    names: Names,
 }
 
 /// Who wants it.
@@ -120,7 +121,12 @@ impl Reloader {
         config: Config,
         ways: Ways,
     ) -> Arc<Self> {
-        let running = Loaded { config, ways };
+        let names = Names::of(&config);
+        let running = Loaded {
+            config,
+            ways,
+            names,
+        };
         Arc::new(Self {
             server,
             path,
@@ -200,8 +206,7 @@ impl Reloader {
             let fault = |error: io::Error| Problems::one(&path, unreadable(&error));
             let made = config::parts(&config, Vec::new(), (&rules.issuers, &ways));
             let (parts, ways) = made.map_err(fault)?;
-            let loaded = Loaded { config, ways };
-            Ok((loaded, parts))
+            Ok((config, ways, parts))
         });
         let ended = |error| {
             Err(Problems::one(
@@ -209,8 +214,14 @@ impl Reloader {
                 unreadable(&io::Error::other(error)),
             ))
         };
-        let (loaded, parts) = loading.await.unwrap_or_else(ended)?;
-        config::bound_to_start(&running.config, &loaded.config, &self.path)?;
+        let (config, ways, parts) = loading.await.unwrap_or_else(ended)?;
+        config::bound_to_start(&running.config, &config, &self.path)?;
+        let names = running.names.and(&config, &self.path)?;
+        let loaded = Loaded {
+            config,
+            ways,
+            names,
+        };
         Ok((loaded, parts))
     }
 
