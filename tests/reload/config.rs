@@ -116,9 +116,14 @@ fn sockets_whose_issuer_or_route_is_gone_end_and_others_stay() {
 #[test]
 fn sockets_whose_sign_in_is_too_old_or_whose_token_is_too_long_by_now_end() {
     let server = plain();
+    let begun = now();
+    let token = |subject: &str, ago: u64, holds: u64| {
+        let token = server.issuer.token(subject);
+        let token = token.claim("auth_time", begun - ago);
+        token.claim("exp", begun + holds).mint()
+    };
     let open = |subject: &str, ago: u64, holds: u64| {
-        let token = server.issuer.token(subject).claim("auth_time", now() - ago);
-        let token = token.claim("exp", now() + holds).mint();
+        let token = token(subject, ago, holds);
         server.open(Handshake::new("/live").origin(ORIGIN).bearer(&token))
     };
     let (mut old, mut long, mut stays) = (
@@ -132,7 +137,9 @@ fn sockets_whose_sign_in_is_too_old_or_whose_token_is_too_long_by_now_end() {
     );
     assert_eq!(server.reloaded()["ended"]["sockets"], 1);
     old.closes(3000, "expired");
-    long.ok("ping", json!({}));
+    let again = json!({ "token": token("bob", 0, 7200) });
+    let ends = &long.ok("refresh", again)["expires_at"];
+    assert_eq!(*ends, begun + 45 * 60, "by the route that is there now");
     server.edit(
         "audience = \"wardwire\"",
         "audience = \"wardwire\"\nmax_token_lifetime = \"1h\"",

@@ -62,6 +62,15 @@ pub struct IssuedTicket {
     pub lifetime: Duration,
 }
 
+/// What a live socket stands on from now on.
+#[derive(Clone, Debug)]
+pub struct Renewed {
+    /// Whom the token stands for.
+    pub identity: Arc<Identity>,
+    /// When it ends, unless it is renewed again.
+    pub until: Timestamp,
+}
+
 /// Why a socket's proof was not replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshError {
@@ -226,7 +235,7 @@ impl Gate {
     /// # Errors
     /// The token does not hold or is too weak for the route, or it is not of the same issuer, subject, tenant, session and
     /// key.
-    pub async fn refresh(&self, lease: &Lease, token: &str) -> Result<Arc<Identity>, RefreshError> {
+    pub async fn refresh(&self, lease: &Lease, token: &str) -> Result<Renewed, RefreshError> {
         let mut stands_on_it = false;
         loop {
             let rules = self.rules();
@@ -249,7 +258,7 @@ impl Gate {
         rules: &Rules,
         lease: &Lease,
         token: &str,
-    ) -> Result<Arc<Identity>, RefreshError> {
+    ) -> Result<Renewed, RefreshError> {
         let fresh = self.verify(rules, Credential::Bearer(token.into())).await;
         let fresh = fresh.map_err(RefreshError::Refused)?;
         let gone = || Refusal::new(Stage::Permission, Reason::RouteForbidden);
@@ -267,13 +276,16 @@ impl Gate {
             .and_then(|()| revoked())
             .and_then(|()| route.permit(&principal, self.now()))
             .map_err(RefreshError::Refused)?;
-        lease.renew(fresh.clone(), route.until(&principal));
+        let until = lease.renew(fresh.clone(), route.until(&principal));
         // Asked again after the lease stands on it, for the same reason as at the upgrade.
         if let Err(refusal) = revoked() {
             lease.end(EndReason::Revoked);
             return Err(RefreshError::Refused(refusal));
         }
-        Ok(fresh)
+        Ok(Renewed {
+            identity: fresh,
+            until,
+        })
     }
 
     /// Lets nobody new in and ends every socket, as the server goes down. Returns how many.

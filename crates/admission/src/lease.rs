@@ -148,14 +148,15 @@ impl Lease {
     }
 
     /// Stands on a fresh proof from now on, until then or as long as the certificate holds. The caller has checked that it
-    /// is the same user's.
-    pub(crate) fn renew(&self, identity: Arc<Identity>, until: Timestamp) {
+    /// is the same user's. Returns until when that is, if nobody ends it.
+    pub(crate) fn renew(&self, identity: Arc<Identity>, until: Timestamp) -> Timestamp {
+        let until = end(until, self.certificate());
         let mut state = self.state.lock();
         if !self.has_ended() {
-            let until = Mark::until(end(until, self.certificate()));
-            self.mark.store(until, Ordering::Release);
+            self.mark.store(Mark::until(until), Ordering::Release);
         }
         state.principal = Principal::User(identity);
+        until
     }
 
     /// Stands on the proof that was judged until then from now on, or as long as the certificate holds; on a fresh one that

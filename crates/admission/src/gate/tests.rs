@@ -371,7 +371,7 @@ async fn a_refreshed_socket_still_ends_at_sign_out() {
     let socket = world.enter("/live", &headers).await.ok().unwrap();
     let later = world.token(json!({"exp": NOW + 900}));
     let fresh = world.gate.refresh(&socket.lease, &later).await.unwrap();
-    assert_eq!(fresh.expires_at, Timestamp::from_secs(NOW + 900));
+    assert_eq!(fresh.until, Timestamp::from_secs(NOW + 900));
     assert_eq!(world.sign_out(&cookie).await, 1);
     let ended = LeaseStatus::Ended(EndReason::LoggedOut);
     assert_eq!(world.status(&socket), ended);

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use wardwire_admission::{
     admit::{Trail, loggable},
-    gate::RefreshError,
-    principal::{Identity, Principal},
+    gate::{RefreshError, Renewed},
+    principal::Principal,
 };
 use wardwire_hub::{HubError, Member, Position, fanout::Fanout, outbox::Outbox};
 use wardwire_protocol::{
@@ -41,7 +41,7 @@ pub struct Channels {
 /// A refresh under way. One at a time: it may fetch keys.
 struct Refreshing {
     id: Box<RawValue>,
-    future: Pin<Box<dyn Future<Output = Result<Arc<Identity>, RefreshError>> + Send>>,
+    future: Pin<Box<dyn Future<Output = Result<Renewed, RefreshError>> + Send>>,
 }
 
 /// Errors in band are patient with mistakes, not with probing.
@@ -158,16 +158,11 @@ impl Channels {
             return None;
         };
         let Refreshing { id, .. } = self.refreshing.take()?;
-        let Session {
-            server,
-            trail,
-            route,
-            ..
-        } = scope.session;
+        let Session { server, trail, .. } = scope.session;
         let answer = match outcome {
-            Ok(identity) => {
+            Ok(Renewed { identity, until }) => {
                 let principal = Principal::User(identity);
-                let expires_at = route.until(&principal).as_secs();
+                let expires_at = until.as_secs();
                 self.member.renew(scope.fanout, scope.outbox, principal);
                 let by_token = Trail {
                     credential: Some("bearer"),

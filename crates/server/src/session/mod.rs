@@ -40,7 +40,7 @@ pub struct Session {
     pub server: Arc<Server>,
     /// For how long.
     pub lease: Arc<Lease>,
-    /// What a fresh proof has to satisfy too.
+    /// As it was when the socket came.
     pub route: Arc<Route>,
     /// How messages to the client are deflated, if both ends agreed on that.
     pub encoding: Option<Encoding>,

@@ -135,7 +135,8 @@ async fn no_socket_outlives_the_certificate_that_its_connection_was_opened_with(
     let socket = socket.ok().unwrap();
     let fresh = world.token(json!({"exp": NOW + 900}));
     let refreshed = world.gate.refresh(&socket.lease, &fresh);
-    assert!(refreshed.await.is_ok());
+    let refreshed = refreshed.await.ok().unwrap();
+    assert_eq!(refreshed.until, Timestamp::from_secs(NOW + 60));
     assert_eq!(world.status(&socket), until(60));
 }
 
