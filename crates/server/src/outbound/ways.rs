@@ -11,7 +11,7 @@ use super::Outbound;
 #[derive(Clone, Default)]
 pub struct Ways(Vec<Way>);
 
-/// By the networks that are allowed, and the authority (PEM) that is trusted beside the system's.
+/// By the networks that are allowed, and the authority (PEM) that is trusted in place of the system's.
 #[derive(Clone)]
 struct Way {
     allow: Vec<IpNet>,
