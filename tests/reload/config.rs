@@ -80,6 +80,7 @@ fn a_ticket_issued_before_a_reload_is_judged_by_the_rules_after_it() {
     server.reloaded();
     assert_eq!(status("/live", &good), 101, "its route is there");
     assert_eq!(status("/native", &no_route), 404);
+    server.refused("not-found");
     server.edit("audience = \"wardwire\"", "audience = \"another\"");
     server.reloaded();
     let events = server.audit().len();
