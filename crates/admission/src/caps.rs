@@ -63,6 +63,8 @@ pub struct Place(Mutex<Option<ConnectionSlot>>);
 
 enum SlotStage {
     Unadmitted,
+    /// An HTTP/2 connection that carries sockets, each of which has a place of its own.
+    Carrying,
     Admitted(Option<Subject>),
 }
 
@@ -144,6 +146,12 @@ impl Place {
     #[must_use]
     pub fn new(slot: ConnectionSlot) -> Self {
         Self(Mutex::new(Some(slot)))
+    }
+
+    /// For a request that is no handshake, on a connection that has its place elsewhere. Nobody is admitted with it.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Mutex::new(None))
     }
 
     /// Counts a connection that is not admitted against the client of the request that it carries, which a balancer names.
@@ -236,6 +244,25 @@ impl ConnectionSlot {
     }
 }
 
+impl ConnectionSlot {
+    /// Whether an HTTP/2 connection carries sockets. While it does, it is not in the pool; afterwards it is again, also
+    /// where that is full: its time has begun to run as that of a newcomer has.
+    pub fn carry(&mut self, sockets: bool) {
+        let mut counts = self.caps.counts.lock();
+        match (&self.stage, sockets) {
+            (SlotStage::Unadmitted, true) => {
+                counts.leave_pool(self.ip);
+                self.stage = SlotStage::Carrying;
+            }
+            (SlotStage::Carrying, false) => {
+                counts.enter_pool(self.ip);
+                self.stage = SlotStage::Unadmitted;
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut counts = self.caps.counts.lock();
@@ -244,6 +271,7 @@ impl Drop for ConnectionSlot {
                 counts.unadmitted -= 1;
                 true
             }
+            SlotStage::Carrying => false,
             SlotStage::Admitted(subject) => {
                 if let Some(subject) = subject {
                     counts.leave_subject(subject);
@@ -280,6 +308,13 @@ impl Counts {
         self.unadmitted -= 1;
         if let Some(of_ip) = ip.and_then(|ip| self.per_ip.get_mut(&ip)) {
             of_ip.unadmitted -= 1;
+        }
+    }
+
+    fn enter_pool(&mut self, ip: Option<IpAddr>) {
+        self.unadmitted += 1;
+        if let Some(of_ip) = ip.and_then(|ip| self.per_ip.get_mut(&ip)) {
+            of_ip.unadmitted += 1;
         }
     }
 

@@ -147,7 +147,7 @@ pub fn run(
         }
         manager.stopping();
         tracing::info!("stopping; a second signal stops at once");
-        let told = server.gate.drain();
+        let told = server.drain();
         tokio::select! {
             () = emptied(&server, told, config.file.server.drain.0) => {}
             again = insisted() => again?,

@@ -82,7 +82,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     }
     let hostile = hostile::Origin::bind(
         SocketAddr::new(listen.ip(), ports.hostile),
-        tls::server_config(certificate.certified.clone()).map_err(io::Error::other)?,
+        tls::server_config(certificate.certified.clone(), false).map_err(io::Error::other)?,
         ports,
     )?;
     let issuer = DemoIssuer::new(&ports.origin())?;
