@@ -43,6 +43,14 @@ impl Over {
     pub(crate) fn chosen() -> Self {
         OVER.get()
     }
+
+    /// What a socket on a connection of its own counts for: over HTTP/2 the connection is counted beside it.
+    pub(crate) fn places(self) -> u32 {
+        match self {
+            Self::Http1 => 1,
+            Self::Http2 => 2,
+        }
+    }
 }
 
 /// Runs a test with servers whose clients speak HTTP/2.

@@ -16,6 +16,7 @@ pub mod config;
 pub mod credential;
 pub mod deflate;
 pub mod frames;
+pub mod http2;
 pub mod negotiation;
 pub mod request_head;
 pub mod rpc;
@@ -35,6 +36,7 @@ pub const TARGETS: [(&str, Check); 8] = [
     ("deflate", deflate::check),
     ("negotiation", negotiation::check),
     ("request_head", request_head::check),
+    ("http2", http2::check),
     ("token", token::check),
     ("credential", credential::check),
     ("rpc", rpc::check),

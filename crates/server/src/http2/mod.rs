@@ -151,6 +151,10 @@ enum Going {
     Down,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made"
+)]
 enum Next {
     Request(Request<RecvStream>, SendResponse<Bytes>),
     /// Others have their turn first.

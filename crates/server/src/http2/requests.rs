@@ -59,6 +59,7 @@ pub(super) async fn respond(
     mut reply: SendResponse<Bytes>,
 ) {
     let deadline = Instant::now() + shared.server.handshake;
+    let is_head = request.method() == Method::HEAD;
     let answer = {
         let mut asked = pin!(ask(&shared, request, deadline));
         poll_fn(|cx| match reply.poll_reset(cx) {
@@ -71,7 +72,10 @@ pub(super) async fn respond(
         // Dropping what was begun gives back what it holds.
         None => {}
         Some(Answer::Response(response)) => {
-            let (head, body) = presentable(response).into_parts();
+            let (head, mut body) = presentable(response).into_parts();
+            if is_head {
+                body.clear();
+            }
             let head = Response::from_parts(head, ());
             let Ok(mut stream) = reply.send_response(head, body.is_empty()) else {
                 return;

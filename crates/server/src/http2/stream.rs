@@ -20,9 +20,9 @@ pub struct Stream {
     /// The rest of a frame, of which not everything was taken.
     rest: Bytes,
     waker: Waker,
-    /// The peer ended its half in order.
-    peer_ended: bool,
-    /// So did we.
+    /// The peer does not take what it was sent.
+    blocked: bool,
+    /// We have ended our half.
     finished: bool,
     _carried: Carried,
 }
@@ -41,7 +41,7 @@ impl Stream {
             sending,
             rest: Bytes::new(),
             waker: Waker::noop().clone(),
-            peer_ended: false,
+            blocked: false,
             finished: false,
             _carried: carried,
         })
@@ -68,10 +68,7 @@ impl Stream {
         let mut cx = Context::from_waker(&self.waker);
         match self.received.poll_data(&mut cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(None) => {
-                self.peer_ended = true;
-                Poll::Ready(Ok(None))
-            }
+            Poll::Ready(None) => Poll::Ready(Ok(None)),
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Ok(Some(frame))),
             Poll::Ready(Some(Err(error))) => Poll::Ready(Err(gone(error))),
         }
@@ -134,7 +131,9 @@ impl io::Write for Stream {
         if wanted == 0 {
             return Ok(0);
         }
-        let room = match self.poll_room(wanted) {
+        let room = self.poll_room(wanted);
+        self.blocked = room.is_pending();
+        let room = match room {
             Poll::Ready(room) => room?,
             Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
         };
@@ -150,14 +149,13 @@ impl io::Write for Stream {
 }
 
 impl Drop for Stream {
-    /// RFC 8441 §5: `END_STREAM` is TCP's FIN, and `RST_STREAM` with CANCEL its RST.
+    /// RFC 8441 §5: `END_STREAM` is TCP's FIN, and `RST_STREAM` with CANCEL its RST. Where the peer has not ended its half,
+    /// h2 resets that with `NO_ERROR` behind ours (RFC 9113 §8.1).
     fn drop(&mut self) {
-        match (self.finished, self.peer_ended) {
-            (false, true) => drop(self.finish()),
-            (true, true) => {}
-            // It was told all, and has had its time to end its half.
-            (true, false) => self.sending.send_reset(Reason::NO_ERROR),
-            (false, false) => self.sending.send_reset(Reason::CANCEL),
+        match self.blocked {
+            // Nothing waits for a peer that had its time.
+            true => self.sending.send_reset(Reason::CANCEL),
+            false => drop(self.finish()),
         }
     }
 }

@@ -48,6 +48,10 @@ pub struct Arrival {
 }
 
 /// What carries a socket.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an arrival is boxed as a whole, and most are the large ones"
+)]
 pub enum Carrier {
     /// A connection of its own.
     Tcp(Parts),
