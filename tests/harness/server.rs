@@ -269,7 +269,7 @@ impl Server {
             redirect: None,
             admin_token: String::new(),
             behind: None,
-            over: Over::Http1,
+            over: Over::chosen(),
         }
     }
 
@@ -472,6 +472,7 @@ fn start_demo(folder: &Path) -> Option<(Child, SocketAddr)> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wardwire"))
         .args(["demo", "--listen", &address.to_string(), "--data"])
         .arg(folder)
+        .args((Over::chosen() == Over::Http2).then_some("--http2"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(fs::File::create(folder.join("server.log")).unwrap())
