@@ -9,7 +9,9 @@ use rustls::{ClientConnection, pki_types::ServerName};
 use serde_json::json;
 
 use crate::harness::{
-    Connection, Frame, Handshake, Http2, Server, Setup, Tunnel, Ws, frame, tcp, tls,
+    Connection, Frame, Handshake, Http2, Server, Setup, Tunnel, Ws, frame,
+    raw_http2::{DATA, END_STREAM, GOAWAY, NO_ERROR, Raw, raw as raw_frame},
+    tcp, tls,
 };
 
 fn http2() -> Setup {
@@ -200,12 +202,25 @@ fn a_connection_lives_as_long_as_its_sockets_and_a_little_longer() {
 #[test]
 fn a_restart_says_goaway_and_1012() {
     let mut server = http2().start();
-    let mut idle = Http2::connect(&server);
-    let mut client = Http2::connect(&server);
-    let mut alice = enter(&server, &mut client, "alice").unwrap();
+    let mut idle = Raw::connect(&server);
+    let mut busy = Raw::connect(&server);
+    busy.echo(1);
     server.terminate();
-    alice.closes(1012, "restart");
-    assert_eq!((client.ended(), idle.ended()), (None, None));
+    // RFC 9113 §6.8: the first GOAWAY names no last stream yet.
+    let (mut goaway, mut close) = (None, None);
+    while goaway.is_none() || close.is_none() {
+        let frame = busy.next().expect("both before the end");
+        match frame.kind {
+            GOAWAY => goaway = Some(frame.error()),
+            DATA => close = Some(frame.payload),
+            _ => {}
+        }
+    }
+    assert_eq!(goaway, Some(NO_ERROR));
+    assert_eq!(close.unwrap(), b"\x88\x09\x03\xF4restart");
+    assert_eq!(idle.gone(), Some(NO_ERROR));
+    busy.send(DATA, END_STREAM, 1, &frame(0x88, &1012_u16.to_be_bytes()));
+    assert!(matches!(busy.gone(), None | Some(NO_ERROR)));
     assert!(server.wait().success());
 }
 
@@ -299,4 +314,33 @@ fn a_slow_socket_does_not_hold_up_the_others_of_its_connection() {
     for _ in 0..4 {
         assert_eq!(ws.next().unwrap().payload.len(), 16_000);
     }
+}
+
+#[test]
+fn a_burst_of_small_messages_is_no_flood() {
+    let server = http2().start();
+    let mut raw = Raw::connect(&server);
+    raw.echo(1);
+    let count = 3000;
+    let message = raw_frame(DATA, 0, 1, &frame(0x82, b"x"));
+    raw.put(&message.repeat(count));
+    let mut came = Vec::new();
+    while came.len() < 3 * count {
+        came.extend(raw.next_of(1).payload);
+    }
+    assert_eq!(came, b"\x82\x01x".repeat(count));
+}
+
+#[test]
+fn a_body_over_16_kib_is_refused() {
+    let server = http2().start();
+    let mut client = Http2::connect(&server);
+    let request = Request::post("https://localhost/.wardwire/tickets")
+        .version(Version::HTTP_2)
+        .header("content-type", "application/json")
+        .body(())
+        .unwrap();
+    let answer = client.send(request, Some(&[b' '; 16 * 1024 + 1])).unwrap();
+    assert_eq!(answer.status, 413);
+    server.refused("body-too-large");
 }

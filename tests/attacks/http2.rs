@@ -79,6 +79,7 @@ fn attack_015_resets_that_the_server_is_made_to_send() {
         .concat()
     });
     assert_eq!(connection.gone(), Some(ENHANCE_YOUR_CALM));
+    server.refused("http2-protocol");
     server.refused("http2-flood");
 }
 

@@ -481,6 +481,29 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_is_in_the_pool_while_it_carries_no_socket() {
+        let caps = caps(3, 99, 9);
+        let (Accepted::Welcome(mut connection), Accepted::Welcome(mut socket)) =
+            (caps.accept(HOME), caps.accept(HOME))
+        else {
+            panic!("the pool is empty")
+        };
+        socket.admit(&user("alice")).unwrap();
+        connection.carry(true);
+        assert_eq!(caps.unadmitted(), 0);
+        connection.carry(true);
+        let third = caps.accept(HOME);
+        assert!(matches!(third, Accepted::Welcome(_)));
+        let fourth = reason(&caps.accept(HOME));
+        assert_eq!(fourth, Some(Reason::TooManyFromAddress), "both count");
+        drop((socket, third));
+        connection.carry(false);
+        assert_eq!(caps.unadmitted(), 1);
+        drop(connection);
+        assert_eq!(caps.unadmitted(), 0);
+    }
+
+    #[test]
     fn a_refused_connection_keeps_its_place_and_gets_no_second_socket() {
         let caps = caps(99, 1, 9);
         let place = || match caps.accept(HOME) {
@@ -499,10 +522,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_happens_every_place_is_given_back(steps: Vec<(u8, bool, bool)>) {
+        fn whatever_happens_every_place_is_given_back(steps: Vec<(u8, bool, bool, Option<bool>)>) {
             let caps = caps(3, 2, 5);
             let mut held = Vec::new();
-            for (ip, admit, release) in steps {
+            for (ip, admit, release, carries) in steps {
                 let other = IpAddr::from([10, 0, 1, ip % 3]);
                 let proxied = ip > 128;
                 let ip = IpAddr::from([10, 0, 0, ip % 3]);
@@ -523,6 +546,9 @@ mod tests {
                     }
                     Accepted::Turned(slot, _) => held.push(slot),
                     Accepted::Dropped => {}
+                }
+                if let (Some(sockets), Some(slot)) = (carries, held.first_mut()) {
+                    slot.carry(sockets);
                 }
                 if release && !held.is_empty() {
                     held.remove(0);

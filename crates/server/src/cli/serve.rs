@@ -331,11 +331,11 @@ fn started(config: &Config) -> Event {
     event
 }
 
-/// Waits until the sockets that were told 1012 are gone, or `patience` is over.
+/// Waits until the sockets that were told 1012 are gone, and the connections that were told GOAWAY, or `patience` is over.
 async fn emptied(server: &Server, told: usize, patience: Duration) {
     tracing::info!(sockets = told, "draining");
     let gone = async {
-        while server.gate.leases().count() > 0 {
+        while server.gate.leases().count() > 0 || server.metrics.http2.get() > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

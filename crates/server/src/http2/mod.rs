@@ -76,8 +76,9 @@ const WINDOW: u32 = 1024 * 1024;
 const SEND_BUFFER: usize = 16 * 1024;
 /// Streams that were reset and of which frames may still come.
 const RESET_STREAMS: usize = 20;
-/// Streams that h2 resets as they break the protocol, before it ends the connection.
-const BROKEN_STREAMS: usize = 50;
+/// Streams that h2 resets as they break the protocol, in all the time of a connection. Of how many at a time the allowance
+/// decides.
+const BROKEN_STREAMS: usize = 1024;
 /// For a GOAWAY to arrive.
 const LINGER: Duration = Duration::from_secs(1);
 

@@ -189,13 +189,11 @@ fn place(shared: &Shared) -> Result<(Place, Option<Refusal>), Refusal> {
 fn nothing_early(received: &mut RecvStream) -> Result<(), Refusal> {
     let refuse =
         |detail: &str| Err(Refusal::new(Stage::Head, Reason::UpgradeWithBody).because(detail));
-    if received.is_end_stream() {
-        return refuse("the stream ends with its request");
-    }
     let mut cx = Context::from_waker(Waker::noop());
     match received.poll_data(&mut cx) {
         Poll::Pending => Ok(()),
-        Poll::Ready(_) => refuse("bytes behind the handshake request"),
+        Poll::Ready(None) => refuse("the stream ends with its request"),
+        Poll::Ready(Some(_)) => refuse("bytes behind the handshake request"),
     }
 }
 
