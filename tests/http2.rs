@@ -225,6 +225,16 @@ fn a_restart_says_goaway_and_1012() {
 }
 
 #[test]
+fn a_restart_waits_for_connections_without_a_socket() {
+    let mut server = http2().start();
+    let mut idle = Raw::connect(&server);
+    server.until_metric("wardwire_http2_connections_open", 1);
+    server.terminate();
+    assert_eq!(idle.gone(), Some(NO_ERROR));
+    assert!(server.wait().success());
+}
+
+#[test]
 fn the_api_answers_over_http_2() {
     let server = http2().start();
     let mut client = Http2::connect(&server);

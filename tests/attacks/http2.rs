@@ -2,7 +2,7 @@
 //! over HTTP/2 is tested beside them (`over_http2`).
 
 use crate::harness::{
-    Server, Setup, frame,
+    KeyServer, Server, Setup, frame,
     raw_http2::{
         ACK, CANCEL, CONNECT, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM,
         GOAWAY, HEADERS, NO_ERROR, PADDED, PING, PRIORITY, PROTOCOL_ERROR, REFUSED_STREAM,
@@ -126,15 +126,23 @@ fn attack_015_requests_that_are_refused_one_after_another() {
         (":authority", "localhost"),
         (":path", "/nowhere"),
     ];
-    send(&mut connection, &mut |round| {
-        raw(
-            HEADERS,
-            END_HEADERS | END_STREAM,
-            odd(round),
-            &block(&fields),
-        )
-    });
-    assert_eq!(connection.gone(), Some(ENHANCE_YOUR_CALM));
+    // Each waits for the answer to the one before, so that no other bound is met.
+    let mut refused = 0;
+    let error = 'all: loop {
+        assert!(refused < 500, "it could go on for ever");
+        connection.request(odd(refused), END_STREAM, &fields);
+        loop {
+            let frame = connection.next().expect("a GOAWAY before the end");
+            match frame.kind {
+                GOAWAY => break 'all frame.error(),
+                DATA => break,
+                _ => {}
+            }
+        }
+        refused += 1;
+    };
+    assert_eq!(error, ENHANCE_YOUR_CALM);
+    assert!(refused > 30, "a few are no flood");
     server.refused("http2-flood");
 }
 
@@ -276,6 +284,53 @@ fn attack_004_bytes_behind_an_extended_connect() {
     // The end of the stream is no better.
     connection.request(3, END_STREAM, &CONNECT);
     assert_eq!(connection.next_of(3).status(), 400);
+}
+
+/// A connection with an extended CONNECT that waits for the issuer's keys.
+fn asking() -> (Server, KeyServer, Raw) {
+    let mut setup = setup("");
+    let keys = KeyServer::start(&setup);
+    setup.issuers = keys.issuer();
+    let server = setup.start();
+    keys.serve_keys(&server.issuer.jwks());
+    keys.hold();
+    let bearer = format!("Bearer {}", server.issuer.token("alice").mint());
+    let mut fields = CONNECT.to_vec();
+    fields[4].1 = "/native";
+    fields.push(("sec-websocket-protocol", "wardwire.v1"));
+    fields.push(("authorization", &bearer));
+    let mut connection = Raw::connect(&server);
+    connection.request(1, 0, &fields);
+    keys.wait_for(1);
+    (server, keys, connection)
+}
+
+#[test]
+fn attack_004_bytes_while_the_gate_asks_over_http_2() {
+    let (server, keys, mut connection) = asking();
+    connection.send(DATA, 0, 1, &frame(0x81, b"early"));
+    // Once this is answered, they have come.
+    connection.send(PING, 0, 0, b"have you");
+    while connection.next().expect("a PING").kind != PING {}
+    keys.release();
+    assert_eq!(connection.next_of(1).status(), 400);
+    server.refused("upgrade-with-body");
+    server.closed(1006, "bytes before the 200");
+    assert_eq!(server.metric("wardwire_sockets_open"), 0);
+}
+
+#[test]
+fn attack_015_a_handshake_that_is_taken_back_gives_its_place_back() {
+    let (server, keys, mut connection) = asking();
+    assert_eq!(server.metric("wardwire_connections_unadmitted"), 2);
+    connection.send(RST_STREAM, 0, 1, &CANCEL.to_be_bytes());
+    server.until_metric("wardwire_connections_unadmitted", 1);
+    let events = server.audit();
+    assert!(
+        events.iter().all(|it| it["event"] != "refusal"),
+        "nobody waited for the keys any longer"
+    );
+    keys.release();
 }
 
 #[test]
