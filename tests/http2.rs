@@ -222,6 +222,7 @@ fn a_restart_says_goaway_and_1012() {
     busy.send(DATA, END_STREAM, 1, &frame(0x88, &1012_u16.to_be_bytes()));
     assert!(matches!(busy.gone(), None | Some(NO_ERROR)));
     assert!(server.wait().success());
+    server.assert_unlogged(&["did not close in time", "did not stop in time"]);
 }
 
 #[test]
@@ -232,6 +233,7 @@ fn a_restart_waits_for_connections_without_a_socket() {
     server.terminate();
     assert_eq!(idle.gone(), Some(NO_ERROR));
     assert!(server.wait().success());
+    server.assert_unlogged(&["did not close in time", "did not stop in time"]);
 }
 
 #[test]

@@ -342,7 +342,8 @@ async fn emptied(server: &Server, told: usize, patience: Duration) {
     if tokio::time::timeout(patience, gone).await.is_err() {
         tracing::warn!(
             sockets = server.gate.leases().count(),
-            "some sockets did not close in time"
+            http2 = server.metrics.http2.get(),
+            "some sockets or HTTP/2 connections did not close in time"
         );
     }
 }

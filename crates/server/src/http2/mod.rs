@@ -191,7 +191,6 @@ impl Driver {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, stopping: Pin<&mut Notified<'_>>) -> Poll<Next> {
-        let until = self.shared.life.until(cx);
         self.widen();
         let told = self.going == Going::On && stopping.poll(cx).is_ready();
         if self.going == Going::On && (told || self.shared.server.gate.is_draining()) {
@@ -199,6 +198,7 @@ impl Driver {
             self.connection.graceful_shutdown();
             self.shared.life.end_within(LINGER);
         }
+        let until = self.shared.life.until(cx);
         let next = match self.connection.poll_accept(cx) {
             Poll::Ready(Some(Ok((request, reply)))) => Some(Next::Request(request, reply)),
             Poll::Ready(Some(Err(error))) => {
