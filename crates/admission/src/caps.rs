@@ -148,12 +148,6 @@ impl Place {
         Self(Mutex::new(Some(slot)))
     }
 
-    /// For a request that is no handshake, on a connection that has its place elsewhere. Nobody is admitted with it.
-    #[must_use]
-    pub fn none() -> Self {
-        Self(Mutex::new(None))
-    }
-
     /// Counts a connection that is not admitted against the client of the request that it carries, which a balancer names.
     ///
     /// # Errors

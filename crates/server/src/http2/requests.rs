@@ -144,10 +144,7 @@ async fn judge(
     trail: &mut Trail,
 ) -> Result<(Response<Bytes>, Option<Entrant>), Refusal> {
     fields::canonical(head, protocol)?;
-    let (place, turned) = match protocol {
-        Some(_) => place(shared)?,
-        None => (Place::none(), None),
-    };
+    let (place, turned) = place(shared)?;
     let server = shared.server.clone();
     let connection = Connection::of_stream(
         server,
@@ -175,7 +172,8 @@ async fn judge(
     Ok((response, Some(entrant)))
 }
 
-/// A socket's place, beside that of its connection.
+/// A request's place, beside that of its connection: its head and its body are held as long as those of a connection of
+/// HTTP/1.1, so that a connection with a hundred of them counts as a hundred. A socket keeps it.
 fn place(shared: &Shared) -> Result<(Place, Option<Refusal>), Refusal> {
     let counted = |slot: ConnectionSlot| Place::new(slot);
     match shared.server.gate.caps().accept(shared.transport.peer) {
