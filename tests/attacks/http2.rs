@@ -217,6 +217,40 @@ fn attack_015_a_window_that_never_opens() {
 }
 
 #[test]
+fn attack_015_data_in_crumbs_that_nobody_reads() {
+    let server = server();
+    let mut connection = Raw::connect(&server);
+    // A socket that does not get rid of its echo reads no further.
+    connection.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    connection.echo(1);
+    connection.send(DATA, 0, 1, &frame(0x82, &[7; 100]));
+    // A byte each, of a message that is as it should be.
+    let message = frame(0x82, &[7; 6_000]);
+    let mut crumbs = message.chunks(5).map(|bytes| {
+        let frames = bytes.chunks(1).map(|byte| raw(DATA, 0, 1, byte));
+        frames.collect::<Vec<_>>().concat()
+    });
+    ends_in_calm(&server, &mut connection, |_| {
+        crumbs.next().expect("it was hung up on")
+    });
+}
+
+#[test]
+fn attack_015_data_in_crumbs_that_are_read_does_no_harm() {
+    let server = server();
+    let mut connection = Raw::connect(&server);
+    connection.echo(1);
+    // More crumbs than may wait, each taken as it comes.
+    let message = frame(0x82, &[7; 100]);
+    for round in 0..100 {
+        for byte in &message {
+            assert!(connection.send(DATA, 0, 1, &[*byte]), "round {round}");
+        }
+        assert_eq!(connection.next_of(1).payload.len(), 102);
+    }
+}
+
+#[test]
 fn attack_006_a_preface_that_never_ends() {
     let server = quick().start();
     let mut connection = Raw::silent(&server);
@@ -252,14 +286,7 @@ fn attack_006_a_block_of_fields_that_never_ends() {
 fn attack_006_a_body_that_never_ends() {
     let server = quick().start();
     let mut connection = Raw::connect(&server);
-    let fields = [
-        (":method", "POST"),
-        (":scheme", "https"),
-        (":authority", "localhost"),
-        (":path", "/.wardwire/tickets"),
-        ("content-type", "application/json"),
-    ];
-    connection.request(1, 0, &fields);
+    connection.request(1, 0, &ticket_request());
     connection.send(DATA, 0, 1, b"{");
     server.refused("handshake-timeout");
     assert_eq!(connection.gone(), Some(NO_ERROR));
@@ -317,6 +344,84 @@ fn attack_004_bytes_while_the_gate_asks_over_http_2() {
     server.refused("upgrade-with-body");
     server.closed(1006, "bytes before the 200");
     assert_eq!(server.metric("wardwire_sockets_open"), 0);
+}
+
+#[test]
+fn attack_015_requests_that_wait_for_their_bodies_are_counted_one_by_one() {
+    let mut setup = setup("");
+    setup.limits = "unadmitted = 8\n".into();
+    let server = setup.start();
+    let mut connection = Raw::connect(&server);
+    let fields = ticket_request();
+    // Half of the pool is one address's: the connection and three requests.
+    for stream in [1, 3, 5] {
+        connection.request(stream, 0, &fields);
+    }
+    server.until_metric("wardwire_connections_unadmitted", 4);
+    connection.request(7, 0, &fields);
+    assert_eq!(server.refused("pool-full")["stream"], 7);
+    for stream in [1, 3, 5] {
+        connection.send(RST_STREAM, 0, stream, &CANCEL.to_be_bytes());
+    }
+    server.until_metric("wardwire_connections_unadmitted", 1);
+    connection.echo(9);
+}
+
+/// Asks for a ticket, and is yet to say for what.
+fn ticket_request() -> [(&'static str, &'static str); 5] {
+    [
+        (":method", "POST"),
+        (":scheme", "https"),
+        (":authority", "localhost"),
+        (":path", "/.wardwire/tickets"),
+        ("content-type", "application/json"),
+    ]
+}
+
+#[test]
+fn attack_003_a_length_that_the_body_does_not_have() {
+    for (length, body) in [("5", &b"{}"[..]), ("1", b"{}")] {
+        let server = server();
+        let mut connection = Raw::connect(&server);
+        let fields = [&ticket_request()[..], &[("content-length", length)]].concat();
+        connection.request(1, 0, &fields);
+        connection.send(DATA, END_STREAM, 1, body);
+        let reset = connection.next_of(1);
+        assert_eq!((reset.kind, reset.error()), (RST_STREAM, PROTOCOL_ERROR));
+        server.refused("http2-protocol");
+    }
+}
+
+#[test]
+fn attack_016_trailers_end_a_socket_as_a_broken_connection_does() {
+    let server = server();
+    let mut connection = Raw::connect(&server);
+    // A second request on the same stream is trailers as well (RFC 9113 §8.1), and opens nothing.
+    let trailers: [(u32, &[(&str, &str)]); 2] = [(1, &[("x", "y")]), (3, &CONNECT)];
+    for (stream, fields) in trailers {
+        connection.echo(stream);
+        connection.request(stream, END_STREAM, fields);
+        let end = connection.next_of(stream);
+        assert_eq!((end.kind, end.payload.len()), (DATA, 0), "{end:?}");
+        server.until_metric("wardwire_sockets_open", 0);
+    }
+    server.closed(1006, "dropped");
+}
+
+#[test]
+fn attack_016_a_goodbye_of_the_client_gives_every_place_back() {
+    let server = quick().start();
+    let mut connection = Raw::connect(&server);
+    connection.echo(1);
+    connection.send(GOAWAY, 0, 0, &[0; 8]);
+    connection.send(DATA, 0, 1, &frame(0x81, b"alive"));
+    assert_eq!(connection.next_of(1).payload, b"\x81\x05alive");
+    connection.send(RST_STREAM, 0, 1, &CANCEL.to_be_bytes());
+    server.closed(1006, "dropped");
+    while connection.next().is_some() {}
+    server.until_metric("wardwire_http2_connections_open", 0);
+    server.until_metric("wardwire_sockets_open", 0);
+    server.until_metric("wardwire_connections_unadmitted", 0);
 }
 
 #[test]

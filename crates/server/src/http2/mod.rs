@@ -72,6 +72,9 @@ const HEADER_LIST: u32 = (head::HEAD + head::FIELDS * 32 + 4096) as u32;
 const STREAM_WINDOW: u32 = 65_535;
 /// The same of a whole connection, once it carries sockets. Before, it is the least there is.
 const WINDOW: u32 = 1024 * 1024;
+/// What h2 may hold beside that for DATA of less than 256 bytes that nobody has taken yet, as each frame takes as much as that,
+/// were there a single byte in it: 4096 frames.
+const CRUMBS: usize = WINDOW as usize;
 /// What h2 holds of a stream that the network does not take.
 const SEND_BUFFER: usize = 16 * 1024;
 /// Streams that were reset and of which frames may still come.
@@ -129,6 +132,7 @@ fn builder(settings: Settings) -> Builder {
         .max_concurrent_streams(settings.streams)
         .max_header_list_size(HEADER_LIST)
         .initial_window_size(STREAM_WINDOW)
+        .data_frame_budget(CRUMBS)
         .max_send_buffer_size(SEND_BUFFER)
         .max_concurrent_reset_streams(RESET_STREAMS)
         .max_pending_accept_reset_streams(RESET_STREAMS)
