@@ -14,6 +14,7 @@ const TARGETS: [&str; 9] = [
     "deflate",
     "negotiation",
     "request_head",
+    "http2",
     "token",
     "credential",
     "rpc",
