@@ -347,6 +347,38 @@ fn attack_004_bytes_while_the_gate_asks_over_http_2() {
 }
 
 #[test]
+fn attack_015_sockets_that_are_opened_to_be_reset() {
+    let server = setup("streams = 10").start();
+    let mut connection = Raw::connect(&server);
+    let mut opened = 0;
+    let error = 'all: loop {
+        assert!(opened < 2000, "it could go on for ever");
+        let ten: Vec<u32> = (opened..opened + 10).map(odd).collect();
+        for stream in &ten {
+            connection.request(*stream, 0, &CONNECT);
+        }
+        let mut answered = 0;
+        while answered < ten.len() {
+            let frame = connection.next().expect("a GOAWAY before the end");
+            match frame.kind {
+                GOAWAY => break 'all frame.error(),
+                HEADERS => answered += 1,
+                _ => {}
+            }
+        }
+        opened += 10;
+        for stream in ten {
+            connection.send(RST_STREAM, 0, stream, &CANCEL.to_be_bytes());
+        }
+    };
+    assert_eq!(error, ENHANCE_YOUR_CALM);
+    assert!(opened >= 20, "all streams twice is no flood");
+    server.refused("http2-flood");
+    server.until_metric("wardwire_sockets_open", 0);
+    server.until_metric("wardwire_connections_unadmitted", 0);
+}
+
+#[test]
 fn attack_015_requests_that_wait_for_their_bodies_are_counted_one_by_one() {
     let mut setup = setup("");
     setup.limits = "unadmitted = 8\n".into();

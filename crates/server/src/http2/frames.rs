@@ -147,10 +147,11 @@ impl Frames {
     }
 }
 
-/// How much of what brings nothing a peer may still send.
+/// How much of what costs more than it brings a peer may still send.
 #[derive(Debug)]
 pub(super) struct Allowance {
     left: u32,
+    most: u32,
     filled: Instant,
 }
 
@@ -164,10 +165,16 @@ const A_SECOND: u32 = 50;
 pub(super) struct Exhausted;
 
 impl Allowance {
-    /// All of it.
+    /// Of frames that bring nothing.
     pub(super) fn new(now: Instant) -> Self {
+        Self::of(MOST, now)
+    }
+
+    /// Of so many at once, and more with time.
+    pub(super) fn of(most: u32, now: Instant) -> Self {
         Self {
-            left: MOST,
+            left: most,
+            most,
             filled: now,
         }
     }
@@ -190,7 +197,7 @@ impl Allowance {
         let since = now.saturating_duration_since(self.filled);
         let earned = since.as_millis() * u128::from(A_SECOND) / 1000;
         if earned > 0 {
-            let earned = u32::try_from(earned).unwrap_or(MOST);
+            let earned = u32::try_from(earned).unwrap_or(self.most);
             self.earn(earned);
             self.filled += Duration::from_millis(1000 / u64::from(A_SECOND)) * earned;
         }
@@ -206,7 +213,7 @@ impl Allowance {
     }
 
     fn earn(&mut self, more: u32) {
-        self.left = self.left.saturating_add(more).min(MOST);
+        self.left = self.left.saturating_add(more).min(self.most);
     }
 }
 

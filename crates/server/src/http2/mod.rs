@@ -100,7 +100,7 @@ pub(crate) async fn serve(newcomer: Newcomer, stream: TlsStream, deadline: Insta
     let _open = everybody.metrics.http2.enter();
     let shared = Arc::new(Shared {
         life: Life::new(slot, deadline, server.handshake),
-        watch: Watch::new(),
+        watch: Watch::new(settings.streams),
         server,
         number,
         transport,

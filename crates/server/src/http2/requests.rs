@@ -100,6 +100,7 @@ fn open(
 ) {
     let Entrant { session, principal } = entrant;
     let head = response.map(drop);
+    shared.watch.opened();
     let Ok(sending) = reply.send_response(head, false) else {
         return session.failed("the 200 was not written");
     };

@@ -38,6 +38,9 @@ struct State {
     received: Frames,
     sent: Frames,
     allowance: Allowance,
+    /// Of sockets that it opens. What they send pays for frames, so that these do not bound how often one is opened: each is
+    /// two events of the audit log, and over HTTP/1.1 a handshake of TLS.
+    openings: Allowance,
     /// The connection carries sockets.
     carries: bool,
     /// What was read since others had their turn: frames, bytes.
@@ -74,12 +77,14 @@ const FAULT: u32 = 8;
 const FAULTS: usize = 32;
 
 impl Watch {
-    pub(super) fn new() -> Arc<Self> {
+    /// Of a connection with so many streams: all may be opened twice in a row.
+    pub(super) fn new(streams: u32) -> Arc<Self> {
         let now = Instant::now();
         Arc::new(Self(Mutex::new(State {
             received: Frames::of_client(),
             sent: Frames::of_server(),
             allowance: Allowance::new(now),
+            openings: Allowance::of(streams.saturating_mul(2), now),
             carries: false,
             quota: (0, 0),
             paused: false,
@@ -106,6 +111,13 @@ impl Watch {
         let mut state = self.0.lock();
         state.quota = (0, 0);
         state.paused = false;
+    }
+
+    /// A socket was admitted.
+    pub(super) fn opened(&self) {
+        let mut state = self.0.lock();
+        let spent = state.openings.take(1, Instant::now());
+        state.exhausted |= spent.is_err();
     }
 
     /// A request was refused.
