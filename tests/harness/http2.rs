@@ -151,7 +151,8 @@ impl Http2 {
             let ends = body.is_empty() && !stays_open;
             let (response, mut sending) = self.requests.send_request(request, ends)?;
             if !body.is_empty() {
-                sending.send_data(body, !stays_open)?;
+                // The server may have answered without it, and have reset the rest (RFC 9113 §8.1): the answer counts.
+                let _ = sending.send_data(body, !stays_open);
             }
             let (head, body) = response.await?.into_parts();
             Ok(Answer {
