@@ -8,7 +8,7 @@ use crate::{
     tools,
 };
 
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 10] = [
     "shard",
     "frames",
     "deflate",

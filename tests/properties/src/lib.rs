@@ -31,7 +31,7 @@ pub const LONGEST: usize = 4096;
 pub type Check = fn(&[u8]) -> bool;
 
 /// Every target, by the name of its corpus.
-pub const TARGETS: [(&str, Check); 8] = [
+pub const TARGETS: [(&str, Check); 9] = [
     ("frames", frames::check),
     ("deflate", deflate::check),
     ("negotiation", negotiation::check),
