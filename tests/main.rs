@@ -19,5 +19,6 @@ mod configuration;
 mod demo;
 mod events;
 mod harness;
+mod http2;
 mod network;
 mod operations;

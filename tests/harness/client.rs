@@ -13,7 +13,7 @@ use rustls::{
 };
 use socket2::{Domain, Socket, Type};
 
-use super::{Server, server::PATIENCE};
+use super::{Over, Server, http2::Translator, server::PATIENCE};
 
 trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
@@ -83,7 +83,10 @@ fn patient(tcp: TcpStream) -> TcpStream {
 impl Connection {
     /// Agrees on TLS for `name`.
     pub(crate) fn open(server: &Server, name: &str) -> Self {
-        Self::over(server, tls(server), name)
+        match server.over {
+            Over::Http1 => Self::over(server, tls(server), name),
+            Over::Http2 => Self::on(Translator::connect(server, name).unwrap()),
+        }
     }
 
     pub(crate) fn over(server: &Server, config: ClientConfig, name: &str) -> Self {
@@ -105,6 +108,9 @@ impl Connection {
     }
 
     pub(crate) fn try_open(server: &Server, name: &str) -> Option<Self> {
+        if server.over == Over::Http2 {
+            return Translator::connect(server, name).ok().map(Self::on);
+        }
         let mut connection = Self::open(server, name);
         connection.try_send(b"").then_some(connection)
     }

@@ -236,6 +236,9 @@ const OF_TLS: &str = "test(attack_014) + test(tls_hello) + test(attack_061)";
 /// What it asks of a head's own bytes, where a balancer reads them and writes others.
 const OF_HEADS: &str = "test(/attack_(001|002|003|004|006|009|010|012)/)";
 
+/// What it asks over HTTP/2, which is spoken only where TLS ends at the server.
+const OVER_HTTP2: &str = "test(/http2::/)";
+
 /// The balancers' own tests, which `rust` ignores as they need them, and the catalogue of attacks behind each.
 fn balancers() -> Result<()> {
     let nextest = tools::nextest()?;
@@ -253,7 +256,7 @@ fn balancers() -> Result<()> {
         ("nginx-http", format!("{OF_TLS} + {OF_HEADS}")),
     ] {
         println!("\n-- attacks behind {behind} --");
-        let filter = format!("test(/^attacks::.*::attack_/) - ({but})");
+        let filter = format!("test(/^attacks::.*::attack_/) - ({but} + {OVER_HTTP2})");
         run(tests()
             .args(["--test=blackbox", "--filterset", &filter])
             .env("TESTED_BEHIND", behind))?;

@@ -10,6 +10,7 @@ pub mod config;
 pub(crate) mod demo;
 pub mod handshake;
 pub mod http;
+pub mod http2;
 pub mod listen;
 pub mod logging;
 pub mod metrics;

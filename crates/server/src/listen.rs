@@ -24,7 +24,7 @@ use wardwire_admission::{
 
 use crate::{
     audit::Cause,
-    http,
+    http, http2,
     proxied::{self, Bringer, EndedBy, Introduction, TlsEnd},
     server::Server,
     shard::Handle,
@@ -268,6 +268,18 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
         server_name,
         certificate,
     };
+    if let Some(settings) = server.http2.filter(|_| stream.speaks_http2()) {
+        let newcomer = http2::Newcomer {
+            server,
+            settings,
+            number,
+            transport,
+            slot,
+            turned,
+            shard,
+        };
+        return http2::serve(newcomer, stream, deadline).await;
+    }
     let connection = http::Connection::new(server, number, transport, slot, turned, ended, shard);
     http::serve(connection, stream, deadline).await;
 }

@@ -9,12 +9,14 @@ use std::{
 };
 
 use rustls::ServerConfig;
+use tokio::sync::Notify;
 use wardwire_admission::{gate::Gate, proxy::TrustedProxies, refusal::Refusal};
 use wardwire_hub::Hub;
 
 use crate::{
     audit::{Audit, Cause, Event},
     http::Site,
+    http2,
     metrics::Metrics,
     shard::Handle,
 };
@@ -46,6 +48,10 @@ pub struct Server {
     pub mutual: Option<Arc<ServerConfig>>,
     /// The only ones that may connect, where each says whom its connection is from.
     pub proxy_protocol: Option<TrustedProxies>,
+    /// HTTP/2, where it is spoken.
+    pub http2: Option<http2::Settings>,
+    /// Told when the server goes down.
+    pub stopping: Notify,
     /// From the accepted connection to the `101`.
     pub handshake: Duration,
     /// Bytes queued for one slow socket.
@@ -68,6 +74,14 @@ impl Server {
     pub fn dropped(&self, cause: Cause, trail: &Trail) {
         self.metrics.dropped.inc();
         self.audit.dropped(cause, trail);
+    }
+
+    /// Lets nobody new in and ends every socket. Returns how many.
+    pub fn drain(&self) -> usize {
+        let told = self.gate.drain();
+        // Whoever begins to listen from here on asks the gate, and finds it draining.
+        self.stopping.notify_waiters();
+        told
     }
 
     /// Writes a refusal down.

@@ -147,7 +147,7 @@ pub fn run(
         }
         manager.stopping();
         tracing::info!("stopping; a second signal stops at once");
-        let told = server.gate.drain();
+        let told = server.drain();
         tokio::select! {
             () = emptied(&server, told, config.file.server.drain.0) => {}
             again = insisted() => again?,
@@ -331,18 +331,19 @@ fn started(config: &Config) -> Event {
     event
 }
 
-/// Waits until the sockets that were told 1012 are gone, or `patience` is over.
+/// Waits until the sockets that were told 1012 are gone, and the connections that were told GOAWAY, or `patience` is over.
 async fn emptied(server: &Server, told: usize, patience: Duration) {
     tracing::info!(sockets = told, "draining");
     let gone = async {
-        while server.gate.leases().count() > 0 {
+        while server.gate.leases().count() > 0 || server.metrics.http2.get() > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     if tokio::time::timeout(patience, gone).await.is_err() {
         tracing::warn!(
             sockets = server.gate.leases().count(),
-            "some sockets did not close in time"
+            http2 = server.metrics.http2.get(),
+            "some sockets or HTTP/2 connections did not close in time"
         );
     }
 }

@@ -35,6 +35,9 @@ pub struct File {
     /// What one peer may cost.
     #[serde(default)]
     pub limits: Limits,
+    /// HTTP/2. Without it only HTTP/1.1 is spoken.
+    #[serde(default)]
+    pub http2: Http2,
     /// A service whose access tokens are believed. At least one.
     #[serde(default)]
     pub issuer: Vec<Issuer>,
@@ -268,6 +271,27 @@ impl Default for Limits {
             messages_per_second: 200,
             subscriptions: 128,
             channels: 100_000,
+        }
+    }
+}
+
+/// `[http2]`
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http2 {
+    /// Takes HTTP/2, and WebSockets over it by extended CONNECT (RFC 8441): ALPN `h2`. A browser that is told of it puts
+    /// every socket of a page on one connection. Refused with `terminated_by`: a balancer would speak it without TLS.
+    pub websockets: bool,
+    /// Streams of one connection that are open at once, sockets and requests. Over it, h2 refuses the stream.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub streams: u32,
+}
+
+impl Default for Http2 {
+    fn default() -> Self {
+        Self {
+            websockets: false,
+            streams: 100,
         }
     }
 }

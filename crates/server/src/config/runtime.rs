@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
+use tokio::sync::Notify;
 use wardwire_admission::{
     caps::{CapLimits, Caps},
     clock::SystemClock,
@@ -36,6 +37,7 @@ use super::{
 use crate::{
     audit::{Audit, Keep, Settings, SigningKey},
     http::Site,
+    http2,
     metrics::Metrics,
     outbound::Outbound,
     server::{self, Server},
@@ -98,6 +100,8 @@ pub fn assemble(
         mutual: mutual(&config, &security)?,
         security,
         proxy_protocol: proxy_protocol(&config)?,
+        http2: http2(&config),
+        stopping: Notify::new(),
         handshake: limits.handshake.0,
         outbox: limits.outbox.0,
         hsts: !config.hosts().any(|name| name == "localhost"),
@@ -151,7 +155,7 @@ fn balancers(listed: &[Network]) -> io::Result<TrustedProxies> {
 fn security(config: &Config) -> io::Result<server::Security> {
     Ok(match &config.security {
         Security::Tls(certificate) => {
-            let config = tls::server_config(certificate.certified.clone());
+            let config = tls::server_config(certificate.certified.clone(), http2(config).is_some());
             server::Security::Tls(config.map_err(io::Error::other)?)
         }
         Security::EndedBy(balancers) => server::Security::EndedBy(balancers.clone()),
@@ -176,6 +180,14 @@ fn mutual(
     })?;
     let config = tls::mutual_config(ordinary, verifier);
     config.map(Some).map_err(io::Error::other)
+}
+
+fn http2(config: &Config) -> Option<http2::Settings> {
+    let http2 = &config.file.http2;
+    let settings = http2::Settings {
+        streams: http2.streams,
+    };
+    http2.websockets.then_some(settings)
 }
 
 fn hosts(config: &Config) -> Hosts {

@@ -27,6 +27,8 @@ pub struct Metrics {
     pub tls_failures: Counter,
     /// Sockets admitted.
     pub admissions: Counter,
+    /// HTTP/2 connections.
+    pub http2: Gauge,
     refusals: Labelled<(&'static str, &'static str)>,
     closes: Labelled<u16>,
 }
@@ -46,6 +48,33 @@ impl Counter {
 
     fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How many there are now.
+#[derive(Default)]
+pub struct Gauge(AtomicU64);
+
+/// One of them, until it is dropped.
+pub struct Entered<'a>(&'a Gauge);
+
+impl Gauge {
+    /// One more.
+    #[must_use]
+    pub fn enter(&self) -> Entered<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Entered(self)
+    }
+
+    /// How many.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -148,6 +177,11 @@ fn gauges(server: &Server, out: &mut String) {
             "connections_unadmitted",
             "Connections not admitted.",
             u64::from(gate.caps().unadmitted()),
+        ),
+        (
+            "http2_connections_open",
+            "HTTP/2 connections.",
+            server.metrics.http2.get(),
         ),
         (
             "audit_healthy",

@@ -30,6 +30,10 @@ pub use protection::{Ended, Protection};
 pub use records::Records;
 pub use stream::{Parts, Said, TlsStream, accept, in_the_clear};
 
+/// As ALPN names them (RFC 7301 §6, RFC 9113 §3.2).
+const HTTP1: &[u8] = b"http/1.1";
+pub(super) const HTTP2: &[u8] = b"h2";
+
 /// What both ends may agree on: TLS 1.2 and 1.3, X25519MLKEM768 preferred, ECDHE with AEAD only (Mozilla's intermediate
 /// profile, RFC 9325). Passed explicitly, so that no other crate's default provider can slip in.
 #[must_use]
@@ -45,18 +49,26 @@ pub fn provider() -> Arc<CryptoProvider> {
     })
 }
 
-/// The server's TLS settings for one certificate: HTTP/1.1 only, no 0-RTT (RFC 8446 §8 leaves replay to the application),
-/// no resumption, so that nothing of a session outlives it. No client is asked for a certificate.
+/// The server's TLS settings for one certificate: HTTP/1.1, and HTTP/2 before it only where that is wanted; no 0-RTT (RFC 8446
+/// §8 leaves replay to the application), no resumption, so that nothing of a session outlives it. No client is asked for a
+/// certificate.
 ///
 /// # Errors
 /// If the provider cannot do TLS 1.2 and 1.3, which a test would find first.
-pub fn server_config(certified: Arc<CertifiedKey>) -> Result<Arc<ServerConfig>, rustls::Error> {
+pub fn server_config(
+    certified: Arc<CertifiedKey>,
+    http2: bool,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
     let resolver = Arc::new(sni::Remembering(certified));
-    settings(resolver, WebPkiClientVerifier::no_client_auth())
+    let verifier = WebPkiClientVerifier::no_client_auth();
+    match http2 {
+        true => settings(resolver, verifier, &[HTTP2, HTTP1]),
+        false => settings(resolver, verifier, &[HTTP1]),
+    }
 }
 
 /// The same server as by the ordinary settings, and every client must show a certificate as [`Demand::verifier`] demands it.
-/// There being no resumption, it is shown and judged anew on each connection.
+/// There being no resumption, it is shown and judged anew on each connection. HTTP/1.1 only.
 ///
 /// # Errors
 /// As above.
@@ -64,18 +76,19 @@ pub fn mutual_config(
     ordinary: &ServerConfig,
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    settings(ordinary.cert_resolver.clone(), verifier)
+    settings(ordinary.cert_resolver.clone(), verifier, &[HTTP1])
 }
 
 fn settings(
     resolver: Arc<dyn ResolvesServerCert>,
     verifier: Arc<dyn ClientCertVerifier>,
+    protocols: &[&[u8]],
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13, &TLS12])?
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(resolver);
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|it| it.to_vec()).collect();
     config.max_fragment_size = Some(records::FRAGMENT);
     // The strongest that both have, and not what a client would rather.
     config.ignore_client_order = true;

@@ -10,6 +10,8 @@ use rustls::{
     },
 };
 
+use super::HTTP2;
+
 /// Keys and sequence numbers of one connection, and the start of a record or handshake message of which the end has not
 /// come; nothing when idle.
 ///
@@ -141,6 +143,12 @@ impl Records {
     #[must_use]
     pub fn peer_closed(&self) -> bool {
         self.peer_closed
+    }
+
+    /// Whether both ends agreed on HTTP/2.
+    #[must_use]
+    pub fn speaks_http2(&self) -> bool {
+        self.conn.alpn_protocol() == Some(HTTP2)
     }
 
     /// Whether the handshake is still under way.

@@ -87,6 +87,12 @@ pub fn in_the_clear(tcp: TcpStream, early: Vec<u8>, ended: Ended) -> TlsStream {
 }
 
 impl TlsStream {
+    /// Whether both ends agreed on HTTP/2.
+    #[must_use]
+    pub fn speaks_http2(&self) -> bool {
+        self.protection.speaks_http2()
+    }
+
     /// Takes the stream apart for a shard.
     ///
     /// # Errors
