@@ -7,6 +7,7 @@ pub(crate) mod deflate;
 mod issuer;
 mod keyserver;
 mod load;
+pub(crate) mod pebble;
 mod records;
 mod server;
 mod websocket;

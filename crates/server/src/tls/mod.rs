@@ -3,10 +3,12 @@
 //! [`records`] speaks rustls' unbuffered API and is the only file that knows it; [`protection`] has it, or a balancer that
 //! ended TLS, in its place; [`stream`] puts a TCP socket under it for
 //! the handshake and HTTP; [`sni`] remembers which name a client asked for, and [`client`] which certificate it showed, where one
-//! is demanded. After `101` a session takes the stream apart
+//! is demanded; [`obtained`] has a certificate that comes while the server runs, and answers the authority that asks whose
+//! host it is. After `101` a session takes the stream apart
 //! and drives the records itself.
 
 mod client;
+mod obtained;
 mod protection;
 mod records;
 mod sni;
@@ -26,6 +28,7 @@ use rustls::{
 };
 
 pub use client::{Demand, refused};
+pub use obtained::{Challenges, Obtained, Posed};
 pub use protection::{Ended, Protection};
 pub use records::Records;
 pub use stream::{Parts, Said, TlsStream, accept, in_the_clear};
@@ -52,7 +55,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// If the provider cannot do TLS 1.2 and 1.3, which a test would find first.
 pub fn server_config(certified: Arc<CertifiedKey>) -> Result<Arc<ServerConfig>, rustls::Error> {
     let resolver = Arc::new(sni::Remembering(certified));
-    settings(resolver, WebPkiClientVerifier::no_client_auth())
+    settings(resolver, WebPkiClientVerifier::no_client_auth(), &[HTTP])
 }
 
 /// The same server as by the ordinary settings, and every client must show a certificate as [`Demand::verifier`] demands it.
@@ -64,18 +67,22 @@ pub fn mutual_config(
     ordinary: &ServerConfig,
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    settings(ordinary.cert_resolver.clone(), verifier)
+    settings(ordinary.cert_resolver.clone(), verifier, &[HTTP])
 }
+
+/// ALPN's name of HTTP/1.1 (RFC 7301 §6).
+const HTTP: &[u8] = b"http/1.1";
 
 fn settings(
     resolver: Arc<dyn ResolvesServerCert>,
     verifier: Arc<dyn ClientCertVerifier>,
+    protocols: &[&[u8]],
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13, &TLS12])?
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(resolver);
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     config.max_fragment_size = Some(records::FRAGMENT);
     // The strongest that both have, and not what a client would rather.
     config.ignore_client_order = true;

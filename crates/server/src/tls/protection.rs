@@ -98,6 +98,15 @@ impl Protection {
         }
     }
 
+    /// The protocol agreed on by ALPN, if TLS ends here.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tls(records) => records.protocol(),
+            Self::Ended(_) => None,
+        }
+    }
+
     /// Whether keys are still being agreed on.
     #[must_use]
     pub fn is_handshaking(&self) -> bool {

@@ -143,6 +143,12 @@ impl Records {
         self.peer_closed
     }
 
+    /// The protocol agreed on by ALPN (RFC 7301), if any.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&[u8]> {
+        self.conn.alpn_protocol()
+    }
+
     /// Whether the handshake is still under way.
     #[must_use]
     pub fn is_handshaking(&self) -> bool {
