@@ -354,7 +354,8 @@ fn a_challenge_is_answered_to_the_authority_alone_and_only_while_it_is_posed() {
     }
     pebble.front.release();
     obtained(&server, 1);
-    assert!(agree(server.address, unverified, HOST).is_err());
+    let alert = agree(server.address, unverified, HOST).err().unwrap();
+    assert!(alert.contains("NoApplicationProtocol"), "{alert}");
     assert!(agree(server.address, pebble.client(), HOST).is_ok());
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{DIRECTORY, Front, HOST, agree, configured};
-use crate::harness::{Server, Setup, pebble, response, roots};
+use super::{DIRECTORY, Front, HOST, agree, configured, offering};
+use crate::harness::{Server, Setup, pebble, response, roots, tls};
 
 const JSON: &str = "Content-Type: application/json\r\nReplay-Nonce: bm9uY2U\r\n";
 
@@ -203,4 +203,19 @@ fn a_certificate_that_is_another_is_not_taken() {
         assert!(!kept.join("certificate.pem").exists());
         assert!(!kept.join("certificate.pem.new").exists());
     }
+}
+
+#[test]
+fn who_offers_a_challenge_where_none_is_posed_gets_an_alert() {
+    let server = Server::start();
+    for protocol in ["acme-tls/1", "spdy/3"] {
+        let client = offering(tls(&server), &[protocol]);
+        let alert = agree(server.address, client, "localhost").err().unwrap();
+        assert!(
+            alert.contains("NoApplicationProtocol"),
+            "{protocol}: {alert}"
+        );
+    }
+    let client = offering(tls(&server), &["acme-tls/1", "http/1.1"]);
+    assert!(agree(server.address, client, "localhost").is_ok());
 }
