@@ -283,7 +283,7 @@ fn a_certificate_is_shown_to_nobody_once_it_has_expired() {
 #[test]
 #[ignore = "needs Pebble"]
 fn the_authority_says_when_to_renew() {
-    let (pebble, setup) = prepared(100);
+    let (pebble, setup) = prepared(200);
     // Pebble knows nothing of RFC 9773; what it says is completed here.
     let mut directory =
         Connection::through(tcp(pebble.front.address), pebble.own_client(), "localhost");
@@ -304,15 +304,9 @@ fn the_authority_says_when_to_renew() {
     pebble
         .front
         .answer("/renewal/", &response("200 OK", json, window));
-    let begun = Instant::now();
     let server = start(&pebble, setup, "");
+    // At two thirds of its lifetime nobody would wait for it.
     obtained(&server, 2);
-    // At two thirds of its lifetime it would have been 63 seconds.
-    assert!(
-        begun.elapsed() < Duration::from_secs(60),
-        "{:?}",
-        begun.elapsed()
-    );
 }
 
 #[test]
@@ -357,6 +351,31 @@ fn a_challenge_is_answered_to_the_authority_alone_and_only_while_it_is_posed() {
     let alert = agree(server.address, unverified, HOST).err().unwrap();
     assert!(alert.contains("NoApplicationProtocol"), "{alert}");
     assert!(agree(server.address, pebble.client(), HOST).is_ok());
+}
+
+#[test]
+#[ignore = "needs Pebble"]
+fn while_a_certificate_is_renewed_clients_and_the_authority_get_their_own() {
+    let (pebble, setup) = prepared(30);
+    let server = start(&pebble, setup, "");
+    obtained(&server, 1);
+    pebble.front.hold(CHALLENGE);
+    pebble.front.wait_for(CHALLENGE, 2);
+    let mut unverified = pebble.client();
+    unverified
+        .dangerous()
+        .set_certificate_verifier(Arc::new(Authority));
+    for protocols in [&["acme-tls/1", "http/1.1"][..], &["spdy/3", "acme-tls/1"]] {
+        let client = offering(unverified.clone(), protocols);
+        let alert = agree(server.address, client, HOST).err().unwrap();
+        assert!(alert.contains("AccessDenied"), "{protocols:?}: {alert}");
+    }
+    let asked = agree(server.address, offering(unverified, &["acme-tls/1"]), HOST).unwrap();
+    let agreed = agree(server.address, pebble.client(), HOST).unwrap();
+    assert_ne!(agreed.leaf, asked.leaf);
+    says_hello(&mut agreed.echo());
+    pebble.front.release();
+    obtained(&server, 2);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! What an authority could do to a server that asks it for a certificate.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::json;
 
 use super::{DIRECTORY, Front, HOST, agree, configured, offering};
-use crate::harness::{Server, Setup, pebble, response, roots, tls};
+use crate::harness::{Server, Setup, pebble, response, roots, secret, tls};
 
 const JSON: &str = "Content-Type: application/json\r\nReplay-Nonce: bm9uY2U\r\n";
 
@@ -218,4 +220,42 @@ fn who_offers_a_challenge_where_none_is_posed_gets_an_alert() {
     }
     let client = offering(tls(&server), &["acme-tls/1", "http/1.1"]);
     assert!(agree(server.address, client, "localhost").is_ok());
+}
+
+#[test]
+fn a_certificate_that_is_kept_is_used_only_for_its_hosts_and_only_if_nobody_else_can_read_it() {
+    let setup = Setup::new();
+    let front = authority(&setup);
+    front.answer(DIRECTORY, &response("500 Internal Server Error", "", ""));
+    let mut first = fails(setup, &front, "500");
+    first.kill();
+    let folder = first.folder.clone();
+    let kept = super::kept(&first).join("certificate.pem");
+    let both = ["key.pem", "cert.pem"].map(|it| std::fs::read_to_string(folder.join(it)).unwrap());
+    secret(&kept, &both.concat());
+    let again = || {
+        let mut setup = Setup::new();
+        setup.folder.clone_from(&folder);
+        setup
+    };
+    let config = configured(&again(), &front, "");
+    let own = config.replace(HOST, "localhost");
+    let agreed = |config: &str| {
+        let mut server = again().start_with(config);
+        let agreed = agree(server.address, tls(&server), "localhost").map(drop);
+        server.kill();
+        // The next one needs its folder.
+        std::mem::forget(server);
+        agreed
+    };
+    assert!(agreed(&own).is_ok(), "it is for this host");
+    let alert = agreed(&config).err().unwrap();
+    assert!(alert.contains("AccessDenied"), "it is for another: {alert}");
+    std::fs::set_permissions(&kept, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let output = again().command(&own).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("chmod 600"),
+        "{said}"
+    );
 }
