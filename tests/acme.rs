@@ -1,6 +1,7 @@
 //! Certificates that get and renew themselves, from a real authority. Ignored by default, as Pebble has to be there:
 //! `cargo xtask test acme`. What a hostile authority can do is in [`hostile`], which needs none.
 
+mod client_certificates;
 mod hostile;
 
 use std::{

@@ -116,6 +116,11 @@ impl Pebble {
 
     /// TLS as a client does it that trusts this authority, and no other.
     pub(crate) fn client(&self) -> ClientConfig {
+        client(self.issuer())
+    }
+
+    /// What its certificates are verified by.
+    pub(crate) fn issuer(&self) -> RootCertStore {
         let tcp = TcpStream::connect(self.management).unwrap();
         let mut management = Connection::through(tcp, self.own_client(), "localhost");
         management.send(b"GET /roots/0 HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -124,7 +129,7 @@ impl Pebble {
         roots
             .add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap())
             .unwrap();
-        client(roots)
+        roots
     }
 }
 
