@@ -186,7 +186,7 @@ fn a_certificate_that_is_another_is_not_taken() {
         });
         response("200 OK", JSON, &order.to_string())
     };
-    for because in ["not the key of", "no certificate", "more than 10"] {
+    for because in ["not the key of", "no certificate", "more than 10", "65536"] {
         let setup = Setup::new();
         let front = authority(&setup);
         front.answer_once("/order/1", &ready(&front, "ready"));
@@ -197,6 +197,7 @@ fn a_certificate_that_is_another_is_not_taken() {
         let chain = match because {
             "not the key of" => other,
             "no certificate" => "nothing".to_owned(),
+            "65536" => format!("{other}{}", "#".repeat(65536)),
             _ => other.repeat(11),
         };
         front.answer("/certificate", &response("200 OK", JSON, &chain));

@@ -29,6 +29,8 @@ const POLLS: RetryPolicy = RetryPolicy::new()
     .timeout(Duration::from_secs(90));
 /// Certificates in a chain: more than any authority sends.
 const CHAIN: usize = 10;
+/// The longest chain, in bytes of PEM: every client is sent all of it, and many take no more.
+const CHAIN_BYTES: usize = 64 * 1024;
 /// RFC 8555 §6.7: it does not know the account.
 const UNKNOWN: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
 /// `alreadyReplaced` (RFC 9773 §7.4): the order is as good without naming what it replaces.
@@ -216,6 +218,10 @@ async fn finish(acme: &Acme, order: &mut Order) -> Result<Draft, Unobtained> {
     let request = params.serialize_request(&key).map_err(own)?;
     order.finalize_csr(request.der()).await?;
     let chain = order.poll_certificate(&POLLS).await?;
+    if chain.len() > CHAIN_BYTES {
+        let what = format!("a chain of more than {CHAIN_BYTES} bytes");
+        return Err(Unobtained::Unasked(what));
+    }
     let certificates = CertificateDer::pem_slice_iter(chain.as_bytes());
     if certificates.take(CHAIN + 1).count() > CHAIN {
         return Err(Unobtained::Unasked(format!(
