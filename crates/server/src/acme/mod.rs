@@ -3,7 +3,7 @@
 //!
 //! [`renewal`] is the one task behind it. [`schedule`] says when, [`order`] makes an attempt with the account in
 //! [`account`], [`wire`] carries it to the authority and bounds what that may say, [`storage`] keeps what came of it, and
-//! [`tokens`] and [`tls::Obtained`] answer the authority's challenges. A certificate in use is used as long as it is valid,
+//! [`tokens`] and [`Obtained`] answer the authority's challenges. A certificate in use is used as long as it is valid,
 //! whatever the authority does.
 
 mod account;
