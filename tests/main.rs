@@ -11,6 +11,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod acme;
 mod attacks;
 mod audit;
 mod channels;

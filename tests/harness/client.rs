@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
+    path::Path,
     sync::Arc,
 };
 
@@ -45,9 +46,14 @@ impl Response {
 
 /// The test's own authority, and no other.
 pub(crate) fn roots(server: &Server) -> RootCertStore {
+    roots_in(&server.folder)
+}
+
+/// The authority of a test's folder.
+pub(super) fn roots_in(folder: &Path) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots
-        .add(CertificateDer::from_pem_file(server.folder.join("ca.pem")).unwrap())
+        .add(CertificateDer::from_pem_file(folder.join("ca.pem")).unwrap())
         .unwrap();
     roots
 }

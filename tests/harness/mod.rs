@@ -8,6 +8,7 @@ mod http2;
 mod issuer;
 mod keyserver;
 mod load;
+pub(crate) mod pebble;
 pub(crate) mod raw_http2;
 mod records;
 mod server;

@@ -12,6 +12,7 @@ use std::{
 use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::{
+    io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
     time::{Instant, timeout_at},
 };
@@ -237,7 +238,10 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
         }
         TlsEnd::Here(config) => {
             let agreed = agree(&shard, number, tcp, config, early, &mut said);
-            in_time(deadline, agreed).await.map(|stream| (stream, None))
+            match in_time(deadline, agreed).await {
+                Ok(stream) if stream.is_challenge() => return part(stream, deadline).await,
+                agreed => agreed.map(|stream| (stream, None)),
+            }
         }
         TlsEnd::Mutual(config) => {
             let agreed = agree(&shard, number, tcp, config, early, &mut said);
@@ -348,6 +352,11 @@ impl Newcomer {
     fn trail(&self) -> Trail {
         brought(self.number, self.peer, self.balancer)
     }
+}
+
+/// Hangs up on an authority that was answered by the handshake.
+async fn part(mut stream: TlsStream, deadline: Instant) {
+    let _ = timeout_at(deadline, stream.shutdown()).await;
 }
 
 fn tls_failed(server: &Server, trail: &Trail, error: &io::Error) {

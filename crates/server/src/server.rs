@@ -14,6 +14,7 @@ use wardwire_admission::{gate::Gate, proxy::TrustedProxies, refusal::Refusal};
 use wardwire_hub::Hub;
 
 use crate::{
+    acme::Acme,
     audit::{Audit, Cause, Event},
     http::Site,
     http2,
@@ -22,10 +23,12 @@ use crate::{
 };
 use wardwire_admission::admit::Trail;
 
-/// Where TLS ends. There is no third kind.
+/// Where TLS ends. There is no kind without it.
 pub enum Security {
     /// Here: what both ends may agree on.
     Tls(Arc<ServerConfig>),
+    /// Here, with a certificate that comes and is renewed while the server runs.
+    Acme(Arc<Acme>),
     /// At these balancers, and nobody else may connect.
     EndedBy(TrustedProxies),
 }
@@ -65,6 +68,15 @@ pub struct Server {
 }
 
 impl Server {
+    /// The certificate that renews itself, where there is one.
+    #[must_use]
+    pub fn acme(&self) -> Option<&Arc<Acme>> {
+        match &self.security {
+            Security::Acme(acme) => Some(acme),
+            Security::Tls(_) | Security::EndedBy(_) => None,
+        }
+    }
+
     /// A number that names a connection in the audit log.
     pub fn number(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1

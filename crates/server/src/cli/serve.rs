@@ -20,6 +20,7 @@ use wardwire_hub::fanout::Fanout;
 
 use super::listeners::Listeners;
 use crate::{
+    acme::Renewal,
     admin::{self, Token},
     audit::Event,
     config::{Config, Running, assemble},
@@ -133,6 +134,9 @@ pub fn run(
         let mut ended = start_shards(&server, sides, doors(&server, public, certificates))?;
         let redirect = start_redirect(&server, &config, redirect, address.port())?;
         let sweeping = tokio::spawn(sweep(server.clone()));
+        if let Some(acme) = server.acme() {
+            tokio::spawn(Renewal::new(acme.clone(), server.clone()).run());
+        }
         let threads = server.shards.len();
         let text = |address: Option<SocketAddr>| address.map(|it| it.to_string());
         let (admin, redirect, client_certificates) = (text(admin), text(redirect), text(mutual));

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    acme::Acme,
     path::FilePath,
     units::{Bytes, Network, Span},
 };
@@ -57,6 +58,7 @@ pub struct File {
 /// `[server]`
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["tls"] }, { "required": ["acme"] }]))]
 pub struct Server {
     /// Address and port. Port 0 takes any free one, which the log names. A socket that systemd has opened takes its place.
     #[schemars(extend("x-type" = "address and port"))]
@@ -69,12 +71,14 @@ pub struct Server {
     /// The hosts it answers to: names, `*.example.com` for one label (never `*` or `*.com`), IP addresses; no ports. A
     /// request for another host gets 421, as does one for another host than TLS was agreed for.
     #[serde(default)]
-    #[schemars(extend("x-default" = "the certificate's names; required with `terminated_by`"))]
+    #[schemars(extend("x-default" = "the certificate's names or `acme.hosts`; required with `terminated_by`"))]
     pub hosts: Vec<String>,
     /// What the server proves itself with, `{ cert = "cert.pem", key = "key.pem" }`, or the balancers that do it in its
-    /// place.
-    #[schemars(required)]
+    /// place. Either this or `acme` must be there.
+    #[schemars(extend("x-default" = "required without `acme`"))]
     pub tls: Option<Tls>,
+    /// Instead of `tls`: certificates that the server obtains and renews by itself.
+    pub acme: Option<Acme>,
     /// A plain port, `"0.0.0.0:80"`, that sends browsers to https and does nothing else. Not together with `proxy_protocol`
     /// or `terminated_by`: a balancer redirects by itself.
     #[schemars(extend("x-type" = "address and port"))]

@@ -35,6 +35,7 @@ use super::{
     units::Network,
 };
 use crate::{
+    acme::Acme,
     audit::{Audit, Keep, Settings, SigningKey},
     http::Site,
     http2,
@@ -158,6 +159,11 @@ fn security(config: &Config) -> io::Result<server::Security> {
             let config = tls::server_config(certificate.certified.clone(), http2(config).is_some());
             server::Security::Tls(config.map_err(io::Error::other)?)
         }
+        Security::Acme(settings) => {
+            let allow = config.file.outbound.allow.clone();
+            let acme = Acme::open(settings.clone(), allow, http2(config).is_some());
+            server::Security::Acme(Arc::new(acme?))
+        }
         Security::EndedBy(balancers) => server::Security::EndedBy(balancers.clone()),
     })
 }
@@ -170,9 +176,13 @@ fn mutual(
     let Some(wanted) = &config.file.server.client_certificates else {
         return Ok(None);
     };
-    let server::Security::Tls(ordinary) = security else {
-        let why = "client certificates where TLS ends elsewhere";
-        return Err(io::Error::other(why));
+    let ordinary = match security {
+        server::Security::Tls(ordinary) => ordinary,
+        server::Security::Acme(acme) => acme.tls.for_clients(),
+        server::Security::EndedBy(_) => {
+            let why = "client certificates where TLS ends elsewhere";
+            return Err(io::Error::other(why));
+        }
     };
     let verifier = clients::verifier(wanted, &config.folder).map_err(|faults| {
         let messages: Vec<_> = faults.into_iter().map(|it| it.message).collect();

@@ -99,6 +99,7 @@ pub fn render(server: &Server) -> String {
     gauges(server, &mut out);
     histograms(server, &mut out);
     labelled(&server.metrics, &mut out);
+    certificate(server, &mut out);
     out
 }
 
@@ -263,6 +264,36 @@ fn labelled(metrics: &Metrics, out: &mut String) {
     );
     for (code, count) in &*metrics.closes.lock() {
         let _ = writeln!(out, "wardwire_closes_total{{code=\"{code}\"}} {count}");
+    }
+}
+
+/// Where certificates renew themselves.
+fn certificate(server: &Server, out: &mut String) {
+    let Some(acme) = server.acme() else {
+        return;
+    };
+    for (name, help, kind, value) in [
+        (
+            "certificates_obtained_total",
+            "Certificates obtained by ACME.",
+            "counter",
+            acme.tally.obtained.get(),
+        ),
+        (
+            "certificate_failures_total",
+            "Attempts to obtain a certificate that came to nothing.",
+            "counter",
+            acme.tally.failed.get(),
+        ),
+        (
+            "certificate_ends_seconds",
+            "When the certificate in use ends, in seconds since 1970; 0 if there is none.",
+            "gauge",
+            acme.ends().unwrap_or_default(),
+        ),
+    ] {
+        family(out, name, help, kind);
+        let _ = writeln!(out, "wardwire_{name} {value}");
     }
 }
 

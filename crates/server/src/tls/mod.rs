@@ -3,10 +3,12 @@
 //! [`records`] speaks rustls' unbuffered API and is the only file that knows it; [`protection`] has it, or a balancer that
 //! ended TLS, in its place; [`stream`] puts a TCP socket under it for
 //! the handshake and HTTP; [`sni`] remembers which name a client asked for, and [`client`] which certificate it showed, where one
-//! is demanded. After `101` a session takes the stream apart
+//! is demanded; [`obtained`] has a certificate that comes while the server runs, and answers the authority that asks whose
+//! host it is. After `101` a session takes the stream apart
 //! and drives the records itself.
 
 mod client;
+mod obtained;
 mod protection;
 mod records;
 mod sni;
@@ -26,13 +28,14 @@ use rustls::{
 };
 
 pub use client::{Demand, refused};
+pub use obtained::{Challenges, Obtained, Posed};
 pub use protection::{Ended, Protection};
 pub use records::Records;
 pub use stream::{Parts, Said, TlsStream, accept, in_the_clear};
 
 /// As ALPN names them (RFC 7301 §6, RFC 9113 §3.2).
 const HTTP1: &[u8] = b"http/1.1";
-pub(super) const HTTP2: &[u8] = b"h2";
+const HTTP2: &[u8] = b"h2";
 
 /// What both ends may agree on: TLS 1.2 and 1.3, X25519MLKEM768 preferred, ECDHE with AEAD only (Mozilla's intermediate
 /// profile, RFC 9325). Passed explicitly, so that no other crate's default provider can slip in.
@@ -61,9 +64,14 @@ pub fn server_config(
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let resolver = Arc::new(sni::Remembering(certified));
     let verifier = WebPkiClientVerifier::no_client_auth();
+    settings(resolver, verifier, protocols(http2))
+}
+
+/// What is offered to clients, the one that is preferred first.
+const fn protocols(http2: bool) -> &'static [&'static [u8]] {
     match http2 {
-        true => settings(resolver, verifier, &[HTTP2, HTTP1]),
-        false => settings(resolver, verifier, &[HTTP1]),
+        true => &[HTTP2, HTTP1],
+        false => &[HTTP1],
     }
 }
 

@@ -104,12 +104,12 @@ impl Protection {
         }
     }
 
-    /// Whether both ends agreed on HTTP/2, which they do in TLS alone.
+    /// The protocol agreed on by ALPN, if TLS ends here.
     #[must_use]
-    pub fn speaks_http2(&self) -> bool {
+    pub fn protocol(&self) -> Option<&[u8]> {
         match self {
-            Self::Tls(records) => records.speaks_http2(),
-            Self::Ended(_) => false,
+            Self::Tls(records) => records.protocol(),
+            Self::Ended(_) => None,
         }
     }
 

@@ -10,8 +10,6 @@ use rustls::{
     },
 };
 
-use super::HTTP2;
-
 /// Keys and sequence numbers of one connection, and the start of a record or handshake message of which the end has not
 /// come; nothing when idle.
 ///
@@ -145,10 +143,10 @@ impl Records {
         self.peer_closed
     }
 
-    /// Whether both ends agreed on HTTP/2.
+    /// The protocol agreed on by ALPN (RFC 7301), if any.
     #[must_use]
-    pub fn speaks_http2(&self) -> bool {
-        self.conn.alpn_protocol() == Some(HTTP2)
+    pub fn protocol(&self) -> Option<&[u8]> {
+        self.conn.alpn_protocol()
     }
 
     /// Whether the handshake is still under way.
@@ -176,13 +174,18 @@ impl Records {
         }
     }
 
-    /// The alert rustls has queued after an error; there is nothing to do if it cannot be had. Asked once: to be asked more
-    /// often, it would read the broken record over.
+    /// The alert rustls has queued after an error, and what stands before it; there is nothing to do if it cannot be had.
+    /// Asked once while there is something to read: to be asked more often, it would read the broken record over.
     fn alert(&mut self, out: &mut Vec<u8>) {
-        let state = self.conn.process_tls_records(&mut self.cut).state;
-        if let Ok(ConnectionState::EncodeTlsData(data)) = state {
+        loop {
+            let state = self.conn.process_tls_records(&mut self.cut).state;
+            let Ok(ConnectionState::EncodeTlsData(data)) = state else {
+                return;
+            };
             // What cannot be encoded is not sent.
-            let _ = encode(data, out);
+            if encode(data, out).is_err() || !self.cut.is_empty() {
+                return;
+            }
         }
     }
 }
