@@ -277,6 +277,7 @@ impl Shared {
         let trail = Trail {
             connection: self.number,
             peer: Some(self.transport.peer),
+            balancer: self.transport.balancer,
             ..Trail::default()
         };
         let refusal = Refusal::new(Stage::Head, reason).because(why);

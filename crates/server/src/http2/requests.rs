@@ -118,6 +118,7 @@ async fn ask(shared: &Shared, request: Request<RecvStream>, deadline: Instant) -
     let protocol = head.extensions.remove::<Protocol>();
     let protocol = protocol.as_ref().map(Protocol::as_str);
     let mut trail = Trail::begin(shared.number, shared.transport.peer, &head);
+    trail.balancer = shared.transport.balancer;
     trail.stream = Some(received.stream_id().as_u32());
     let (method, path) = (head.method.clone(), head.uri.path().to_owned());
     let asked = judge(shared, &mut head, protocol, &mut received, &mut trail);
