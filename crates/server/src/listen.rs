@@ -12,6 +12,7 @@ use std::{
 use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::{
+    io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
     time::{Instant, timeout_at},
 };
@@ -24,7 +25,7 @@ use wardwire_admission::{
 
 use crate::{
     audit::Cause,
-    http,
+    http, http2,
     proxied::{self, Bringer, EndedBy, Introduction, TlsEnd},
     server::Server,
     shard::Handle,
@@ -237,7 +238,10 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
         }
         TlsEnd::Here(config) => {
             let agreed = agree(&shard, number, tcp, config, early, &mut said);
-            in_time(deadline, agreed).await.map(|stream| (stream, None))
+            match in_time(deadline, agreed).await {
+                Ok(stream) if stream.is_challenge() => return part(stream, deadline).await,
+                agreed => agreed.map(|stream| (stream, None)),
+            }
         }
         TlsEnd::Mutual(config) => {
             let agreed = agree(&shard, number, tcp, config, early, &mut said);
@@ -268,6 +272,18 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
         server_name,
         certificate,
     };
+    if let Some(settings) = server.http2.filter(|_| stream.speaks_http2()) {
+        let newcomer = http2::Newcomer {
+            server,
+            settings,
+            number,
+            transport,
+            slot,
+            turned,
+            shard,
+        };
+        return http2::serve(newcomer, stream, deadline).await;
+    }
     let connection = http::Connection::new(server, number, transport, slot, turned, ended, shard);
     http::serve(connection, stream, deadline).await;
 }
@@ -336,6 +352,11 @@ impl Newcomer {
     fn trail(&self) -> Trail {
         brought(self.number, self.peer, self.balancer)
     }
+}
+
+/// Hangs up on an authority that was answered by the handshake.
+async fn part(mut stream: TlsStream, deadline: Instant) {
+    let _ = timeout_at(deadline, stream.shutdown()).await;
 }
 
 fn tls_failed(server: &Server, trail: &Trail, error: &io::Error) {

@@ -56,6 +56,7 @@ impl Bringer {
             introduces: server.proxy_protocol.as_ref().map(vouch).transpose()?,
             tls: match &server.security {
                 Security::Tls(config) => TlsEnd::Here(config.clone()),
+                Security::Acme(acme) => TlsEnd::Here(acme.tls.settings()),
                 Security::EndedBy(balancers) => TlsEnd::Balancer(vouch(balancers)?),
             },
         })

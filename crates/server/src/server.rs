@@ -9,21 +9,26 @@ use std::{
 };
 
 use rustls::ServerConfig;
+use tokio::sync::Notify;
 use wardwire_admission::{gate::Gate, proxy::TrustedProxies, refusal::Refusal};
 use wardwire_hub::Hub;
 
 use crate::{
+    acme::Acme,
     audit::{Audit, Cause, Event},
     http::Site,
+    http2,
     metrics::Metrics,
     shard::Handle,
 };
 use wardwire_admission::admit::Trail;
 
-/// Where TLS ends. There is no third kind.
+/// Where TLS ends. There is no kind without it.
 pub enum Security {
     /// Here: what both ends may agree on.
     Tls(Arc<ServerConfig>),
+    /// Here, with a certificate that comes and is renewed while the server runs.
+    Acme(Arc<Acme>),
     /// At these balancers, and nobody else may connect.
     EndedBy(TrustedProxies),
 }
@@ -46,6 +51,10 @@ pub struct Server {
     pub mutual: Option<Arc<ServerConfig>>,
     /// The only ones that may connect, where each says whom its connection is from.
     pub proxy_protocol: Option<TrustedProxies>,
+    /// HTTP/2, where it is spoken.
+    pub http2: Option<http2::Settings>,
+    /// Told when the server goes down.
+    pub stopping: Notify,
     /// From the accepted connection to the `101`.
     pub handshake: Duration,
     /// Bytes queued for one slow socket.
@@ -59,6 +68,15 @@ pub struct Server {
 }
 
 impl Server {
+    /// The certificate that renews itself, where there is one.
+    #[must_use]
+    pub fn acme(&self) -> Option<&Arc<Acme>> {
+        match &self.security {
+            Security::Acme(acme) => Some(acme),
+            Security::Tls(_) | Security::EndedBy(_) => None,
+        }
+    }
+
     /// A number that names a connection in the audit log.
     pub fn number(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
@@ -68,6 +86,14 @@ impl Server {
     pub fn dropped(&self, cause: Cause, trail: &Trail) {
         self.metrics.dropped.inc();
         self.audit.dropped(cause, trail);
+    }
+
+    /// Lets nobody new in and ends every socket. Returns how many.
+    pub fn drain(&self) -> usize {
+        let told = self.gate.drain();
+        // Whoever begins to listen from here on asks the gate, and finds it draining.
+        self.stopping.notify_waiters();
+        told
     }
 
     /// Writes a refusal down.

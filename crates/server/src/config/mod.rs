@@ -4,6 +4,7 @@
 //! reads a file, [`environment`] lays variables over it, [`unknown`] finds misspelt keys, [`ranges`] and [`judge`] refuse
 //! what is unsafe, and [`runtime`] makes the parts.
 
+mod acme;
 mod certificate;
 mod clients;
 mod environment;
@@ -19,10 +20,13 @@ mod schema;
 mod units;
 mod unknown;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use wardwire_admission::proxy::TrustedProxies;
 
+use crate::acme::Settings;
+
+pub use acme::{Acme, Challenge, ExternalAccount};
 pub(crate) use certificate::is_shared;
 pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use environment::{Override, Variable};
@@ -46,6 +50,8 @@ pub use units::{Bytes, Network, Span};
 pub enum Security {
     /// Here, with this certificate.
     Tls(Certificate),
+    /// Here, with certificates that are obtained.
+    Acme(Arc<Settings>),
     /// At these balancers.
     EndedBy(TrustedProxies),
 }
@@ -67,13 +73,15 @@ pub struct Config {
 }
 
 impl Config {
-    /// The hosts it answers to, as they are written, or as the certificate names them.
+    /// The hosts it answers to, as they are written, or as the certificate names them or will.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         let named = self.file.server.hosts.iter();
         let named = named.map(|host| host.as_str());
         let certified: &[String] = match &self.security {
-            Security::Tls(certificate) if self.file.server.hosts.is_empty() => &certificate.names,
-            _ => &[],
+            _ if !self.file.server.hosts.is_empty() => &[],
+            Security::Tls(certificate) => &certificate.names,
+            Security::Acme(acme) => &acme.hosts,
+            Security::EndedBy(_) => &[],
         };
         named.chain(certified.iter().map(String::as_str))
     }

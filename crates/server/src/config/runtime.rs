@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
+use tokio::sync::Notify;
 use wardwire_admission::{
     caps::{CapLimits, Caps},
     clock::SystemClock,
@@ -34,8 +35,10 @@ use super::{
     units::Network,
 };
 use crate::{
+    acme::Acme,
     audit::{Audit, Keep, Settings, SigningKey},
     http::Site,
+    http2,
     metrics::Metrics,
     outbound::Outbound,
     server::{self, Server},
@@ -98,6 +101,8 @@ pub fn assemble(
         mutual: mutual(&config, &security)?,
         security,
         proxy_protocol: proxy_protocol(&config)?,
+        http2: http2(&config),
+        stopping: Notify::new(),
         handshake: limits.handshake.0,
         outbox: limits.outbox.0,
         hsts: !config.hosts().any(|name| name == "localhost"),
@@ -151,8 +156,13 @@ fn balancers(listed: &[Network]) -> io::Result<TrustedProxies> {
 fn security(config: &Config) -> io::Result<server::Security> {
     Ok(match &config.security {
         Security::Tls(certificate) => {
-            let config = tls::server_config(certificate.certified.clone());
+            let config = tls::server_config(certificate.certified.clone(), http2(config).is_some());
             server::Security::Tls(config.map_err(io::Error::other)?)
+        }
+        Security::Acme(settings) => {
+            let allow = config.file.outbound.allow.clone();
+            let acme = Acme::open(settings.clone(), allow, http2(config).is_some());
+            server::Security::Acme(Arc::new(acme?))
         }
         Security::EndedBy(balancers) => server::Security::EndedBy(balancers.clone()),
     })
@@ -166,9 +176,13 @@ fn mutual(
     let Some(wanted) = &config.file.server.client_certificates else {
         return Ok(None);
     };
-    let server::Security::Tls(ordinary) = security else {
-        let why = "client certificates where TLS ends elsewhere";
-        return Err(io::Error::other(why));
+    let ordinary = match security {
+        server::Security::Tls(ordinary) => ordinary,
+        server::Security::Acme(acme) => acme.tls.for_clients(),
+        server::Security::EndedBy(_) => {
+            let why = "client certificates where TLS ends elsewhere";
+            return Err(io::Error::other(why));
+        }
     };
     let verifier = clients::verifier(wanted, &config.folder).map_err(|faults| {
         let messages: Vec<_> = faults.into_iter().map(|it| it.message).collect();
@@ -176,6 +190,14 @@ fn mutual(
     })?;
     let config = tls::mutual_config(ordinary, verifier);
     config.map(Some).map_err(io::Error::other)
+}
+
+fn http2(config: &Config) -> Option<http2::Settings> {
+    let http2 = &config.file.http2;
+    let settings = http2::Settings {
+        streams: http2.streams,
+    };
+    http2.websockets.then_some(settings)
 }
 
 fn hosts(config: &Config) -> Hosts {
