@@ -295,3 +295,16 @@ fn large_messages_and_many_in_flight_come_back_whole() {
     ws.send(0x82, &[0; 65_537]);
     assert_eq!(ws.closed(), (1009, "size".into()));
 }
+
+crate::harness::over_http2![
+    two_users_talk_both_ways,
+    who_returns_gets_what_was_missed_or_is_told_that_it_cannot,
+    all_followers_see_two_publishers_in_one_order,
+    nothing_is_lost_between_two_sockets,
+    unsubscribing_ends_deliveries_and_twice_is_an_error,
+    a_batch_is_answered_as_json_rpc_says,
+    mistakes_are_named_by_json_rpcs_codes,
+    a_ticket_opens_what_it_was_issued_for,
+    a_channels_route_speaks_its_protocol_only,
+    large_messages_and_many_in_flight_come_back_whole,
+];

@@ -235,3 +235,14 @@ fn who_leaves_takes_no_others_publications_along() {
     assert!(deflated);
     assert_eq!(read(&plain.next().unwrap(), 15), (false, heard));
 }
+
+crate::harness::over_http2![
+    the_examples_of_the_rfc_are_read,
+    long_messages_go_deflated_and_short_ones_as_they_are,
+    what_deflating_makes_no_shorter_goes_as_it_is,
+    neither_end_keeps_a_context_whatever_is_offered,
+    a_window_that_was_asked_for_is_kept,
+    a_route_that_does_not_compress_answers_no_offer,
+    a_publication_reaches_each_follower_in_the_encoding_that_it_agreed_on,
+    who_leaves_takes_no_others_publications_along,
+];

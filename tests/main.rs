@@ -11,6 +11,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod acme;
 mod attacks;
 mod audit;
 mod channels;
@@ -19,6 +20,7 @@ mod configuration;
 mod demo;
 mod events;
 mod harness;
+mod http2;
 mod network;
 mod operations;
 mod reload;

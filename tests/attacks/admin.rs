@@ -118,3 +118,5 @@ fn a_revocation_is_written_down_with_what_it_took_back() {
     assert_eq!(event["detail"], "token t-1");
     assert_eq!(event["ended"], 0);
 }
+
+crate::harness::over_http2![attack_081_nothing_of_it_is_on_the_public_listener,];

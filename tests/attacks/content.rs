@@ -268,3 +268,18 @@ fn attack_086_names_and_notifications_of_the_clients_own() {
     assert_eq!(publication["params"]["from"], "mallory");
     assert_ne!(publication["params"]["position"], "1:1");
 }
+
+crate::harness::over_http2![
+    attack_064_keys_that_reach_into_prototypes,
+    attack_065_json_that_readers_read_differently,
+    attack_066_half_surrogates_and_hidden_characters_in_names,
+    attack_067_control_characters_that_reach_a_log,
+    attack_068_syntax_of_other_languages_is_plain_data,
+    attack_070_channel_names_that_are_paths,
+    attack_071_patterns_instead_of_names,
+    attack_072_rooms_of_others,
+    attack_073_publishing_with_the_right_to_follow,
+    attack_074_rights_lowered_while_the_socket_is_open,
+    attack_075_forbidden_and_absent_look_the_same,
+    attack_086_names_and_notifications_of_the_clients_own,
+];

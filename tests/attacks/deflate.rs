@@ -160,3 +160,13 @@ fn attack_055_rsv1_where_it_may_not_be() {
         ends_on(&server, ws, &frame(0xC1, &hello), 1002, "reserved-bit");
     }
 }
+
+crate::harness::over_http2![
+    attack_053_a_bomb,
+    attack_053_a_byte_over_the_limit_and_none,
+    attack_053_a_bomb_of_blocks_that_come_to_nothing,
+    attack_053_what_does_not_inflate,
+    attack_053_text_that_is_none_once_inflated,
+    attack_054_offers_that_cannot_be_met,
+    attack_055_rsv1_where_it_may_not_be,
+];

@@ -201,3 +201,10 @@ fn attack_082_foreign_pages_with_the_real_cookie() {
     ws.ok("ping", json!({}));
     assert_eq!(whoami(&server, &alice.cookie).json()["subject"], "alice");
 }
+
+crate::harness::over_http2![
+    attack_022_a_real_cookie_from_every_page_but_ours,
+    attack_037_a_ticket_of_another_session,
+    attack_078_a_sign_out_ends_all_that_the_session_opened,
+    attack_082_foreign_pages_with_the_real_cookie,
+];

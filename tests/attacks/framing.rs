@@ -217,3 +217,17 @@ fn attack_087_nothing_counts_after_the_servers_close_either() {
     bob.call_aside("ping", serde_json::json!({}), &mut aside);
     assert!(aside.is_empty(), "{aside:?}");
 }
+
+crate::harness::over_http2![
+    attack_044_masks_reserved_bits_and_opcodes,
+    attack_045_control_frames_and_lengths,
+    attack_046_a_huge_length_allocates_nothing,
+    attack_047_text_that_is_no_text,
+    attack_048_continuations_out_of_place,
+    attack_049_fragments_without_end,
+    attack_050_a_flood_of_pings,
+    attack_051_closes_that_may_not_be_sent,
+    attack_052_a_close_that_is_never_answered,
+    attack_087_nothing_counts_after_a_close,
+    attack_087_nothing_counts_after_the_servers_close_either,
+];

@@ -270,3 +270,10 @@ fn attack_083_key_sets_of_any_size_and_shape() {
         assert_eq!(connection.response().status, status, "case {case}");
     }
 }
+
+crate::harness::over_http2![
+    attack_033_a_flood_of_unknown_key_ids,
+    attack_040_keys_that_cannot_be_had,
+    attack_040_keys_that_were_had_still_serve,
+    attack_040_keys_that_come_too_slowly,
+];

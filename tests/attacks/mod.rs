@@ -6,6 +6,7 @@ mod deflate;
 mod demo;
 mod framing;
 mod handshake;
+mod http2;
 mod keys;
 mod origin;
 mod resources;

@@ -100,3 +100,13 @@ fn attack_022_a_sibling_whose_requests_bring_the_cookie() {
         refused(&server, &handshake, 403, "origin-not-allowed");
     }
 }
+
+crate::harness::over_http2![
+    attack_017_null,
+    attack_018_names_that_only_look_like_ours,
+    attack_019_another_port_or_scheme,
+    attack_020_look_alikes_and_normal_forms,
+    attack_021_no_origin,
+    attack_021_two_origins,
+    attack_022_a_sibling_whose_requests_bring_the_cookie,
+];

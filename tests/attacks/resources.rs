@@ -3,7 +3,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::refused;
-use crate::harness::{Connection, Handshake, PATIENCE, Setup};
+use crate::harness::{Connection, Handshake, Over, PATIENCE, Setup};
 
 #[test]
 fn attack_056_a_peer_that_never_answers_a_ping() {
@@ -98,7 +98,12 @@ fn attack_060_too_many_of_one_subject() {
 
 #[test]
 fn attack_060_too_many_of_one_address() {
-    let server = Setup::new().limits("connections_per_ip = 3\n").start();
+    let server = Setup::new()
+        .limits(&format!(
+            "connections_per_ip = {}\n",
+            3 * Over::chosen().places()
+        ))
+        .start();
     let held: Vec<_> = (0..3).map(|_| server.echo()).collect();
     let response = refused(
         &server,
@@ -153,3 +158,13 @@ fn attack_061_a_pool_full_of_those_who_never_ask() {
         }
     }
 }
+
+crate::harness::over_http2![
+    attack_056_a_peer_that_never_answers_a_ping,
+    attack_056_a_peer_that_answers_lives_on,
+    attack_057_a_reader_that_stops_reading,
+    attack_058_subscriptions_without_number,
+    attack_060_too_many_of_one_subject,
+    attack_060_too_many_of_one_address,
+    attack_061_a_pool_full_of_those_who_never_ask,
+];

@@ -358,3 +358,22 @@ fn attack_082_preflights_are_answered_to_allowed_pages_only() {
         (403, "")
     );
 }
+
+crate::harness::over_http2![
+    attack_076_a_token_that_expires_on_a_live_socket,
+    attack_076_a_refresh_keeps_it_open,
+    attack_076_nothing_is_delivered_after_the_end,
+    attack_076_a_ticket_lives_no_longer_than_its_token,
+    attack_077_a_refresh_with_a_proof_too_weak_for_the_route,
+    attack_077_a_refresh_with_somebody_elses_token,
+    attack_077_a_refresh_that_does_not_hold_changes_nothing,
+    attack_078_revocation_ends_every_matching_socket_and_bars_the_way_back,
+    attack_078_signing_out_with_the_token_itself,
+    attack_078_a_refresh_with_what_was_taken_back,
+    attack_078_a_refresh_does_not_slip_out_of_its_session,
+    attack_078_a_revocation_in_the_middle_of_a_crowd_of_handshakes,
+    attack_078_what_is_issued_afterwards_counts_again,
+    attack_078_a_whole_issuer,
+    attack_082_requests_of_foreign_pages,
+    attack_082_preflights_are_answered_to_allowed_pages_only,
+];

@@ -402,3 +402,23 @@ fn attack_043_a_sign_in_that_is_too_weak_or_too_old() {
         "nor is there a ticket for it"
     );
 }
+
+crate::harness::over_http2![
+    attack_024_no_algorithm,
+    attack_025_hs256_keyed_with_the_public_key,
+    attack_026_key_ids_are_only_looked_up,
+    attack_027_keys_inside_the_token_are_ignored,
+    attack_028_expired_and_not_yet_valid,
+    attack_029_claims_that_are_wrong_or_missing,
+    attack_030_critical_extensions,
+    attack_031_other_kinds_of_token,
+    attack_031_members_that_stand_twice,
+    attack_032_a_token_that_is_too_large,
+    attack_034_the_same_key_id_at_two_issuers,
+    attack_035_tokens_in_urls,
+    attack_036_a_ticket_used_twice,
+    attack_036_a_ticket_used_by_many_at_the_same_instant,
+    attack_037_a_ticket_from_elsewhere,
+    attack_037_credentials_that_contradict_each_other,
+    attack_043_a_sign_in_that_is_too_weak_or_too_old,
+];

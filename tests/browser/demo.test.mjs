@@ -2,12 +2,13 @@
 // what the audit log says is read from the page.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { openChromium } from './chromium.mjs';
-import { demoServer } from './server.mjs';
+import { demoServer, overHttp2 } from './server.mjs';
 
 const shots = process.env.WARDWIRE_SHOTS;
 
@@ -99,6 +100,20 @@ test('alice and bob hear each other, and each word is known to be delivered', as
   await pressAndRead(alice.page, attacks[1]);
   await shootBoth(alice.page, 'demo');
   for (const { leave } of [alice, bob]) await leave();
+});
+
+test('page and sockets come over the HTTP that the server was told to speak', async () => {
+  const { page, context, leave } = await visit();
+  const wire = await context.newCDPSession(page);
+  await wire.send('Network.enable');
+  const answered = once(wire, 'Network.webSocketHandshakeResponseReceived');
+  await signIn(page, 'alice');
+  const [{ response }] = await answered;
+  // RFC 8441 §5.1: over HTTP/2 there is no 101.
+  assert.equal(response.status, overHttp2 ? 200 : 101);
+  const hops = await page.evaluate(() => performance.getEntriesByType('navigation').map((it) => it.nextHopProtocol));
+  assert.deepEqual(hops, [overHttp2 ? 'h2' : 'http/1.1']);
+  await leave();
 });
 
 test('every attack comes to nothing, and the audit log names each attempt', async () => {

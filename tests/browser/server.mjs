@@ -10,6 +10,9 @@ import { join } from 'node:path';
 /** How long a server may take until it says "ready"; a debug build makes its certificate slowly. */
 const patienceMs = 60_000;
 
+/** Whether the demo is to speak HTTP/2, sockets included. */
+export const overHttp2 = process.env.WARDWIRE_HTTP2 !== undefined;
+
 /** Gives `{ url, ca, stop }`: from WARDWIRE_URL and WARDWIRE_CA, or by starting the binary WARDWIRE_BIN. */
 export async function demoServer() {
   const { WARDWIRE_BIN: binary, WARDWIRE_URL: url = 'https://localhost:8443', WARDWIRE_CA: ca } = process.env;
@@ -21,7 +24,8 @@ export async function demoServer() {
 async function start(binary) {
   const data = mkdtempSync(join(tmpdir(), 'wardwire-demo-'));
   const port = await freePair();
-  const server = spawn(binary, ['demo', '--data', data, '--listen', `127.0.0.1:${port}`], {
+  const http2 = overHttp2 ? ['--http2'] : [];
+  const server = spawn(binary, ['demo', '--data', data, '--listen', `127.0.0.1:${port}`, ...http2], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const stop = async () => {

@@ -9,7 +9,7 @@ use rcgen::{
     date_time_ymd,
 };
 use rustls::{
-    ClientConfig, SupportedProtocolVersion,
+    ClientConfig, RootCertStore, SupportedProtocolVersion,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
@@ -110,12 +110,21 @@ impl Client {
         server: &Server,
         versions: &[&'static SupportedProtocolVersion],
     ) -> ClientConfig {
+        self.trusting(roots(server), versions)
+    }
+
+    /// The same, where the server's certificate is of other authorities.
+    pub(crate) fn trusting(
+        &self,
+        roots: RootCertStore,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ClientConfig {
         let chain = [std::slice::from_ref(&self.certificate), &self.between].concat();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .unwrap()
-            .with_root_certificates(roots(server))
+            .with_root_certificates(roots)
             .with_client_auth_cert(chain, self.key.clone_key())
             .unwrap()
     }

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
+    path::Path,
     sync::Arc,
 };
 
@@ -13,7 +14,7 @@ use rustls::{
 };
 use socket2::{Domain, Socket, Type};
 
-use super::{Server, server::PATIENCE};
+use super::{Over, Server, http2::Translator, server::PATIENCE};
 
 trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
@@ -45,9 +46,14 @@ impl Response {
 
 /// The test's own authority, and no other.
 pub(crate) fn roots(server: &Server) -> RootCertStore {
+    roots_in(&server.folder)
+}
+
+/// The authority of a test's folder.
+pub(super) fn roots_in(folder: &Path) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots
-        .add(CertificateDer::from_pem_file(server.folder.join("ca.pem")).unwrap())
+        .add(CertificateDer::from_pem_file(folder.join("ca.pem")).unwrap())
         .unwrap();
     roots
 }
@@ -83,7 +89,10 @@ fn patient(tcp: TcpStream) -> TcpStream {
 impl Connection {
     /// Agrees on TLS for `name`.
     pub(crate) fn open(server: &Server, name: &str) -> Self {
-        Self::over(server, tls(server), name)
+        match server.over {
+            Over::Http1 => Self::over(server, tls(server), name),
+            Over::Http2 => Self::on(Translator::connect(server, name).unwrap()),
+        }
     }
 
     pub(crate) fn over(server: &Server, config: ClientConfig, name: &str) -> Self {
@@ -105,6 +114,9 @@ impl Connection {
     }
 
     pub(crate) fn try_open(server: &Server, name: &str) -> Option<Self> {
+        if server.over == Over::Http2 {
+            return Translator::connect(server, name).ok().map(Self::on);
+        }
         let mut connection = Self::open(server, name);
         connection.try_send(b"").then_some(connection)
     }

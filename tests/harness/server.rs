@@ -18,7 +18,7 @@ use std::{
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
 
-use super::{Balancer, Behind, Connection, Handshake, Issuer, Ws};
+use super::{Balancer, Behind, Connection, Handshake, Issuer, Over, Ws};
 
 /// What a server is started with.
 pub(crate) struct Setup {
@@ -54,6 +54,8 @@ pub(crate) struct Server {
     pub(crate) admin_token: String,
     /// What stands before it; `address` is its.
     pub(crate) behind: Option<(Behind, Balancer)>,
+    /// Which HTTP its clients speak.
+    pub(crate) over: Over,
 }
 
 /// How long anything may take before a test gives up.
@@ -142,9 +144,13 @@ impl Setup {
         format!(
             "[server]\nlisten = \"127.0.0.1:0\"\norigins = [\"{}\"]\ntls = {{ cert = \"cert.pem\", key = \"key.pem\" }}\n\
              drain = \"5s\"\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\ntoken_file = \"admin.token\"\n\
-             [outbound]\nallow = [\"127.0.0.1/32\"]\n[limits]\n{}\n{}\n{}",
+             [outbound]\nallow = [\"127.0.0.1/32\"]\n{}[limits]\n{}\n{}\n{}",
             super::ORIGIN,
             self.server,
+            match Over::chosen() {
+                Over::Http1 => "",
+                Over::Http2 => "[http2]\nwebsockets = true\n",
+            },
             self.limits,
             self.issuers,
             self.rest,
@@ -232,6 +238,7 @@ impl Setup {
             folder: self.folder,
             issuer: self.issuer,
             admin_token: ADMIN_TOKEN.into(),
+            over: Over::chosen(),
         }
     }
 }
@@ -262,6 +269,7 @@ impl Server {
             redirect: None,
             admin_token: String::new(),
             behind: None,
+            over: Over::chosen(),
         }
     }
 
@@ -470,6 +478,7 @@ fn start_demo(folder: &Path) -> Option<(Child, SocketAddr)> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wardwire"))
         .args(["demo", "--listen", &address.to_string(), "--data"])
         .arg(folder)
+        .args((Over::chosen() == Over::Http2).then_some("--http2"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(fs::File::create(folder.join("server.log")).unwrap())

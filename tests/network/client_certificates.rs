@@ -728,3 +728,21 @@ fn an_authority_and_clients_of_openssls_are_taken_and_turned_away_alike() {
     let event = server.refused("certificate-refused");
     assert_eq!(event["detail"], "it was revoked");
 }
+
+#[test]
+fn http_2_is_not_spoken_there() {
+    let authority = Authority::new("clients");
+    let mut setup = configured(&authority, "");
+    setup.rest.insert_str(0, "[http2]\nwebsockets = true\n");
+    let server = setup.start();
+    let client = authority.certify("trader-1.example.com", |_| {});
+    let mut config = client.tls(&server, &BOTH);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut session = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut tcp = tcp(server.mutual.unwrap());
+    while session.is_handshaking() {
+        session.complete_io(&mut tcp).unwrap();
+    }
+    assert_eq!(session.alpn_protocol(), Some(&b"http/1.1"[..]));
+}

@@ -23,7 +23,7 @@ cargo xtask bench instructions      what a message costs in instructions (its ow
   --seconds S       of each measurement, 1 by default
 
 Works: echo-BYTES-SOCKETS-INFLIGHT (64, 1024, 65536; 100, 1000; 1, 16), browser-64-100 (echo to Chromium),
-fan-out-1000-INFLIGHT, handshake, handshake-mlkem, idle-memory, idle-memory-crowding, churn, latency.
+fan-out-1000-INFLIGHT, handshake, handshake-mlkem, idle-memory, idle-memory-crowding, churn, latency, storm-h2.
 
 Two cores are needed: the server runs on the first, the load on the second. Results are printed, and written with every
 round to target/bench/NAME.json.

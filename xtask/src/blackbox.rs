@@ -176,11 +176,15 @@ fn judge(report: &str) -> Result<String> {
     }
 }
 
-/// The demo in a real browser.
+/// The demo in a real browser, over HTTP/1.1 and over HTTP/2.
 pub(crate) fn browser() -> Result<()> {
     tools::browser()?;
     crate::assets::packages()?;
-    let mut node = program("npm");
-    node.args(["run", "--silent", "test:browser"]);
-    run(node.env("WARDWIRE_BIN", target().join("release/wardwire")))
+    let npm = || {
+        let mut npm = program("npm");
+        npm.args(["run", "--silent", "test:browser"])
+            .env("WARDWIRE_BIN", target().join("release/wardwire"));
+        npm
+    };
+    run(&mut npm()).and(run(npm().env("WARDWIRE_HTTP2", "1")))
 }

@@ -8,12 +8,13 @@ use crate::{
     tools,
 };
 
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 10] = [
     "shard",
     "frames",
     "deflate",
     "negotiation",
     "request_head",
+    "http2",
     "token",
     "credential",
     "rpc",

@@ -32,7 +32,7 @@ cargo xtask <command>
                           further arguments go to `wardwire demo`
   test [--quick] [..]     run every test; --quick only the Rust and TypeScript ones
                           names of steps run only these: rust, docs, interleavings, typescript,
-                          balancers, conformance,
+                          balancers, acme, conformance,
                           clients, tls, browser; any other word filters the Rust tests
   conformance [--all]     Autobahn|Testsuite alone; --all also runs every case of compression, which takes
                           a quarter of an hour, and writes docs/conformance.md

@@ -1,6 +1,10 @@
 //! `cargo xtask test`: every test, each step after the other, and a sum at the end that hides nothing.
 
-use std::{env, process::ExitCode, time::Instant};
+use std::{
+    env,
+    process::{Command, ExitCode},
+    time::Instant,
+};
 
 use crate::{
     assets,
@@ -20,7 +24,7 @@ struct Step {
     run: fn(&[String]) -> Result<()>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step {
         name: "rust",
         title: "Rust tests",
@@ -50,6 +54,12 @@ const STEPS: [Step; 9] = [
         title: "Behind HAProxy and nginx",
         black_box: false,
         run: |_| balancers(),
+    },
+    Step {
+        name: "acme",
+        title: "Certificates from an authority (Pebble)",
+        black_box: false,
+        run: |_| acme(),
     },
     Step {
         name: "conformance",
@@ -236,29 +246,44 @@ const OF_TLS: &str = "test(attack_014) + test(tls_hello) + test(attack_061)";
 /// What it asks of a head's own bytes, where a balancer reads them and writes others.
 const OF_HEADS: &str = "test(/attack_(001|002|003|004|006|009|010|012)/)";
 
+/// What it asks over HTTP/2, which is spoken only where TLS ends at the server.
+const OVER_HTTP2: &str = "test(/http2::/)";
+
 /// The balancers' own tests, which `rust` ignores as they need them, and the catalogue of attacks behind each.
 fn balancers() -> Result<()> {
-    let nextest = tools::nextest()?;
     tools::balancers()?;
-    assets::build()?;
-    let tests = || {
-        let mut command = program(&nextest);
-        command.args(["nextest", "run", "--package=wardwire", "--no-fail-fast"]);
-        command
-    };
-    run(tests().args(["--run-ignored=only", "network::balancers"]))?;
+    ignored("network::balancers")?;
     for (behind, but) in [
         ("haproxy-tcp", OF_TLS.to_owned()),
         ("haproxy-http", format!("{OF_TLS} + {OF_HEADS}")),
         ("nginx-http", format!("{OF_TLS} + {OF_HEADS}")),
     ] {
         println!("\n-- attacks behind {behind} --");
-        let filter = format!("test(/^attacks::.*::attack_/) - ({but})");
-        run(tests()
+        let filter = format!("test(/^attacks::.*::attack_/) - ({but} + {OVER_HTTP2})");
+        run(tests()?
             .args(["--test=blackbox", "--filterset", &filter])
             .env("TESTED_BEHIND", behind))?;
     }
     Ok(())
+}
+
+/// Ignored by `rust`, as they need an authority.
+fn acme() -> Result<()> {
+    tools::authority()?;
+    ignored("acme::")
+}
+
+/// The black-box tests with this in their names that are ignored otherwise.
+fn ignored(names: &str) -> Result<()> {
+    run(tests()?.args(["--run-ignored=only", names]))
+}
+
+fn tests() -> Result<Command> {
+    let nextest = tools::nextest()?;
+    assets::build()?;
+    let mut command = program(&nextest);
+    command.args(["nextest", "run", "--package=wardwire", "--no-fail-fast"]);
+    Ok(command)
 }
 
 fn build() -> Result<()> {

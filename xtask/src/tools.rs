@@ -25,6 +25,7 @@ pub(crate) fn everything() -> Result<()> {
     python("tls")?;
     browser()?;
     balancers()?;
+    authority()?;
     system("testssl", &["testssl.sh"])?;
     autobahn::wstest()?;
     Ok(())
@@ -118,6 +119,11 @@ pub(crate) fn balancers() -> Result<()> {
     }
     let missing = |why| Failure::Missing(format!("nginx has no {NGINX_STREAM}. {why}"));
     apt(&["libnginx-mod-stream"]).map_err(missing)
+}
+
+/// Let's Encrypt's authority for tests.
+pub(crate) fn authority() -> Result<()> {
+    system("pebble", &["pebble"])
 }
 
 /// Where nginx has its part for TCP.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     Failure,
     client::Group,
-    works::{Browser, Churn, Echo, FanOut, Handshake, IdleMemory, Latency, Work},
+    works::{Browser, Churn, Echo, FanOut, Handshake, IdleMemory, Latency, StormHttp2, Work},
 };
 
 /// What a developer wants to know.
@@ -97,6 +97,11 @@ fn every(sockets: Option<usize>) -> Vec<Box<dyn Work>> {
         rate: 20,
         span: Duration::from_secs(8),
         revoked: 5_000,
+    }));
+    works.push(Box::new(StormHttp2 {
+        followers: sockets.unwrap_or(100),
+        rate: 50,
+        span: Duration::from_secs(8),
     }));
     works
 }

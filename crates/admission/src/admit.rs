@@ -58,6 +58,8 @@ impl Transport {
 pub struct Trail {
     /// Names the connection.
     pub connection: u64,
+    /// Which of its streams, over HTTP/2.
+    pub stream: Option<u32>,
     /// The client, as far as it is known.
     pub peer: Option<IpAddr>,
     /// The balancer that says so: the other end of the connection, where that is not the client.
@@ -102,6 +104,7 @@ impl Trail {
             .find(|id| is_trace(id));
         Self {
             connection,
+            stream: None,
             peer: Some(peer),
             certificate: None,
             path: Some(loggable(request.uri.path()).into()),

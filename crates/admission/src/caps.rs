@@ -62,6 +62,8 @@ pub struct Place(Mutex<Option<ConnectionSlot>>);
 
 enum SlotStage {
     Unadmitted,
+    /// An HTTP/2 connection that carries sockets, each of which has a place of its own.
+    Carrying,
     Admitted(Option<Subject>),
 }
 
@@ -245,6 +247,25 @@ impl ConnectionSlot {
     }
 }
 
+impl ConnectionSlot {
+    /// Whether an HTTP/2 connection carries sockets. While it does, it is not in the pool; afterwards it is again, also
+    /// where that is full: its time has begun to run as that of a newcomer has.
+    pub fn carry(&mut self, sockets: bool) {
+        let mut counts = self.caps.counts.lock();
+        match (&self.stage, sockets) {
+            (SlotStage::Unadmitted, true) => {
+                counts.leave_pool(self.ip);
+                self.stage = SlotStage::Carrying;
+            }
+            (SlotStage::Carrying, false) => {
+                counts.enter_pool(self.ip);
+                self.stage = SlotStage::Unadmitted;
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut counts = self.caps.counts.lock();
@@ -253,6 +274,7 @@ impl Drop for ConnectionSlot {
                 counts.unadmitted -= 1;
                 true
             }
+            SlotStage::Carrying => false,
             SlotStage::Admitted(subject) => {
                 if let Some(subject) = subject {
                     counts.leave_subject(subject);
@@ -290,6 +312,13 @@ impl Counts {
         self.unadmitted -= 1;
         if let Some(of_ip) = ip.and_then(|ip| self.per_ip.get_mut(&ip)) {
             of_ip.unadmitted -= 1;
+        }
+    }
+
+    fn enter_pool(&mut self, ip: Option<IpAddr>) {
+        self.unadmitted += 1;
+        if let Some(of_ip) = ip.and_then(|ip| self.per_ip.get_mut(&ip)) {
+            of_ip.unadmitted += 1;
         }
     }
 
@@ -456,6 +485,29 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_is_in_the_pool_while_it_carries_no_socket() {
+        let caps = caps(3, 99, 9);
+        let (Accepted::Welcome(mut connection), Accepted::Welcome(mut socket)) =
+            (caps.accept(HOME), caps.accept(HOME))
+        else {
+            panic!("the pool is empty")
+        };
+        socket.admit(&user("alice")).unwrap();
+        connection.carry(true);
+        assert_eq!(caps.unadmitted(), 0);
+        connection.carry(true);
+        let third = caps.accept(HOME);
+        assert!(matches!(third, Accepted::Welcome(_)));
+        let fourth = reason(&caps.accept(HOME));
+        assert_eq!(fourth, Some(Reason::TooManyFromAddress), "both count");
+        drop((socket, third));
+        connection.carry(false);
+        assert_eq!(caps.unadmitted(), 1);
+        drop(connection);
+        assert_eq!(caps.unadmitted(), 0);
+    }
+
+    #[test]
     fn a_refused_connection_keeps_its_place_and_gets_no_second_socket() {
         let caps = caps(99, 1, 9);
         let place = || match caps.accept(HOME) {
@@ -474,10 +526,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_happens_every_place_is_given_back(steps: Vec<(u8, bool, bool)>) {
+        fn whatever_happens_every_place_is_given_back(steps: Vec<(u8, bool, bool, Option<bool>)>) {
             let caps = caps(3, 2, 5);
             let mut held = Vec::new();
-            for (ip, admit, release) in steps {
+            for (ip, admit, release, carries) in steps {
                 let other = IpAddr::from([10, 0, 1, ip % 3]);
                 let proxied = ip > 128;
                 let ip = IpAddr::from([10, 0, 0, ip % 3]);
@@ -498,6 +550,9 @@ mod tests {
                     }
                     Accepted::Turned(slot, _) => held.push(slot),
                     Accepted::Dropped => {}
+                }
+                if let (Some(sockets), Some(slot)) = (carries, held.first_mut()) {
+                    slot.carry(sockets);
                 }
                 if release && !held.is_empty() {
                     held.remove(0);

@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod clock;
 pub mod credential;
 pub mod fetch;
+pub mod fields;
 pub mod gate;
 pub mod head;
 pub mod host;

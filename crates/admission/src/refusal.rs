@@ -260,6 +260,10 @@ reasons! {
     Reloaded = "reloaded", SERVICE_UNAVAILABLE, "unavailable";
     /// The server is shutting down.
     Draining = "draining", SERVICE_UNAVAILABLE, "unavailable";
+    /// An HTTP/2 connection that asks for more than it brings: floods of frames, streams that are opened to be reset.
+    Http2Flood = "http2-flood", TOO_MANY_REQUESTS, "too-many-requests";
+    /// HTTP/2 that breaks RFC 9113.
+    Http2Protocol = "http2-protocol", BAD_REQUEST, "bad-request";
     /// The audit log cannot be written, so nobody new is let in.
     AuditUnavailable = "audit-unavailable", SERVICE_UNAVAILABLE, "unavailable";
 }

@@ -1,4 +1,5 @@
-//! The opening handshake (RFC 6455 §4) over HTTP/1.1: what a client offers, and what a server answers.
+//! The opening handshake over HTTP/1.1 (RFC 6455 §4) and over HTTP/2 (RFC 8441): what a client offers, and what a server
+//! answers.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, request};
@@ -9,22 +10,38 @@ use crate::deflate::{self, Terms};
 /// What a client offers, in a request that is a WebSocket handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    accept: HeaderValue,
+    way: Way,
     /// In the client's order, without duplicates; credentials among them are not yet judged.
     pub subprotocols: Vec<Box<str>>,
     /// The first way of deflating messages that we could go along with (RFC 7692).
     pub deflate: Option<Terms>,
 }
 
+/// How the connection becomes a socket's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Way {
+    /// All of an HTTP/1.1 connection, which the server confirms with this (RFC 6455 §4.2.2).
+    Upgrade(HeaderValue),
+    /// One stream of an HTTP/2 connection. There is nothing to confirm: `:protocol` stands for key and answer (RFC 8441 §5).
+    Connect,
+}
+
+/// What `:protocol` names in an extended CONNECT (RFC 8441 §4), as an extension of the request's head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protocol(pub Box<str>);
+
 /// Why a request is not a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OfferError {
-    /// RFC 6455 §4.1: the method is GET.
-    #[error("the method of a handshake is GET")]
+    /// RFC 6455 §4.1: the method is GET; RFC 8441 §4: over HTTP/2 it is CONNECT, with a `:protocol`.
+    #[error("the method of a handshake is GET, and over HTTP/2 an extended CONNECT")]
     Method,
     /// RFC 6455 §4.1: at least HTTP/1.1.
-    #[error("a handshake is made over HTTP/1.1")]
+    #[error("a handshake is made over HTTP/1.1 or HTTP/2")]
     HttpVersion,
+    /// RFC 8441 §5: `:protocol` is `websocket`.
+    #[error(":protocol is not websocket")]
+    Protocol,
     /// RFC 6455 §4.2.1: `Upgrade: websocket`.
     #[error("Upgrade does not name websocket")]
     Upgrade,
@@ -63,46 +80,43 @@ const SUBPROTOCOLS: usize = 16;
 const SUBPROTOCOL_BYTES: usize = 8 * 1024;
 
 impl Offer {
-    /// Reads the offer in a request's head.
+    /// Reads the offer in a request's head. One of HTTP/2 has [`Protocol`] among its extensions.
     ///
     /// # Errors
-    /// The first rule of RFC 6455 §4.2.1 that the request breaks.
+    /// The first rule of RFC 6455 §4.2.1 or RFC 8441 §5 that the request breaks.
     pub fn parse(request: &request::Parts) -> Result<Self, OfferError> {
         let headers = &request.headers;
-        if request.method != Method::GET {
-            return Err(OfferError::Method);
-        }
-        if request.version != Version::HTTP_11 {
-            return Err(OfferError::HttpVersion);
-        }
-        if !lists(headers, &header::UPGRADE, "websocket") {
-            return Err(OfferError::Upgrade);
-        }
-        if !lists(headers, &header::CONNECTION, "upgrade") {
-            return Err(OfferError::Connection);
-        }
-        if one(headers, &header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-            return Err(OfferError::Version);
-        }
-        let key = one(headers, &header::SEC_WEBSOCKET_KEY)
-            .filter(|key| is_key(key))
-            .ok_or(OfferError::Key)?;
+        let way = match request.version {
+            Version::HTTP_2 => connect(request)?,
+            _ => upgrade(request)?,
+        };
         Ok(Self {
-            accept: accept(key.as_bytes()),
+            way,
             subprotocols: subprotocols(headers)?,
             deflate: deflate::choose(headers).map_err(|_| OfferError::Extensions)?,
         })
     }
 
-    /// The headers of the `101`, with the subprotocol that was selected and the terms on which messages are deflated.
+    /// The status of the answer that opens the socket.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self.way {
+            Way::Upgrade(_) => StatusCode::SWITCHING_PROTOCOLS,
+            Way::Connect => StatusCode::OK,
+        }
+    }
+
+    /// The headers of that answer, with the subprotocol that was selected and the terms on which messages are deflated.
     ///
     /// INVARIANT: a browser fails a socket of which none of the offered subprotocols was selected.
     #[must_use]
     pub fn answer(&self, selected: Option<&'static str>, deflate: Option<Terms>) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(5);
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept.clone());
+        if let Way::Upgrade(accept) = &self.way {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept.clone());
+        }
         if let Some(selected) = selected {
             headers.insert(
                 header::SEC_WEBSOCKET_PROTOCOL,
@@ -113,6 +127,48 @@ impl Offer {
             headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, terms.answer());
         }
         headers
+    }
+}
+
+/// RFC 6455 §4.2.1.
+fn upgrade(request: &request::Parts) -> Result<Way, OfferError> {
+    let headers = &request.headers;
+    if request.method != Method::GET {
+        return Err(OfferError::Method);
+    }
+    if request.version != Version::HTTP_11 {
+        return Err(OfferError::HttpVersion);
+    }
+    if !lists(headers, &header::UPGRADE, "websocket") {
+        return Err(OfferError::Upgrade);
+    }
+    if !lists(headers, &header::CONNECTION, "upgrade") {
+        return Err(OfferError::Connection);
+    }
+    version(headers)?;
+    let key = one(headers, &header::SEC_WEBSOCKET_KEY)
+        .filter(|key| is_key(key))
+        .ok_or(OfferError::Key)?;
+    Ok(Way::Upgrade(accept(key.as_bytes())))
+}
+
+/// RFC 8441 §5. A key that an HTTP/1.1 proxy passed on is not looked at, as it says there.
+fn connect(request: &request::Parts) -> Result<Way, OfferError> {
+    let protocol = request.extensions.get::<Protocol>();
+    let (&Method::CONNECT, Some(Protocol(protocol))) = (&request.method, protocol) else {
+        return Err(OfferError::Method);
+    };
+    if !protocol.eq_ignore_ascii_case("websocket") {
+        return Err(OfferError::Protocol);
+    }
+    version(&request.headers)?;
+    Ok(Way::Connect)
+}
+
+fn version(headers: &HeaderMap) -> Result<(), OfferError> {
+    match one(headers, &header::SEC_WEBSOCKET_VERSION) {
+        Some("13") => Ok(()),
+        _ => Err(OfferError::Version),
     }
 }
 
@@ -265,6 +321,52 @@ mod tests {
                 "{list}"
             );
         }
+    }
+
+    fn connect(change: impl FnOnce(&mut Request<()>)) -> Result<Offer, OfferError> {
+        let mut request = Request::connect("https://localhost/live")
+            .version(Version::HTTP_2)
+            .extension(Protocol("websocket".into()))
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-protocol", "chat")
+            .body(())
+            .unwrap();
+        change(&mut request);
+        Offer::parse(&request.into_parts().0)
+    }
+
+    #[test]
+    fn an_extended_connect_is_answered_with_200_and_confirms_no_key() {
+        let offer = connect(|_| {}).unwrap();
+        assert_eq!(offer.status(), StatusCode::OK);
+        let answer = offer.answer(Some("chat"), None);
+        assert_eq!(answer["sec-websocket-protocol"], "chat");
+        assert_eq!(answer.len(), 1, "nothing that HTTP/2 forbids");
+    }
+
+    #[test]
+    fn each_rule_of_an_extended_connect_is_judged() {
+        let plain = |it: &mut Request<()>| drop(it.extensions_mut().remove::<Protocol>());
+        assert_eq!(connect(plain), Err(OfferError::Method));
+        let get = |it: &mut Request<()>| *it.method_mut() = Method::GET;
+        assert_eq!(connect(get), Err(OfferError::Method));
+        let other = |it: &mut Request<()>| {
+            it.extensions_mut().insert(Protocol("connect-udp".into()));
+        };
+        assert_eq!(connect(other), Err(OfferError::Protocol));
+        let old = |it: &mut Request<()>| {
+            it.headers_mut()
+                .insert("sec-websocket-version", HeaderValue::from_static("8"));
+        };
+        assert_eq!(connect(old), Err(OfferError::Version));
+    }
+
+    #[test]
+    fn what_makes_a_handshake_over_the_one_makes_none_over_the_other() {
+        let upgrade = |it: &mut Request<()>| *it.version_mut() = Version::HTTP_2;
+        assert_eq!(parse(upgrade), Err(OfferError::Method));
+        let connect = connect(|it| *it.version_mut() = Version::HTTP_11);
+        assert_eq!(connect, Err(OfferError::Method));
     }
 
     #[test]

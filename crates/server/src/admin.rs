@@ -174,7 +174,8 @@ async fn answer(
     match (&head.method, head.uri.path()) {
         (&Method::GET, "/health/live") => return Ok(text("ok\n")),
         (&Method::GET, "/health/ready") => {
-            let ready = !server.gate.is_draining() && server.audit.is_healthy();
+            let certified = server.acme().is_none_or(|acme| acme.tls.is_ready());
+            let ready = !server.gate.is_draining() && server.audit.is_healthy() && certified;
             return Ok(match ready {
                 true => text("ok\n"),
                 false => problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable"),

@@ -3,6 +3,7 @@
 //! The way of a connection: [`listen`] accepts, [`tls`] agrees keys, [`http`] reads one strictly checked request after
 //! another, the handshake hands it to admission, and after `101` a [`shard`] drives its [`session`].
 
+pub mod acme;
 pub mod admin;
 pub mod audit;
 pub mod cli;
@@ -10,6 +11,7 @@ pub mod config;
 pub(crate) mod demo;
 pub mod handshake;
 pub mod http;
+pub mod http2;
 pub mod listen;
 pub mod logging;
 pub mod metrics;

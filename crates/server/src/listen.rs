@@ -11,6 +11,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{
+    io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
     time::{Instant, timeout_at},
 };
@@ -23,7 +24,7 @@ use wardwire_admission::{
 
 use crate::{
     audit::Cause,
-    http,
+    http, http2,
     proxied::{self, Bringer, EndedBy, Introduction, TlsEnd},
     server::Server,
     shard::Handle,
@@ -237,6 +238,7 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
         TlsEnd::Here(door) => {
             let agreed = agree(&server, &shard, (door, number), tcp, early, &mut said);
             match in_time(deadline, agreed).await {
+                Ok(stream) if stream.is_challenge() => return part(stream, deadline).await,
                 // TLS has seen to that; nothing but a certificate opens this door all the same.
                 Ok(_) if door == Door::ClientCertificates && said.certificate.is_none() => {
                     Err(io::Error::other("no certificate"))
@@ -265,6 +267,19 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
         server_name,
         certificate,
     };
+    let http2 = server.terms().http2;
+    if let Some(settings) = http2.filter(|_| stream.speaks_http2()) {
+        let newcomer = http2::Newcomer {
+            server,
+            settings,
+            number,
+            transport,
+            slot,
+            turned,
+            shard,
+        };
+        return http2::serve(newcomer, stream, deadline).await;
+    }
     let connection = http::Connection::new(server, number, transport, slot, turned, ended, shard);
     http::serve(connection, stream, deadline).await;
 }
@@ -284,11 +299,11 @@ async fn agree(
     shard.turnstile.enter(number).await;
     // As late as can be, so that whoever speaks after a reload is shown the new certificate.
     let terms = server.terms();
-    let config = match door {
-        Door::Public => &terms.tls,
-        Door::ClientCertificates => &terms.mutual,
+    let config = match (door, server.acme()) {
+        (Door::Public, None) => terms.tls.clone(),
+        (Door::Public, Some(acme)) => Some(acme.tls.settings()),
+        (Door::ClientCertificates, _) => terms.mutual.clone(),
     };
-    let config = config.clone();
     let config = config.ok_or_else(|| io::Error::other("nobody may come by this listener"))?;
     tls::accept(tcp, config, early, said).await
 }
@@ -341,6 +356,11 @@ impl Newcomer {
     fn trail(&self) -> Trail {
         brought(self.number, self.peer, self.balancer)
     }
+}
+
+/// Hangs up on an authority that was answered by the handshake.
+async fn part(mut stream: TlsStream, deadline: Instant) {
+    let _ = timeout_at(deadline, stream.shutdown()).await;
 }
 
 fn tls_failed(server: &Server, trail: &Trail, error: &io::Error) {

@@ -22,6 +22,7 @@ use wardwire_admission::{
 };
 
 use crate::{
+    acme::Tokens,
     audit::{Cause, Event},
     http::refused_bytes,
     server::Server,
@@ -107,7 +108,11 @@ impl Visit {
             Err(refusal) => return self.refuse(&trail, &refusal),
         };
         trail.path = Trail::begin(self.number, self.peer, &parts).path;
-        let mut answer = match self.redirect(&parts) {
+        let response = match self.acme_token(&parts) {
+            Some(token) => self.prove(&parts, &token),
+            None => self.redirect(&parts),
+        };
+        let mut answer = match response {
             Ok(response) => crate::http::to_bytes(&response),
             Err(refusal) => self.refuse(&trail, &refusal),
         };
@@ -118,6 +123,31 @@ impl Visit {
             answer.truncate(end + 4);
         }
         answer
+    }
+
+    /// The token that an authority asks for, where authorities ask here (RFC 8555 §8.3).
+    fn acme_token(&self, parts: &request::Parts) -> Option<String> {
+        self.server.acme().filter(|acme| acme.asks_here())?;
+        Tokens::asked(parts.uri.path()).map(ToOwned::to_owned)
+    }
+
+    /// Shows an authority that a host is ours. A token that nobody is to ask for now is not there.
+    fn prove(&self, parts: &request::Parts, token: &str) -> Result<Response<Bytes>, Refusal> {
+        if !matches!(parts.method, Method::GET | Method::HEAD) {
+            return Err(Refusal::new(Stage::Head, Reason::MethodNotAllowed));
+        }
+        let answer = self
+            .server
+            .acme()
+            .and_then(|acme| acme.tokens.answer(token));
+        let unknown = || Refusal::new(Stage::Head, Reason::NotFound).because("no such challenge");
+        let answer = answer.ok_or_else(unknown)?;
+        let mut response = Response::new(Bytes::from(String::from(answer)));
+        let headers = response.headers_mut();
+        let kind = HeaderValue::from_static("application/octet-stream");
+        headers.insert(header::CONTENT_TYPE, kind);
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        Ok(response)
     }
 
     fn redirect(&self, parts: &request::Parts) -> Result<Response<Bytes>, Refusal> {

@@ -10,12 +10,15 @@ use std::{
 
 use parking_lot::RwLock;
 use rustls::ServerConfig;
+use tokio::sync::Notify;
 use wardwire_admission::{gate::Gate, refusal::Refusal};
 use wardwire_hub::Hub;
 
 use crate::{
+    acme::Acme,
     audit::{Audit, Cause, Event},
     http::Site,
+    http2,
     metrics::Metrics,
     shard::Handle,
 };
@@ -23,10 +26,13 @@ use wardwire_admission::admit::Trail;
 
 /// What the configuration says of every connection, beside who may come: a reload exchanges it as a whole.
 pub struct Terms {
-    /// What both ends may agree on. None where balancers end TLS, and nobody else may connect.
+    /// What both ends may agree on. None where a certificate [renews itself](Server::acme), and where balancers end TLS and
+    /// nobody else may connect.
     pub tls: Option<Arc<ServerConfig>>,
     /// The same at the listener that demands client certificates. None where nobody may come by it.
     pub mutual: Option<Arc<ServerConfig>>,
+    /// HTTP/2, where it is spoken.
+    pub http2: Option<http2::Settings>,
     /// From the accepted connection to the `101`.
     pub handshake: Duration,
     /// Bytes queued for one slow socket.
@@ -51,6 +57,10 @@ pub struct Server {
     pub shards: Arc<[Arc<Handle>]>,
     /// Of every connection. Asked at handshakes, never on a message's way.
     pub terms: RwLock<Arc<Terms>>,
+    /// The certificate that renews itself, where there is one.
+    pub acme: Option<Arc<Acme>>,
+    /// Told when the server goes down.
+    pub stopping: Notify,
     /// Pages and endpoints beside our own; the demo has some.
     pub site: Option<Box<dyn Site>>,
     /// Numbers given to connections so far.
@@ -58,6 +68,12 @@ pub struct Server {
 }
 
 impl Server {
+    /// The certificate that renews itself, where there is one.
+    #[must_use]
+    pub fn acme(&self) -> Option<&Arc<Acme>> {
+        self.acme.as_ref()
+    }
+
     /// A number that names a connection in the audit log.
     pub fn number(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
@@ -72,6 +88,14 @@ impl Server {
     pub fn dropped(&self, cause: Cause, trail: &Trail) {
         self.metrics.dropped.inc();
         self.audit.dropped(cause, trail);
+    }
+
+    /// Lets nobody new in and ends every socket. Returns how many.
+    pub fn drain(&self) -> usize {
+        let told = self.gate.drain();
+        // Whoever begins to listen from here on asks the gate, and finds it draining.
+        self.stopping.notify_waiters();
+        told
     }
 
     /// Writes a refusal down.

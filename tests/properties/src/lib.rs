@@ -16,6 +16,7 @@ pub mod config;
 pub mod credential;
 pub mod deflate;
 pub mod frames;
+pub mod http2;
 pub mod negotiation;
 pub mod request_head;
 pub mod rpc;
@@ -30,11 +31,12 @@ pub const LONGEST: usize = 4096;
 pub type Check = fn(&[u8]) -> bool;
 
 /// Every target, by the name of its corpus.
-pub const TARGETS: [(&str, Check); 8] = [
+pub const TARGETS: [(&str, Check); 9] = [
     ("frames", frames::check),
     ("deflate", deflate::check),
     ("negotiation", negotiation::check),
     ("request_head", request_head::check),
+    ("http2", http2::check),
     ("token", token::check),
     ("credential", credential::check),
     ("rpc", rpc::check),

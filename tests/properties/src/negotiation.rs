@@ -1,12 +1,12 @@
-//! The opening handshake (RFC 6455 §4): an offer that is taken keeps to every rule, and has one meaning.
+//! The opening handshake (RFC 6455 §4, RFC 8441 §5): an offer that is taken keeps to every rule, and has one meaning.
 //!
-//! An input is a line with method and version, then header lines.
+//! An input is a line with method, version and, over HTTP/2, `:protocol`; then header lines.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header, request,
 };
-use wardwire_protocol::handshake::{Offer, OfferError, is_accepted, request_head};
+use wardwire_protocol::handshake::{Offer, OfferError, Protocol, is_accepted, request_head};
 
 /// True if the offer was taken.
 pub fn check(input: &[u8]) -> bool {
@@ -33,6 +33,9 @@ fn request(line: &[u8], headers: HeaderMap) -> request::Parts {
         Some(b"HTTP/2") => Version::HTTP_2,
         _ => Version::HTTP_11,
     };
+    if let Some(protocol) = words.next().and_then(|it| std::str::from_utf8(it).ok()) {
+        parts.extensions.insert(Protocol(protocol.into()));
+    }
     parts.headers = headers;
     parts
 }
@@ -62,27 +65,21 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
     lines.next().is_none().then(|| first.as_bytes())
 }
 
-/// Every rule of RFC 6455 §4.2.1 holds, the subprotocols are those that stand there, and the answer is exact.
+/// Every rule of RFC 6455 §4.2.1 or RFC 8441 §5 holds, the subprotocols are those that stand there, and the answer is
+/// exact.
 fn taken(offer: &Offer, request: &request::Parts) {
     let headers = &request.headers;
-    assert_eq!(
-        (&request.method, request.version),
-        (&Method::GET, Version::HTTP_11)
-    );
-    assert!(names(headers, &header::UPGRADE, "websocket"));
-    assert!(names(headers, &header::CONNECTION, "upgrade"));
+    let nonce = match request.version {
+        Version::HTTP_2 => {
+            connected(request);
+            None
+        }
+        _ => Some(upgraded(request)),
+    };
     assert_eq!(
         single(headers, &header::SEC_WEBSOCKET_VERSION),
         Some(&b"13"[..])
     );
-    let key = single(headers, &header::SEC_WEBSOCKET_KEY).expect("one key");
-    let nonce: [u8; 16] = STANDARD.decode(key).unwrap().try_into().expect("16 bytes");
-    assert_eq!(
-        STANDARD.encode(nonce).as_bytes(),
-        key,
-        "a key has one spelling"
-    );
-
     let offered: Vec<_> = offer
         .subprotocols
         .iter()
@@ -100,17 +97,49 @@ fn taken(offer: &Offer, request: &request::Parts) {
 
     for selected in [None, Some("wardwire.v1")] {
         let answer = offer.answer(selected, None);
-        let accept = answer[header::SEC_WEBSOCKET_ACCEPT].to_str().unwrap();
-        assert!(is_accepted(nonce, accept) && !is_accepted([nonce[0] ^ 1; 16], accept));
+        let accept = answer.get(header::SEC_WEBSOCKET_ACCEPT);
+        let accept = accept.map(|it| it.to_str().unwrap());
+        assert_eq!(accept.is_some(), nonce.is_some());
+        if let (Some(accept), Some(nonce)) = (accept, nonce) {
+            assert!(is_accepted(nonce, accept) && !is_accepted([nonce[0] ^ 1; 16], accept));
+        }
         let protocol = answer.get(header::SEC_WEBSOCKET_PROTOCOL);
         assert_eq!(
             protocol.map(HeaderValue::as_bytes),
             selected.map(str::as_bytes)
         );
         // No extension is answered of its own accord, and a credential among the subprotocols is never repeated.
-        assert_eq!(answer.len(), 3 + usize::from(selected.is_some()));
+        let of_upgrade = if nonce.is_some() { 3 } else { 0 };
+        assert_eq!(answer.len(), of_upgrade + usize::from(selected.is_some()));
     }
-    spoken_again(offer, nonce);
+    if let Some(nonce) = nonce {
+        spoken_again(offer, nonce);
+    }
+}
+
+fn connected(request: &request::Parts) {
+    assert_eq!(request.method, Method::CONNECT);
+    let Protocol(protocol) = request.extensions.get().expect("a :protocol");
+    assert!(protocol.eq_ignore_ascii_case("websocket"));
+}
+
+/// Returns the nonce.
+fn upgraded(request: &request::Parts) -> [u8; 16] {
+    let headers = &request.headers;
+    assert_eq!(
+        (&request.method, request.version),
+        (&Method::GET, Version::HTTP_11)
+    );
+    assert!(names(headers, &header::UPGRADE, "websocket"));
+    assert!(names(headers, &header::CONNECTION, "upgrade"));
+    let key = single(headers, &header::SEC_WEBSOCKET_KEY).expect("one key");
+    let nonce: [u8; 16] = STANDARD.decode(key).unwrap().try_into().expect("16 bytes");
+    assert_eq!(
+        STANDARD.encode(nonce).as_bytes(),
+        key,
+        "a key has one spelling"
+    );
+    nonce
 }
 
 /// A client that offers the same by [`request_head`] is understood in the same way.
@@ -140,8 +169,15 @@ fn refused(error: OfferError, request: &request::Parts) {
     let headers = &request.headers;
     let version = single(headers, &header::SEC_WEBSOCKET_VERSION);
     let broken = match error {
+        OfferError::Method if request.version == Version::HTTP_2 => {
+            request.method != Method::CONNECT || request.extensions.get::<Protocol>().is_none()
+        }
         OfferError::Method => request.method != Method::GET,
         OfferError::HttpVersion => request.version != Version::HTTP_11,
+        OfferError::Protocol => {
+            let Protocol(protocol) = request.extensions.get().expect("a :protocol");
+            !protocol.eq_ignore_ascii_case("websocket")
+        }
         OfferError::Upgrade => !ascii_names(headers, &header::UPGRADE, "websocket"),
         OfferError::Connection => !ascii_names(headers, &header::CONNECTION, "upgrade"),
         OfferError::Version => version != Some(b"13"),

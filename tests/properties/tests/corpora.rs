@@ -48,6 +48,11 @@ fn heads_that_are_passed_are_read_alike_by_hyper() {
 }
 
 #[test]
+fn requests_of_http_2_that_are_passed_would_be_over_http_1() {
+    replay("http2");
+}
+
+#[test]
 fn tokens_that_are_accepted_were_signed_by_the_issuer() {
     replay("token");
 }

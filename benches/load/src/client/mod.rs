@@ -5,6 +5,7 @@
 
 mod crowd;
 mod frames;
+mod http2;
 mod pusher;
 mod socket;
 mod swarm;
@@ -12,6 +13,7 @@ mod tls;
 
 pub(crate) use crowd::{Entrance, Purpose, is_close, must_be_open, watch};
 pub(crate) use frames::{Message, TEXT, frame};
+pub(crate) use http2::{Http2, fields};
 pub(crate) use pusher::Pusher;
 pub(crate) use socket::{Path, Stage};
 pub(crate) use swarm::Swarm;

@@ -30,6 +30,7 @@ tls = { cert = "cert.pem", key = "key.pem" }
 listen = "127.0.0.1:0"
 token_file = "admin.token"
 
+{http2}
 [limits]
 connections_per_ip = 1000000
 connections_per_subject = 1000000
@@ -67,7 +68,15 @@ pub(super) fn start(
 ) -> Result<Running, Failure> {
     let tokens = Tokens::new()?;
     let operator = "operator-of-a-run-that-is-thrown-away";
+    // A build of before HTTP/2 refuses the key, and speaks none.
+    let schema = on_its_core(binary)?.arg("schema").output()?;
+    let speaks_http2 = memchr::memmem::find(&schema.stdout, b"http2").is_some();
+    let http2 = match speaks_http2 {
+        true => "[http2]\nwebsockets = true\n",
+        false => "",
+    };
     let config = CONFIG
+        .replace("{http2}", http2)
         .replace("{issuer}", ISSUER)
         .replace("{audience}", AUDIENCE);
     fs::write(folder.join("wardwire.toml"), config)?;

@@ -34,9 +34,9 @@ pub(crate) struct Latency {
 }
 
 /// Names of p50, p99, p99.9 and the most in one weather.
-struct Weather([&'static str; 4]);
+pub(super) struct Weather(pub(super) [&'static str; 4]);
 
-const CALM: Weather = Weather(["calm p50", "calm p99", "calm p99.9", "calm most"]);
+pub(super) const CALM: Weather = Weather(["calm p50", "calm p99", "calm p99.9", "calm most"]);
 const HANDSHAKES: Weather = Weather([
     "handshakes p50",
     "handshakes p99",
@@ -97,7 +97,7 @@ impl Work for Latency {
 }
 
 /// Followers whose deliveries are timed.
-struct Watched {
+pub(super) struct Watched {
     swarm: Swarm,
     followers: Range<usize>,
     publisher: usize,
@@ -108,13 +108,13 @@ struct Watched {
     published: Vec<Instant>,
     /// The offset of the last that each follower got.
     got: Vec<u64>,
-    lost: u64,
+    pub(super) lost: u64,
     /// Microseconds.
     taken: Vec<f64>,
 }
 
 impl Watched {
-    fn open(entrance: &Entrance, latency: &Latency) -> Result<Self, Failure> {
+    pub(super) fn open(entrance: &Entrance, latency: &Latency) -> Result<Self, Failure> {
         let mut swarm = Swarm::new()?;
         let followers = entrance.open(&mut swarm, Purpose::Follow, latency.followers)?;
         let publisher = entrance.open(&mut swarm, Purpose::Publish, 1)?.start;
@@ -134,7 +134,11 @@ impl Watched {
     }
 
     /// Publishes at a steady rate, and notes what came how late.
-    fn weather(&mut self, weather: &Weather, span: Duration) -> Result<Vec<Figure>, Failure> {
+    pub(super) fn weather(
+        &mut self,
+        weather: &Weather,
+        span: Duration,
+    ) -> Result<Vec<Figure>, Failure> {
         self.taken.clear();
         self.watch(span)?;
         self.taken.sort_by(f64::total_cmp);
@@ -150,7 +154,7 @@ impl Watched {
         figures.collect()
     }
 
-    fn watch(&mut self, span: Duration) -> Result<(), Failure> {
+    pub(super) fn watch(&mut self, span: Duration) -> Result<(), Failure> {
         let begun = Instant::now();
         let mut next = begun;
         while begun.elapsed() < span || self.is_waiting() {
@@ -268,7 +272,7 @@ fn still_open(swarm: &mut Swarm, sockets: &Range<usize>) -> Result<usize, Failur
     }
 }
 
-fn count(name: &'static str, value: f64) -> Figure {
+pub(super) fn count(name: &'static str, value: f64) -> Figure {
     Figure {
         name,
         value,

@@ -8,6 +8,7 @@ mod handshake;
 mod idle_memory;
 mod latency;
 mod storm;
+mod storm_http2;
 
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ pub(crate) use fan_out::FanOut;
 pub(crate) use handshake::Handshake;
 pub(crate) use idle_memory::IdleMemory;
 pub(crate) use latency::Latency;
+pub(crate) use storm_http2::StormHttp2;
 
 /// One thing to measure.
 pub(crate) trait Work {

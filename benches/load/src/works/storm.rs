@@ -20,7 +20,7 @@ use thread_priority::{
 use super::echo;
 use crate::{
     Failure,
-    client::{Entrance, Path, Purpose, Stage, Swarm, TEXT, frame},
+    client::{Entrance, Http2, Path, Purpose, Stage, Swarm, TEXT, fields, frame},
     server::ISSUER,
 };
 
@@ -102,6 +102,62 @@ impl Storms {
         self.begin(move |over| {
             while !over.load(Ordering::Relaxed) {
                 slow_reader(&entrance, over)?;
+            }
+            Ok(())
+        });
+    }
+
+    /// Streams that are opened and reset, on one connection after the other, as the server ends each.
+    pub(super) fn rapid_resets(
+        &mut self,
+        entrance: Entrance,
+        made: Arc<AtomicU64>,
+        ended: Arc<AtomicU64>,
+    ) {
+        const AT_ONCE: usize = 50;
+        self.begin(move |over| {
+            let request = fields(&[
+                (":method", "CONNECT"),
+                (":protocol", "websocket"),
+                (":scheme", "https"),
+                (":authority", "localhost"),
+                (":path", "/echo"),
+                ("sec-websocket-version", "13"),
+            ]);
+            while !over.load(Ordering::Relaxed) {
+                let mut connection = Http2::connect(entrance.address, &entrance.tls)?;
+                while !over.load(Ordering::Relaxed) {
+                    if connection.reset_rapidly(AT_ONCE, &request).is_err() {
+                        ended.fetch_add(1, Ordering::Relaxed);
+                        break;
+                    }
+                    made.fetch_add(AT_ONCE as u64, Ordering::Relaxed);
+                }
+            }
+            Ok(())
+        });
+    }
+
+    /// Requests of one user on one connection, so many under way at a time, each answered with 200.
+    pub(super) fn requests(&mut self, entrance: Entrance, answered: Arc<AtomicU64>) {
+        const UNDER_WAY: usize = 50;
+        self.begin(move |over| {
+            let tokens = entrance.tokens.as_ref().ok_or("no tokens")?;
+            let bearer = format!("Bearer {}", tokens.mint("load")?);
+            let request = fields(&[
+                (":method", "GET"),
+                (":scheme", "https"),
+                (":authority", "localhost"),
+                (":path", "/.wardwire/session"),
+                ("authorization", &bearer),
+            ]);
+            let mut connection = Http2::connect(entrance.address, &entrance.tls)?;
+            connection.request(UNDER_WAY, &request)?;
+            while !over.load(Ordering::Relaxed) {
+                let came = connection.answers()?;
+                let came = came.ok_or("the server hung up on ordinary requests")?;
+                answered.fetch_add(came as u64, Ordering::Relaxed);
+                connection.request(came, &request)?;
             }
             Ok(())
         });

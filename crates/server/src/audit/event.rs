@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, time::SystemTime};
 
+use http::StatusCode;
 use serde::Serialize;
 use wardwire_admission::{admit::Trail, certificate::ClientCertificate, refusal::Refusal};
 
@@ -66,9 +67,9 @@ impl Event {
 
     /// Somebody was let in.
     #[must_use]
-    pub fn admission(trail: &Trail) -> Self {
+    pub fn admission(trail: &Trail, status: StatusCode) -> Self {
         let mut event = Self::new("admission").about(trail);
-        event.outcome.status = Some(101);
+        event.outcome.status = Some(status.as_u16());
         event
     }
 
@@ -192,6 +193,7 @@ impl Event {
             time: time.as_str(),
             event: name,
             connection: (trail.connection > 0).then_some(trail.connection),
+            stream: trail.stream,
             peer: trail.peer,
             balancer: trail.balancer,
             path: cut(&trail.path),
@@ -226,6 +228,8 @@ struct Line<'a> {
     event: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]

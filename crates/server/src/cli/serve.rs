@@ -20,6 +20,7 @@ use wardwire_hub::fanout::Fanout;
 
 use super::listeners::Listeners;
 use crate::{
+    acme::Renewal,
     admin::{self, Token},
     audit::Event,
     config::{Config, Running, assemble},
@@ -157,6 +158,9 @@ pub fn run(
         let mut ended = start_shards(&server, sides, doors(public, certificates))?;
         let redirect = start_redirect(&server, redirect, port)?;
         let sweeping = tokio::spawn(sweep(server.clone()));
+        if let Some(acme) = server.acme() {
+            tokio::spawn(Renewal::new(acme.clone(), server.clone()).run());
+        }
         let threads = server.shards.len();
         let text = |address: Option<SocketAddr>| address.map(|it| it.to_string());
         let (admin, redirect, client_certificates) = (text(admin), text(redirect), text(mutual));
@@ -175,7 +179,7 @@ pub fn run(
         }
         manager.stopping();
         tracing::info!("stopping; a second signal stops at once");
-        let told = server.gate.drain();
+        let told = server.drain();
         tokio::select! {
             () = emptied(&server, told, server.terms().drain) => {}
             again = insisted() => again?,
@@ -363,18 +367,19 @@ fn started(config: &Config) -> Event {
     event
 }
 
-/// Waits until the sockets that were told 1012 are gone, or `patience` is over.
+/// Waits until the sockets that were told 1012 are gone, and the connections that were told GOAWAY, or `patience` is over.
 async fn emptied(server: &Server, told: usize, patience: Duration) {
     tracing::info!(sockets = told, "draining");
     let gone = async {
-        while server.gate.leases().count() > 0 {
+        while server.gate.leases().count() > 0 || server.metrics.http2.get() > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     if tokio::time::timeout(patience, gone).await.is_err() {
         tracing::warn!(
             sockets = server.gate.leases().count(),
-            "some sockets did not close in time"
+            http2 = server.metrics.http2.get(),
+            "some sockets or HTTP/2 connections did not close in time"
         );
     }
 }

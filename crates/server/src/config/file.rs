@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    acme::Acme,
     path::FilePath,
     units::{Bytes, Network, Span},
 };
@@ -37,6 +38,9 @@ pub struct File {
     /// What one peer may cost.
     #[serde(default)]
     pub limits: Limits,
+    /// HTTP/2. Without it only HTTP/1.1 is spoken.
+    #[serde(default)]
+    pub http2: Http2,
     /// A service whose access tokens are believed. At least one.
     #[serde(default)]
     pub issuer: Vec<Issuer>,
@@ -56,6 +60,7 @@ pub struct File {
 /// `[server]`
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["tls"] }, { "required": ["acme"] }]))]
 pub struct Server {
     /// Address and port. Port 0 takes any free one, which the log names. A socket that systemd has opened takes its place.
     #[schemars(extend("x-type" = "address and port", "x-restart" = true))]
@@ -68,11 +73,11 @@ pub struct Server {
     /// The hosts it answers to: names, `*.example.com` for one label (never `*` or `*.com`), IP addresses; no ports. A
     /// request for another host gets 421, as does one for another host than TLS was agreed for.
     #[serde(default)]
-    #[schemars(extend("x-default" = "the certificate's names; required with `terminated_by`"))]
+    #[schemars(extend("x-default" = "the certificate's names or `acme.hosts`; required with `terminated_by`"))]
     pub hosts: Vec<String>,
     /// What the server proves itself with, `{ cert = "cert.pem", key = "key.pem" }`, or the balancers that do it in its
-    /// place.
-    #[schemars(required)]
+    /// place. Either this or `acme` must be there.
+    #[schemars(extend("x-default" = "required without `acme`"))]
     pub tls: Option<Tls>,
     /// Further certificates, each chosen for the names that it is for. `tls` is for every other name, and for clients that
     /// name none.
@@ -82,6 +87,8 @@ pub struct Server {
     /// asks for it either way.
     #[serde(default = "yes")]
     pub watch: bool,
+    /// Instead of `tls`: certificates that the server obtains and renews by itself.
+    pub acme: Option<Acme>,
     /// A plain port, `"0.0.0.0:80"`, that sends browsers to https and does nothing else. Not together with `proxy_protocol`
     /// or `terminated_by`: a balancer redirects by itself.
     #[schemars(extend("x-type" = "address and port", "x-restart" = true))]
@@ -289,6 +296,27 @@ impl Default for Limits {
             messages_per_second: 200,
             subscriptions: 128,
             channels: 100_000,
+        }
+    }
+}
+
+/// `[http2]`
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http2 {
+    /// Takes HTTP/2, and WebSockets over it by extended CONNECT (RFC 8441): ALPN `h2`. A browser that is told of it puts
+    /// every socket of a page on one connection. Refused with `terminated_by`: a balancer would speak it without TLS.
+    pub websockets: bool,
+    /// Streams of one connection that are open at once, sockets and requests. Over it, h2 refuses the stream.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub streams: u32,
+}
+
+impl Default for Http2 {
+    fn default() -> Self {
+        Self {
+            websockets: false,
+            streams: 100,
         }
     }
 }

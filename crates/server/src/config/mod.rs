@@ -4,6 +4,7 @@
 //! reads a file, [`environment`] lays variables over it, [`unknown`] finds misspelt keys, [`ranges`] and [`judge`] refuse
 //! what is unsafe, and [`runtime`] makes the parts.
 
+mod acme;
 mod certificate;
 mod certificates;
 mod clients;
@@ -22,10 +23,13 @@ mod schema;
 mod units;
 mod unknown;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use wardwire_admission::proxy::TrustedProxies;
 
+use crate::acme::Settings;
+
+pub use acme::{Acme, Challenge, ExternalAccount};
 pub(crate) use certificate::is_shared;
 pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use certificates::Certificates;
@@ -52,6 +56,8 @@ pub use units::{Bytes, Network, Span};
 pub enum Security {
     /// Here, with these certificates.
     Tls(Certificates),
+    /// Here, with certificates that are obtained.
+    Acme(Arc<Settings>),
     /// At these balancers.
     EndedBy(TrustedProxies),
 }
@@ -77,15 +83,17 @@ pub struct Config {
 }
 
 impl Config {
-    /// The hosts it answers to, as they are written, or as the certificate names them.
+    /// The hosts it answers to, as they are written, or as the certificate names them or will.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         let named = self.file.server.hosts.iter();
         let named = named.map(|host| host.as_str());
-        let certified = match &self.security {
-            Security::Tls(certificates) if self.file.server.hosts.is_empty() => Some(certificates),
-            _ => None,
+        let certified: Vec<&str> = match &self.security {
+            _ if !self.file.server.hosts.is_empty() => Vec::new(),
+            Security::Tls(certificates) => certificates.names().collect(),
+            Security::Acme(acme) => acme.hosts.iter().map(String::as_str).collect(),
+            Security::EndedBy(_) => Vec::new(),
         };
-        named.chain(certified.into_iter().flat_map(Certificates::names))
+        named.chain(certified)
     }
 
     /// Reads and judges a file, with what the environment sets over it.

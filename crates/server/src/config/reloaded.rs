@@ -122,16 +122,29 @@ pub fn needs_restart(key: &str) -> bool {
     })
 }
 
-/// What a reload must not change: whom the server believes about who its clients are. It is decided for a connection before
-/// anything of it is read, and for those that are there it stands.
+/// What a reload must not change: whom the server believes about who its clients are, which is decided for a connection before
+/// anything of it is read, and for those that are there it stands; and how a certificate is obtained, which a task of its own
+/// is at.
 ///
 /// # Errors
 /// What was changed of it.
 pub fn bound_to_start(before: &Config, after: &Config, path: &Path) -> Result<(), Problems> {
     let ended = |it: &Config| matches!(it.security, super::Security::EndedBy(_));
     let introduced = |it: &Config| it.file.server.proxy_protocol.is_some();
+    let obtained = |it: &Config| matches!(it.security, super::Security::Acme(_));
+    let of_acme = |key: &str| key == "server.acme" || key.starts_with("server.acme.");
+    let offers = |it: &Config| it.file.http2.websockets;
     let (key, what) = if ended(before) != ended(after) {
         ("server.tls", "where TLS ends")
+    } else if obtained(before) != obtained(after)
+        || differing(&before.values, &after.values).any(of_acme)
+    {
+        ("server.acme", "how the certificate is obtained")
+    } else if obtained(after) && offers(before) != offers(after) {
+        (
+            "http2.websockets",
+            "what is agreed on beside an authority's questions",
+        )
     } else if introduced(before) != introduced(after) {
         (
             "server.proxy_protocol",

@@ -7,6 +7,7 @@ use std::{
 };
 
 use parking_lot::RwLock;
+use tokio::sync::Notify;
 use wardwire_admission::{
     caps::{CapLimits, Caps},
     clock::SystemClock,
@@ -36,8 +37,10 @@ use super::{
     units::Network,
 };
 use crate::{
+    acme::Acme,
     audit::{Audit, Keep, Settings, SigningKey},
     http::Site,
+    http2,
     metrics::Metrics,
     outbound::Ways,
     reload::Seen,
@@ -72,7 +75,8 @@ pub struct Parts {
     pub terms: Terms,
 }
 
-/// Makes what a reload exchanges, with what can be kept of `before`.
+/// Makes what a reload exchanges, with what can be kept of `before`, and with the certificate that renews itself, which is
+/// the same as long as the server runs.
 ///
 /// # Errors
 /// A file that was there a moment ago is gone.
@@ -80,13 +84,14 @@ pub fn parts(
     config: &Config,
     extra: Vec<IssuerConfig>,
     before: (&Issuers, &Ways),
+    acme: Option<&Arc<Acme>>,
 ) -> io::Result<(Parts, Ways)> {
     let (before, ways_before) = before;
     let mut ways = Ways::default();
     let issuers = issuers(config, extra, &mut ways, ways_before)?;
     let limits = &config.file.limits;
     let demand = demand(config)?;
-    let terms = terms(config, demand.as_ref())?;
+    let terms = terms(config, demand.as_ref(), acme)?;
     let parts = Parts {
         rules: Rules {
             hosts: hosts(config),
@@ -97,7 +102,7 @@ pub fn parts(
                 introducing: proxy_protocol(config)?,
                 ending_tls: match &config.security {
                     Security::EndedBy(balancers) => Some(balancers.clone()),
-                    Security::Tls(_) => None,
+                    Security::Tls(_) | Security::Acme(_) => None,
                 },
             },
             certificates: demand.map(|it| it as _),
@@ -120,18 +125,26 @@ pub fn parts(
     Ok((parts, ways))
 }
 
-fn terms(config: &Config, demand: Option<&Arc<Demanding>>) -> io::Result<Terms> {
+fn terms(
+    config: &Config,
+    demand: Option<&Arc<Demanding>>,
+    acme: Option<&Arc<Acme>>,
+) -> io::Result<Terms> {
+    let http2 = http2(config);
     let tls = match &config.security {
         Security::Tls(certificates) => {
-            Some(tls::server_config(certificates).map_err(io::Error::other)?)
+            let config = tls::server_config(certificates, http2.is_some());
+            Some(config.map_err(io::Error::other)?)
         }
-        Security::EndedBy(_) => None,
+        Security::Acme(_) | Security::EndedBy(_) => None,
     };
-    let mutual = tls.as_ref().zip(demand);
+    let ordinary = tls.as_ref().or(acme.map(|it| it.tls.for_clients()));
+    let mutual = ordinary.zip(demand);
     let mutual = mutual.map(|(tls, demand)| tls::mutual_config(tls, demand.clone()));
     Ok(Terms {
         tls,
         mutual: mutual.transpose().map_err(io::Error::other)?,
+        http2,
         handshake: config.file.limits.handshake.0,
         outbox: config.file.limits.outbox.0,
         hsts: !config.hosts().any(|name| name == "localhost"),
@@ -150,7 +163,9 @@ pub fn assemble(
 ) -> io::Result<Running> {
     let clock = Arc::new(SystemClock);
     let nobody = Issuers::each(Vec::new(), clock.clone()).map_err(io::Error::other)?;
-    let (parts, ways) = parts(&config, extra, (&nobody, &Ways::default()))?;
+    let acme = acme(&config)?;
+    let before = (&nobody, &Ways::default());
+    let (parts, ways) = parts(&config, extra, before, acme.as_ref())?;
     let gate = Gate::new(GateConfig {
         rules: parts.rules,
         caps: Caps::new(parts.caps),
@@ -166,6 +181,8 @@ pub fn assemble(
         metrics: Metrics::default(),
         shards: (0..threads).map(Handle::new).collect(),
         terms: RwLock::new(Arc::new(parts.terms)),
+        acme,
+        stopping: Notify::new(),
         site,
         connections: AtomicU64::new(0),
     };
@@ -215,6 +232,16 @@ fn balancers(listed: &[Network]) -> io::Result<TrustedProxies> {
     TrustedProxies::new(listed.iter().map(|it| it.0)).map_err(io::Error::other)
 }
 
+/// The certificate that renews itself, where there is one.
+fn acme(config: &Config) -> io::Result<Option<Arc<Acme>>> {
+    let Security::Acme(settings) = &config.security else {
+        return Ok(None);
+    };
+    let allow = config.file.outbound.allow.clone();
+    let acme = Acme::open(settings.clone(), allow, http2(config).is_some())?;
+    Ok(Some(Arc::new(acme)))
+}
+
 /// What is demanded of clients' certificates, where a listener demands any.
 fn demand(config: &Config) -> io::Result<Option<Arc<Demanding>>> {
     let wanted = config.file.server.client_certificates.as_ref();
@@ -223,6 +250,14 @@ fn demand(config: &Config) -> io::Result<Option<Arc<Demanding>>> {
         let messages: Vec<_> = faults.into_iter().map(|it| it.message).collect();
         io::Error::other(messages.join("; "))
     })
+}
+
+fn http2(config: &Config) -> Option<http2::Settings> {
+    let http2 = &config.file.http2;
+    let settings = http2::Settings {
+        streams: http2.streams,
+    };
+    http2.websockets.then_some(settings)
 }
 
 fn hosts(config: &Config) -> Hosts {

@@ -8,6 +8,7 @@ use std::{
 
 use super::*;
 
+mod acme;
 mod audit;
 mod environment;
 mod network;

@@ -37,6 +37,9 @@ pub(crate) struct Arguments {
     /// Where the certificate and the audit log are kept [default: wardwire/demo in the user's data folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Speak HTTP/2 with browsers, sockets included
+    #[arg(long)]
+    http2: bool,
     /// Have this machine and its browsers believe the demo's certificate, after asking
     #[arg(long)]
     trust: bool,
@@ -82,11 +85,11 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     }
     let hostile = hostile::Origin::bind(
         SocketAddr::new(listen.ip(), ports.hostile),
-        tls::server_config(certificate.certified.clone()).map_err(io::Error::other)?,
+        tls::server_config(certificate.certified.clone(), false).map_err(io::Error::other)?,
         ports,
     )?;
     let issuer = DemoIssuer::new(&ports.origin())?;
-    let config = configuration(listen, ports, &data, certificate)?;
+    let config = configuration(arguments, ports, &data, certificate)?;
     let trusted = vec![issuer.config()?];
     let running = assemble(
         config,
@@ -140,7 +143,7 @@ const AUDIT: &str = "audit.jsonl";
 
 /// What the demo serves, in the same words as any configuration.
 fn configuration(
-    listen: SocketAddr,
+    &Arguments { listen, http2, .. }: &Arguments,
     ports: Ports,
     data: &Path,
     certificate: Certificate,
@@ -155,6 +158,9 @@ fn configuration(
 
         [audit]
         file = "{AUDIT}"
+
+        [http2]
+        websockets = {http2}
 
         [[route]]
         path = "/live"
@@ -213,7 +219,16 @@ mod tests {
         let data = tempfile();
         let certificate = local::certificate(&data).unwrap();
         let listen = "127.0.0.1:8443".parse().unwrap();
-        let config = configuration(listen, ports(listen).unwrap(), &data, certificate).unwrap();
+        let arguments = Arguments {
+            listen,
+            data: None,
+            http2: false,
+            trust: false,
+            yes: false,
+        };
+        let ports = ports(listen).unwrap();
+        let config = configuration(&arguments, ports, &data, certificate).unwrap();
+        assert!(!config.file.http2.websockets);
         assert_eq!(config.file.route.len(), 2);
         assert!(config.file.issuer.is_empty() && config.file.admin.is_none());
         std::fs::remove_dir_all(&data).unwrap();

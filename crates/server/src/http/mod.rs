@@ -1,4 +1,5 @@
-//! Ordinary HTTP/1.1 before the upgrade: one strictly checked request after another, each answered within its time.
+//! Ordinary HTTP before the upgrade. Over HTTP/1.1 that is one strictly checked request after another, each answered
+//! within its time; over HTTP/2 the requests come from [`http2`](crate::http2).
 //!
 //! [`guarded`] checks the raw bytes, hyper parses them, this module routes them: to [`api`], to the handshake, or to a
 //! [`Site`]. Every refusal is written down.
@@ -8,7 +9,7 @@ mod cors;
 mod guarded;
 mod problem;
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, future::Future, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request};
@@ -37,12 +38,14 @@ use crate::{
 };
 use guarded::Exchange;
 
-/// One connection before its upgrade.
+/// One connection before its upgrade; over HTTP/2, one of its streams.
 pub struct Connection {
     /// What all connections share.
     pub server: Arc<Server>,
     /// Names it in the audit log.
     pub number: u64,
+    /// Its place in the order of those who want something.
+    order: u64,
     /// Where it came in.
     pub transport: Transport,
     /// Its place, until the upgrade takes it.
@@ -97,6 +100,7 @@ impl Connection {
         Self {
             server,
             number,
+            order: number,
             transport,
             place: Place::new(slot),
             shard,
@@ -104,6 +108,38 @@ impl Connection {
             ended,
             departure: Mutex::new(None),
         }
+    }
+
+    /// A stream of an HTTP/2 connection, which queues up for itself.
+    #[must_use]
+    pub(crate) fn of_stream(
+        server: Arc<Server>,
+        number: u64,
+        transport: Transport,
+        place: Place,
+        turned: Option<Refusal>,
+        shard: Arc<Handle>,
+    ) -> Self {
+        Self {
+            order: server.number(),
+            server,
+            number,
+            transport,
+            place,
+            shard,
+            turned,
+            ended: None,
+            departure: Mutex::new(None),
+        }
+    }
+
+    /// Waits for its turn, if it may ask for anything: what follows costs as much as a signature.
+    pub(crate) async fn enter(&self) -> Result<(), Refusal> {
+        if let Some(refusal) = &self.turned {
+            return Err(refusal.clone());
+        }
+        self.shard.turnstile.enter(self.order).await;
+        Ok(())
     }
 
     /// Whom a request is from, who is counted for it, and that they came over TLS.
@@ -176,22 +212,33 @@ async fn answer(
     request: Request<Incoming>,
     deadline: Instant,
 ) -> Response<Bytes> {
-    let (head, body) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut trail = Trail::default();
     let asked = timeout_at(deadline, route(connection, request, deadline, &mut trail)).await;
     let timeout = || Refusal::new(Stage::Head, Reason::HandshakeTimeout);
-    let mut response = match asked.unwrap_or_else(|_| Err(timeout())) {
+    let asked = asked.unwrap_or_else(|_| Err(timeout()));
+    concluded(&connection.server, asked, &trail, (&method, &path))
+}
+
+/// What a request comes to: its response, or its refusal, which is written down.
+pub(crate) fn concluded(
+    server: &Server,
+    asked: Result<Response<Bytes>, Refusal>,
+    trail: &Trail,
+    (method, path): (&Method, &str),
+) -> Response<Bytes> {
+    let mut response = match asked {
         Ok(response) => response,
         Err(refusal) => {
-            connection.server.refused(&trail, &refusal);
+            server.refused(trail, &refusal);
             let mut response = problem::refused(&refusal);
-            if is_ours(&body) && head != Method::OPTIONS {
-                cors::allow(&connection.server, trail.origin.as_deref(), &mut response);
+            if is_ours(path) && method != Method::OPTIONS {
+                cors::allow(server, trail.origin.as_deref(), &mut response);
             }
             response
         }
     };
-    secure(&connection.server, &mut response);
+    secure(server, &mut response);
     response
 }
 
@@ -209,25 +256,41 @@ async fn route(
     trail.balancer = transport.balancer;
     trail.certificate = transport.certificate.clone();
     connection.client(&head.headers, trail)?;
-    if let Some(refusal) = &connection.turned {
-        return Err(refusal.clone());
-    }
-    // What follows costs as much as a signature.
-    connection.shard.turnstile.enter(connection.number).await;
+    connection.enter().await?;
     if server.gate.rules().routes.find(head.uri.path()).is_some() {
         return handshake::upgrade(connection, &head, upgrade, trail).await;
     }
-    let checked = server.gate.check(&head, &connection.transport)?;
+    ordinary(connection, &head, collect(body, deadline), trail).await
+}
+
+async fn collect(body: Incoming, deadline: Instant) -> Result<Bytes, Refusal> {
     let late = |_| Refusal::new(Stage::Head, Reason::HandshakeTimeout);
     let body = timeout_at(deadline, body.collect()).await.map_err(late)?;
     let cut =
         |_| Refusal::new(Stage::Head, Reason::MalformedHead).because("the body was cut short");
-    let body = body.map_err(cut)?.to_bytes();
+    Ok(body.map_err(cut)?.to_bytes())
+}
+
+/// Answers a request that leads to no socket. Its body is read only if it is for a host of ours, from an allowed page or
+/// none.
+pub(crate) async fn ordinary(
+    connection: &Connection,
+    head: &request::Parts,
+    body: impl Future<Output = Result<Bytes, Refusal>>,
+    trail: &mut Trail,
+) -> Result<Response<Bytes>, Refusal> {
+    let server = &connection.server;
+    let checked = server.gate.check(head, &connection.transport)?;
+    let body = body.await?;
     if is_ours(head.uri.path()) {
-        return api::respond(server, &head, &checked, &body, trail).await;
+        return api::respond(server, head, &checked, &body, trail).await;
+    }
+    // No page is a tunnel.
+    if head.method == Method::CONNECT {
+        return Err(Refusal::new(Stage::Head, Reason::NotFound));
     }
     let request = SiteRequest {
-        head: &head,
+        head,
         checked: &checked,
         body: &body,
         trail,

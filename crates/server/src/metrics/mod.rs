@@ -31,6 +31,8 @@ pub struct Metrics {
     pub admissions: Counter,
     /// Reloads of the configuration.
     pub reloads: Reloads,
+    /// HTTP/2 connections.
+    pub http2: Gauge,
     refusals: Labelled<(&'static str, &'static str)>,
     closes: Labelled<u16>,
 }
@@ -50,6 +52,33 @@ impl Counter {
 
     fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How many there are now.
+#[derive(Default)]
+pub struct Gauge(AtomicU64);
+
+/// One of them, until it is dropped.
+pub struct Entered<'a>(&'a Gauge);
+
+impl Gauge {
+    /// One more.
+    #[must_use]
+    pub fn enter(&self) -> Entered<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Entered(self)
+    }
+
+    /// How many.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -75,6 +104,7 @@ pub fn render(server: &Server) -> String {
     histograms(server, &mut out);
     labelled(&server.metrics, &mut out);
     server.metrics.reloads.render(&mut out);
+    certificate(server, &mut out);
     out
 }
 
@@ -153,6 +183,11 @@ fn gauges(server: &Server, out: &mut String) {
             "connections_unadmitted",
             "Connections not admitted.",
             u64::from(gate.caps().unadmitted()),
+        ),
+        (
+            "http2_connections_open",
+            "HTTP/2 connections.",
+            server.metrics.http2.get(),
         ),
         (
             "audit_healthy",
@@ -234,6 +269,36 @@ fn labelled(metrics: &Metrics, out: &mut String) {
     );
     for (code, count) in &*metrics.closes.lock() {
         let _ = writeln!(out, "wardwire_closes_total{{code=\"{code}\"}} {count}");
+    }
+}
+
+/// Where certificates renew themselves.
+fn certificate(server: &Server, out: &mut String) {
+    let Some(acme) = server.acme() else {
+        return;
+    };
+    for (name, help, kind, value) in [
+        (
+            "certificates_obtained_total",
+            "Certificates obtained by ACME.",
+            "counter",
+            acme.tally.obtained.get(),
+        ),
+        (
+            "certificate_failures_total",
+            "Attempts to obtain a certificate that came to nothing.",
+            "counter",
+            acme.tally.failed.get(),
+        ),
+        (
+            "certificate_ends_seconds",
+            "When the certificate in use ends, in seconds since 1970; 0 if there is none.",
+            "gauge",
+            acme.ends().unwrap_or_default(),
+        ),
+    ] {
+        family(out, name, help, kind);
+        let _ = writeln!(out, "wardwire_{name} {value}");
     }
 }
 

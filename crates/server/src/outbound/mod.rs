@@ -1,6 +1,6 @@
-//! The way out: fetching small JSON documents from issuers, and from nowhere else.
+//! The way out: fetching small JSON documents from issuers, speaking with a certificate authority, and nothing else.
 //!
-//! A URL comes from the configuration or from an issuer's own document, so it may be wrong or hostile: it may mean this
+//! A URL comes from the configuration or from a document of an issuer or of that authority, so it may be wrong or hostile: it may mean this
 //! machine, its neighbours or a cloud's metadata service. A name is therefore resolved once, every address is judged, and
 //! the connection goes to an address that was judged: a second answer of the name server changes nothing. Redirects are
 //! not followed, because whoever answers could send us anywhere.
@@ -18,8 +18,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
@@ -95,25 +95,27 @@ impl Outbound {
         self
     }
 
-    async fn fetch(&self, asked: &str) -> Result<Document, FetchError> {
-        let url = HttpsUrl::parse(asked)?;
-        let unreachable = |cause: String| FetchError::Unreachable {
-            url: asked.to_owned(),
-            cause,
+    /// Asks with this method, these fields and this body, and returns whatever the answer is. It is for one known server:
+    /// where a document of an issuer is wanted, [`Fetch`] takes nothing but a 200.
+    ///
+    /// # Errors
+    /// As [`Fetch::get`], but for the status.
+    pub async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, FetchError> {
+        let asked = request.uri().to_string();
+        let exchange = async {
+            let (response, _connection) = self.begin(&asked, request).await?;
+            let (head, body) = response.into_parts();
+            Ok(Response::from_parts(head, whole(&asked, body).await?))
         };
-        let addresses = self.resolve(&url).await.map_err(|error| match error {
-            Unresolved::Forbidden(address) => FetchError::Forbidden {
-                host: url.host.clone(),
-                address,
-            },
-            Unresolved::Failed(cause) => unreachable(cause),
-        })?;
-        let stream = self.connect(&url, &addresses).await.map_err(unreachable)?;
-        // Dropping the set ends the connection, however this fetch ends.
-        let mut connections = JoinSet::new();
-        let response = ask(&url, stream, &mut connections)
-            .await
-            .map_err(unreachable)?;
+        let late = |_| Err(unreachable(&asked, "it took too long".to_owned()));
+        timeout(self.time, exchange).await.unwrap_or_else(late)
+    }
+
+    async fn fetch(&self, asked: &str) -> Result<Document, FetchError> {
+        let mut request = Request::new(Bytes::new());
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(header::ACCEPT, json);
+        let (response, _connection) = self.begin(asked, request).await?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status {
                 url: asked.to_owned(),
@@ -121,18 +123,32 @@ impl Outbound {
             });
         }
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, LARGEST).collect().await;
-        let body = body.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                FetchError::TooLarge(asked.to_owned())
-            } else {
-                unreachable(error.to_string())
-            }
-        })?;
         Ok(Document {
-            body: body.to_bytes().into(),
+            body: whole(asked, body).await?.into(),
             max_age: max_age(&head.headers),
         })
+    }
+
+    /// Sends a request and reads the head of what is answered. Dropping the set ends the connection, however this ends.
+    async fn begin(
+        &self,
+        asked: &str,
+        request: Request<Bytes>,
+    ) -> Result<(Response<Incoming>, JoinSet<()>), FetchError> {
+        let url = HttpsUrl::parse(asked)?;
+        let addresses = self.resolve(&url).await.map_err(|error| match error {
+            Unresolved::Forbidden(address) => FetchError::Forbidden {
+                host: url.host.clone(),
+                address,
+            },
+            Unresolved::Failed(cause) => unreachable(asked, cause),
+        })?;
+        let stream = self.connect(&url, &addresses).await;
+        let stream = stream.map_err(|cause| unreachable(asked, cause))?;
+        let mut connections = JoinSet::new();
+        let response = ask(&url, request, stream, &mut connections).await;
+        let response = response.map_err(|cause| unreachable(asked, cause))?;
+        Ok((response, connections))
     }
 
     /// INVARIANT: every address that comes out has been judged.
@@ -174,14 +190,10 @@ impl Outbound {
 impl Fetch for Outbound {
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
         Box::pin(async move {
+            let late = |_| Err(unreachable(url, "it took too long".to_owned()));
             timeout(self.time, self.fetch(url))
                 .await
-                .unwrap_or_else(|_| {
-                    Err(FetchError::Unreachable {
-                        url: url.to_owned(),
-                        cause: "it took too long".to_owned(),
-                    })
-                })
+                .unwrap_or_else(late)
         })
     }
 }
@@ -229,11 +241,31 @@ fn of_the_system() -> RootCertStore {
     roots
 }
 
+/// All of a body, if that is no more than [`LARGEST`].
+async fn whole(asked: &str, body: Incoming) -> Result<Bytes, FetchError> {
+    let body = Limited::new(body, LARGEST).collect().await;
+    let body = body.map_err(
+        |error| match error.is::<http_body_util::LengthLimitError>() {
+            true => FetchError::TooLarge(asked.to_owned()),
+            false => unreachable(asked, error.to_string()),
+        },
+    )?;
+    Ok(body.to_bytes())
+}
+
+fn unreachable(asked: &str, cause: String) -> FetchError {
+    FetchError::Unreachable {
+        url: asked.to_owned(),
+        cause,
+    }
+}
+
 async fn ask(
     url: &HttpsUrl,
+    request: Request<Bytes>,
     stream: TlsStream<TcpStream>,
     connections: &mut JoinSet<()>,
-) -> Result<http::Response<Incoming>, String> {
+) -> Result<Response<Incoming>, String> {
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD)
         .max_headers(FIELDS)
@@ -245,11 +277,10 @@ async fn ask(
             tracing::debug!(%error, "an outbound connection ended");
         }
     });
-    let mut request = Request::new(Empty::<Bytes>::new());
+    let mut request = request.map(Full::new);
     *request.uri_mut() = url.target.clone();
     let headers = request.headers_mut();
     headers.insert(header::HOST, url.authority.clone());
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static("wardwire"));
     let response = sender.send_request(request).await;
     response.map_err(|error| error.to_string())

@@ -200,11 +200,12 @@ impl Reloader {
     async fn load(&self, running: &Loaded) -> Result<(Loaded, Parts), Problems> {
         let (path, ways) = (self.path.clone(), running.ways.clone());
         let rules = self.server.gate.rules();
+        let acme = self.server.acme().cloned();
         // A disk that hangs holds up nobody else.
         let loading = tokio::task::spawn_blocking(move || {
             let config = Config::load(&path)?;
             let fault = |error: io::Error| Problems::one(&path, unreadable(&error));
-            let made = config::parts(&config, Vec::new(), (&rules.issuers, &ways));
+            let made = config::parts(&config, Vec::new(), (&rules.issuers, &ways), acme.as_ref());
             let (parts, ways) = made.map_err(fault)?;
             Ok((config, ways, parts))
         });

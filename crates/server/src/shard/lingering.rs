@@ -6,16 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mio::net::TcpStream;
 use wardwire_admission::caps::ConnectionSlot;
 
 use super::{
     Turn,
-    link::{Transport, send},
+    link::{Line, Transport, send},
     socket::Outcome,
 };
 
-pub(super) struct Lingering<T = TcpStream> {
+pub(super) struct Lingering<T = Line> {
     transport: T,
     /// What the kernel has not taken: the last messages of a slow peer, and our Close.
     unsent: Vec<u8>,

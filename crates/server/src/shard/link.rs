@@ -5,21 +5,62 @@ use std::{io, net::Shutdown};
 use mio::net::TcpStream;
 use wardwire_protocol::deflate::{Deflater, Inflater};
 
-use super::readiness::Cue;
+use super::{readiness::Cue, socket::Carrier};
 use crate::{
+    http2::Stream,
     metrics::ShardMetrics,
-    tls::{Parts, Protection},
+    tls::{Ended, Parts, Protection},
 };
 
 /// What carries a socket's bytes and never blocks: TCP, or memory in a test.
 pub(super) trait Transport: io::Read + io::Write {
     /// Says that nothing more is written.
-    fn finish(&self) -> io::Result<()>;
+    fn finish(&mut self) -> io::Result<()>;
+
+    /// Whether the socket's waker tells when it is ready, and not the poll.
+    fn wakes(&self) -> bool {
+        false
+    }
 }
 
-impl Transport for TcpStream {
-    fn finish(&self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
+/// What carries an admitted socket: a connection of its own, or a stream of one that it shares.
+pub(super) enum Line {
+    Tcp(TcpStream),
+    Stream(Box<Stream>),
+}
+
+impl io::Read for Line {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(tcp) => tcp.read(room),
+            Self::Stream(stream) => stream.read(room),
+        }
+    }
+}
+
+impl io::Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(tcp) => tcp.write(bytes),
+            Self::Stream(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for Line {
+    fn finish(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(tcp) => tcp.shutdown(Shutdown::Write),
+            Self::Stream(stream) => stream.finish(),
+        }
+    }
+
+    fn wakes(&self) -> bool {
+        matches!(self, Self::Stream(_))
     }
 }
 
@@ -88,17 +129,26 @@ impl Buffers {
     }
 }
 
-impl Link<TcpStream> {
-    pub(super) fn adopt(parts: Parts) -> Self {
-        let Parts {
-            tcp,
-            protection,
-            plain: _,
-            unsent,
-        } = parts;
-        Self {
-            unsent,
-            ..Self::new(TcpStream::from_std(tcp), protection)
+impl Link<Line> {
+    pub(super) fn adopt(carrier: Carrier) -> Self {
+        match carrier {
+            Carrier::Tcp(Parts {
+                tcp,
+                protection,
+                plain: _,
+                unsent,
+            }) => Self {
+                unsent,
+                ..Self::new(Line::Tcp(TcpStream::from_std(tcp)), protection)
+            },
+            // TLS is below HTTP/2, and sealed there. Nobody has been told yet what there is to read.
+            Carrier::Stream(stream) => Self {
+                readable: true,
+                ..Self::new(
+                    Line::Stream(stream),
+                    Protection::Ended(Ended::below_http2()),
+                )
+            },
         }
     }
 }
@@ -128,6 +178,14 @@ impl<T: Transport> Link<T> {
         self.readable |= cue.readable;
         self.last |= cue.ended;
         self.writable |= cue.writable;
+    }
+
+    /// The socket's waker was called: it may be for what is waited for here.
+    pub(super) fn woken(&mut self) {
+        if self.transport.wakes() {
+            self.readable = true;
+            self.writable = true;
+        }
     }
 
     /// Whether what it was sent has not been taken yet. Then nothing is read.

@@ -40,7 +40,7 @@ use wardwire_admission::clock::Timestamp;
 use wardwire_hub::fanout::{Fanout, SocketKey};
 
 pub use handle::{Handle, Rejudged, emptiest};
-pub use socket::Arrival;
+pub use socket::{Arrival, Carrier};
 pub use turnstile::Turnstile;
 
 use crate::server::Server;
@@ -207,12 +207,7 @@ impl Shard {
         for _ in 0..MESSAGES {
             match self.messages.pop_front() {
                 Some(Message::Adopt(arrival)) => self.adopt(*arrival, time),
-                Some(Message::Wake(key)) => {
-                    if let Some((socket, _)) = self.sockets.open(key) {
-                        socket.woken();
-                        self.drive(key, time);
-                    }
-                }
+                Some(Message::Wake(key)) => self.wake(key, time),
                 Some(Message::Rejudge(told)) => {
                     self.rejudging = Some((self.sockets.keys(), told));
                 }
@@ -224,23 +219,33 @@ impl Shard {
         some
     }
 
+    fn wake(&mut self, key: SocketKey, time: Time) {
+        let Some(entry) = self.sockets.get_mut(key) else {
+            return;
+        };
+        if let Tenant::Open(socket) = &mut entry.tenant {
+            socket.woken();
+        }
+        self.drive(key, time);
+    }
+
     fn adopt(&mut self, arrival: Arrival, time: Time) {
         let Arrival {
             session,
             principal,
-            parts,
+            carrier,
         } = arrival;
+        let readiness = &self.readiness;
+        let mut waiting = Ok(());
         let make = |key| {
-            let waking = (key, self.handle.clone().waker(key));
-            let link = Link::adopt(parts);
-            let socket = Socket::new(link, session, principal, waking, time.now);
+            let waker = self.handle.clone().waker(key);
+            let mut link = Link::adopt(carrier);
+            waiting = readiness.register(link.transport(), key, &waker);
+            let socket = Socket::new(link, session, principal, (key, waker), time.now);
             Tenant::Open(Box::new(socket))
         };
         let key = self.sockets.insert(make, time.now);
-        let Some((socket, _)) = self.sockets.open(key) else {
-            return;
-        };
-        match self.readiness.register(socket.link().transport(), key) {
+        match waiting {
             Ok(()) => self.drive(key, time),
             Err(error) => {
                 tracing::warn!(%error, "a socket cannot be waited for");
@@ -311,10 +316,11 @@ impl Shard {
         let Some(mut lingering) = socket.linger(time.now) else {
             return;
         };
-        let readiness = &self.readiness;
+        let (readiness, handle) = (&self.readiness, &self.handle);
         let make = |key| {
             // Without it, it goes when its time is over.
-            let _ = readiness.move_to(lingering.transport(), key);
+            let waker = handle.clone().waker(key);
+            let _ = readiness.move_to(lingering.transport(), key, &waker);
             Tenant::Lingering(Box::new(lingering))
         };
         let key = self.sockets.insert(make, time.now);

@@ -3,15 +3,15 @@
 
 use std::{
     io,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use mio::{Events, Interest, Token, net::TcpStream};
+use mio::{Events, Interest, Token};
 use tokio::io::unix::AsyncFd;
 use wardwire_hub::fanout::SocketKey;
 
-use super::sockets::place;
+use super::{link::Line, sockets::place};
 
 /// What can be done with a socket, until it would block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +47,33 @@ impl Readiness {
         })
     }
 
-    /// Waits for a socket from now on, until it is dropped.
-    pub(super) fn register(&self, tcp: &mut TcpStream, key: SocketKey) -> io::Result<()> {
+    /// Waits for a socket from now on, until it is dropped. A stream tells the waker.
+    pub(super) fn register(
+        &self,
+        line: &mut Line,
+        key: SocketKey,
+        waker: &Waker,
+    ) -> io::Result<()> {
         let registry = self.poll.get_ref().registry();
-        registry.register(tcp, Token(place(key)), BOTH)
+        match line {
+            Line::Tcp(tcp) => registry.register(tcp, Token(place(key)), BOTH),
+            Line::Stream(stream) => {
+                stream.attend(waker.clone());
+                Ok(())
+            }
+        }
     }
 
     /// Waits for it under another key.
-    pub(super) fn move_to(&self, tcp: &mut TcpStream, key: SocketKey) -> io::Result<()> {
+    pub(super) fn move_to(&self, line: &mut Line, key: SocketKey, waker: &Waker) -> io::Result<()> {
         let registry = self.poll.get_ref().registry();
-        registry.reregister(tcp, Token(place(key)), BOTH)
+        match line {
+            Line::Tcp(tcp) => registry.reregister(tcp, Token(place(key)), BOTH),
+            Line::Stream(stream) => {
+                stream.attend(waker.clone());
+                Ok(())
+            }
+        }
     }
 
     /// Tells which are ready now, without waiting. True if there may be more.

@@ -117,7 +117,7 @@ impl io::Write for Pipe {
 }
 
 impl Transport for Pipe {
-    fn finish(&self) -> io::Result<()> {
+    fn finish(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

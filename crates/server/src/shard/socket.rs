@@ -10,7 +10,6 @@ use std::{
     time::Instant,
 };
 
-use mio::net::TcpStream;
 use wardwire_admission::{
     lease::{EndReason, LeaseStatus},
     principal::Principal,
@@ -28,11 +27,12 @@ use wardwire_protocol::{
 use super::{
     Turn,
     lingering::Lingering,
-    link::{Buffers, Came, Link, Transport},
+    link::{Buffers, Came, Line, Link, Transport},
     readiness::Cue,
     sockets::Noted,
 };
 use crate::{
+    http2::Stream,
     session::{Application, Ending, Scope, Session},
     tls::Parts,
 };
@@ -43,12 +43,24 @@ pub struct Arrival {
     pub session: Session,
     /// Whose it is.
     pub principal: Principal,
-    /// Its connection.
-    pub parts: Parts,
+    /// What carries it.
+    pub carrier: Carrier,
+}
+
+/// What carries a socket.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an arrival is boxed as a whole, and most are the large ones"
+)]
+pub enum Carrier {
+    /// A connection of its own.
+    Tcp(Parts),
+    /// A stream of an HTTP/2 connection.
+    Stream(Box<Stream>),
 }
 
 /// An upgraded connection, driven until it ends.
-pub(super) struct Socket<T = TcpStream> {
+pub(super) struct Socket<T = Line> {
     link: Link<T>,
     frames: Connection,
     outbox: Outbox,
@@ -107,10 +119,6 @@ impl<T: Transport> Socket<T> {
         }
     }
 
-    pub(super) fn link(&mut self) -> &mut Link<T> {
-        &mut self.link
-    }
-
     /// It can be read or written.
     pub(super) fn ready(&mut self, cue: Cue) {
         self.link.ready(cue);
@@ -119,6 +127,7 @@ impl<T: Transport> Socket<T> {
     /// Something that it waits for has come.
     pub(super) fn woken(&mut self) {
         self.woken = true;
+        self.link.woken();
     }
 
     /// Follows nothing any more.

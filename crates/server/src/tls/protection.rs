@@ -1,11 +1,12 @@
-//! What protects a connection's bytes on their way: TLS, or the network behind a balancer that has ended it.
+//! What protects a socket's bytes on their way: TLS, the network behind a balancer that has ended it, or the TLS of the
+//! HTTP/2 connection that carries them.
 
 use rustls::Error;
 use wardwire_admission::proxy::Vouched;
 
 use super::Records;
 
-/// TLS, or a balancer's own network. The only place that knows that there are two.
+/// TLS, or what stands for it. The only place that knows that there are two.
 #[allow(
     clippy::large_enum_variant,
     reason = "a box would cost TLS sockets, of which there are more"
@@ -13,17 +14,22 @@ use super::Records;
 pub enum Protection {
     /// TLS ends here.
     Tls(Records),
-    /// A balancer ended it.
+    /// It ends elsewhere.
     Ended(Ended),
 }
 
-/// Proof that the peer is a balancer that ends TLS: without it, nothing goes in the clear.
+/// Proof that TLS ends elsewhere: at a balancer, or below HTTP/2. Without it, nothing goes in the clear.
 pub struct Ended(());
 
 impl Ended {
     /// The peer is on the list of those that end TLS.
     #[must_use]
     pub fn by(_balancer: &Vouched) -> Self {
+        Self(())
+    }
+
+    /// A stream of an HTTP/2 connection, which is sealed as a whole.
+    pub(crate) fn below_http2() -> Self {
         Self(())
     }
 }
@@ -95,6 +101,15 @@ impl Protection {
         match self {
             Self::Tls(records) => records.peer_closed(),
             Self::Ended(_) => false,
+        }
+    }
+
+    /// The protocol agreed on by ALPN, if TLS ends here.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tls(records) => records.protocol(),
+            Self::Ended(_) => None,
         }
     }
 

@@ -143,6 +143,12 @@ impl Records {
         self.peer_closed
     }
 
+    /// The protocol agreed on by ALPN (RFC 7301), if any.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&[u8]> {
+        self.conn.alpn_protocol()
+    }
+
     /// Whether the handshake is still under way.
     #[must_use]
     pub fn is_handshaking(&self) -> bool {
@@ -168,13 +174,18 @@ impl Records {
         }
     }
 
-    /// The alert rustls has queued after an error; there is nothing to do if it cannot be had. Asked once: to be asked more
-    /// often, it would read the broken record over.
+    /// The alert rustls has queued after an error, and what stands before it; there is nothing to do if it cannot be had.
+    /// Asked once while there is something to read: to be asked more often, it would read the broken record over.
     fn alert(&mut self, out: &mut Vec<u8>) {
-        let state = self.conn.process_tls_records(&mut self.cut).state;
-        if let Ok(ConnectionState::EncodeTlsData(data)) = state {
+        loop {
+            let state = self.conn.process_tls_records(&mut self.cut).state;
+            let Ok(ConnectionState::EncodeTlsData(data)) = state else {
+                return;
+            };
             // What cannot be encoded is not sent.
-            let _ = encode(data, out);
+            if encode(data, out).is_err() || !self.cut.is_empty() {
+                return;
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Remembering(pub(super) ByName);
 
 impl ResolvesServerCert for Remembering {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        ASKED.set(hello.server_name().map(Into::into));
+        note(&hello);
         self.0.choose(&hello)
     }
 }
@@ -30,6 +30,11 @@ impl fmt::Debug for Remembering {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Remembering").finish_non_exhaustive()
     }
+}
+
+/// Leaves the name that a hello asks for. Every resolver begins with it.
+pub(super) fn note(hello: &ClientHello<'_>) {
+    ASKED.set(hello.server_name().map(Into::into));
 }
 
 /// The name asked for in the handshake that the last call advanced, if that call read a hello.

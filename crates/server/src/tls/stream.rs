@@ -16,7 +16,7 @@ use tokio::{
 };
 use wardwire_admission::certificate::ClientCertificate;
 
-use super::{Ended, Protection, Records, client, sni};
+use super::{Ended, HTTP2, Protection, Records, client, obtained::CHALLENGE, sni};
 
 /// An agreed TLS connection, or one of a balancer that has ended TLS.
 pub struct TlsStream {
@@ -87,6 +87,19 @@ pub fn in_the_clear(tcp: TcpStream, early: Vec<u8>, ended: Ended) -> TlsStream {
 }
 
 impl TlsStream {
+    /// Whether both ends agreed on HTTP/2, which they do in TLS alone.
+    #[must_use]
+    pub fn speaks_http2(&self) -> bool {
+        self.protection.protocol() == Some(HTTP2)
+    }
+
+    /// Whether this is the authority's question whose host it is, and no connection of a client: the handshake was the
+    /// answer, and nothing else may come (RFC 8737 §3).
+    #[must_use]
+    pub fn is_challenge(&self) -> bool {
+        self.protection.protocol() == Some(CHALLENGE)
+    }
+
     /// Takes the stream apart for a shard.
     ///
     /// # Errors

@@ -51,13 +51,24 @@ impl Page<'_> {
     fn listening(&self) -> Vec<String> {
         let server = &self.config.file.server;
         let hosts = hosts(self.config).join(", ");
-        let named = match server.hosts.is_empty() {
-            true => "the certificate's names".to_owned(),
-            false => whence(self.config, self.path, "server.hosts"),
+        let named = match (server.hosts.is_empty(), &server.acme) {
+            (true, None) => "the certificate's names".to_owned(),
+            (true, Some(_)) => whence(self.config, self.path, "server.acme.hosts"),
+            (false, _) => whence(self.config, self.path, "server.hosts"),
         };
         let (listen, at) = (server.listen, self.at("server.listen"));
         let mut lines = match &self.config.security {
             Security::Tls(_) => vec![format!("{listen}, TLS 1.2 and 1.3 only {at}")],
+            Security::Acme(acme) => vec![
+                format!("{listen}, TLS 1.2 and 1.3 only {at}"),
+                format!(
+                    "The certificate is for {} and comes from {}, which sees by {} that the hosts are yours {}",
+                    acme.hosts.join(", "),
+                    acme.directory,
+                    acme.challenge.name(),
+                    self.at("server.acme.hosts")
+                ),
+            ],
             Security::EndedBy(balancers) => vec![
                 format!("{listen}, WITHOUT TLS {at}"),
                 format!(

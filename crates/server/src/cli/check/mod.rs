@@ -102,6 +102,10 @@ fn summary(config: &Config) -> String {
     let (listen, hosts) = (file.server.listen, hosts(config).join(", "));
     let mut lines = vec![match &config.security {
         Security::Tls(_) => format!("listens on {listen} with TLS, for {hosts}"),
+        Security::Acme(acme) => format!(
+            "listens on {listen} with TLS, for {hosts}, with a certificate from {}",
+            acme.directory
+        ),
         Security::EndedBy(balancers) => {
             format!("listens on {listen} WITHOUT TLS, which only {balancers} may end, for {hosts}")
         }

@@ -1,5 +1,6 @@
 //! What is unsafe, and so refused before anything listens. Each refusal names the way out.
 
+mod acme;
 mod admin;
 mod audit;
 mod channel;

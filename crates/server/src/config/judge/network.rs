@@ -10,6 +10,20 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
         balancers(judge, place, &proxy_protocol.from);
     }
     redirect(judge);
+    http2(judge);
+}
+
+/// What a balancer passes on in the clear is HTTP/1.1: h2c is agreed on by nobody, and told apart by a guess.
+fn http2(judge: &mut Judge<'_>) {
+    let tls = judge.file.server.tls.as_ref();
+    let ended = tls.is_some_and(|tls| tls.terminated_by.is_some());
+    if judge.file.http2.websockets && ended {
+        judge.refuse(
+            "http2.websockets",
+            "http2.websockets behind a balancer that ends TLS: HTTP/2 is spoken only where TLS ends here",
+            "Let the balancer speak HTTP/1.1 to this server, or pass TLS through (server.proxy_protocol).",
+        );
+    }
 }
 
 fn redirect(judge: &mut Judge<'_>) {

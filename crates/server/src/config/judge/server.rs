@@ -9,17 +9,39 @@ use super::{
         Certificates, Security,
         certificate::{self, Certificate, Part},
     },
-    Judge, network,
+    Judge, acme, network,
 };
 
 pub(super) fn tls(judge: &mut Judge<'_>) -> Option<Security> {
-    let Some(tls) = &judge.file.server.tls else {
-        judge.refuse(
-            "server.tls",
-            "[server] has no `tls`: nothing is ever served without TLS",
-            "Add tls = { cert = \"cert.pem\", key = \"key.pem\" }. `wardwire demo` makes a local certificate.",
-        );
-        return None;
+    let file = judge.file;
+    let tls = match (&file.server.tls, &file.server.acme) {
+        (Some(tls), None) => tls,
+        (None, Some(acme)) => {
+            if !judge.file.server.certificates.is_empty() {
+                judge.refuse(
+                    "server.certificates",
+                    "there are server.certificates beside `acme`: which certificate is shown would be chance",
+                    "Drop them and list their names in acme.hosts, or write `tls` in the place of `acme`.",
+                );
+            }
+            return acme::judge(judge, acme).map(Security::Acme);
+        }
+        (Some(_), Some(_)) => {
+            judge.refuse(
+                "server.acme",
+                "[server] has `tls` and `acme`: which certificate is shown would be chance",
+                "Drop `tls` to let the server obtain its certificate, or drop `acme`.",
+            );
+            return None;
+        }
+        (None, None) => {
+            judge.refuse(
+                "server.tls",
+                "[server] has no `tls`: nothing is ever served without TLS",
+                "Add tls = { cert = \"cert.pem\", key = \"key.pem\" } or [server.acme]. `wardwire demo` makes a local certificate.",
+            );
+            return None;
+        }
     };
     let missing = |judge: &mut Judge<'_>, key: &str| {
         let remedy = "Write tls = { cert = \"cert.pem\", key = \"key.pem\" }.";
@@ -172,23 +194,28 @@ pub(super) fn hosts(judge: &mut Judge<'_>, security: Option<&Security>) {
     let Some(security) = security else {
         return;
     };
-    let certified = match security {
-        Security::Tls(certificates) if file.server.hosts.is_empty() => Some(certificates),
-        _ => None,
+    let certified: Vec<&str> = match security {
+        _ if !file.server.hosts.is_empty() => Vec::new(),
+        Security::Tls(certificates) => certificates.names().collect(),
+        Security::Acme(acme) => acme.hosts.iter().map(String::as_str).collect(),
+        Security::EndedBy(_) => Vec::new(),
     };
-    let certified = certified.into_iter().flat_map(Certificates::names);
     let named = file.server.hosts.iter().map(String::as_str);
-    let sound = certified.filter(|name| Hosts::new([*name]).is_ok());
+    let sound = certified
+        .into_iter()
+        .filter(|name| Hosts::new([*name]).is_ok());
     let named: Vec<&str> = named.chain(sound).collect();
     if named.is_empty() {
         let message = match security {
-            Security::Tls(_) => "the certificate names no host, and server.hosts is missing",
+            Security::Tls(_) | Security::Acme(_) => {
+                "the certificate names no host, and server.hosts is missing"
+            }
             Security::EndedBy(_) => {
                 "server.hosts is missing: there is no certificate here that names hosts"
             }
         };
         let remedy = match security {
-            Security::Tls(_) => {
+            Security::Tls(_) | Security::Acme(_) => {
                 "Use a certificate with subject alternative names, or set server.hosts."
             }
             Security::EndedBy(_) => "Set server.hosts to the names in the balancer's certificate.",

@@ -182,3 +182,35 @@ fn a_plain_port_redirects_where_tls_ends_here() {
         1
     );
 }
+
+/// Two lines of `[http2]` more.
+fn http2(text: &str, lines: &str) -> String {
+    format!("{text}\n[http2]\n{lines}\n")
+}
+
+#[test]
+fn http_2_is_off_unless_it_is_asked_for() {
+    let folder = Folder::new();
+    let config = folder.judge(SAFE).ok().unwrap();
+    assert!(!config.file.http2.websockets);
+    let asked = folder
+        .judge(&http2(SAFE, "websockets = true"))
+        .ok()
+        .unwrap();
+    assert!(asked.file.http2.websockets && asked.file.http2.streams == 100);
+    for streams in ["streams = 0", "streams = 10001"] {
+        assert_eq!(folder.problems(&http2(SAFE, streams)).len(), 1, "{streams}");
+    }
+}
+
+#[test]
+fn http_2_ends_where_tls_ends() {
+    let behind = http2(&ended_by("\"10.0.0.0/24\""), "websockets = true");
+    let says = "HTTP/2 is spoken only where TLS ends here";
+    one(&Folder::new(), &behind, "websockets =", says);
+    let off = http2(&ended_by("\"10.0.0.0/24\""), "websockets = false");
+    assert_eq!(Folder::new().problems(&off), [""; 0]);
+    // A balancer that passes TLS through does not end it.
+    let through = http2(&proxy_protocol("\"10.0.0.0/24\""), "websockets = true");
+    assert_eq!(Folder::new().problems(&through), [""; 0]);
+}
