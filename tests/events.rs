@@ -133,6 +133,7 @@ fn every_call_of_an_operator_is_written_down() {
     server.admin("DELETE", "/nope", "");
     server.admin("MAKE-UP", "/nope", "");
     server.admin("POST", "/revocations", "{}");
+    server.admin("POST", "/reload", "");
     let body = r#"{"issuer":"https://id.test","subject":"nobody"}"#;
     server.admin("POST", "/revocations", body);
     let revocation = server.audited(|event| event["event"] == "revocation");
@@ -159,6 +160,7 @@ fn every_call_of_an_operator_is_written_down() {
             ("DELETE", "/nope", 404),
             ("another method", "/nope", 404),
             ("POST", "/revocations", 400),
+            ("POST", "/reload", 200),
         ]
     );
     server.assert_unlogged(&[&server.admin_token]);

@@ -23,3 +23,4 @@ mod harness;
 mod http2;
 mod network;
 mod operations;
+mod reload;

@@ -197,6 +197,46 @@ fn the_manager_hears_of_readiness_of_life_and_of_the_end() {
     assert!(server.wait().success());
 }
 
+/// As systemd wants it of `Type=notify-reload`: RELOADING=1 with the time, after the signal; then READY=1.
+#[test]
+fn the_manager_hears_of_each_reload_and_of_what_came_of_it() {
+    let setup = Setup::new().server("watch = false");
+    let path = setup.folder.join("notify.sock");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let server = setup
+        .environment("NOTIFY_SOCKET", path.to_str().unwrap())
+        .start();
+    assert!(told(&manager).starts_with("READY=1\n"));
+    let clock = || {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        u64::try_from(now.tv_sec).unwrap() * 1_000_000 + u64::try_from(now.tv_nsec).unwrap() / 1000
+    };
+    let reload = |outcome: &str| {
+        let before = clock();
+        server.hangup();
+        let begun = told(&manager);
+        let time = begun.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
+        let time = time.and_then(|rest| rest.split('\n').next()).unwrap();
+        assert!(
+            (before..=clock()).contains(&time.parse().unwrap()),
+            "{begun}"
+        );
+        let done = told(&manager);
+        assert!(
+            done.starts_with(&format!("READY=1\nSTATUS={outcome}")),
+            "{done}"
+        );
+    };
+    reload("unchanged");
+    let config = server.folder.join("wardwire.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("drain", "drian")).unwrap();
+    reload("not reloaded: 1 problems");
+    std::fs::write(&config, text.replace("drain = \"5s\"", "drain = \"4s\"")).unwrap();
+    reload("reloaded");
+}
+
 #[test]
 fn an_abstract_socket_hears_too_and_without_a_watchdog_only_the_beginning_and_the_end() {
     let name = format!("wardwire-test-{}", std::process::id());

@@ -17,6 +17,7 @@ mod marks;
 mod mutants;
 mod package;
 mod shell;
+mod soak;
 mod spec;
 mod test;
 mod tools;
@@ -50,6 +51,9 @@ cargo xtask <command>
   package [--check | --twice]
                           build what is released, and try it: the static program, its archive, the image;
                           --check only judges the Dockerfile and the units, --twice compares two builds
+  soak [--seconds N] [--sockets N]
+                          a day in ten minutes: reloads every second under 5,000 busy sockets, of which none
+                          may be dropped
   spec [--check]          write what is made from another source: the client's codes, the
                           configuration's schema and reference; or only say whether it is stale
 
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::command(rest),
         "mutants" => mutants::command(rest),
         "package" => package::command(rest),
+        "soak" => soak::command(rest),
         "spec" => spec(rest),
         "test" => return test::command(rest),
         "tools" => tools::everything(),

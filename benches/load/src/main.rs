@@ -1,7 +1,8 @@
 //! Loads servers and measures them. `cargo xtask bench` builds everything and runs this; docs/benchmarks.md explains it.
 //!
 //! [`works`] are what is measured, [`rounds`] compares contestants, [`server`] starts them on a core of their own,
-//! [`client`] is the load, in one thread on another core, and [`report`] shows what it came to.
+//! [`client`] is the load, in one thread on another core, and [`report`] shows what it came to. [`soak`] measures nothing:
+//! it demands that reloads drop nothing.
 
 mod arguments;
 mod catalogue;
@@ -10,6 +11,7 @@ mod dialect;
 mod report;
 mod rounds;
 mod server;
+mod soak;
 mod statistics;
 mod works;
 
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.split_first() {
         Some((first, rest)) if first == "pinned" => server::become_pinned(rest),
+        Some((first, rest)) if first == "soak" => soak::command(rest),
         _ => run(&arguments),
     };
     match done {
@@ -67,7 +70,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
 }
 
 /// Every socket is a descriptor.
-fn raise_descriptor_limit() {
+pub(crate) fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;
     if let Err(error) = setrlimit(

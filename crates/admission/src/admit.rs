@@ -24,11 +24,12 @@ use crate::{
     credential::{self, Credential, check_query},
     gate::Gate,
     host::HostName,
-    lease::Lease,
+    lease::{Entrance, Lease},
     origin::Origin,
     principal::{Identity, Principal},
     refusal::{Reason, Refusal, Stage},
     route::Route,
+    rules::Rules,
 };
 
 /// Where a request came in, as the connection knows it.
@@ -42,6 +43,14 @@ pub struct Transport {
     pub server_name: Option<Box<str>>,
     /// What TLS was agreed with on the listener that asks for it. Verified.
     pub certificate: Option<Arc<ClientCertificate>>,
+}
+
+impl Transport {
+    /// The other end of the connection itself.
+    #[must_use]
+    pub fn connected(&self) -> IpAddr {
+        self.balancer.unwrap_or(self.peer)
+    }
 }
 
 /// What the audit log is told of a request, whatever becomes of it. Nothing here is trusted, and nothing opens anything.
@@ -132,22 +141,35 @@ fn is_trace(id: &str) -> bool {
 pub struct RequestHead<'r> {
     request: &'r request::Parts,
     certificate: Option<&'r Arc<ClientCertificate>>,
+    /// By which it is judged: those that held when its head was read.
+    rules: Arc<Rules>,
 }
 
 impl<'r> RequestHead<'r> {
-    /// Judges host, target and whether the connection may still ask for anything.
+    /// Judges host, target and whether the connection may still ask for anything, by the rules that hold now, as does every
+    /// stage after it.
     ///
     /// # Errors
-    /// A malformed or foreign host, one TLS was not agreed for, a credential in the URL, or a connection that has outlived
-    /// its client's certificate.
+    /// A malformed or foreign host, one TLS was not agreed for, a balancer that is trusted no longer, a credential in the
+    /// URL, or a client's certificate that the connection has outlived or that is refused by now.
     pub fn parse(
         request: &'r request::Parts,
         transport: &'r Transport,
         gate: &Gate,
     ) -> Result<Self, Refusal> {
+        let rules = gate.rules();
         let certificate = transport.certificate.as_ref();
         if certificate.is_some_and(|it| it.expires_at <= gate.now()) {
             return Err(Refusal::new(Stage::Tls, Reason::CertificateExpired));
+        }
+        // TLS may have been agreed by the demands before a reload.
+        if !rules.verify(certificate.map(|it| &**it)) {
+            let refusal = Refusal::new(Stage::Tls, Reason::CertificateRefused);
+            return Err(refusal.because("by what is demanded since a reload"));
+        }
+        // Nobody brings whoever shows a certificate.
+        if certificate.is_none() && !rules.balancers.admit(transport.connected()) {
+            return Err(Refusal::new(Stage::Proxy, Reason::ProxyUntrusted));
         }
         let bad = |detail: &str| Refusal::new(Stage::Host, Reason::BadHost).because(detail);
         let text = request
@@ -164,7 +186,7 @@ impl<'r> RequestHead<'r> {
         }
         let misdirected =
             |detail: &str| Refusal::new(Stage::Host, Reason::Misdirected).because(detail);
-        if !gate.hosts().holds(&host) {
+        if !rules.hosts.holds(&host) {
             return Err(misdirected("not a host of ours"));
         }
         let asked = transport.server_name.as_deref().map(HostName::parse);
@@ -175,6 +197,7 @@ impl<'r> RequestHead<'r> {
         Ok(Self {
             request,
             certificate,
+            rules,
         })
     }
 
@@ -182,16 +205,17 @@ impl<'r> RequestHead<'r> {
     ///
     /// # Errors
     /// An origin that is malformed, doubled or not allowed.
-    pub fn check_origin(self, gate: &Gate) -> Result<OriginChecked<'r>, Refusal> {
+    pub fn check_origin(self) -> Result<OriginChecked<'r>, Refusal> {
         let origin = origin(&self.request.headers)?;
         if let Some(origin) = &origin
-            && !gate.origins().allow(origin)
+            && !self.rules.origins.allow(origin)
         {
             return Err(Refusal::new(Stage::Origin, Reason::OriginNotAllowed));
         }
         Ok(OriginChecked {
             request: self.request,
             certificate: self.certificate,
+            rules: self.rules,
             origin,
         })
     }
@@ -217,6 +241,7 @@ fn origin(headers: &HeaderMap) -> Result<Option<Origin>, Refusal> {
 pub struct OriginChecked<'r> {
     request: &'r request::Parts,
     certificate: Option<&'r Arc<ClientCertificate>>,
+    pub(crate) rules: Arc<Rules>,
     /// The page. None from a client that is no browser, or a browser's same-origin GET.
     pub origin: Option<Origin>,
 }
@@ -229,8 +254,9 @@ impl<'r> OriginChecked<'r> {
     pub async fn identify(self, gate: &Gate, trail: &mut Trail) -> Result<Identified, Refusal> {
         let offer = Offer::parse(self.request).map_err(not_a_handshake)?;
         let path = self.request.uri.path();
-        let route = gate
-            .routes()
+        let rules = self.rules.clone();
+        let route = rules
+            .routes
             .find(path)
             .cloned()
             .ok_or_else(|| Refusal::new(Stage::Head, Reason::NotFound))?;
@@ -245,16 +271,24 @@ impl<'r> OriginChecked<'r> {
             Credential::Missing => Principal::Anonymous,
             Credential::Ticket { ticket, session } => {
                 let session = session.as_ref();
-                Principal::User(gate.redeem(&ticket, session, self.origin.as_ref(), &route)?)
+                Principal::User(gate.redeem(
+                    &rules,
+                    &ticket,
+                    session,
+                    self.origin.as_ref(),
+                    &route,
+                )?)
             }
-            credential => Principal::User(gate.verify(credential).await?),
+            credential => Principal::User(gate.verify(&rules, credential).await?),
         };
         trail.identified(&principal);
         principal.check_bound(self.certificate())?;
         gate.check_revoked(&principal)?;
         Ok(Identified {
+            rules,
             principal,
             certificate: self.certificate.cloned(),
+            origin: self.origin,
             route,
             offer,
             subprotocol,
@@ -277,7 +311,7 @@ impl<'r> OriginChecked<'r> {
         if self.origin.is_none() && credential.is_ambient() && !reads {
             return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
         }
-        let identity = gate.verify(credential).await?;
+        let identity = gate.verify(&self.rules, credential).await?;
         let principal = Principal::User(identity.clone());
         trail.identified(&principal);
         principal.check_bound(self.certificate())?;
@@ -309,8 +343,10 @@ fn not_a_handshake(error: OfferError) -> Refusal {
 
 /// A handshake of somebody known, or of nobody in particular.
 pub struct Identified {
+    rules: Arc<Rules>,
     principal: Principal,
     certificate: Option<Arc<ClientCertificate>>,
+    origin: Option<Origin>,
     route: Arc<Route>,
     offer: Offer,
     subprotocol: Option<&'static str>,
@@ -324,15 +360,19 @@ impl Identified {
     pub fn permit(self, gate: &Gate) -> Result<Permitted, Refusal> {
         self.route.permit(&self.principal, gate.now())?;
         let Self {
+            rules,
             principal,
             certificate,
+            origin,
             route,
             offer,
             subprotocol,
         } = self;
         Ok(Permitted {
+            rules,
             principal,
             certificate,
+            origin,
             route,
             offer,
             subprotocol,
@@ -342,33 +382,44 @@ impl Identified {
 
 /// A handshake with a right to its route.
 pub struct Permitted {
+    rules: Arc<Rules>,
     principal: Principal,
     certificate: Option<Arc<ClientCertificate>>,
+    origin: Option<Origin>,
     route: Arc<Route>,
     offer: Offer,
     subprotocol: Option<&'static str>,
 }
 
 impl Permitted {
-    /// Takes a place among the subject's sockets and asks once more whether anything was taken back.
+    /// Takes a place among the subject's sockets and asks once more whether anything was taken back, and whether the rules
+    /// still hold by which all of it was judged.
     ///
     /// # Errors
-    /// Too many sockets, revoked meanwhile, or the server goes down.
+    /// Too many sockets, revoked meanwhile, other rules by now, or the server goes down.
     pub fn admit(self, place: &Place, gate: &Gate) -> Result<Admitted, Refusal> {
         place.admit(&self.principal)?;
-        // INVARIANT: the lease is registered before this check, and a revocation is remembered before it looks for
-        // leases. So of a revocation and an upgrade at the same instant, one always sees the other.
-        let until = self.route.until(&self.principal);
-        let lease = gate.begin_lease(self.principal.clone(), until, self.certificate.clone())?;
-        gate.check_revoked(&self.principal)?;
-        let slot = place.take()?;
         let Self {
+            rules,
             principal,
-            certificate: _,
+            certificate,
+            origin,
             route,
             offer,
             subprotocol,
         } = self;
+        let entrance = Entrance {
+            route: route.clone(),
+            origin,
+            certificate,
+        };
+        // INVARIANT: the lease is registered before these checks, and a revocation is remembered, and other rules are put in
+        // place, before they look for leases. So of either and an upgrade at the same instant, one always sees the other.
+        let until = route.until(&principal);
+        let lease = gate.begin_lease(principal.clone(), until, entrance)?;
+        gate.check_revoked(&principal)?;
+        gate.check_current(&rules)?;
+        let slot = place.take()?;
         let admission = Admission {
             principal,
             lease,

@@ -28,12 +28,11 @@ pub struct CapLimits {
 
 /// Counts connections.
 pub struct Caps {
-    limits: CapLimits,
     counts: Mutex<Counts>,
 }
 
-#[derive(Default)]
 struct Counts {
+    limits: CapLimits,
     per_ip: HashMap<IpAddr, OfAddress>,
     per_subject: HashMap<Subject, u32>,
     unadmitted: u32,
@@ -94,9 +93,18 @@ impl Caps {
     #[must_use]
     pub fn new(limits: CapLimits) -> Arc<Self> {
         Arc::new(Self {
-            limits,
-            counts: Mutex::default(),
+            counts: Mutex::new(Counts {
+                limits,
+                per_ip: HashMap::new(),
+                per_subject: HashMap::new(),
+                unadmitted: 0,
+            }),
         })
+    }
+
+    /// Counts against other limits from now on. Whoever is here already stays.
+    pub fn limit(&self, limits: CapLimits) {
+        self.counts.lock().limits = limits;
     }
 
     /// Counts a connection in.
@@ -114,9 +122,9 @@ impl Caps {
     /// Counts a connection in that a balancer brings, whose client is not known yet: in the pool, and against no address,
     /// so that the caps of addresses never lock out the balancer.
     pub fn accept_proxied(self: &Arc<Self>) -> Accepted {
-        let pool = self.limits.unadmitted;
         let full = {
             let mut counts = self.counts.lock();
+            let pool = counts.limits.unadmitted;
             if counts.unadmitted >= with_overflow(pool) {
                 return Accepted::Dropped;
             }
@@ -206,7 +214,7 @@ impl ConnectionSlot {
             return Crowd::Bearable;
         }
         let mut counts = self.caps.counts.lock();
-        let crowd = counts.enter_address(ip, &self.caps.limits);
+        let crowd = counts.enter_address(ip);
         if !matches!(crowd, Crowd::Unbearable) {
             counts.leave_address(self.ip, true);
             drop(counts);
@@ -223,8 +231,9 @@ impl ConnectionSlot {
         let subject = principal.identity().map(subject);
         let mut counts = self.caps.counts.lock();
         if let Some(subject) = &subject {
+            let most = counts.limits.per_subject;
             let of_subject = counts.per_subject.entry(subject.clone()).or_default();
-            if *of_subject >= self.caps.limits.per_subject {
+            if *of_subject >= most {
                 return Err(
                     Refusal::new(Stage::Limits, Reason::TooManyOfSubject).retry_after(RETRY)
                 );
@@ -279,14 +288,15 @@ impl Drop for ConnectionSlot {
 
 impl Counts {
     /// Counts a connection that is not admitted against an address, unless that has far too many.
-    fn enter_address(&mut self, ip: IpAddr, limits: &CapLimits) -> Crowd {
+    fn enter_address(&mut self, ip: IpAddr) -> Crowd {
+        let Self { limits, per_ip, .. } = self;
         // However many connections one address opens and leaves silent, half of the pool is for others.
         let share = (limits.unadmitted / 2).max(1);
-        let had = self.per_ip.get(&ip).map_or(0, |it| it.unadmitted);
+        let had = per_ip.get(&ip).map_or(0, |it| it.unadmitted);
         if had >= with_overflow(share) {
             return Crowd::Unbearable;
         }
-        let of_ip = self.per_ip.entry(ip).or_default();
+        let of_ip = per_ip.entry(ip).or_default();
         of_ip.open += 1;
         of_ip.unadmitted += 1;
         if of_ip.open > limits.per_ip {

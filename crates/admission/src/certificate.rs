@@ -1,7 +1,8 @@
 //! A client's certificate (mutual TLS): one factor more for programs, and never in a token's place.
 //!
 //! Whoever ends TLS has verified it: the chain, its time, its purpose, that it was not revoked, and that the client holds its
-//! key (RFC 5280 §6, RFC 8446 §4.4.3). Here it is only compared and written down.
+//! key (RFC 5280 §6, RFC 8446 §4.4.3). Here it is only compared and written down, and [judged](Judge) anew where the rules
+//! change.
 
 use std::fmt;
 
@@ -23,6 +24,16 @@ pub struct ClientCertificate {
     pub serial: Box<str>,
     /// `notAfter`: nothing that stands on it lives longer.
     pub expires_at: Timestamp,
+    /// It and what came with it, in DER, to be judged anew. At most 16 KiB of one that was verified.
+    pub chain: Box<[Box<[u8]>]>,
+    /// The number of the demand that it was verified by, which need not judge it twice.
+    pub demand: u64,
+}
+
+/// What is demanded of certificates: a reload may demand something else of those that have been shown.
+pub trait Judge: Send + Sync {
+    /// Whether it would be verified now.
+    fn verifies(&self, certificate: &ClientCertificate) -> bool;
 }
 
 /// The SHA-256 of a certificate in DER (RFC 8705 §3.1).

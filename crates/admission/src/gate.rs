@@ -12,21 +12,21 @@ use http::request;
 
 use crate::{
     admit::{Admitted, OriginChecked, RequestHead, Trail, Transport},
-    caps::{Caps, Place},
-    certificate::ClientCertificate,
+    caps::{CapLimits, Caps, Place},
     clock::{Clock, Timestamp},
     credential::Credential,
-    host::{HostName, Hosts},
-    lease::{EndReason, Lease, Leases},
-    origin::{AllowedOrigins, Origin},
+    host::HostName,
+    lease::{EndReason, Entrance, Lease, Leases},
+    origin::Origin,
     principal::{Identity, Principal},
     refusal::{Reason, Refusal, Stage},
     revocation::{Revocation, Revocations},
-    route::{Route, Routes},
+    route::Route,
+    rules::Rules,
     secret::Secret,
     session::Sessions,
+    sync::Exchanged,
     ticket::{self, Binding, Tickets},
-    token::Issuers,
 };
 
 /// How long a session that was signed out of is remembered, at least.
@@ -34,14 +34,8 @@ const SIGNED_OUT: Duration = Duration::from_secs(24 * 3600);
 
 /// What a gate is made of.
 pub struct GateConfig {
-    /// The hosts it answers to.
-    pub hosts: Hosts,
-    /// The pages it answers.
-    pub origins: AllowedOrigins,
-    /// Where sockets may lead.
-    pub routes: Routes,
-    /// Whom it trusts.
-    pub issuers: Issuers,
+    /// Who may come; these change with the configuration.
+    pub rules: Rules,
     /// How many may be here.
     pub caps: Arc<Caps>,
     /// What time it is.
@@ -50,7 +44,9 @@ pub struct GateConfig {
 
 /// Decides who gets a socket, and who keeps one.
 pub struct Gate {
-    config: GateConfig,
+    rules: Exchanged<Rules>,
+    caps: Arc<Caps>,
+    clock: Arc<dyn Clock>,
     tickets: Tickets,
     sessions: Sessions,
     revocations: Revocations,
@@ -66,6 +62,15 @@ pub struct IssuedTicket {
     pub lifetime: Duration,
 }
 
+/// What a live socket stands on from now on.
+#[derive(Clone, Debug)]
+pub struct Renewed {
+    /// Whom the token stands for.
+    pub identity: Arc<Identity>,
+    /// When it ends, unless it is renewed again.
+    pub until: Timestamp,
+}
+
 /// Why a socket's proof was not replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshError {
@@ -79,8 +84,11 @@ impl Gate {
     /// A gate that has admitted nobody.
     #[must_use]
     pub fn new(config: GateConfig) -> Self {
+        let GateConfig { rules, caps, clock } = config;
         Self {
-            config,
+            rules: Exchanged::new(rules),
+            caps,
+            clock,
             tickets: Tickets::default(),
             sessions: Sessions::default(),
             revocations: Revocations::default(),
@@ -102,7 +110,7 @@ impl Gate {
     ) -> Result<Admitted, Refusal> {
         self.check_draining()?;
         RequestHead::parse(request, transport, self)?
-            .check_origin(self)?
+            .check_origin()?
             .identify(self, trail)
             .await?
             .permit(self)?
@@ -118,7 +126,7 @@ impl Gate {
         request: &'r request::Parts,
         transport: &'r Transport,
     ) -> Result<OriginChecked<'r>, Refusal> {
-        RequestHead::parse(request, transport, self)?.check_origin(self)
+        RequestHead::parse(request, transport, self)?.check_origin()
     }
 
     /// Issues a ticket for a route, to whoever could enter it.
@@ -133,7 +141,7 @@ impl Gate {
     ) -> Result<IssuedTicket, Refusal> {
         self.check_draining()?;
         let identity = checked.authenticate(self, trail).await?;
-        let route = self.routes().find(path);
+        let route = checked.rules.routes.find(path);
         let route = route.ok_or_else(|| Refusal::new(Stage::Permission, Reason::RouteForbidden))?;
         route.check_certificate(checked.certificate())?;
         if checked.origin.is_none() && !route.native_clients {
@@ -203,7 +211,7 @@ impl Gate {
     /// Whether tokens of this issuer are believed. What it did not issue cannot be taken back.
     #[must_use]
     pub fn trusts(&self, issuer: &str) -> bool {
-        self.config.issuers.trust(issuer)
+        self.rules().issuers.trust(issuer)
     }
 
     /// Takes something back, now and for every later handshake. Returns how many sockets that ended.
@@ -211,19 +219,51 @@ impl Gate {
         self.end(revocation, Timestamp::NEVER, EndReason::Revoked)
     }
 
+    /// Puts other rules and limits in the place of those before, ends every socket that they do not keep, and has the others
+    /// last as long as they say: once this returns, nobody is let in by the rules before. Revocations, sessions, tickets and
+    /// sockets stay what they are; tickets and sessions are judged when they are brought, by the rules of that time. Returns
+    /// how many sockets that ended.
+    pub fn reload(&self, rules: Rules, caps: CapLimits) -> usize {
+        let rules = self.rules.replace(rules);
+        self.caps.limit(caps);
+        let keep = |principal: &_, entrance: &_| rules.keep(principal, entrance);
+        self.leases.judge(self.now(), keep)
+    }
+
     /// Replaces a live socket's proof.
     ///
     /// # Errors
     /// The token does not hold or is too weak for the route, or it is not of the same issuer, subject, tenant, session and
     /// key.
-    pub async fn refresh(
+    pub async fn refresh(&self, lease: &Lease, token: &str) -> Result<Renewed, RefreshError> {
+        let mut stands_on_it = false;
+        loop {
+            let rules = self.rules();
+            match self.renew(&rules, lease, token).await {
+                Ok(fresh) if self.rules.is(&rules) => return Ok(fresh),
+                // Asked again by the rules that hold now.
+                Ok(_) => stands_on_it = true,
+                Err(error) => {
+                    if stands_on_it {
+                        lease.end(EndReason::Revoked);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn renew(
         &self,
+        rules: &Rules,
         lease: &Lease,
-        route: &Route,
         token: &str,
-    ) -> Result<Arc<Identity>, RefreshError> {
-        let fresh = self.verify(Credential::Bearer(token.into())).await;
+    ) -> Result<Renewed, RefreshError> {
+        let fresh = self.verify(rules, Credential::Bearer(token.into())).await;
         let fresh = fresh.map_err(RefreshError::Refused)?;
+        let gone = || Refusal::new(Stage::Permission, Reason::RouteForbidden);
+        let route = rules.routes.find(&lease.entrance().route.path);
+        let route = route.ok_or_else(|| RefreshError::Refused(gone()))?;
         let held = lease.principal();
         let fresh = match held.identity() {
             Some(held) if is_same_user(held, &fresh) => in_session_of(held, fresh),
@@ -236,13 +276,16 @@ impl Gate {
             .and_then(|()| revoked())
             .and_then(|()| route.permit(&principal, self.now()))
             .map_err(RefreshError::Refused)?;
-        lease.renew(fresh.clone(), route.until(&principal));
+        let until = lease.renew(fresh.clone(), route.until(&principal));
         // Asked again after the lease stands on it, for the same reason as at the upgrade.
         if let Err(refusal) = revoked() {
             lease.end(EndReason::Revoked);
             return Err(RefreshError::Refused(refusal));
         }
-        Ok(fresh)
+        Ok(Renewed {
+            identity: fresh,
+            until,
+        })
     }
 
     /// Lets nobody new in and ends every socket, as the server goes down. Returns how many.
@@ -269,57 +312,54 @@ impl Gate {
         &self.leases
     }
 
-    /// Where sockets may lead.
+    /// The rules that hold now.
     #[must_use]
-    pub fn routes(&self) -> &Routes {
-        &self.config.routes
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.now()
     }
 
     /// How many are here.
     #[must_use]
     pub fn caps(&self) -> &Arc<Caps> {
-        &self.config.caps
-    }
-
-    /// The pages that may reach this server.
-    #[must_use]
-    pub fn origins(&self) -> &AllowedOrigins {
-        &self.config.origins
+        &self.caps
     }
 
     /// Whether a host is ours.
     #[must_use]
     pub fn answers_to(&self, host: &HostName) -> bool {
-        self.config.hosts.holds(host)
+        self.rules().hosts.holds(host)
     }
 
     /// Now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.config.clock.now()
-    }
-
-    pub(crate) fn hosts(&self) -> &Hosts {
-        &self.config.hosts
+        self.clock.now()
     }
 
     /// Who a token or a session cookie stands for.
-    pub(crate) async fn verify(&self, credential: Credential) -> Result<Arc<Identity>, Refusal> {
+    pub(crate) async fn verify(
+        &self,
+        rules: &Rules,
+        credential: Credential,
+    ) -> Result<Arc<Identity>, Refusal> {
         let refuse = |reason| Refusal::new(Stage::Identity, reason);
         match credential {
             Credential::Missing => Err(refuse(Reason::CredentialMissing)),
             Credential::Ticket { .. } => Err(refuse(Reason::CredentialConflict)),
-            Credential::Bearer(token) => self.config.issuers.verify(&token).await.map(Arc::new),
-            Credential::Session(secret) => self
-                .sessions
-                .find(&secret, self.now())
-                .ok_or_else(|| refuse(Reason::SessionUnknown)),
+            Credential::Bearer(token) => rules.issuers.verify(&token).await.map(Arc::new),
+            Credential::Session(secret) => {
+                let identity = self.sessions.find(&secret, self.now());
+                let identity = identity.ok_or_else(|| refuse(Reason::SessionUnknown))?;
+                rules.issuers.vouch(&identity)?;
+                Ok(identity)
+            }
         }
     }
 
     /// Whom a ticket admits. It is used up even if its binding does not fit: a ticket that was seen elsewhere is stolen.
     pub(crate) fn redeem(
         &self,
+        rules: &Rules,
         ticket: &Secret,
         cookie: Option<&Secret>,
         origin: Option<&Origin>,
@@ -350,6 +390,8 @@ impl Gate {
         if binding.identity.expires_at <= now {
             return Err(refuse(Reason::TokenExpired));
         }
+        // It may have been issued by other rules.
+        rules.issuers.vouch(&binding.identity)?;
         Ok(binding.identity)
     }
 
@@ -367,11 +409,20 @@ impl Gate {
         &self,
         principal: Principal,
         until: Timestamp,
-        certificate: Option<Arc<ClientCertificate>>,
+        entrance: Entrance,
     ) -> Result<Arc<Lease>, Refusal> {
-        let lease = self.leases.begin(principal, until, certificate);
+        let lease = self.leases.begin(principal, until, entrance);
         self.check_draining()?;
         Ok(lease)
+    }
+
+    /// Whether these rules still hold. Who was judged by others may come again at once.
+    pub(crate) fn check_current(&self, rules: &Arc<Rules>) -> Result<(), Refusal> {
+        if self.rules.is(rules) {
+            return Ok(());
+        }
+        let refusal = Refusal::new(Stage::Accept, Reason::Reloaded);
+        Err(refusal.retry_after(Duration::from_secs(1)))
     }
 
     fn end(&self, revocation: &Revocation, until: Timestamp, reason: EndReason) -> usize {

@@ -10,8 +10,10 @@ use std::{
 use crate::{
     certificate::ClientCertificate,
     clock::Timestamp,
+    origin::Origin,
     principal::{Identity, Principal},
     revocation::Revocation,
+    route::Route,
     sync::{AtomicU64, Mutex},
 };
 
@@ -20,10 +22,20 @@ pub struct Lease {
     /// A [`Mark`]. Written under the lock, read without it before every message.
     mark: AtomicU64,
     state: Mutex<State>,
-    /// What the connection was opened with. No proof outlives it.
-    certificate: Option<Arc<ClientCertificate>>,
+    entrance: Entrance,
     key: u64,
     leases: Arc<Leases>,
+}
+
+/// Where a socket came in. Rules that change are asked about it again.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    /// As it was then.
+    pub route: Arc<Route>,
+    /// The page. None of a client that is no browser.
+    pub origin: Option<Origin>,
+    /// What the connection was opened with. No proof outlives it.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 struct State {
@@ -38,11 +50,12 @@ impl Mark {
     const REVOKED: u64 = u64::MAX - 1;
     const LOGGED_OUT: u64 = u64::MAX - 2;
     const RESTART: u64 = u64::MAX - 3;
+    const FORBIDDEN: u64 = u64::MAX - 4;
 
     fn until(end: Timestamp) -> u64 {
         match end {
             Timestamp::NEVER => u64::MAX,
-            end => end.as_millis().min(Self::RESTART - 1),
+            end => end.as_millis().min(Self::FORBIDDEN - 1),
         }
     }
 
@@ -51,6 +64,7 @@ impl Mark {
             EndReason::Revoked => Self::REVOKED,
             EndReason::LoggedOut => Self::LOGGED_OUT,
             EndReason::Restart => Self::RESTART,
+            EndReason::Forbidden => Self::FORBIDDEN,
         }
     }
 
@@ -59,6 +73,7 @@ impl Mark {
             Self::REVOKED => Err(EndReason::Revoked),
             Self::LOGGED_OUT => Err(EndReason::LoggedOut),
             Self::RESTART => Err(EndReason::Restart),
+            Self::FORBIDDEN => Err(EndReason::Forbidden),
             millis => Ok(Timestamp::from_millis(millis)),
         }
     }
@@ -87,6 +102,8 @@ pub enum EndReason {
     LoggedOut,
     /// The server goes down.
     Restart,
+    /// Its page or its route is not allowed any more.
+    Forbidden,
 }
 
 impl Lease {
@@ -121,18 +138,45 @@ impl Lease {
     /// The client certificate that the connection was opened with.
     #[must_use]
     pub fn certificate(&self) -> Option<&ClientCertificate> {
-        self.certificate.as_deref()
+        self.entrance.certificate.as_deref()
+    }
+
+    /// Where the socket came in.
+    #[must_use]
+    pub fn entrance(&self) -> &Entrance {
+        &self.entrance
     }
 
     /// Stands on a fresh proof from now on, until then or as long as the certificate holds. The caller has checked that it
-    /// is the same user's.
-    pub(crate) fn renew(&self, identity: Arc<Identity>, until: Timestamp) {
+    /// is the same user's. Returns until when that is, if nobody ends it.
+    pub(crate) fn renew(&self, identity: Arc<Identity>, until: Timestamp) -> Timestamp {
+        let until = end(until, self.certificate());
         let mut state = self.state.lock();
         if !self.has_ended() {
-            let until = Mark::until(end(until, self.certificate()));
-            self.mark.store(until, Ordering::Release);
+            self.mark.store(Mark::until(until), Ordering::Release);
         }
         state.principal = Principal::User(identity);
+        until
+    }
+
+    /// Stands on the proof that was judged until then from now on, or as long as the certificate holds; on a fresh one that
+    /// has come meanwhile it goes on as that says. The socket is woken to look. True if that is the end of it.
+    fn hold(&self, judged: &Principal, until: Timestamp, now: Timestamp) -> bool {
+        let (waker, before) = {
+            let state = self.state.lock();
+            let mark = Mark::until(end(until, self.certificate()));
+            let before = self.mark.load(Ordering::Acquire);
+            if self.has_ended() || !state.principal.is(judged) || before == mark {
+                return false;
+            }
+            self.mark.store(mark, Ordering::Release);
+            (state.waker.clone(), before)
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        let held = Mark::read(before).is_ok_and(|before| before > now);
+        held && self.status(now) == LeaseStatus::Expired
     }
 
     /// Ends it and wakes the socket. False if it had ended before.
@@ -213,7 +257,7 @@ impl Leases {
         self: &Arc<Self>,
         principal: Principal,
         until: Timestamp,
-        certificate: Option<Arc<ClientCertificate>>,
+        entrance: Entrance,
     ) -> Arc<Lease> {
         let key = principal
             .identity()
@@ -223,9 +267,9 @@ impl Leases {
             waker: None,
         };
         let lease = Arc::new(Lease {
-            mark: AtomicU64::new(Mark::until(end(until, certificate.as_deref()))),
+            mark: AtomicU64::new(Mark::until(end(until, entrance.certificate.as_deref()))),
             state: Mutex::new(state),
-            certificate,
+            entrance,
             key,
             leases: self.clone(),
         });
@@ -257,14 +301,33 @@ impl Leases {
             .count()
     }
 
+    /// Ends every lease that these rules do not keep, and holds the others until when they say. Returns how many that ended.
+    pub(crate) fn judge(
+        &self,
+        now: Timestamp,
+        keep: impl Fn(&Principal, &Entrance) -> Result<Timestamp, EndReason>,
+    ) -> usize {
+        let judged = |lease: &&Arc<Lease>| {
+            let principal = lease.principal();
+            match keep(&principal, &lease.entrance) {
+                Ok(until) => lease.hold(&principal, until, now),
+                Err(reason) => lease.end(reason),
+            }
+        };
+        self.all().iter().filter(judged).count()
+    }
+
     /// Ends all, as the server goes down.
     pub(crate) fn end_all(&self) -> usize {
-        let live = self.live.lock();
-        let all: Vec<Arc<Lease>> = live.groups.values().flat_map(Group::live).collect();
-        drop(live);
+        let all = self.all();
         all.iter()
             .filter(|lease| lease.end(EndReason::Restart))
             .count()
+    }
+
+    fn all(&self) -> Vec<Arc<Lease>> {
+        let live = self.live.lock();
+        live.groups.values().flat_map(Group::live).collect()
     }
 
     /// How many sockets live.
@@ -305,6 +368,15 @@ impl Group {
     }
 }
 
+#[cfg(test)]
+pub(crate) fn entrance() -> Entrance {
+    Entrance {
+        route: Arc::new(crate::route::tests::route("/live")),
+        origin: None,
+        certificate: None,
+    }
+}
+
 #[cfg(not(feature = "loom"))]
 #[cfg(test)]
 mod tests {
@@ -328,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_lease_ends_with_its_token() {
-        let lease = Leases::new().begin(user("alice"), END, None);
+        let lease = Leases::new().begin(user("alice"), END, entrance());
         assert_eq!(
             lease.status(NOW),
             LeaseStatus::Valid {
@@ -345,11 +417,11 @@ mod tests {
     fn a_revocation_ends_every_lease_it_covers_and_no_other() {
         let leases = Leases::new();
         let alices = [
-            leases.begin(user("alice"), END, None),
-            leases.begin(user("alice"), END, None),
+            leases.begin(user("alice"), END, entrance()),
+            leases.begin(user("alice"), END, entrance()),
         ];
-        let bob = leases.begin(user("bob"), END, None);
-        let nobody = leases.begin(Principal::Anonymous, Timestamp::NEVER, None);
+        let bob = leases.begin(user("bob"), END, entrance());
+        let nobody = leases.begin(Principal::Anonymous, Timestamp::NEVER, entrance());
         assert_eq!(leases.revoke(&of("alice"), EndReason::Revoked), 2);
         assert_eq!(leases.revoke(&of("alice"), EndReason::Revoked), 0, "once");
         assert!(
@@ -364,8 +436,8 @@ mod tests {
     #[test]
     fn a_lease_that_is_gone_is_forgotten() {
         let leases = Leases::new();
-        let lease = leases.begin(user("alice"), END, None);
-        let other = leases.begin(Principal::Anonymous, Timestamp::NEVER, None);
+        let lease = leases.begin(user("alice"), END, entrance());
+        let other = leases.begin(Principal::Anonymous, Timestamp::NEVER, entrance());
         assert_eq!(leases.count(), 2);
         drop((lease, other));
         assert!(leases.live.lock().groups.is_empty());
@@ -375,7 +447,7 @@ mod tests {
     fn of_many_under_one_key_only_the_live_are_counted_and_few_others_kept() {
         let leases = Leases::new();
         let mut held: Vec<_> = (0..100)
-            .map(|_| leases.begin(Principal::Anonymous, Timestamp::NEVER, None))
+            .map(|_| leases.begin(Principal::Anonymous, Timestamp::NEVER, entrance()))
             .collect();
         held.truncate(10);
         assert_eq!(leases.count(), 10);
@@ -393,7 +465,7 @@ mod tests {
             let revocations = Revocations::default();
             let escaped = std::thread::scope(|scope| {
                 let upgrade = scope.spawn(|| {
-                    let lease = leases.begin(user("alice"), END, None);
+                    let lease = leases.begin(user("alice"), END, entrance());
                     let refused = revocations.cover(&identity("alice"));
                     (lease, refused)
                 });
@@ -415,7 +487,7 @@ mod interleavings {
     use loom::{future::block_on, thread};
 
     use super::*;
-    use crate::{principal::tests::identity, revocation::Revocations};
+    use crate::{principal::tests::identity, revocation::Revocations, sync::Exchanged};
 
     const NOW: Timestamp = Timestamp::from_secs(1500);
     const END: Timestamp = Timestamp::from_secs(2000);
@@ -436,7 +508,7 @@ mod interleavings {
     #[test]
     fn interleavings_a_socket_that_rests_learns_that_its_lease_ended() {
         loom::model(|| {
-            let lease = Leases::new().begin(alice(), END, None);
+            let lease = Leases::new().begin(alice(), END, entrance());
             let ending = {
                 let lease = lease.clone();
                 thread::spawn(move || assert!(lease.end(EndReason::Revoked)))
@@ -455,7 +527,7 @@ mod interleavings {
     #[test]
     fn interleavings_a_fresh_proof_does_not_undo_an_end() {
         loom::model(|| {
-            let lease = Leases::new().begin(alice(), END, None);
+            let lease = Leases::new().begin(alice(), END, entrance());
             let renewing = {
                 let lease = lease.clone();
                 thread::spawn(move || lease.renew(Arc::new(identity("alice")), END))
@@ -468,6 +540,50 @@ mod interleavings {
     }
 
     #[test]
+    fn interleavings_a_reload_beside_a_refresh_leaves_the_fresh_proof_its_time() {
+        loom::model(|| {
+            let leases = Leases::new();
+            let lease = leases.begin(alice(), END, entrance());
+            let until = Timestamp::from_secs(3000);
+            let renewing = {
+                let lease = lease.clone();
+                let fresh = Arc::new(Identity {
+                    expires_at: until,
+                    ..identity("alice")
+                });
+                thread::spawn(move || lease.renew(fresh, until))
+            };
+            leases.judge(NOW, |principal, _| match principal.identity() {
+                Some(fresh) if fresh.expires_at == until => Ok(until),
+                _ => Ok(Timestamp::from_secs(1600)),
+            });
+            renewing.join().unwrap();
+            assert_eq!(lease.status(NOW), LeaseStatus::Valid { until });
+        });
+    }
+
+    #[test]
+    fn interleavings_a_reload_beside_an_upgrade_is_seen_by_one_of_the_two() {
+        loom::model(|| {
+            let leases = Leases::new();
+            let rules = Arc::new(Exchanged::new("before"));
+            let upgrade = {
+                let (leases, rules) = (leases.clone(), rules.clone());
+                let judged_by = rules.now();
+                thread::spawn(move || {
+                    let lease = leases.begin(alice(), END, entrance());
+                    let refused = !rules.is(&judged_by);
+                    (lease, refused)
+                })
+            };
+            rules.replace("after");
+            leases.judge(NOW, |_, _| Err(EndReason::Forbidden));
+            let (lease, refused) = upgrade.join().unwrap();
+            assert!(refused || !matches!(lease.status(NOW), LeaseStatus::Valid { .. }));
+        });
+    }
+
+    #[test]
     fn interleavings_a_revocation_beside_an_upgrade_is_seen_by_one_of_the_two() {
         loom::model(|| {
             let leases = Leases::new();
@@ -475,7 +591,7 @@ mod interleavings {
             let upgrade = {
                 let (leases, revocations) = (leases.clone(), revocations.clone());
                 thread::spawn(move || {
-                    let lease = leases.begin(alice(), END, None);
+                    let lease = leases.begin(alice(), END, entrance());
                     let refused = revocations.cover(&identity("alice"));
                     (lease, refused)
                 })

@@ -20,6 +20,7 @@ pub mod proxy;
 pub mod refusal;
 pub mod revocation;
 pub mod route;
+pub mod rules;
 pub mod secret;
 pub mod session;
 mod sync;

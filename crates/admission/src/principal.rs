@@ -29,6 +29,15 @@ impl Principal {
         }
     }
 
+    /// Whether this is the same proof, and not only the same user's.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::User(one), Self::User(other)) => Arc::ptr_eq(one, other),
+            (Self::Anonymous, Self::Anonymous) => true,
+            _ => false,
+        }
+    }
+
     /// Whether its proof counts on a connection that was opened with this certificate, or with none (RFC 8705 §3).
     ///
     /// # Errors
@@ -62,6 +71,8 @@ pub struct Identity {
     pub issuer: Box<str>,
     /// `sub`.
     pub subject: Box<str>,
+    /// Our own name by which the issuer meant us: that one of `aud`.
+    pub audience: Arc<str>,
     /// `name:sub`, where the issuer has a name here, as each of several has.
     pub qualified: Option<Box<str>>,
     /// The session this proof belongs to: our own cookie session, or the token's `sid`.
@@ -126,6 +137,7 @@ pub(crate) mod tests {
         Identity {
             issuer: "https://id.example".into(),
             subject: subject.into(),
+            audience: "wardwire".into(),
             qualified: None,
             session: None,
             token_id: None,

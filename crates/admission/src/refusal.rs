@@ -153,9 +153,9 @@ reasons! {
     NotOverTls = "not-over-tls", FORBIDDEN, "forbidden";
     /// TLS was not agreed: an old version, nothing in common, or silence. There is no HTTP answer.
     TlsFailed = "tls-failed", BAD_REQUEST, "bad-request";
-    /// On the listener for client certificates: none was shown, or one that is not taken; the detail says why. There is no
-    /// HTTP answer.
-    CertificateRefused = "certificate-refused", BAD_REQUEST, "bad-request";
+    /// On the listener for client certificates: none was shown, or one that is not taken; the detail says why. There is
+    /// an HTTP answer only if it was taken by what was demanded before a reload.
+    CertificateRefused = "certificate-refused", FORBIDDEN, "client-certificate-required";
     /// The head breaks HTTP/1.1 (RFC 9112); the detail says how.
     MalformedHead = "malformed-head", BAD_REQUEST, "bad-request";
     /// Head larger than 16 KiB or 100 fields.
@@ -256,6 +256,8 @@ reasons! {
     TooManyTickets = "too-many-tickets", TOO_MANY_REQUESTS, "too-many-requests";
     /// The pool of connections that are not yet admitted is full.
     PoolFull = "pool-full", SERVICE_UNAVAILABLE, "unavailable";
+    /// The configuration was reloaded while this request was judged by the one before.
+    Reloaded = "reloaded", SERVICE_UNAVAILABLE, "unavailable";
     /// The server is shutting down.
     Draining = "draining", SERVICE_UNAVAILABLE, "unavailable";
     /// An HTTP/2 connection that asks for more than it brings: floods of frames, streams that are opened to be reset.

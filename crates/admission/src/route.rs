@@ -98,6 +98,14 @@ impl Route {
         }
     }
 
+    /// Whether this principal may stay, but for how long ago they signed in: [`until`](Self::until) tells how long that counts.
+    pub(crate) fn keeps(&self, principal: &Principal) -> bool {
+        match principal.identity() {
+            Some(identity) => self.require.weakness(&identity.authentication).is_none(),
+            None => self.anonymous,
+        }
+    }
+
     /// Whether this principal may enter.
     ///
     /// # Errors
@@ -150,6 +158,18 @@ pub struct Requirement {
 
 impl Requirement {
     fn unmet(&self, authentication: &Authentication, now: Timestamp) -> Option<&'static str> {
+        let fresh = |age| {
+            authentication
+                .time
+                .is_some_and(|time| now < time.after(age))
+        };
+        let stale = self.max_age.is_some_and(|age| !fresh(age));
+        let weakness = self.weakness(authentication);
+        weakness.or_else(|| stale.then_some("auth_time"))
+    }
+
+    /// What a sign-in lacks, whenever it was.
+    fn weakness(&self, authentication: &Authentication) -> Option<&'static str> {
         if self.acr.is_some() && self.acr != authentication.acr {
             return Some("acr");
         }
@@ -159,14 +179,6 @@ impl Requirement {
             .all(|method| authentication.amr.contains(method))
         {
             return Some("amr");
-        }
-        let fresh = |age| {
-            authentication
-                .time
-                .is_some_and(|time| now < time.after(age))
-        };
-        if self.max_age.is_some_and(|age| !fresh(age)) {
-            return Some("auth_time");
         }
         None
     }
@@ -209,8 +221,22 @@ impl Routes {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// An echo for users with a page.
+    pub(crate) fn route(path: &str) -> Route {
+        Route {
+            path: path.into(),
+            kind: RouteKind::Echo,
+            anonymous: false,
+            native_clients: false,
+            require: Requirement::default(),
+            limits: Arc::default(),
+            messages_per_second: 0,
+            compression: None,
+        }
+    }
 
     const NOW: Timestamp = Timestamp::from_secs(10_000);
 

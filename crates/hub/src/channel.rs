@@ -12,6 +12,7 @@ use crate::{
     fanout::Delivery,
     guard::Cleared,
     mailbox::Mailbox,
+    rights::History,
 };
 
 pub(crate) struct Channel {
@@ -162,6 +163,11 @@ impl Channel {
         };
         woken.into_iter().for_each(Waker::wake);
         Ok(position)
+    }
+
+    /// Keeps so much from now on, and lets go of what is more.
+    pub(crate) fn keep(&self, history: History, now: Instant) {
+        self.state.lock().log.keep(history, now);
     }
 
     /// Whether nobody follows it and nothing is kept.

@@ -37,12 +37,12 @@ use fanout::{Delivery, Fanout, SocketKey};
 use guard::Cleared;
 use mailbox::Mailbox;
 pub use member::Member;
-use rights::{ChannelRule, History};
+use rights::{ChannelRule, History, rule_for};
 
 /// The channels of a server.
 pub struct Hub {
-    rules: Vec<ChannelRule>,
-    limits: HubLimits,
+    /// Members have a share of their own, so that no message asks for it.
+    rules: RwLock<Arc<Rules>>,
     engine: Memory,
     /// Locked before any channel's own lock, never after.
     channels: RwLock<Directory>,
@@ -52,8 +52,17 @@ pub struct Hub {
     mailboxes: Vec<Arc<Mailbox<Delivery>>>,
 }
 
+/// Who may do what in which channel, and what that may cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The first that fits a channel decides.
+    pub channels: Vec<ChannelRule>,
+    /// Only those of channels and subscriptions can change while it runs.
+    pub limits: HubLimits,
+}
+
 /// What the channels may cost.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HubLimits {
     /// Channels that live at once.
     pub channels: usize,
@@ -100,13 +109,10 @@ pub enum HubError {
 }
 
 impl Hub {
-    /// A hub in which these rules hold, the first that fits a channel decides, and each of so many loops' sides of it.
+    /// A hub in which these rules hold, and each of so many loops' sides of it.
     #[must_use]
-    pub fn new(
-        rules: Vec<ChannelRule>,
-        limits: HubLimits,
-        loops: usize,
-    ) -> (Arc<Self>, Vec<Fanout>) {
+    pub fn new(rules: Rules, loops: usize) -> (Arc<Self>, Vec<Fanout>) {
+        let limits = rules.limits;
         let mailboxes: Vec<_> = (0..loops)
             .map(|_| Arc::new(Mailbox::new(limits.mailbox)))
             .collect();
@@ -114,8 +120,7 @@ impl Hub {
         let sides = sides.map(|(number, mailbox)| Fanout::new(number, mailbox));
         let sides = sides.collect();
         let hub = Arc::new(Self {
-            rules,
-            limits,
+            rules: RwLock::new(Arc::new(rules)),
             engine: Memory::new(limits.history),
             channels: RwLock::default(),
             numbers: AtomicU64::new(0),
@@ -133,6 +138,31 @@ impl Hub {
         encoding: Option<Encoding>,
     ) -> Member {
         Member::new(self.clone(), socket, encoding, principal)
+    }
+
+    /// Puts other rules in the place of those before. They hold for whoever joins from now on, and for each member from when
+    /// it is [judged anew](Member::rejudge). False if they are the same.
+    pub fn reload(&self, rules: Rules) -> bool {
+        let rules = Arc::new(rules);
+        let before = std::mem::replace(&mut *self.rules.write(), rules.clone());
+        *before != *rules
+    }
+
+    /// Keeps of each channel what the rules say now. Called once every member was judged anew, so that nobody opens a channel
+    /// by the rules before.
+    pub fn settle(&self, now: Instant) {
+        let rules = self.rules();
+        let all: Vec<Arc<Channel>> = self.channels.read().all();
+        for channel in all {
+            let rule = rule_for(&rules.channels, &channel.name);
+            let history = rule.map_or_else(History::default, |(rule, _)| rule.history);
+            channel.keep(history, now);
+            self.tidy(&channel, now);
+        }
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        self.rules.read().clone()
     }
 
     /// How many channels live.
@@ -157,7 +187,7 @@ impl Hub {
     }
 
     /// Publishes what the guard has cleared.
-    fn publish(&self, cleared: &Cleared<'_>) -> Result<Position, HubError> {
+    fn publish(&self, cleared: &Cleared<'_>, limits: &HubLimits) -> Result<Position, HubError> {
         loop {
             let known = self.channels.read().get(cleared.channel);
             let channel = match known {
@@ -166,7 +196,7 @@ impl Hub {
                 None if cleared.history.size == 0 => {
                     return Ok(self.engine.open(cleared.history).next());
                 }
-                None => self.open(cleared.channel, cleared.history, cleared.principal)?,
+                None => self.open(cleared.channel, cleared.history, cleared.principal, limits)?,
             };
             let published = channel.publish(cleared, &self.mailboxes);
             if let Err(Unpublished::Retired) = published {
@@ -183,16 +213,15 @@ impl Hub {
         name: &ChannelName,
         history: History,
         principal: &Principal,
+        limits: &HubLimits,
     ) -> Result<Arc<Channel>, HubError> {
         if let Some(channel) = self.channels.read().get(name) {
             return Ok(channel);
         }
-        self.channels
-            .write()
-            .open(name, principal, &self.limits, || {
-                let log = self.engine.open(history);
-                Channel::new(name.clone(), self.number(), log, self.mailboxes.len())
-            })
+        self.channels.write().open(name, principal, limits, || {
+            let log = self.engine.open(history);
+            Channel::new(name.clone(), self.number(), log, self.mailboxes.len())
+        })
     }
 
     /// Lets go of a channel if nothing of it remains.

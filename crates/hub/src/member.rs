@@ -7,7 +7,7 @@ use wardwire_admission::principal::Principal;
 use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 
 use crate::{
-    Hub, HubError, Position, Subscribed,
+    Hub, HubError, Position, Rules, Subscribed,
     channel::Channel,
     fanout::{Fanout, SocketKey},
     guard,
@@ -21,6 +21,8 @@ use crate::{
 /// INVARIANT: it is used with the side of one loop only, and leaves before it is dropped.
 pub struct Member {
     hub: Arc<Hub>,
+    /// Those that held when it was last judged.
+    rules: Arc<Rules>,
     socket: SocketKey,
     encoding: Option<Encoding>,
     principal: Principal,
@@ -34,8 +36,10 @@ impl Member {
         encoding: Option<Encoding>,
         principal: Principal,
     ) -> Self {
+        let rules = hub.rules();
         Self {
             hub,
+            rules,
             socket,
             encoding,
             principal,
@@ -58,12 +62,13 @@ impl Member {
         if self.place(name).is_some() {
             return Err(HubError::Subscription);
         }
-        if self.subscriptions.len() >= self.hub.limits.subscriptions {
+        if self.subscriptions.len() >= self.rules.limits.subscriptions {
             return Err(HubError::Limit);
         }
         loop {
-            let channel = self.hub.open(name, history, &self.principal)?;
-            let most = self.hub.limits.recovery;
+            let limits = &self.rules.limits;
+            let channel = self.hub.open(name, history, &self.principal, limits)?;
+            let most = limits.recovery;
             if let Some(subscribed) = channel.follow(fanout.number(), since, most) {
                 let after = subscribed.position.offset();
                 fanout.follow(channel.number, self.socket, self.encoding, after);
@@ -98,8 +103,9 @@ impl Member {
     /// # Errors
     /// No right, or a limit.
     pub fn publish(&self, name: &ChannelName, data: &RawValue) -> Result<Position, HubError> {
-        let cleared = guard::clear(&self.hub.rules, &self.principal, name, data)?;
-        self.hub.publish(&cleared)
+        let rules = &*self.rules;
+        let cleared = guard::clear(&rules.channels, &self.principal, name, data)?;
+        self.hub.publish(&cleared, &rules.limits)
     }
 
     /// Stands on a fresh proof from now on, leaves the channels to which it gives no right, and takes back what of them was
@@ -111,6 +117,17 @@ impl Member {
         principal: Principal,
     ) -> Vec<ChannelName> {
         self.principal = principal;
+        self.leave_lost(fanout, outbox)
+    }
+
+    /// Stands under the rules that hold now, and leaves the channels to which they give no right any more, as above. Returns
+    /// their names.
+    pub fn rejudge(&mut self, fanout: &mut Fanout, outbox: &mut Outbox) -> Vec<ChannelName> {
+        self.rules = self.hub.rules();
+        self.leave_lost(fanout, outbox)
+    }
+
+    fn leave_lost(&mut self, fanout: &mut Fanout, outbox: &mut Outbox) -> Vec<ChannelName> {
         let all = std::mem::take(&mut self.subscriptions);
         let (kept, lost): (Vec<_>, Vec<_>) = all
             .into_iter()
@@ -144,7 +161,7 @@ impl Member {
 
     /// What is kept of the channel, if the right to follow it is there.
     fn may_follow(&self, name: &ChannelName) -> Option<History> {
-        let (rule, captures) = rule_for(&self.hub.rules, name)?;
+        let (rule, captures) = rule_for(&self.rules.channels, name)?;
         let held = rule.subscribe.holds(&self.principal, &captures);
         held.then_some(rule.history)
     }

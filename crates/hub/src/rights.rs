@@ -9,7 +9,7 @@ use wardwire_admission::principal::{Identity, Principal};
 use wardwire_protocol::channel::ChannelName;
 
 /// The rules for all channels whose names fit a pattern. The first rule that fits decides.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelRule {
     /// Which channels.
     pub pattern: Pattern,

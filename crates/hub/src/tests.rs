@@ -25,6 +25,7 @@ pub(crate) fn user(subject: &str, claims: &str) -> Principal {
         qualified: None,
         issuer: "https://id.example".into(),
         subject: subject.into(),
+        audience: "wardwire".into(),
         session: None,
         token_id: None,
         bound_to: None,
@@ -137,7 +138,11 @@ fn hub(size: usize) -> Server {
         recovery: 1_000_000,
         mailbox: 1_000_000,
     };
-    let (hub, sides) = Hub::new(rules, limits, 8);
+    let rules = Rules {
+        channels: rules,
+        limits,
+    };
+    let (hub, sides) = Hub::new(rules, 8);
     Server { hub, sides }
 }
 

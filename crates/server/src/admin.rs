@@ -1,13 +1,6 @@
 //! The operator's listener: loopback, plain HTTP, and a bearer token for everything that tells or changes anything.
 
-use std::{
-    convert::Infallible,
-    io::{self, Read as _},
-    net::IpAddr,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, io, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use aws_lc_rs::constant_time;
 use bytes::Bytes;
@@ -22,9 +15,10 @@ use wardwire_admission::{admit::Trail, clock::Timestamp, host::HostName, revocat
 
 use crate::{
     audit::Event,
-    config,
+    config::read_file,
     http::{json_response, problem},
     metrics,
+    reload::{self, Reloader},
     server::Server,
 };
 
@@ -45,10 +39,7 @@ impl Token {
     /// # Errors
     /// It cannot be read, holds less than 32 bytes, or what no header can.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let mut text = Vec::new();
-        config::open(path)?
-            .take(LONGEST as u64 + 1)
-            .read_to_end(&mut text)?;
+        let text = read_file(path)?;
         let token = text.trim_ascii();
         if token.len() < 32 {
             return Err(io::Error::other("it is shorter than 32 bytes"));
@@ -81,7 +72,12 @@ impl Token {
 }
 
 /// Serves operators until the task is dropped.
-pub async fn run(server: Arc<Server>, listener: TcpListener, token: Arc<Token>) {
+pub async fn run(
+    server: Arc<Server>,
+    listener: TcpListener,
+    token: Arc<Token>,
+    reloader: Option<Arc<Reloader>>,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok((tcp, peer)) = listener.accept().await else {
@@ -92,11 +88,18 @@ pub async fn run(server: Arc<Server>, listener: TcpListener, token: Arc<Token>) 
             continue;
         };
         let (server, token) = (server.clone(), token.clone());
+        let reloader = reloader.clone();
         tokio::spawn(async move {
             let service = service_fn(|request| {
                 let (server, token) = (server.clone(), token.clone());
+                let reloader = reloader.clone();
                 async move {
-                    let response = respond(&server, &token, peer.ip(), request).await;
+                    let to = To {
+                        server: &server,
+                        token: &token,
+                        reloader: reloader.as_ref(),
+                    };
+                    let response = respond(to, peer.ip(), request).await;
                     Ok::<_, Infallible>(response.map(Full::new))
                 }
             });
@@ -117,15 +120,19 @@ struct Refused {
     reason: &'static str,
 }
 
-async fn respond(
-    server: &Server,
-    token: &Token,
-    peer: IpAddr,
-    request: Request<Incoming>,
-) -> Response<Bytes> {
+/// What a request is about.
+#[derive(Clone, Copy)]
+struct To<'a> {
+    server: &'a Server,
+    token: &'a Token,
+    reloader: Option<&'a Arc<Reloader>>,
+}
+
+async fn respond(to: To<'_>, peer: IpAddr, request: Request<Incoming>) -> Response<Bytes> {
+    let server = to.server;
     let (head, body) = request.into_parts();
     let trail = Trail::begin(0, peer, &head);
-    let mut response = match answer(server, token, &head, body, &trail).await {
+    let mut response = match answer(to, &head, body, &trail).await {
         Ok(response) => response,
         Err(refused) => {
             let mut event = Event::new("refusal").about(&trail);
@@ -153,12 +160,16 @@ async fn respond(
 }
 
 async fn answer(
-    server: &Server,
-    token: &Token,
+    to: To<'_>,
     head: &Parts,
     body: Incoming,
     trail: &Trail,
 ) -> Result<Response<Bytes>, Refused> {
+    let To {
+        server,
+        token,
+        reloader,
+    } = to;
     from_an_operator(head)?;
     match (&head.method, head.uri.path()) {
         (&Method::GET, "/health/live") => return Ok(text("ok\n")),
@@ -179,6 +190,8 @@ async fn answer(
             Ok(response) => return Ok(response),
             Err(detail) => bad(detail),
         },
+        // Its event does not say who asked.
+        (&Method::POST, "/reload") => reload::respond(reloader).await,
         _ => problem(StatusCode::NOT_FOUND, "not-found"),
     };
     let method = named(&head.method);

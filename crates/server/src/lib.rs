@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod outbound;
 mod proxied;
 pub mod redirect;
+pub mod reload;
 pub mod server;
 pub mod service;
 pub mod session;

@@ -10,7 +10,6 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use rustls::ServerConfig;
 use tokio::{
     io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
@@ -84,12 +83,12 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> 
 }
 
 /// Which listener a connection comes by.
-#[derive(Clone)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
     /// `server.listen`: nobody is asked for a certificate.
     Public,
     /// `server.client_certificates.listen`: nobody comes in without one.
-    ClientCertificates(Arc<ServerConfig>),
+    ClientCertificates,
 }
 
 /// Accepts connections for a shard until the task is dropped.
@@ -97,8 +96,8 @@ pub async fn run(server: Arc<Server>, shard: Arc<Handle>, listener: TcpListener,
     let mut reserve = Reserve::new();
     loop {
         match listener.accept().await {
-            Ok((tcp, peer)) => welcome(&server, &shard, &door, tcp, peer),
-            Err(error) => reserve.refuse(&server, &door, &listener, &error).await,
+            Ok((tcp, peer)) => welcome(&server, &shard, door, tcp, peer),
+            Err(error) => reserve.refuse(&server, door, &listener, &error).await,
         }
     }
 }
@@ -119,7 +118,7 @@ impl Reserve {
     async fn refuse(
         &mut self,
         server: &Arc<Server>,
-        door: &Door,
+        door: Door,
         listener: &TcpListener,
         error: &io::Error,
     ) {
@@ -156,7 +155,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 fn welcome(
     server: &Arc<Server>,
     shard: &Arc<Handle>,
-    door: &Door,
+    door: Door,
     tcp: TcpStream,
     peer: SocketAddr,
 ) {
@@ -214,7 +213,7 @@ struct Newcomer {
 }
 
 async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
-    let deadline = Instant::now() + server.handshake;
+    let deadline = Instant::now() + server.terms().handshake;
     let Some(newcomer) = introduced(&server, newcomer, deadline).await else {
         return;
     };
@@ -234,20 +233,16 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
     let agreed = match bringer.tls {
         TlsEnd::Balancer(balancer) => {
             let stream = tls::in_the_clear(tcp, early, Ended::by(&balancer));
-            Ok((stream, Some(EndedBy { balancer, header })))
+            Ok((stream, Some(EndedBy { header })))
         }
-        TlsEnd::Here(config) => {
-            let agreed = agree(&shard, number, tcp, config, early, &mut said);
+        TlsEnd::Here(door) => {
+            let agreed = agree(&server, &shard, (door, number), tcp, early, &mut said);
             match in_time(deadline, agreed).await {
                 Ok(stream) if stream.is_challenge() => return part(stream, deadline).await,
-                agreed => agreed.map(|stream| (stream, None)),
-            }
-        }
-        TlsEnd::Mutual(config) => {
-            let agreed = agree(&shard, number, tcp, config, early, &mut said);
-            match in_time(deadline, agreed).await {
                 // TLS has seen to that; nothing but a certificate opens this door all the same.
-                Ok(_) if said.certificate.is_none() => Err(io::Error::other("no certificate")),
+                Ok(_) if door == Door::ClientCertificates && said.certificate.is_none() => {
+                    Err(io::Error::other("no certificate"))
+                }
                 agreed => agreed.map(|stream| (stream, None)),
             }
         }
@@ -272,7 +267,8 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
         server_name,
         certificate,
     };
-    if let Some(settings) = server.http2.filter(|_| stream.speaks_http2()) {
+    let http2 = server.terms().http2;
+    if let Some(settings) = http2.filter(|_| stream.speaks_http2()) {
         let newcomer = http2::Newcomer {
             server,
             settings,
@@ -289,18 +285,26 @@ async fn serve(server: Arc<Server>, shard: Arc<Handle>, newcomer: Newcomer) {
 }
 
 async fn agree(
+    server: &Server,
     shard: &Handle,
-    number: u64,
+    (door, number): (Door, u64),
     tcp: TcpStream,
-    config: Arc<ServerConfig>,
     early: Vec<u8>,
     said: &mut Said,
 ) -> io::Result<TlsStream> {
-    // Who says nothing takes no turn.
+    // Who says nothing takes no turn. `readable` alone may answer before anything is there.
     if early.is_empty() {
-        tcp.readable().await?;
+        tcp.peek(&mut [0]).await?;
     }
     shard.turnstile.enter(number).await;
+    // As late as can be, so that whoever speaks after a reload is shown the new certificate.
+    let terms = server.terms();
+    let config = match (door, server.acme()) {
+        (Door::Public, None) => terms.tls.clone(),
+        (Door::Public, Some(acme)) => Some(acme.tls.settings()),
+        (Door::ClientCertificates, _) => terms.mutual.clone(),
+    };
+    let config = config.ok_or_else(|| io::Error::other("nobody may come by this listener"))?;
     tls::accept(tcp, config, early, said).await
 }
 

@@ -1,10 +1,9 @@
 //! Connections that a balancer brings: it says whom they are from before their first byte (the PROXY protocol), or with each
 //! of their requests where it has ended TLS.
 
-use std::{io, net::IpAddr, sync::Arc};
+use std::{io, net::IpAddr};
 
 use http::HeaderMap;
-use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use wardwire_admission::{
     proxy::{
@@ -14,10 +13,7 @@ use wardwire_admission::{
     refusal::{Reason, Refusal, Stage},
 };
 
-use crate::{
-    listen::Door,
-    server::{Security, Server},
-};
+use crate::{listen::Door, server::Server};
 
 /// Who brings a connection, as far as that matters.
 pub(crate) struct Bringer {
@@ -28,9 +24,8 @@ pub(crate) struct Bringer {
 
 /// Where a connection's TLS ends.
 pub(crate) enum TlsEnd {
-    Here(Arc<ServerConfig>),
-    /// Here, and the client shows a certificate.
-    Mutual(Arc<ServerConfig>),
+    /// Here, by the settings of the listener that it comes by.
+    Here(Door),
     /// At the balancer that brings it.
     Balancer(Vouched),
 }
@@ -40,24 +35,24 @@ impl Bringer {
     ///
     /// # Errors
     /// It is none of those who may.
-    pub(crate) fn of(peer: IpAddr, server: &Server, door: &Door) -> Result<Self, Refusal> {
-        if let Door::ClientCertificates(config) = door {
+    pub(crate) fn of(peer: IpAddr, server: &Server, door: Door) -> Result<Self, Refusal> {
+        if door == Door::ClientCertificates {
             // Nobody stands between: a balancer could not show its client's certificate.
             return Ok(Self {
                 introduces: None,
-                tls: TlsEnd::Mutual(config.clone()),
+                tls: TlsEnd::Here(door),
             });
         }
         let vouch = |list: &TrustedProxies| {
             let untrusted = || Refusal::new(Stage::Proxy, Reason::ProxyUntrusted);
             list.vouch(peer).ok_or_else(untrusted)
         };
+        let balancers = &server.gate.rules().balancers;
         Ok(Self {
-            introduces: server.proxy_protocol.as_ref().map(vouch).transpose()?,
-            tls: match &server.security {
-                Security::Tls(config) => TlsEnd::Here(config.clone()),
-                Security::Acme(acme) => TlsEnd::Here(acme.tls.settings()),
-                Security::EndedBy(balancers) => TlsEnd::Balancer(vouch(balancers)?),
+            introduces: balancers.introducing.as_ref().map(vouch).transpose()?,
+            tls: match &balancers.ending_tls {
+                None => TlsEnd::Here(door),
+                Some(balancers) => TlsEnd::Balancer(vouch(balancers)?),
             },
         })
     }
@@ -68,29 +63,32 @@ impl Bringer {
     }
 }
 
-/// A balancer that ended a connection's TLS, and what it said of the connection as a whole.
+/// That a balancer ended a connection's TLS, and what it said of the connection as a whole.
 pub struct EndedBy {
-    pub(crate) balancer: Vouched,
     pub(crate) header: Option<Header>,
 }
 
 impl EndedBy {
     /// Whom a request is from. None if that was said of the whole connection.
-    pub(crate) fn client(&self, headers: &HeaderMap) -> Result<Option<IpAddr>, Refusal> {
+    pub(crate) fn client(
+        &self,
+        balancer: &Vouched,
+        headers: &HeaderMap,
+    ) -> Result<Option<IpAddr>, Refusal> {
         match self.header {
             Some(_) => Ok(None),
-            None => self.balancer.client(headers).map(Some),
+            None => balancer.client(headers).map(Some),
         }
     }
 
     /// Whether the client came over TLS. Where there is a header, that alone is asked, also when it says nothing: a balancer
     /// that speaks the PROXY protocol need not know HTTP, and would pass on the field that its client wrote.
-    pub(crate) fn check_tls(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(crate) fn check_tls(&self, balancer: &Vouched, headers: &HeaderMap) -> Result<(), Refusal> {
         match self.header.map(|it| it.over_tls) {
             Some(Some(true)) => Ok(()),
             Some(Some(false)) => Err(forwarded::plain("the PROXY protocol header says so")),
             Some(None) => Err(forwarded::plain("the PROXY protocol header does not say")),
-            None => self.balancer.check_tls(headers),
+            None => balancer.check_tls(headers),
         }
     }
 }

@@ -81,7 +81,11 @@ struct Visit {
 impl Visit {
     async fn serve(&self, mut tcp: TcpStream) -> io::Result<()> {
         let mut received = Vec::new();
-        let whole = timeout(self.server.handshake, read_head(&mut tcp, &mut received)).await;
+        let whole = timeout(
+            self.server.terms().handshake,
+            read_head(&mut tcp, &mut received),
+        )
+        .await;
         let answer = match whole {
             // Who said nothing is told nothing.
             Err(_) if received.is_empty() => return Ok(()),

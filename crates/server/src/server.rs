@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
+use parking_lot::RwLock;
 use rustls::ServerConfig;
 use tokio::sync::Notify;
-use wardwire_admission::{gate::Gate, proxy::TrustedProxies, refusal::Refusal};
+use wardwire_admission::{gate::Gate, refusal::Refusal};
 use wardwire_hub::Hub;
 
 use crate::{
@@ -23,14 +24,23 @@ use crate::{
 };
 use wardwire_admission::admit::Trail;
 
-/// Where TLS ends. There is no kind without it.
-pub enum Security {
-    /// Here: what both ends may agree on.
-    Tls(Arc<ServerConfig>),
-    /// Here, with a certificate that comes and is renewed while the server runs.
-    Acme(Arc<Acme>),
-    /// At these balancers, and nobody else may connect.
-    EndedBy(TrustedProxies),
+/// What the configuration says of every connection, beside who may come: a reload exchanges it as a whole.
+pub struct Terms {
+    /// What both ends may agree on. None where a certificate [renews itself](Server::acme), and where balancers end TLS and
+    /// nobody else may connect.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// The same at the listener that demands client certificates. None where nobody may come by it.
+    pub mutual: Option<Arc<ServerConfig>>,
+    /// HTTP/2, where it is spoken.
+    pub http2: Option<http2::Settings>,
+    /// From the accepted connection to the `101`.
+    pub handshake: Duration,
+    /// Bytes queued for one slow socket.
+    pub outbox: usize,
+    /// Whether browsers are told to come back over TLS only: everywhere but on localhost (RFC 6797).
+    pub hsts: bool,
+    /// How long sockets may take to close when the server goes down.
+    pub drain: Duration,
 }
 
 /// A server's shared parts. Read without locks on a message's way.
@@ -45,22 +55,12 @@ pub struct Server {
     pub metrics: Metrics,
     /// What is known of each shard.
     pub shards: Arc<[Arc<Handle>]>,
-    /// Where TLS ends.
-    pub security: Security,
-    /// What both ends may agree on at the listener that demands client certificates, where there is one.
-    pub mutual: Option<Arc<ServerConfig>>,
-    /// The only ones that may connect, where each says whom its connection is from.
-    pub proxy_protocol: Option<TrustedProxies>,
-    /// HTTP/2, where it is spoken.
-    pub http2: Option<http2::Settings>,
+    /// Of every connection. Asked at handshakes, never on a message's way.
+    pub terms: RwLock<Arc<Terms>>,
+    /// The certificate that renews itself, where there is one.
+    pub acme: Option<Arc<Acme>>,
     /// Told when the server goes down.
     pub stopping: Notify,
-    /// From the accepted connection to the `101`.
-    pub handshake: Duration,
-    /// Bytes queued for one slow socket.
-    pub outbox: usize,
-    /// Whether browsers are told to come back over TLS only: everywhere but on localhost (RFC 6797).
-    pub hsts: bool,
     /// Pages and endpoints beside our own; the demo has some.
     pub site: Option<Box<dyn Site>>,
     /// Numbers given to connections so far.
@@ -71,15 +71,17 @@ impl Server {
     /// The certificate that renews itself, where there is one.
     #[must_use]
     pub fn acme(&self) -> Option<&Arc<Acme>> {
-        match &self.security {
-            Security::Acme(acme) => Some(acme),
-            Security::Tls(_) | Security::EndedBy(_) => None,
-        }
+        self.acme.as_ref()
     }
 
     /// A number that names a connection in the audit log.
     pub fn number(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Those that hold now.
+    pub fn terms(&self) -> Arc<Terms> {
+        self.terms.read().clone()
     }
 
     /// Counts a connection that was hung up on without an answer.

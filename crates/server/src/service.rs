@@ -181,6 +181,22 @@ impl Manager {
         self.tell(&format!("READY=1\nSTATUS={status}"), WORTH);
     }
 
+    /// The configuration is read again (`Type=notify-reload`). The manager tells by the time which reload this answers.
+    pub fn reloading(&self) {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let seconds = i128::from(now.tv_sec) * 1_000_000;
+        let micros = seconds + i128::from(now.tv_nsec) / 1000;
+        self.tell(
+            &format!("RELOADING=1\nMONOTONIC_USEC={micros}\nSTATUS=reloading"),
+            WORTH,
+        );
+    }
+
+    /// It was, or what was there before goes on.
+    pub fn reloaded(&self, status: &str) {
+        self.ready(status);
+    }
+
     /// They will not be for long.
     pub fn stopping(&self) {
         self.tell("STOPPING=1\nSTATUS=letting sockets go", WORTH);

@@ -30,6 +30,7 @@ const advice: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ['3000 logged-out', 'after-sign-in'],
   ['3003', 'never'],
   ['3003 subject', 'never'],
+  ['3003 forbidden', 'later'],
   ['3008', 'at-once'],
   ['3008 idle', 'at-once'],
   ['3008 no-close', 'later'],

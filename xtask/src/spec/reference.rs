@@ -82,11 +82,20 @@ fn rows(table: &Value) -> String {
             true => "required".to_owned(),
             false => default(shape),
         };
-        let cells = [format!("`{key}`"), kind(shape), default, meaning(shape)];
+        let meaning = match needs_restart(table) || needs_restart(shape) {
+            true => format!("{} Needs a restart.", meaning(shape)),
+            false => meaning(shape),
+        };
+        let cells = [format!("`{key}`"), kind(shape), default, meaning];
         let cells = cells.map(|cell| cell.replace('|', "\\|"));
         let _ = writeln!(out, "| {} |", cells.join(" | ").replace("  ", " "));
     }
     out
+}
+
+/// Whether a reload does not change it.
+fn needs_restart(shape: &Value) -> bool {
+    shape.get("x-restart") == Some(&Value::Bool(true))
 }
 
 /// Type and bounds.

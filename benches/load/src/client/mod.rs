@@ -17,4 +17,4 @@ pub(crate) use http2::{Http2, fields};
 pub(crate) use pusher::Pusher;
 pub(crate) use socket::{Path, Stage};
 pub(crate) use swarm::Swarm;
-pub(crate) use tls::{Group, settings};
+pub(crate) use tls::{Group, settings, settings_for_any};

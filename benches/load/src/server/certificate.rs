@@ -8,8 +8,8 @@ use rustls::pki_types::CertificateDer;
 use crate::Failure;
 
 pub(crate) struct Certificate {
-    chain: String,
-    key: String,
+    pub(crate) chain: String,
+    pub(crate) key: String,
     pub(crate) leaf: CertificateDer<'static>,
 }
 

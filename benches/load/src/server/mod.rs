@@ -74,6 +74,18 @@ impl Running {
         Usage::of(self.child.id())
     }
 
+    /// Renames a file into its place, which only its owner may read.
+    pub(crate) fn replace(&self, name: &str, content: &str) -> Result<(), Failure> {
+        let partial = self.folder.join(format!("{name}.partial"));
+        certificate::private(&partial, content)?;
+        Ok(std::fs::rename(partial, self.folder.join(name))?)
+    }
+
+    /// What is in its configuration file.
+    pub(crate) fn configuration(&self) -> Result<String, Failure> {
+        Ok(std::fs::read_to_string(self.folder.join("wardwire.toml"))?)
+    }
+
     /// The certificate that it shows, in PEM.
     pub(crate) fn certificate_file(&self) -> PathBuf {
         self.folder.join("cert.pem")

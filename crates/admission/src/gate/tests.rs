@@ -11,14 +11,20 @@ use super::*;
 use crate::{
     admit::Admission,
     caps::{Accepted, CapLimits},
+    certificate::{ClientCertificate, Judge},
     credential::COOKIE,
+    host::Hosts,
     lease::LeaseStatus,
-    route::{Requirement, RouteKind},
+    origin::AllowedOrigins,
+    proxy::Balancers,
+    route::{Requirement, RouteKind, Routes},
     token::{
         Algorithm,
         tests::{Hands, NOW, Signer, trusting, with},
     },
 };
+
+mod reloaded;
 
 const PAGE: &str = "https://app.example";
 const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -38,9 +44,35 @@ fn transport(certificate: Option<&Arc<ClientCertificate>>) -> Transport {
     }
 }
 
+/// Takes certificates with this text in their subject, and no others.
+struct Names(&'static str);
+
+impl Judge for Names {
+    fn verifies(&self, certificate: &ClientCertificate) -> bool {
+        certificate.subject.contains(self.0)
+    }
+}
+
 impl World {
     fn new() -> Self {
         let signer = Signer::new("k", Algorithm::Es256);
+        let gate = Gate::new(GateConfig {
+            rules: Self::rules(&signer),
+            caps: Caps::new(Self::caps()),
+            clock: Hands::at(NOW * 1000),
+        });
+        Self { gate, signer }
+    }
+
+    fn caps() -> CapLimits {
+        CapLimits {
+            per_ip: 9,
+            per_subject: 2,
+            unadmitted: 9,
+        }
+    }
+
+    fn rules(signer: &Signer) -> Rules {
         let route = |path: &str, native_clients| Route {
             path: path.into(),
             kind: RouteKind::Echo,
@@ -54,7 +86,7 @@ impl World {
             messages_per_second: 0,
             compression: None,
         };
-        let gate = Gate::new(GateConfig {
+        Rules {
             hosts: Hosts::new(["app.example"]).unwrap(),
             origins: AllowedOrigins::Listed(vec![Origin::parse(PAGE).unwrap()]),
             routes: Routes::new([
@@ -63,15 +95,10 @@ impl World {
                 route("/open", false),
                 route("/machines", true),
             ]),
-            issuers: trusting(&[&signer]),
-            caps: Caps::new(CapLimits {
-                per_ip: 9,
-                per_subject: 2,
-                unadmitted: 9,
-            }),
-            clock: Hands::at(NOW * 1000),
-        });
-        Self { gate, signer }
+            issuers: trusting(&[signer]),
+            balancers: Balancers::default(),
+            certificates: Some(Arc::new(Names("trader"))),
+        }
     }
 
     fn token(&self, changes: Value) -> String {
@@ -111,7 +138,9 @@ impl World {
 
     /// A cookie session of a user who signed in with this token.
     async fn sign_in(&self, token: &str) -> String {
-        let identity = self.gate.verify(Credential::Bearer(token.into())).await;
+        let rules = self.gate.rules();
+        let credential = Credential::Bearer(token.into());
+        let identity = self.gate.verify(&rules, credential).await;
         let identity = Identity::clone(&identity.unwrap());
         let (secret, _) = self
             .gate
@@ -341,12 +370,8 @@ async fn a_refreshed_socket_still_ends_at_sign_out() {
     let headers = [("origin", PAGE), ("cookie", &*cookie)];
     let socket = world.enter("/live", &headers).await.ok().unwrap();
     let later = world.token(json!({"exp": NOW + 900}));
-    let fresh = world
-        .gate
-        .refresh(&socket.lease, &socket.route, &later)
-        .await
-        .unwrap();
-    assert_eq!(fresh.expires_at, Timestamp::from_secs(NOW + 900));
+    let fresh = world.gate.refresh(&socket.lease, &later).await.unwrap();
+    assert_eq!(fresh.until, Timestamp::from_secs(NOW + 900));
     assert_eq!(world.sign_out(&cookie).await, 1);
     let ended = LeaseStatus::Ended(EndReason::LoggedOut);
     assert_eq!(world.status(&socket), ended);
@@ -364,10 +389,7 @@ async fn a_revoked_token_prolongs_nothing() {
         id: "t9".into(),
     });
     let revoked = world.token(json!({"exp": NOW + 900, "jti": "t9"}));
-    let outcome = world
-        .gate
-        .refresh(&socket.lease, &socket.route, &revoked)
-        .await;
+    let outcome = world.gate.refresh(&socket.lease, &revoked).await;
     assert!(matches!(
         outcome,
         Err(RefreshError::Refused(Refusal {
@@ -393,10 +415,7 @@ async fn attack_077_another_subject_tenant_or_session_ends_the_refresh() {
         (json!({"tid": "t1", "sid": "s1", "sub": "bob"}), false),
     ] {
         let token = world.token(changes.clone());
-        let outcome = world
-            .gate
-            .refresh(&socket.lease, &socket.route, &token)
-            .await;
+        let outcome = world.gate.refresh(&socket.lease, &token).await;
         assert_eq!(outcome.is_ok(), same, "{changes}");
         if !same {
             assert_eq!(outcome.err(), Some(RefreshError::OtherSubject));

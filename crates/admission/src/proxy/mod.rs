@@ -19,6 +19,24 @@ pub struct TrustedProxies(Arc<[IpNet]>);
 #[derive(Clone, Debug)]
 pub struct Vouched(TrustedProxies);
 
+/// Who brings connections of others, each where there is a list: then nobody else may connect.
+#[derive(Clone, Debug, Default)]
+pub struct Balancers {
+    /// They say whom a connection is from before its first byte.
+    pub introducing: Option<TrustedProxies>,
+    /// They end TLS, and say of each request whom it is from.
+    pub ending_tls: Option<TrustedProxies>,
+}
+
+impl Balancers {
+    /// Whether whoever is at the other end of a connection may bring it.
+    #[must_use]
+    pub fn admit(&self, connected: IpAddr) -> bool {
+        let lists = [&self.introducing, &self.ending_tls];
+        lists.into_iter().flatten().all(|it| it.hold(connected))
+    }
+}
+
 /// Why a list is no list of balancers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Untrustworthy {

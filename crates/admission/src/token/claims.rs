@@ -1,6 +1,6 @@
 //! What a token whose signature holds has to say (RFC 7519 §4.1, RFC 9068 §4), and the identity it makes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
@@ -51,7 +51,7 @@ impl Rules {
         now: Timestamp,
     ) -> Result<Identity, Refusal> {
         self.judge_kind(&claims)?;
-        self.judge_audience(claims.remove("aud"))?;
+        let audience = self.judge_audience(claims.remove("aud"))?;
         claims.remove("iss");
         let subject = name(&mut claims, "sub")?.ok_or_else(|| missing("sub"))?;
         let expires = date(&mut claims, "exp")?.ok_or_else(|| missing("exp"))?;
@@ -68,9 +68,7 @@ impl Rules {
         if not_before.max(issued_at).max(signed_in) > Some(latest_start) {
             return Err(refuse(Reason::TokenNotYetValid));
         }
-        // From when it was issued, if it says so: else it would begin to count at half its life.
-        let since = issued_at.map_or(now, |at| at.min(now));
-        if expires > since.after(self.max_lifetime) {
+        if expires > self.longest(issued_at, now) {
             return Err(refuse(Reason::TokenLifetime));
         }
         let qualify = |name: &str| format!("{name}:{subject}").into();
@@ -78,6 +76,7 @@ impl Rules {
             issuer: issuer.into(),
             qualified: self.name.as_deref().map(qualify),
             subject,
+            audience,
             session: name(&mut claims, "sid")?.map(SessionId::new),
             token_id: name(&mut claims, "jti")?,
             bound_to: bound_to(claims.remove("cnf"))?,
@@ -90,6 +89,14 @@ impl Rules {
             issued_at,
             expires_at,
         })
+    }
+
+    /// The last `exp` that is taken. It counts from when a token was issued, if that says so: else it would begin at half its
+    /// life.
+    pub(super) fn longest(&self, issued_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
+        issued_at
+            .map_or(now, |at| at.min(now))
+            .after(self.max_lifetime)
     }
 
     fn judge_kind(&self, claims: &Map<String, Value>) -> Result<(), Refusal> {
@@ -112,21 +119,17 @@ impl Rules {
     }
 
     /// `aud` is one name or several (RFC 7519 §4.1.3), of which one has to be ours.
-    fn judge_audience(&self, claim: Option<Value>) -> Result<(), Refusal> {
+    fn judge_audience(&self, claim: Option<Value>) -> Result<Arc<str>, Refusal> {
         let ours = match claim {
-            Some(Value::String(name)) => self.audience.contains(&name),
+            Some(Value::String(name)) => self.audience.find(&name),
             Some(Value::Array(names)) if names.iter().all(Value::is_string) => names
                 .iter()
                 .filter_map(Value::as_str)
-                .any(|name| self.audience.contains(name)),
+                .find_map(|name| self.audience.find(name)),
             Some(_) => return Err(wrong("aud")),
             None => return Err(refuse(Reason::TokenAudience).because("no aud")),
         };
-        if ours {
-            Ok(())
-        } else {
-            Err(refuse(Reason::TokenAudience))
-        }
+        ours.ok_or_else(|| refuse(Reason::TokenAudience))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What has to be said of an issuer before its tokens are believed.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use super::Algorithm;
 
@@ -31,7 +31,7 @@ pub struct IssuerConfig {
 
 /// The names of which a token's `aud` must hold one.
 #[derive(Clone, Debug)]
-pub struct Audience(HashSet<Box<str>>);
+pub struct Audience(HashSet<Arc<str>>);
 
 /// How access tokens are told from ID tokens, logout tokens and whatever else the same key signs (RFC 8725 §3.11).
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ pub enum IssuerConfigError {
 
 impl Audience {
     /// These names. Empty ones are left out.
-    pub fn new<T: Into<Box<str>>>(names: impl IntoIterator<Item = T>) -> Self {
+    pub fn new<T: Into<Arc<str>>>(names: impl IntoIterator<Item = T>) -> Self {
         let mut names: HashSet<_> = names.into_iter().map(Into::into).collect();
         names.remove("");
         Self(names)
@@ -124,6 +124,11 @@ impl Audience {
 
     pub(super) fn contains(&self, name: &str) -> bool {
         self.0.contains(name)
+    }
+
+    /// The same, and what we call ourselves by it.
+    pub(super) fn find(&self, name: &str) -> Option<Arc<str>> {
+        self.0.get(name).cloned()
     }
 }
 

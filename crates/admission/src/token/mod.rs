@@ -74,13 +74,31 @@ impl Issuers {
         configs: Vec<(IssuerConfig, Arc<dyn Fetch>)>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, IssuerConfigError> {
+        let nobody = Self {
+            issuers: HashMap::new(),
+            clock,
+        };
+        nobody.succeeded_by(configs)
+    }
+
+    /// These in the place of those before. Who is asked for keys at the same place and by the same way as before keeps those
+    /// that are held of them.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn succeeded_by(
+        &self,
+        configs: Vec<(IssuerConfig, Arc<dyn Fetch>)>,
+    ) -> Result<Self, IssuerConfigError> {
         config::check_names(configs.iter().map(|(config, _)| config))?;
+        let clock = self.clock.clone();
         let mut issuers = HashMap::with_capacity(configs.len());
         for (config, fetch) in configs {
             config.check()?;
             let name: Box<str> = config.issuer.as_str().into();
+            let before = self.issuers.get(&name).map(|it| &it.keys);
             let issuer = Issuer {
-                keys: KeyRing::new(&config, fetch)?,
+                keys: KeyRing::new(&config, fetch, before)?,
                 algorithms: config.algorithms.into(),
                 rules: Rules {
                     name: config.name.map(Into::into),
@@ -101,6 +119,26 @@ impl Issuers {
     #[must_use]
     pub fn trust(&self, issuer: &str) -> bool {
         self.issuers.contains_key(issuer)
+    }
+
+    /// Whether somebody who was believed before would be still: their issuer is trusted, means us by the same name, and may
+    /// sign for so long.
+    ///
+    /// # Errors
+    /// It is not, means us by another, or may not.
+    pub fn vouch(&self, identity: &Identity) -> Result<(), Refusal> {
+        let Some(issuer) = self.issuers.get(&identity.issuer) else {
+            return Err(refuse(Reason::TokenIssuer).because("trusted no longer"));
+        };
+        if !issuer.rules.audience.contains(&identity.audience) {
+            return Err(refuse(Reason::TokenAudience).because("another audience by now"));
+        }
+        // Both with the leeway that is granted: what holds for longer than any token could now was granted more.
+        let longest = issuer.rules.longest(identity.issued_at, self.clock.now());
+        if identity.expires_at > longest.after(issuer.rules.leeway) {
+            return Err(refuse(Reason::TokenLifetime).because("not for so long by now"));
+        }
+        Ok(())
     }
 
     /// Whom a token stands for.

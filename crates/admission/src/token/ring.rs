@@ -79,6 +79,7 @@ impl KeyRing {
     pub(super) fn new(
         config: &IssuerConfig,
         fetch: Arc<dyn Fetch>,
+        before: Option<&Self>,
     ) -> Result<Self, IssuerConfigError> {
         let url = match &config.keys {
             KeySource::Static(document) => return Self::fixed(config, document),
@@ -91,6 +92,11 @@ impl KeyRing {
                 issuer: config.issuer.clone(),
                 url: asked.to_owned(),
             });
+        }
+        if let Some(Self::Remote(known)) = before
+            && known.is_at(&config.issuer, url, &fetch)
+        {
+            return Ok(Self::Remote(known.clone()));
         }
         Ok(Self::Remote(Arc::new(Remote {
             issuer: config.issuer.as_str().into(),
@@ -127,6 +133,11 @@ impl KeyRing {
 }
 
 impl Remote {
+    /// Whether these are the keys that would be found there.
+    fn is_at(&self, issuer: &str, url: Option<&str>, fetch: &Arc<dyn Fetch>) -> bool {
+        *self.issuer == *issuer && self.url.as_deref() == url && Arc::ptr_eq(&self.fetch, fetch)
+    }
+
     async fn find(self: &Arc<Self>, wanted: Wanted<'_>) -> Result<Arc<Key>, Refusal> {
         let flight = {
             let (mut held, now) = (self.held.lock(), Instant::now());

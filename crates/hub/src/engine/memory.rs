@@ -78,6 +78,12 @@ impl Log {
         }
     }
 
+    /// Keeps so much from now on, and lets go of what is more.
+    pub(crate) fn keep(&mut self, history: History, now: Instant) {
+        self.history = history;
+        self.trim(now);
+    }
+
     /// Whether anything is ever kept.
     pub(crate) fn keeps(&self) -> bool {
         self.history.size > 0

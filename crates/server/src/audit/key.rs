@@ -5,7 +5,7 @@
 
 use std::{
     fs::OpenOptions,
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
@@ -19,7 +19,7 @@ use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, pem::PemObj
 use zeroize::Zeroizing;
 
 use super::chain::Hash;
-use crate::config;
+use crate::config::read_file;
 
 /// Signs heads.
 pub struct SigningKey {
@@ -61,7 +61,7 @@ pub enum KeyError {
 /// The digits of a key's digest by which heads name it.
 const ID: usize = 16;
 /// No key file is larger.
-const LARGEST: u64 = 16 * 1024;
+const LARGEST: usize = 16 * 1024;
 
 impl SigningKey {
     /// Reads a private key. Who else can read the file is for the configuration's judge.
@@ -167,11 +167,8 @@ impl PublicKey {
 
 fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
     let read = || -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        config::open(path)?
-            .take(LARGEST + 1)
-            .read_to_end(&mut bytes)?;
-        match bytes.len() as u64 > LARGEST {
+        let bytes = read_file(path)?;
+        match bytes.len() > LARGEST {
             true => Err(io::Error::other("it is too large for a key")),
             false => Ok(bytes),
         }

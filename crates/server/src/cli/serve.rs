@@ -13,7 +13,7 @@ use std::{
 use tokio::{
     net::TcpListener,
     runtime,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
 use wardwire_hub::fanout::Fanout;
@@ -26,6 +26,7 @@ use crate::{
     config::{Config, Running, assemble},
     listen::{self, Door},
     logging, redirect,
+    reload::{self, Cause, Reloader, Seen},
     server::Server,
     service::{Inherited, Manager},
     shard::{Handle, Shard},
@@ -51,6 +52,8 @@ pub(super) fn command(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    // Before it is read, so that nothing that changes from now on is missed.
+    let seen = Seen::now(path);
     let config = match Config::load(path) {
         Ok(config) => config,
         Err(problems) => {
@@ -67,7 +70,10 @@ pub(super) fn command(path: &Path) -> ExitCode {
         );
     }
     let running = match assemble(config, Vec::new(), None) {
-        Ok(running) => running,
+        Ok(running) => Running {
+            source: Some(seen),
+            ..running
+        },
         Err(error) => {
             eprintln!("{}: {error}", path.display());
             return ExitCode::FAILURE;
@@ -112,6 +118,8 @@ pub fn run(
         server,
         sides,
         config,
+        ways,
+        source,
     } = running;
     let Listeners {
         public,
@@ -125,14 +133,30 @@ pub fn run(
         .enable_all()
         .build()?;
     let served = runtime.block_on(async {
-        let admin = start_admin(&server, &config, admin)?;
+        let mut hangup = source
+            .is_some()
+            .then(|| signal(SignalKind::hangup()))
+            .transpose()?;
+        let started = started(&config);
+        let port = config.file.server.redirect_port.unwrap_or(address.port());
+        let operators = config.file.admin.clone();
+        let token = operators.map(|it| config.folder.find(&it.token_file));
+        let token = token
+            .transpose()?
+            .map(|path| Token::read(&path))
+            .transpose()?;
+        let reloader = source.as_ref().map(|seen| {
+            let path = seen.path().to_owned();
+            Reloader::new(server.clone(), path, manager.clone(), config, ways)
+        });
+        let admin = start_admin(&server, token, admin, reloader.clone())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        server.audit.record(started(&config));
+        server.audit.record(started);
         let mutual = certificates.first().map(std::net::TcpListener::local_addr);
         let mutual = mutual.transpose()?;
-        let mut ended = start_shards(&server, sides, doors(&server, public, certificates))?;
-        let redirect = start_redirect(&server, &config, redirect, address.port())?;
+        let mut ended = start_shards(&server, sides, doors(public, certificates))?;
+        let redirect = start_redirect(&server, redirect, port)?;
         let sweeping = tokio::spawn(sweep(server.clone()));
         if let Some(acme) = server.acme() {
             tokio::spawn(Renewal::new(acme.clone(), server.clone()).run());
@@ -144,6 +168,10 @@ pub fn run(
         ready(address);
         manager.ready(&format!("listening on {address}"));
         tokio::spawn(manager.clone().watch(server.shards.clone()));
+        if let (Some(reloader), Some(seen), Some(hangup)) = (reloader, source, hangup.take()) {
+            tokio::spawn(reload::watch(reloader.clone(), seen));
+            tokio::spawn(reload_on(hangup, reloader));
+        }
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -153,7 +181,7 @@ pub fn run(
         tracing::info!("stopping; a second signal stops at once");
         let told = server.drain();
         tokio::select! {
-            () = emptied(&server, told, config.file.server.drain.0) => {}
+            () = emptied(&server, told, server.terms().drain) => {}
             again = insisted() => again?,
         }
         sweeping.abort();
@@ -168,17 +196,12 @@ pub fn run(
 
 /// What each listener asks of whoever comes by it.
 fn doors(
-    server: &Server,
     public: Vec<std::net::TcpListener>,
     certificates: Vec<std::net::TcpListener>,
 ) -> Vec<(std::net::TcpListener, Door)> {
     let public = public.into_iter().map(|it| (it, Door::Public));
-    // Without a demand there is no such listener; one that came all the same is closed.
-    let demand = server
-        .mutual
-        .iter()
-        .map(|it| Door::ClientCertificates(it.clone()));
-    let mutual = certificates.into_iter().zip(demand.cycle());
+    let mutual = certificates.into_iter();
+    let mutual = mutual.map(|it| (it, Door::ClientCertificates));
     public.chain(mutual).collect()
 }
 
@@ -262,33 +285,42 @@ async fn insisted() -> io::Result<()> {
     Ok(())
 }
 
+/// Reloads whenever this signal comes. Several that come during one reload are one.
+async fn reload_on(mut signal: Signal, reloader: Arc<Reloader>) {
+    while signal.recv().await.is_some() {
+        reloader.reload(Cause::Signal).await;
+    }
+}
+
 fn start_admin(
     server: &Arc<Server>,
-    config: &Config,
+    token: Option<Token>,
     listener: Option<std::net::TcpListener>,
+    reloader: Option<Arc<Reloader>>,
 ) -> io::Result<Option<SocketAddr>> {
-    let (Some(admin), Some(listener)) = (&config.file.admin, listener) else {
+    let (Some(token), Some(listener)) = (token, listener) else {
         return Ok(None);
     };
-    let token = Token::read(&config.folder.find(&admin.token_file)?)?;
     let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
-    tokio::spawn(admin::run(server.clone(), listener, Arc::new(token)));
+    tokio::spawn(admin::run(
+        server.clone(),
+        listener,
+        Arc::new(token),
+        reloader,
+    ));
     Ok(Some(address))
 }
 
-/// Starts the thread of the plain port. It sends browsers to where the configuration says, or to `port`.
+/// Starts the thread of the plain port. It sends browsers to `port`.
 fn start_redirect(
     server: &Arc<Server>,
-    config: &Config,
     listener: Option<std::net::TcpListener>,
     port: u16,
 ) -> io::Result<Option<SocketAddr>> {
     let Some(listener) = listener else {
         return Ok(None);
     };
-    let configured = &config.file.server.redirect_port;
-    let port = configured.unwrap_or(port);
     let address = listener.local_addr()?;
     let server = server.clone();
     let run = move || -> io::Result<()> {

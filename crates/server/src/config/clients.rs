@@ -9,7 +9,6 @@ use std::{
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, CertificateRevocationListDer, pem::PemObject as _},
-    server::danger::ClientCertVerifier,
 };
 use x509_parser::{
     certificate::X509Certificate, prelude::FromDer as _, revocation_list::CertificateRevocationList,
@@ -20,7 +19,7 @@ use super::{
     file::ClientCertificates,
     path::{self, FilePath, Folder},
 };
-use crate::tls::Demand;
+use crate::tls::{Demand, Demanding};
 
 /// What is wrong, and at which key below `server.client_certificates`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +36,7 @@ pub(super) struct Fault {
 pub(super) fn verifier(
     wanted: &ClientCertificates,
     folder: &Folder,
-) -> Result<Arc<dyn ClientCertVerifier>, Vec<Fault>> {
+) -> Result<Arc<Demanding>, Vec<Fault>> {
     let mut faults = Vec::new();
     let authorities = named(folder, "ca", &wanted.ca)
         .and_then(|path| authorities(&path))

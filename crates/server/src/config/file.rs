@@ -4,8 +4,8 @@
 //!
 //! A new key is a field with a comment. What its type does not say stands in `#[schemars(..)]`: `range` and, for times,
 //! `x-least` and `x-most` (judged with the file), `x-default` (words for a default that is no constant), `x-required` (a
-//! key whose lack has an explanation of its own), `x-file-only` (no environment variable sets it) and `with` for a foreign
-//! type.
+//! key whose lack has an explanation of its own), `x-file-only` (no environment variable sets it), `x-restart` (a reload
+//! does not change it) and `with` for a foreign type.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -27,8 +27,10 @@ pub struct File {
     pub server: Server,
     /// The audit log.
     #[serde(default)]
+    #[schemars(extend("x-restart" = true))]
     pub audit: AuditFile,
     /// The admin listener: health, metrics, revocations. Without this table there is none.
+    #[schemars(extend("x-restart" = true))]
     pub admin: Option<Admin>,
     /// Where key fetches may go.
     #[serde(default)]
@@ -61,7 +63,7 @@ pub struct File {
 #[schemars(extend("oneOf" = [{ "required": ["tls"] }, { "required": ["acme"] }]))]
 pub struct Server {
     /// Address and port. Port 0 takes any free one, which the log names. A socket that systemd has opened takes its place.
-    #[schemars(extend("x-type" = "address and port"))]
+    #[schemars(extend("x-type" = "address and port", "x-restart" = true))]
     pub listen: SocketAddr,
     /// The pages that may connect: `["https://app.example.com"]`. Compared exactly, after case, a trailing dot and the
     /// default port are normalised. Only `https`; no `*`, no paths.
@@ -77,14 +79,22 @@ pub struct Server {
     /// place. Either this or `acme` must be there.
     #[schemars(extend("x-default" = "required without `acme`"))]
     pub tls: Option<Tls>,
+    /// Further certificates, each chosen for the names that it is for. `tls` is for every other name, and for clients that
+    /// name none.
+    #[serde(default)]
+    pub certificates: Vec<CertificateFiles>,
+    /// Whether it is reloaded when the configuration or a file that it names changes. It is on SIGHUP and when an operator
+    /// asks for it either way.
+    #[serde(default = "yes")]
+    pub watch: bool,
     /// Instead of `tls`: certificates that the server obtains and renews by itself.
     pub acme: Option<Acme>,
     /// A plain port, `"0.0.0.0:80"`, that sends browsers to https and does nothing else. Not together with `proxy_protocol`
     /// or `terminated_by`: a balancer redirects by itself.
-    #[schemars(extend("x-type" = "address and port"))]
+    #[schemars(extend("x-type" = "address and port", "x-restart" = true))]
     pub redirect: Option<SocketAddr>,
     /// The port they are sent to, if `listen` is reached at another one: 443.
-    #[schemars(range(min = 1, max = 65_535), extend("x-default" = "the port of `listen`"))]
+    #[schemars(range(min = 1, max = 65_535), extend("x-default" = "the port of `listen`", "x-restart" = true))]
     pub redirect_port: Option<u16>,
     /// A listener of its own for clients that show a certificate (mutual TLS).
     pub client_certificates: Option<ClientCertificates>,
@@ -95,7 +105,7 @@ pub struct Server {
     #[schemars(extend("x-least" = "0s", "x-most" = "1h"))]
     pub drain: Span,
     /// Threads that serve sockets. Without it as many as the machine, the affinity mask or the cgroup gives.
-    #[schemars(range(min = 1, max = 1024), extend("x-default" = "one a core"))]
+    #[schemars(range(min = 1, max = 1024), extend("x-default" = "one a core", "x-restart" = true))]
     pub threads: Option<usize>,
 }
 
@@ -118,7 +128,7 @@ pub struct Tls {
 #[serde(deny_unknown_fields)]
 pub struct ClientCertificates {
     /// Address and port, another than `server.listen`: `"0.0.0.0:8444"`. Clients come to it directly, not through a balancer.
-    #[schemars(extend("x-type" = "address and port"))]
+    #[schemars(extend("x-type" = "address and port", "x-restart" = true))]
     pub listen: SocketAddr,
     /// The authorities of which one must have issued a client's certificate, in PEM. Everybody to whom they ever issue one
     /// comes in, so name authorities of your own.
@@ -132,6 +142,17 @@ pub struct ClientCertificates {
     /// Host names, addresses, URIs and mail addresses, each in full.
     #[schemars(length(min = 1), inner(length(min = 1)), extend("x-default" = "any"))]
     pub names: Option<Vec<String>>,
+}
+
+/// `[[server.certificates]]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateFiles {
+    /// The chain in PEM, its own certificate first. It must be valid now. One with a name that an earlier one has too, with a
+    /// key of the same kind, is refused.
+    pub cert: FilePath,
+    /// Its private key in PEM, as that of `server.tls`.
+    pub key: FilePath,
 }
 
 /// `server.proxy_protocol`
@@ -307,7 +328,8 @@ pub struct Issuer {
     /// Exactly as its tokens' `iss` says.
     pub issuer: String,
     /// What this server calls it. With several issuers each needs one: their users are then `name:sub`, in `from` and where a
-    /// right speaks of `sub`, so that no two users pass for one another.
+    /// right speaks of `sub`, so that no two users pass for one another. While a server runs it stays this issuer's: a reload
+    /// that would change that is refused.
     #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
     pub name: Option<String>,
     /// What its tokens' `aud` must hold: the name by which it knows this server.
@@ -331,7 +353,7 @@ pub struct Issuer {
     /// Where its keys are: an https URL. Without it and `jwks_file`, `<issuer>/.well-known/openid-configuration` says.
     #[schemars(extend("x-default" = "by discovery"))]
     pub jwks_url: Option<String>,
-    /// Its keys as a JWK set in a file, read once. It must hold a public key.
+    /// Its keys as a JWK set in a file. It must hold a public key.
     pub jwks_file: Option<FilePath>,
     /// By how much clocks may differ. A socket then lives until `exp` plus this.
     #[serde(default = "no_time")]
@@ -593,6 +615,10 @@ pub struct Development {
 
 const fn seconds(count: u64) -> Span {
     Span(Duration::from_secs(count))
+}
+
+const fn yes() -> bool {
+    true
 }
 
 const fn drain() -> Span {

@@ -6,15 +6,18 @@
 
 mod acme;
 mod certificate;
+mod certificates;
 mod clients;
 mod environment;
 mod file;
 mod judge;
+mod names;
 mod path;
 mod places;
 mod problem;
 mod ranges;
 mod read;
+mod reloaded;
 mod runtime;
 mod schema;
 mod units;
@@ -29,27 +32,30 @@ use crate::acme::Settings;
 pub use acme::{Acme, Challenge, ExternalAccount};
 pub(crate) use certificate::is_shared;
 pub use certificate::{Certificate, Fault, Part, load as load_certificate};
+pub use certificates::Certificates;
 pub use environment::{Override, Variable};
 pub use file::{
-    Admin, AuditFile, Channel, Compression, Deflate, Development, Discriminator, File, History,
-    Issuer, Kind, Limits, Outbound, PlainRight, Profile, ProxyProtocol, Require, Right, Rotate,
-    Route, RouteLimits, Server, Tls,
+    Admin, AuditFile, CertificateFiles, Channel, Compression, Deflate, Development, Discriminator,
+    File, History, Issuer, Kind, Limits, Outbound, PlainRight, Profile, ProxyProtocol, Require,
+    Right, Rotate, Route, RouteLimits, Server, Tls,
 };
-pub(crate) use path::open;
+pub use names::Names;
+pub(crate) use path::read as read_file;
 pub use path::{FilePath, Folder, NoCredentials};
-pub use places::Written;
+pub use places::{Values, Written};
 use problem::Source;
 pub(crate) use problem::visible;
-pub use problem::{Place, Problem, Problems};
+pub use problem::{Place, Problem, Problems, Told};
 use read::Reading;
-pub use runtime::{Running, assemble, routes, rules, supposed};
+pub use reloaded::{Changes, Prints, bound_to_start, changes, named_files, needs_restart, spoken};
+pub use runtime::{Parts, Running, assemble, parts, routes, rules, supposed};
 pub use schema::schema;
 pub use units::{Bytes, Network, Span};
 
 /// Where TLS ends.
 pub enum Security {
-    /// Here, with this certificate.
-    Tls(Certificate),
+    /// Here, with these certificates.
+    Tls(Certificates),
     /// Here, with certificates that are obtained.
     Acme(Arc<Settings>),
     /// At these balancers.
@@ -64,6 +70,10 @@ pub struct Config {
     pub folder: Folder,
     /// Where each key was written.
     pub written: Written,
+    /// What was written for each key, to tell one configuration from another.
+    pub values: Values,
+    /// What was in the files that it names, before any was judged: who changes one meanwhile has changed it since.
+    pub prints: Prints,
     /// What the environment set, in the order of the variables' names.
     pub overrides: Vec<Override>,
     /// Where TLS ends.
@@ -77,13 +87,13 @@ impl Config {
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         let named = self.file.server.hosts.iter();
         let named = named.map(|host| host.as_str());
-        let certified: &[String] = match &self.security {
-            _ if !self.file.server.hosts.is_empty() => &[],
-            Security::Tls(certificate) => &certificate.names,
-            Security::Acme(acme) => &acme.hosts,
-            Security::EndedBy(_) => &[],
+        let certified: Vec<&str> = match &self.security {
+            _ if !self.file.server.hosts.is_empty() => Vec::new(),
+            Security::Tls(certificates) => certificates.names().collect(),
+            Security::Acme(acme) => acme.hosts.iter().map(String::as_str).collect(),
+            Security::EndedBy(_) => Vec::new(),
         };
-        named.chain(certified.iter().map(String::as_str))
+        named.chain(certified)
     }
 
     /// Reads and judges a file, with what the environment sets over it.
@@ -91,10 +101,7 @@ impl Config {
     /// # Errors
     /// Every problem that was found.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        let text = path::read(path).and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8"))
-        });
-        let text = text.map_err(|error| {
+        let text = path::read_text(path).map_err(|error| {
             Problems::one(
                 path,
                 Problem::new(
@@ -140,6 +147,7 @@ impl Config {
         let Some(file) = file else {
             return Err(Problems::new(&source, problems));
         };
+        let prints = reloaded::prints(&file, &folder);
         let trial = judge::Trial {
             file: &file,
             folder: &folder,
@@ -150,6 +158,8 @@ impl Config {
         match security {
             Some(security) if problems.is_empty() => Ok(Self {
                 written: places.written(&source),
+                values: places.values.clone(),
+                prints,
                 warnings: Problems::new(&source, warnings),
                 file,
                 folder,

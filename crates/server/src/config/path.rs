@@ -3,12 +3,13 @@
 use std::{
     borrow::Cow,
     fmt,
-    fs::{File, OpenOptions},
+    fs::{File, Metadata},
     io::{self, Read as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
+use rustix::fs::OFlags;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -85,19 +86,20 @@ pub(super) fn credentials() -> Option<PathBuf> {
     folder.filter(|folder| folder.is_absolute())
 }
 
-/// Opens a file to be read, which must be one: a pipe that nobody writes into would let the start hang for ever, and a
-/// device has no end.
+/// Opens a file to be read, which must be one: a pipe that nobody writes into would let the start and every later reload hang
+/// for ever, and a device has no end.
 ///
 /// # Errors
 /// It cannot be opened, or is no regular file.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    // Of a pipe, opening alone would wait for a writer (open(2)).
-    options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    let file = options.open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
+fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    let file = File::options()
+        .read(true)
+        // Of a pipe, opening alone would wait for a writer (open(2)).
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)?;
+    let meta = file.metadata()?;
+    match meta.is_file() {
+        true => Ok((file, meta)),
         false => Err(io::Error::other("it is no regular file")),
     }
 }
@@ -106,13 +108,24 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// It cannot be read, is no regular file, or is too large.
-pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let (file, meta) = open(path)?;
+    // In one piece, so that no half of a key stays behind where the bytes were moved from.
+    let room = meta.len().min(LARGEST) + 1;
+    let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > LARGEST {
         true => Err(io::Error::other("it is larger than 4 MiB")),
         false => Ok(bytes),
     }
+}
+
+/// The same, as a text.
+///
+/// # Errors
+/// As above, or it is not UTF-8.
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path)?).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
 impl FilePath {

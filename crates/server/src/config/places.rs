@@ -1,6 +1,9 @@
 //! Where each key stands, for problems that are found after reading.
 
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+};
 
 use toml::de::{DeTable, DeValue};
 
@@ -9,13 +12,18 @@ use super::problem::{Place, Source};
 /// The span of each value by its path, like `limits.message` or `route.0.path`.
 pub(super) struct Places {
     spans: HashMap<String, Range<usize>>,
+    pub(super) values: Values,
     end: usize,
 }
+
+/// What was written for each key that is no table, by its path, in words that are the same for the same value.
+pub type Values = BTreeMap<String, String>;
 
 impl Places {
     pub(super) fn of(table: &DeTable<'_>, end: usize) -> Self {
         let mut places = Self {
             spans: HashMap::new(),
+            values: Values::new(),
             end,
         };
         places.note(table, "");
@@ -53,14 +61,16 @@ impl Places {
                 DeValue::Array(items) => {
                     for (index, item) in items.iter().enumerate() {
                         let path = format!("{path}.{index}");
-                        if let DeValue::Table(table) = item.get_ref() {
-                            self.note(table, &path);
+                        match item.get_ref() {
+                            DeValue::Table(table) => self.note(table, &path),
+                            single => drop(self.values.insert(path.clone(), format!("{single:?}"))),
                         }
                         self.spans.insert(path, item.span());
                     }
                     self.spans.insert(path, value.span());
                 }
-                _ => {
+                single => {
+                    self.values.insert(path.clone(), format!("{single:?}"));
                     self.spans.insert(path, value.span());
                 }
             }

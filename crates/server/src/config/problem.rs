@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::Serialize;
+
 use super::environment::Override;
 
 /// One problem.
@@ -24,6 +26,26 @@ pub struct Problem {
 pub struct Problems {
     path: PathBuf,
     list: Vec<(Place, Problem)>,
+}
+
+/// A problem as a program is told of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Told {
+    /// The configuration's own.
+    pub file: String,
+    /// From 1; none of a problem of the whole file, or of the environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// From 1, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// The environment variable in which it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variable: Option<String>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
 }
 
 /// Where a value was written.
@@ -135,8 +157,17 @@ impl Problems {
         }
     }
 
-    pub(super) fn one(path: &Path, problem: Problem) -> Self {
+    /// A problem of the file as a whole.
+    #[must_use]
+    pub fn one(path: &Path, problem: Problem) -> Self {
         Self::new(&Source::new(path, "", &[]), vec![problem])
+    }
+
+    pub(super) fn placed(path: &Path, place: Option<&Place>, problem: Problem) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            list: vec![(place.cloned().unwrap_or(Place::Whole), problem)],
+        }
     }
 
     /// Each with its place, message and remedy, in the file's order.
@@ -152,6 +183,25 @@ impl Problems {
                     format!("${}: {message}\n    {remedy}", visible(name))
                 }
                 Place::Whole => format!("{path}: {message}\n    {remedy}"),
+            }
+        })
+    }
+
+    /// Each for a program, in the file's order.
+    pub fn told(&self) -> impl Iterator<Item = Told> {
+        self.list.iter().map(|(place, problem)| {
+            let (line, column, variable) = match place {
+                Place::Line(line, column) => (Some(*line), Some(*column), None),
+                Place::Variable(name) => (None, None, Some(visible(name))),
+                Place::Whole => (None, None, None),
+            };
+            Told {
+                file: visible(&self.path.display().to_string()),
+                line,
+                column,
+                variable,
+                message: visible(&problem.message),
+                remedy: visible(&problem.remedy),
             }
         })
     }

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
+use parking_lot::RwLock;
 use tokio::sync::Notify;
 use wardwire_admission::{
     caps::{CapLimits, Caps},
@@ -14,15 +15,16 @@ use wardwire_admission::{
     gate::{Gate, GateConfig},
     host::Hosts,
     origin::{AllowedOrigins, Origin},
-    proxy::TrustedProxies,
+    proxy::{Balancers, TrustedProxies},
     route::{Compression, Requirement, Route, RouteKind, Routes},
+    rules::Rules,
     token::{
         Algorithm, Audience, Discriminator, IssuerConfig, Issuers, KeySource,
         Profile as TokenProfile,
     },
 };
 use wardwire_hub::{
-    Hub, HubLimits,
+    self as hub, Hub, HubLimits,
     fanout::Fanout,
     rights::{ChannelRule, History, Pattern, Right, Test},
 };
@@ -40,10 +42,11 @@ use crate::{
     http::Site,
     http2,
     metrics::Metrics,
-    outbound::Outbound,
-    server::{self, Server},
+    outbound::Ways,
+    reload::Seen,
+    server::{Server, Terms},
     shard::Handle,
-    tls,
+    tls::{self, Demanding},
 };
 
 /// A server that is ready to listen.
@@ -54,6 +57,99 @@ pub struct Running {
     pub sides: Vec<Fanout>,
     /// Where it came from.
     pub config: Config,
+    /// The ways to issuers' keys.
+    pub ways: Ways,
+    /// The files it was read from, and is read from again. None if it came from nowhere.
+    pub source: Option<Seen>,
+}
+
+/// What a reload exchanges.
+pub struct Parts {
+    /// Who may come.
+    pub rules: Rules,
+    /// How many.
+    pub caps: CapLimits,
+    /// Who may do what in channels.
+    pub channels: hub::Rules,
+    /// What holds for every connection.
+    pub terms: Terms,
+}
+
+/// Makes what a reload exchanges, with what can be kept of `before`, and with the certificate that renews itself, which is
+/// the same as long as the server runs.
+///
+/// # Errors
+/// A file that was there a moment ago is gone.
+pub fn parts(
+    config: &Config,
+    extra: Vec<IssuerConfig>,
+    before: (&Issuers, &Ways),
+    acme: Option<&Arc<Acme>>,
+) -> io::Result<(Parts, Ways)> {
+    let (before, ways_before) = before;
+    let mut ways = Ways::default();
+    let issuers = issuers(config, extra, &mut ways, ways_before)?;
+    let limits = &config.file.limits;
+    let demand = demand(config)?;
+    let terms = terms(config, demand.as_ref(), acme)?;
+    let parts = Parts {
+        rules: Rules {
+            hosts: hosts(config),
+            origins: origins(config),
+            routes: Routes::new(routes(&config.file)),
+            issuers: before.succeeded_by(issuers).map_err(io::Error::other)?,
+            balancers: Balancers {
+                introducing: proxy_protocol(config)?,
+                ending_tls: match &config.security {
+                    Security::EndedBy(balancers) => Some(balancers.clone()),
+                    Security::Tls(_) | Security::Acme(_) => None,
+                },
+            },
+            certificates: demand.map(|it| it as _),
+        },
+        caps: CapLimits {
+            per_ip: limits.connections_per_ip,
+            per_subject: limits.connections_per_subject,
+            unadmitted: limits.unadmitted,
+        },
+        channels: hub::Rules {
+            channels: rules(&config.file),
+            limits: HubLimits {
+                channels: limits.channels,
+                subscriptions: limits.subscriptions,
+                ..HubLimits::default()
+            },
+        },
+        terms,
+    };
+    Ok((parts, ways))
+}
+
+fn terms(
+    config: &Config,
+    demand: Option<&Arc<Demanding>>,
+    acme: Option<&Arc<Acme>>,
+) -> io::Result<Terms> {
+    let http2 = http2(config);
+    let tls = match &config.security {
+        Security::Tls(certificates) => {
+            let config = tls::server_config(certificates, http2.is_some());
+            Some(config.map_err(io::Error::other)?)
+        }
+        Security::Acme(_) | Security::EndedBy(_) => None,
+    };
+    let ordinary = tls.as_ref().or(acme.map(|it| it.tls.for_clients()));
+    let mutual = ordinary.zip(demand);
+    let mutual = mutual.map(|(tls, demand)| tls::mutual_config(tls, demand.clone()));
+    Ok(Terms {
+        tls,
+        mutual: mutual.transpose().map_err(io::Error::other)?,
+        http2,
+        handshake: config.file.limits.handshake.0,
+        outbox: config.file.limits.outbox.0,
+        hsts: !config.hosts().any(|name| name == "localhost"),
+        drain: config.file.server.drain.0,
+    })
 }
 
 /// Makes the parts. The demo brings its own issuer and pages.
@@ -66,46 +162,27 @@ pub fn assemble(
     site: Option<Box<dyn Site>>,
 ) -> io::Result<Running> {
     let clock = Arc::new(SystemClock);
-    let issuers =
-        Issuers::each(issuers(&config, extra)?, clock.clone()).map_err(io::Error::other)?;
-    let limits = &config.file.limits;
-    let caps = Caps::new(CapLimits {
-        per_ip: limits.connections_per_ip,
-        per_subject: limits.connections_per_subject,
-        unadmitted: limits.unadmitted,
-    });
+    let nobody = Issuers::each(Vec::new(), clock.clone()).map_err(io::Error::other)?;
+    let acme = acme(&config)?;
+    let before = (&nobody, &Ways::default());
+    let (parts, ways) = parts(&config, extra, before, acme.as_ref())?;
     let gate = Gate::new(GateConfig {
-        hosts: hosts(&config),
-        origins: origins(&config),
-        routes: Routes::new(routes(&config.file)),
-        issuers,
-        caps,
+        rules: parts.rules,
+        caps: Caps::new(parts.caps),
         clock,
     });
-    let rules = rules(&config.file);
-    let hub_limits = HubLimits {
-        channels: limits.channels,
-        subscriptions: limits.subscriptions,
-        ..HubLimits::default()
-    };
     let audit = Audit::open(audit(&config, site.is_some())?)?;
     let threads = threads(&config);
-    let (hub, sides) = Hub::new(rules, hub_limits, threads);
-    let security = security(&config)?;
+    let (hub, sides) = Hub::new(parts.channels, threads);
     let server = Server {
         gate,
         hub,
         audit,
         metrics: Metrics::default(),
         shards: (0..threads).map(Handle::new).collect(),
-        mutual: mutual(&config, &security)?,
-        security,
-        proxy_protocol: proxy_protocol(&config)?,
-        http2: http2(&config),
+        terms: RwLock::new(Arc::new(parts.terms)),
+        acme,
         stopping: Notify::new(),
-        handshake: limits.handshake.0,
-        outbox: limits.outbox.0,
-        hsts: !config.hosts().any(|name| name == "localhost"),
         site,
         connections: AtomicU64::new(0),
     };
@@ -113,6 +190,8 @@ pub fn assemble(
         server: Arc::new(server),
         sides,
         config,
+        ways,
+        source: None,
     })
 }
 
@@ -153,43 +232,24 @@ fn balancers(listed: &[Network]) -> io::Result<TrustedProxies> {
     TrustedProxies::new(listed.iter().map(|it| it.0)).map_err(io::Error::other)
 }
 
-fn security(config: &Config) -> io::Result<server::Security> {
-    Ok(match &config.security {
-        Security::Tls(certificate) => {
-            let config = tls::server_config(certificate.certified.clone(), http2(config).is_some());
-            server::Security::Tls(config.map_err(io::Error::other)?)
-        }
-        Security::Acme(settings) => {
-            let allow = config.file.outbound.allow.clone();
-            let acme = Acme::open(settings.clone(), allow, http2(config).is_some());
-            server::Security::Acme(Arc::new(acme?))
-        }
-        Security::EndedBy(balancers) => server::Security::EndedBy(balancers.clone()),
-    })
-}
-
-/// What is agreed on at the listener for client certificates, where the server proves itself as it ordinarily does.
-fn mutual(
-    config: &Config,
-    security: &server::Security,
-) -> io::Result<Option<Arc<rustls::ServerConfig>>> {
-    let Some(wanted) = &config.file.server.client_certificates else {
+/// The certificate that renews itself, where there is one.
+fn acme(config: &Config) -> io::Result<Option<Arc<Acme>>> {
+    let Security::Acme(settings) = &config.security else {
         return Ok(None);
     };
-    let ordinary = match security {
-        server::Security::Tls(ordinary) => ordinary,
-        server::Security::Acme(acme) => acme.tls.for_clients(),
-        server::Security::EndedBy(_) => {
-            let why = "client certificates where TLS ends elsewhere";
-            return Err(io::Error::other(why));
-        }
-    };
-    let verifier = clients::verifier(wanted, &config.folder).map_err(|faults| {
+    let allow = config.file.outbound.allow.clone();
+    let acme = Acme::open(settings.clone(), allow, http2(config).is_some())?;
+    Ok(Some(Arc::new(acme)))
+}
+
+/// What is demanded of clients' certificates, where a listener demands any.
+fn demand(config: &Config) -> io::Result<Option<Arc<Demanding>>> {
+    let wanted = config.file.server.client_certificates.as_ref();
+    let demand = wanted.map(|wanted| clients::verifier(wanted, &config.folder));
+    demand.transpose().map_err(|faults| {
         let messages: Vec<_> = faults.into_iter().map(|it| it.message).collect();
         io::Error::other(messages.join("; "))
-    })?;
-    let config = tls::mutual_config(ordinary, verifier);
-    config.map(Some).map_err(io::Error::other)
+    })
 }
 
 fn http2(config: &Config) -> Option<http2::Settings> {
@@ -255,16 +315,15 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<Issue
 fn issuers(
     config: &Config,
     extra: Vec<IssuerConfig>,
+    ways: &mut Ways,
+    before: &Ways,
 ) -> io::Result<Vec<(IssuerConfig, Arc<dyn Fetch>)>> {
-    let outbound = |authorities: &[Vec<u8>]| -> io::Result<Arc<dyn Fetch>> {
-        let outbound = Outbound::new(config.file.outbound.allow.clone(), authorities);
-        Ok(Arc::new(outbound.map_err(io::Error::other)?))
-    };
-    let public = outbound(&[])?;
+    let allow = &config.file.outbound.allow;
+    let public = ways.open(allow, None, before)?;
     let mut issuers: Vec<_> = extra.into_iter().map(|it| (it, public.clone())).collect();
     for issuer in &config.file.issuer {
         let way = match &issuer.ca {
-            Some(ca) => outbound(&[path::read(&config.folder.find(ca)?)?])?,
+            Some(ca) => ways.open(allow, Some(path::read(&config.folder.find(ca)?)?), before)?,
             None => public.clone(),
         };
         issuers.push((self::issuer(issuer, &config.folder)?, way));

@@ -87,6 +87,7 @@ impl DemoIssuer {
         Identity {
             issuer: self.name.as_str().into(),
             subject: account.name.into(),
+            audience: AUDIENCE.into(),
             qualified: None,
             session: None,
             token_id: None,

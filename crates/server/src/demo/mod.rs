@@ -188,7 +188,9 @@ fn configuration(
         },
         written: config::Written::default(),
         overrides: Vec::new(),
-        security: config::Security::Tls(certificate),
+        values: config::Values::new(),
+        prints: config::Prints::new(),
+        security: config::Security::Tls(certificate.into()),
         warnings: config::Problems::default(),
     })
 }

@@ -12,7 +12,7 @@ pub(super) fn allow(server: &Server, origin: Option<&str>, response: &mut Respon
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     let allowed = origin
         .and_then(Origin::parse)
-        .filter(|origin| server.gate.origins().allow(origin))
+        .filter(|origin| server.gate.rules().origins.allow(origin))
         .and_then(|origin| HeaderValue::try_from(origin.as_str()).ok());
     if let Some(origin) = allowed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);

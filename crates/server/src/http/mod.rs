@@ -147,11 +147,17 @@ impl Connection {
         let Some(ended) = &self.ended else {
             return Ok(());
         };
-        if let Some(client) = ended.client(headers)? {
+        // By the list that holds now, which may have changed since the balancer connected.
+        let rules = self.server.gate.rules();
+        let list = rules.balancers.ending_tls.as_ref();
+        let balancer = list.and_then(|list| list.vouch(self.transport.connected()));
+        let untrusted = || Refusal::new(Stage::Proxy, Reason::ProxyUntrusted);
+        let balancer = balancer.ok_or_else(untrusted)?;
+        if let Some(client) = ended.client(&balancer, headers)? {
             trail.peer = Some(client);
             self.place.attribute(client)?;
         }
-        ended.check_tls(headers)
+        ended.check_tls(&balancer, headers)
     }
 
     /// Its socket leaves when HTTP has let go of it.
@@ -163,7 +169,7 @@ impl Connection {
 /// Serves a connection until it is upgraded, closed, or out of time.
 pub async fn serve(connection: Connection, stream: TlsStream, deadline: Instant) {
     let connection = Arc::new(connection);
-    let exchange = Exchange::new(deadline, connection.server.handshake);
+    let exchange = Exchange::new(deadline, connection.server.terms().handshake);
     let refusing = connection.clone();
     let refuse = move |refusal: &Refusal| {
         let trail = Trail {
@@ -251,7 +257,7 @@ async fn route(
     trail.certificate = transport.certificate.clone();
     connection.client(&head.headers, trail)?;
     connection.enter().await?;
-    if server.gate.routes().find(head.uri.path()).is_some() {
+    if server.gate.rules().routes.find(head.uri.path()).is_some() {
         return handshake::upgrade(connection, &head, upgrade, trail).await;
     }
     ordinary(connection, &head, collect(body, deadline), trail).await
@@ -307,7 +313,7 @@ fn secure(server: &Server, response: &mut Response<Bytes>) {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    if server.hsts {
+    if server.terms().hsts {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }

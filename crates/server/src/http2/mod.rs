@@ -99,7 +99,7 @@ pub(crate) async fn serve(newcomer: Newcomer, stream: TlsStream, deadline: Insta
     let everybody = server.clone();
     let _open = everybody.metrics.http2.enter();
     let shared = Arc::new(Shared {
-        life: Life::new(slot, deadline, server.handshake),
+        life: Life::new(slot, deadline, server.terms().handshake),
         watch: Watch::new(settings.streams),
         server,
         number,

@@ -58,7 +58,7 @@ pub(super) async fn respond(
     request: Request<RecvStream>,
     mut reply: SendResponse<Bytes>,
 ) {
-    let deadline = Instant::now() + shared.server.handshake;
+    let deadline = Instant::now() + shared.server.terms().handshake;
     let is_head = request.method() == Method::HEAD;
     let answer = {
         let mut asked = pin!(ask(&shared, request, deadline));
@@ -157,8 +157,8 @@ async fn judge(
         shared.shard.clone(),
     );
     connection.enter().await?;
-    let routes = shared.server.gate.routes();
-    if routes.find(head.uri.path()).is_none() {
+    let rules = shared.server.gate.rules();
+    if rules.routes.find(head.uri.path()).is_none() {
         let body = collect(received);
         let response = ordinary::ordinary(&connection, head, body, trail).await?;
         return Ok((response, None));

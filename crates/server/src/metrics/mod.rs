@@ -2,6 +2,7 @@
 //!
 //! What happens on a message's way is counted by each [`shard`] for itself, and added up when somebody asks.
 
+mod reload;
 mod shard;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 use parking_lot::Mutex;
 use wardwire_admission::refusal::Refusal;
 
+pub use reload::Reloads;
 pub use shard::{Histogram, ShardMetrics, Tally};
 
 use crate::{logging, server::Server};
@@ -27,6 +29,8 @@ pub struct Metrics {
     pub tls_failures: Counter,
     /// Sockets admitted.
     pub admissions: Counter,
+    /// Reloads of the configuration.
+    pub reloads: Reloads,
     /// HTTP/2 connections.
     pub http2: Gauge,
     refusals: Labelled<(&'static str, &'static str)>,
@@ -99,6 +103,7 @@ pub fn render(server: &Server) -> String {
     gauges(server, &mut out);
     histograms(server, &mut out);
     labelled(&server.metrics, &mut out);
+    server.metrics.reloads.render(&mut out);
     certificate(server, &mut out);
     out
 }

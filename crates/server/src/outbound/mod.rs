@@ -9,6 +9,7 @@ mod address;
 #[cfg(test)]
 mod tests;
 mod url;
+mod ways;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -36,6 +37,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use wardwire_admission::fetch::{Document, Fetch, FetchError, Fetching};
 
 use self::url::HttpsUrl;
+pub use self::ways::Ways;
 
 /// The largest document, in bytes.
 const LARGEST: usize = 256 * 1024;

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use wardwire_admission::{
     admit::{Trail, loggable},
-    gate::RefreshError,
-    principal::{Identity, Principal},
+    gate::{RefreshError, Renewed},
+    principal::Principal,
 };
-use wardwire_hub::{HubError, Member, Position, fanout::Fanout};
+use wardwire_hub::{HubError, Member, Position, fanout::Fanout, outbox::Outbox};
 use wardwire_protocol::{
     channel::ChannelName,
     close::{Close, CloseCode},
@@ -41,7 +41,7 @@ pub struct Channels {
 /// A refresh under way. One at a time: it may fetch keys.
 struct Refreshing {
     id: Box<RawValue>,
-    future: Pin<Box<dyn Future<Output = Result<Arc<Identity>, RefreshError>> + Send>>,
+    future: Pin<Box<dyn Future<Output = Result<Renewed, RefreshError>> + Send>>,
 }
 
 /// Errors in band are patient with mistakes, not with probing.
@@ -124,6 +124,10 @@ impl Channels {
         self.refreshing = None;
     }
 
+    pub(super) fn rejudge(&mut self, fanout: &mut Fanout, outbox: &mut Outbox) -> usize {
+        self.member.rejudge(fanout, outbox).len()
+    }
+
     /// Reads a message and answers it.
     pub(super) fn read(&mut self, text: &str, scope: &mut Scope<'_>) -> Option<Close> {
         let before = self.errors.count;
@@ -154,16 +158,11 @@ impl Channels {
             return None;
         };
         let Refreshing { id, .. } = self.refreshing.take()?;
-        let Session {
-            server,
-            trail,
-            route,
-            ..
-        } = scope.session;
+        let Session { server, trail, .. } = scope.session;
         let answer = match outcome {
-            Ok(identity) => {
+            Ok(Renewed { identity, until }) => {
                 let principal = Principal::User(identity);
-                let expires_at = route.until(&principal).as_secs();
+                let expires_at = until.as_secs();
                 self.member.renew(scope.fanout, scope.outbox, principal);
                 let by_token = Trail {
                     credential: Some("bearer"),
@@ -269,14 +268,9 @@ impl Channels {
         if self.refreshing.is_some() {
             return Err(RpcError::RATE);
         }
-        let Session {
-            server,
-            lease,
-            route,
-            ..
-        } = scope.session;
-        let (server, lease, route) = (server.clone(), lease.clone(), route.clone());
-        let future = Box::pin(async move { server.gate.refresh(&lease, &route, &token).await });
+        let Session { server, lease, .. } = scope.session;
+        let (server, lease) = (server.clone(), lease.clone());
+        let future = Box::pin(async move { server.gate.refresh(&lease, &token).await });
         self.refreshing = Some(Refreshing {
             id: call.id.to_owned(),
             future,

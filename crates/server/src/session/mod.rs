@@ -40,10 +40,12 @@ pub struct Session {
     pub server: Arc<Server>,
     /// For how long.
     pub lease: Arc<Lease>,
-    /// What a fresh proof has to satisfy too.
+    /// As it was when the socket came.
     pub route: Arc<Route>,
     /// How messages to the client are deflated, if both ends agreed on that.
     pub encoding: Option<Encoding>,
+    /// Bytes queued for it when its peer is slow.
+    pub outbox: usize,
     trail: Box<Trail>,
     ending: Option<Ending>,
     slot: Option<ConnectionSlot>,
@@ -97,11 +99,13 @@ impl Session {
             route,
             ..
         } = admission;
+        let outbox = server.terms().outbox;
         let session = Self {
             server,
             lease,
             route,
             encoding,
+            outbox,
             trail: Box::new(trail),
             ending: None,
             slot: Some(slot),
@@ -214,6 +218,14 @@ impl Application {
         match self {
             Self::Echo(_) => None,
             Self::Channels(channels) => channels.poll(cx, scope),
+        }
+    }
+
+    /// Judges by the rules that hold now what it follows, and leaves what it may not. Returns how many channels that were.
+    pub fn rejudge(&mut self, fanout: &mut Fanout, outbox: &mut Outbox) -> usize {
+        match self {
+            Self::Echo(_) => 0,
+            Self::Channels(channels) => channels.rejudge(fanout, outbox),
         }
     }
 

@@ -9,6 +9,7 @@ use std::{
     task::{Wake, Waker},
 };
 
+use tokio::sync::mpsc::UnboundedSender;
 use wardwire_hub::{fanout::SocketKey, mailbox::Mailbox};
 
 use super::{Arrival, Turnstile};
@@ -35,11 +36,16 @@ pub(super) enum Message {
     Adopt(Box<Arrival>),
     /// Something that one of its sockets waits for has come.
     Wake(SocketKey),
+    /// The rules of channels have changed: each of its sockets is judged anew.
+    Rejudge(Rejudged),
     /// Somebody asks whether it still turns.
     Pulse,
     /// The server goes down.
     Stop,
 }
+
+/// Told how many channels sockets had to leave, some at a time. When it is gone, all were judged.
+pub type Rejudged = UnboundedSender<usize>;
 
 /// So many sockets more than the emptiest shard has, and a sixteenth, are borne before a new one goes there: moving one
 /// costs a little, and a difference of a few is no matter.
@@ -64,6 +70,11 @@ impl Handle {
     pub fn adopt(&self, arrival: Arrival) {
         self.sockets.fetch_add(1, Ordering::Relaxed);
         self.post(Message::Adopt(Box::new(arrival)));
+    }
+
+    /// Has every socket judge anew what it follows.
+    pub fn rejudge(&self, told: Rejudged) {
+        self.post(Message::Rejudge(told));
     }
 
     /// Lets go of all its sockets and ends.

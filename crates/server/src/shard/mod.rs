@@ -39,7 +39,7 @@ use tokio::time::Sleep;
 use wardwire_admission::clock::Timestamp;
 use wardwire_hub::fanout::{Fanout, SocketKey};
 
-pub use handle::{Handle, emptiest};
+pub use handle::{Handle, Rejudged, emptiest};
 pub use socket::{Arrival, Carrier};
 pub use turnstile::Turnstile;
 
@@ -69,6 +69,8 @@ pub struct Shard {
     /// When something may be due for the first of the sockets, and when that was last looked at.
     due: Instant,
     swept: Instant,
+    /// Sockets that the rules of channels are still to be asked about, and who waits for that.
+    rejudging: Option<(Vec<SocketKey>, Rejudged)>,
     timer: Pin<Box<Sleep>>,
     stopped: bool,
 }
@@ -95,6 +97,8 @@ struct Time {
 const COLLECT: (usize, usize) = (1024, 256 * 1024);
 /// Sockets that get their publications before others are read from again.
 const FLUSH: usize = 512;
+/// Sockets that judge anew what they follow before others have their turn.
+const REJUDGE: usize = 512;
 /// Messages of other threads taken in one turn: a thousand revocations do not hold up everybody else.
 const MESSAGES: usize = 32;
 /// Time-outs are as coarse as this.
@@ -123,6 +127,7 @@ impl Shard {
             flushed: 0,
             due: now + LONG,
             swept: now,
+            rejudging: None,
             timer: Box::pin(tokio::time::sleep(LONG)),
             stopped: false,
         })
@@ -170,6 +175,7 @@ impl Shard {
         }
         self.cues = cues;
         busy |= self.flush(time);
+        busy |= self.rejudge();
         if time.now >= self.due.max(self.swept + SWEEP) {
             self.sweep(time);
         }
@@ -188,6 +194,7 @@ impl Shard {
             || !self.again.is_empty()
             || !self.messages.is_empty()
             || !self.flushing.is_empty()
+            || self.rejudging.is_some()
             || self.fanout.has_more())
     }
 
@@ -201,6 +208,9 @@ impl Shard {
             match self.messages.pop_front() {
                 Some(Message::Adopt(arrival)) => self.adopt(*arrival, time),
                 Some(Message::Wake(key)) => self.wake(key, time),
+                Some(Message::Rejudge(told)) => {
+                    self.rejudging = Some((self.sockets.keys(), told));
+                }
                 Some(Message::Pulse) => self.handle.turned(),
                 Some(Message::Stop) => self.stopped = true,
                 None => break,
@@ -343,6 +353,32 @@ impl Shard {
             self.fanout.clear();
         }
         some
+    }
+
+    /// Has some sockets judge anew what they follow. A panic in one costs this socket alone. True if there were some.
+    fn rejudge(&mut self) -> bool {
+        // What a socket was noted for goes out first: it was published to it while it might follow.
+        if !self.flushing.is_empty() {
+            return false;
+        }
+        let Some((mut keys, told)) = self.rejudging.take() else {
+            return false;
+        };
+        for key in keys.split_off(keys.len().saturating_sub(REJUDGE)) {
+            let (sockets, fanout) = (&mut self.sockets, &mut self.fanout);
+            let Some((socket, _)) = sockets.open(key) else {
+                continue;
+            };
+            match catch_unwind(AssertUnwindSafe(|| socket.rejudge(fanout))) {
+                Ok(left) => drop(told.send(left)),
+                Err(_) => {
+                    socket.panicked();
+                    self.remove(key);
+                }
+            }
+        }
+        self.rejudging = (!keys.is_empty()).then_some((keys, told));
+        true
     }
 
     /// Notes against each follower what this turn brings it.

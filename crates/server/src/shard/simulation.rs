@@ -42,7 +42,7 @@ use super::{
 };
 use crate::{
     config::{self, Config, Running},
-    server::{Security, Server},
+    server::Server,
     session::Session,
     tls::Records,
 };
@@ -258,10 +258,8 @@ impl World {
 
     /// TLS, agreed.
     fn agree(&self) -> (ClientConnection, Records) {
-        let Security::Tls(tls) = &self.server.security else {
-            panic!("TLS ends elsewhere");
-        };
-        let mut records = Records::new(tls.clone()).unwrap();
+        let tls = self.server.terms().tls.clone().unwrap();
+        let mut records = Records::new(tls).unwrap();
         let name = "localhost".try_into().unwrap();
         let mut peer = ClientConnection::new(self.client.clone(), name).unwrap();
         peer.set_buffer_limit(None);

@@ -135,6 +135,11 @@ impl<T: Transport> Socket<T> {
         self.application.leave(fanout);
     }
 
+    /// Leaves what it may not follow by the rules that hold now. Returns how many channels that were.
+    pub(super) fn rejudge(&mut self, fanout: &mut Fanout) -> usize {
+        self.application.rejudge(fanout, &mut self.outbox)
+    }
+
     /// Its turn ended in a panic.
     pub(super) fn panicked(&mut self) {
         self.session.ending(Ending::panicked());
@@ -145,7 +150,7 @@ impl<T: Transport> Socket<T> {
         if !self.frames.is_closing() {
             // Who keeps up is bounded by what a turn brings.
             let budget = match self.link.is_blocked() {
-                true => self.session.server.outbox,
+                true => self.session.outbox,
                 false => usize::MAX,
             };
             self.outbox.add(batch, after, budget);
@@ -232,6 +237,9 @@ impl<T: Transport> Socket<T> {
             }
             LeaseStatus::Ended(EndReason::LoggedOut) => {
                 Close::new(CloseCode::UNAUTHORIZED, "logged-out")
+            }
+            LeaseStatus::Ended(EndReason::Forbidden) => {
+                Close::new(CloseCode::FORBIDDEN, "forbidden")
             }
             LeaseStatus::Ended(EndReason::Restart) => {
                 Close::new(CloseCode::SERVICE_RESTART, "restart")

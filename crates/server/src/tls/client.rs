@@ -4,7 +4,15 @@
 //! this file asks for one of the names that are listed, and leaves word of what was shown where the connection picks it up:
 //! rustls tells of a certificate that it refused only that it did.
 
-use std::{cell::Cell, fmt, net::IpAddr, sync::Arc};
+use std::{
+    cell::Cell,
+    fmt,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
@@ -17,7 +25,7 @@ use rustls::{
     },
 };
 use wardwire_admission::{
-    certificate::{ClientCertificate, Thumbprint},
+    certificate::{ClientCertificate, Judge, Thumbprint},
     clock::Timestamp,
 };
 use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer as _};
@@ -61,7 +69,7 @@ impl Demand {
     ///
     /// # Errors
     /// There is no authority, or a revocation list cannot be read.
-    pub fn verifier(self) -> Result<Arc<dyn ClientCertVerifier>, VerifierBuilderError> {
+    pub fn verifier(self) -> Result<Arc<Demanding>, VerifierBuilderError> {
         let provider = super::provider();
         let chain = WebPkiClientVerifier::builder_with_provider(self.authorities.into(), provider)
             // Strangers are not told whom we trust, and a client that has one certificate needs no hint.
@@ -73,30 +81,33 @@ impl Demand {
         let names = self
             .names
             .map(|names| names.iter().map(|name| normal(name)).collect());
-        Ok(Arc::new(Demanding { chain, names }))
+        Ok(Arc::new(Demanding {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            chain,
+            names,
+        }))
     }
 }
 
-struct Demanding {
+/// Of the next demand: no two of a process have one.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// Verifies certificates: in handshakes, and again where a reload demands something else.
+pub struct Demanding {
+    number: u64,
     chain: Arc<dyn ClientCertVerifier>,
     /// As [`normal`] writes them.
     names: Option<Vec<String>>,
 }
 
-impl ClientCertVerifier for Demanding {
-    fn verify_client_cert(
+impl Demanding {
+    fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
+        shown: Option<&Shown>,
     ) -> Result<ClientCertVerified, Error> {
-        SHOWN.set(None);
-        let sizes = intermediates.iter().map(|it| it.len());
-        if intermediates.len() > BETWEEN || sizes.sum::<usize>() + end_entity.len() > CHAIN {
-            return Err(CertificateError::Other(OtherError(Arc::new(TooLong))).into());
-        }
-        let shown = Shown::read(end_entity);
-        SHOWN.set(shown.as_ref().map(|it| it.certificate.clone()));
         let verified = self
             .chain
             .verify_client_cert(end_entity, intermediates, now)?;
@@ -108,6 +119,50 @@ impl ClientCertVerifier for Demanding {
             }
             _ => Ok(verified),
         }
+    }
+}
+
+fn short_enough(
+    end_entity: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+) -> Result<(), Error> {
+    let sizes = intermediates.iter().map(|it| it.len());
+    if intermediates.len() > BETWEEN || sizes.sum::<usize>() + end_entity.len() > CHAIN {
+        return Err(CertificateError::Other(OtherError(Arc::new(TooLong))).into());
+    }
+    Ok(())
+}
+
+impl Judge for Demanding {
+    fn verifies(&self, certificate: &ClientCertificate) -> bool {
+        // Judged when the connection began; to do so at each request would be work for a client to give.
+        if certificate.demand == self.number {
+            return true;
+        }
+        let chain = certificate.chain.iter();
+        let chain: Vec<CertificateDer<'_>> =
+            chain.map(|der| CertificateDer::from(&**der)).collect();
+        let Some((end_entity, intermediates)) = chain.split_first() else {
+            return false;
+        };
+        let shown = Shown::read(end_entity, intermediates, self.number);
+        let verified = self.verify(end_entity, intermediates, UnixTime::now(), shown.as_ref());
+        verified.is_ok()
+    }
+}
+
+impl ClientCertVerifier for Demanding {
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        SHOWN.set(None);
+        short_enough(end_entity, intermediates)?;
+        let shown = Shown::read(end_entity, intermediates, self.number);
+        SHOWN.set(shown.as_ref().map(|it| it.certificate.clone()));
+        self.verify(end_entity, intermediates, now, shown.as_ref())
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -195,7 +250,11 @@ const NAMES: usize = 4;
 const SERIAL: usize = 32;
 
 impl Shown {
-    fn read(der: &CertificateDer<'_>) -> Option<Self> {
+    fn read(
+        der: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        demand: u64,
+    ) -> Option<Self> {
         let (_, parsed) = X509Certificate::from_der(der).ok()?;
         let names = parsed.subject_alternative_name().ok()?;
         let names = names.map(|names| names.value.general_names.iter().filter_map(name).collect());
@@ -209,6 +268,11 @@ impl Shown {
             names: names.iter().take(NAMES).map(|name| cut(name)).collect(),
             serial: serial.iter().map(|byte| format!("{byte:02x}")).collect(),
             expires_at: Timestamp::from_secs(u64::try_from(not_after).unwrap_or_default()),
+            chain: std::iter::once(der)
+                .chain(intermediates)
+                .map(|der| der.as_ref().into())
+                .collect(),
+            demand,
         };
         Some(Self {
             certificate: Arc::new(certificate),

@@ -1,12 +1,13 @@
 //! TLS, without a buffer that outlives its bytes.
 //!
 //! [`records`] speaks rustls' unbuffered API and is the only file that knows it; [`protection`] has it, or a balancer that
-//! ended TLS, in its place; [`stream`] puts a TCP socket under it for
+//! ended TLS, in its place; [`by_name`] chooses among certificates; [`stream`] puts a TCP socket under it for
 //! the handshake and HTTP; [`sni`] remembers which name a client asked for, and [`client`] which certificate it showed, where one
 //! is demanded; [`obtained`] has a certificate that comes while the server runs, and answers the authority that asks whose
 //! host it is. After `101` a session takes the stream apart
 //! and drives the records itself.
 
+mod by_name;
 mod client;
 mod obtained;
 mod protection;
@@ -23,11 +24,11 @@ use rustls::{
         NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
         danger::ClientCertVerifier,
     },
-    sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
 
-pub use client::{Demand, refused};
+pub use by_name::ByName;
+pub use client::{Demand, Demanding, refused};
 pub use obtained::{Challenges, Obtained, Posed};
 pub use protection::{Ended, Protection};
 pub use records::Records;
@@ -52,17 +53,16 @@ pub fn provider() -> Arc<CryptoProvider> {
     })
 }
 
-/// The server's TLS settings for one certificate: HTTP/1.1, and HTTP/2 before it only where that is wanted; no 0-RTT (RFC 8446
-/// §8 leaves replay to the application), no resumption, so that nothing of a session outlives it. No client is asked for a
-/// certificate.
+/// The server's TLS settings: HTTP/1.1, and HTTP/2 before it only where that is wanted; no 0-RTT (RFC 8446 §8 leaves replay to
+/// the application), no resumption, so that nothing of a session outlives it. No client is asked for a certificate.
 ///
 /// # Errors
 /// If the provider cannot do TLS 1.2 and 1.3, which a test would find first.
 pub fn server_config(
-    certified: Arc<CertifiedKey>,
+    certificates: impl Into<ByName>,
     http2: bool,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let resolver = Arc::new(sni::Remembering(certified));
+    let resolver = Arc::new(sni::Remembering(certificates.into()));
     let verifier = WebPkiClientVerifier::no_client_auth();
     settings(resolver, verifier, protocols(http2))
 }

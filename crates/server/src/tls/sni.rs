@@ -8,19 +8,21 @@ use rustls::{
     sign::CertifiedKey,
 };
 
+use super::ByName;
+
 thread_local! {
     /// INVARIANT: `resolve` runs inside a call to `process_tls_records`, on its thread, and [`take`] follows that call
     /// before any other connection runs on the thread; so a name never reaches another connection.
     static ASKED: Cell<Option<Box<str>>> = const { Cell::new(None) };
 }
 
-/// One certificate for every name, and a note of the name that was asked for.
-pub(super) struct Remembering(pub(super) Arc<CertifiedKey>);
+/// Chooses a certificate, and notes the name that was asked for.
+pub(super) struct Remembering(pub(super) ByName);
 
 impl ResolvesServerCert for Remembering {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         note(&hello);
-        Some(self.0.clone())
+        self.0.choose(&hello)
     }
 }
 

@@ -49,6 +49,13 @@ fn folder() -> PathBuf {
     private(&folder.join("ca.pem"), &certificate.pem());
     private(&folder.join("key.pem"), &key.serialize_pem());
     certify_clients(&folder);
+    let key_of_shop = KeyPair::generate().unwrap();
+    let shop = CertificateParams::new(["shop.example.com".to_owned()])
+        .unwrap()
+        .self_signed(&key_of_shop)
+        .unwrap();
+    private(&folder.join("shop.pem"), &shop.pem());
+    private(&folder.join("shop.key"), &key_of_shop.serialize_pem());
     private(
         &folder.join("admin.token"),
         "0123456789abcdef0123456789abcdef",

@@ -14,6 +14,8 @@ fn certificate(der: &str, seconds: u64) -> Arc<ClientCertificate> {
         subject: "CN=trader".into(),
         names: Box::default(),
         serial: "01".into(),
+        chain: Box::default(),
+        demand: 0,
         expires_at: Timestamp::from_secs(NOW + seconds),
     })
 }
@@ -132,8 +134,9 @@ async fn no_socket_outlives_the_certificate_that_its_connection_was_opened_with(
     let socket = world.enter_with(Some(&shown), "/live", &headers).await;
     let socket = socket.ok().unwrap();
     let fresh = world.token(json!({"exp": NOW + 900}));
-    let refreshed = world.gate.refresh(&socket.lease, &socket.route, &fresh);
-    assert!(refreshed.await.is_ok());
+    let refreshed = world.gate.refresh(&socket.lease, &fresh);
+    let refreshed = refreshed.await.ok().unwrap();
+    assert_eq!(refreshed.until, Timestamp::from_secs(NOW + 60));
     assert_eq!(world.status(&socket), until(60));
 }
 
@@ -157,9 +160,7 @@ async fn attack_077_a_refresh_may_win_a_binding_but_never_change_or_lose_it() {
         let socket = world.enter_with(Some(&a), "/live", &headers).await;
         let socket = socket.ok().unwrap();
         let fresh_token = token(fresh);
-        let outcome = world
-            .gate
-            .refresh(&socket.lease, &socket.route, &fresh_token);
+        let outcome = world.gate.refresh(&socket.lease, &fresh_token);
         assert_eq!(outcome.await.err(), expected, "{fresh:?}");
     }
     let plain = bearer(&world.token(json!({})));
@@ -168,7 +169,7 @@ async fn attack_077_a_refresh_may_win_a_binding_but_never_change_or_lose_it() {
     let socket = socket.ok().unwrap();
     let outcome = world
         .gate
-        .refresh(&socket.lease, &socket.route, &bound(&world, OF_B))
+        .refresh(&socket.lease, &bound(&world, OF_B))
         .await;
     assert!(matches!(
         outcome,

@@ -229,6 +229,30 @@ pub(crate) fn trusting(signers: &[&Signer]) -> Issuers {
     trusting_as(config(KeySource::Static(key_set(signers))))
 }
 
+/// The same issuer, to whom we are another.
+pub(crate) fn renamed(signers: &[&Signer], audience: &str) -> Issuers {
+    trusting_as(IssuerConfig {
+        audience: Audience::new([audience]),
+        ..config(KeySource::Static(key_set(signers)))
+    })
+}
+
+/// The same issuer, who may sign for no longer.
+pub(crate) fn brief(signers: &[&Signer], longest: Duration) -> Issuers {
+    trusting_as(IssuerConfig {
+        max_lifetime: longest,
+        ..config(KeySource::Static(key_set(signers)))
+    })
+}
+
+/// An issuer whose keys take a second to be had.
+pub(crate) fn slow(signers: &[&Signer]) -> Issuers {
+    let net = Net::serving(KEYS, key_set(signers));
+    net.delay(Duration::from_secs(1));
+    let config = config(KeySource::Url(KEYS.to_owned()));
+    Issuers::new(vec![config], net, Hands::at(NOW * 1000)).unwrap()
+}
+
 fn trusting_as(config: IssuerConfig) -> Issuers {
     Issuers::new(
         vec![config],

@@ -39,6 +39,32 @@ async fn attack_033_unknown_keys_cause_one_fetch_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn keys_that_are_held_outlive_other_rules_that_find_them_in_the_same_way() {
+    let signer = Signer::new("a", Algorithm::Es256);
+    let net = Net::serving(KEYS, key_set(&[&signer]));
+    let issuers = remote(&net);
+    let token = signer.sign(&claims());
+    assert_eq!(reason(&issuers, &token).await, None);
+    let url = |url: &str| config(KeySource::Url(url.to_owned()));
+    let way: Arc<dyn Fetch> = net.clone();
+    // The same object is the same way, as the one before was made of it.
+    let same = issuers
+        .succeeded_by(vec![(url(KEYS), way.clone())])
+        .unwrap();
+    let again = same.succeeded_by(vec![(url(KEYS), way.clone())]).unwrap();
+    assert_eq!(reason(&again, &token).await, None);
+    let held = net.fetches();
+    let elsewhere = "https://id.example/others";
+    net.serve(elsewhere, key_set(&[&Signer::new("a", Algorithm::Es256)]));
+    let moved = again.succeeded_by(vec![(url(elsewhere), way)]).unwrap();
+    assert_eq!(reason(&moved, &token).await, Some(Reason::TokenSignature));
+    let other: Arc<dyn Fetch> = Net::serving(KEYS, key_set(&[&signer]));
+    let other = again.succeeded_by(vec![(url(KEYS), other)]).unwrap();
+    assert_eq!(reason(&other, &token).await, None);
+    assert_eq!((held, net.fetches()), (1, 2), "another way brings its own");
+}
+
+#[tokio::test(start_paused = true)]
 async fn tokens_that_come_together_wait_for_one_fetch() {
     let signer = Signer::new("a", Algorithm::Es256);
     let net = Net::serving(KEYS, key_set(&[&signer]));

@@ -6,7 +6,7 @@ use wardwire_admission::{host::Hosts, origin::Origin};
 
 use super::{
     super::{
-        Security,
+        Certificates, Security,
         certificate::{self, Certificate, Part},
     },
     Judge, acme, network,
@@ -16,7 +16,16 @@ pub(super) fn tls(judge: &mut Judge<'_>) -> Option<Security> {
     let file = judge.file;
     let tls = match (&file.server.tls, &file.server.acme) {
         (Some(tls), None) => tls,
-        (None, Some(acme)) => return acme::judge(judge, acme).map(Security::Acme),
+        (None, Some(acme)) => {
+            if !judge.file.server.certificates.is_empty() {
+                judge.refuse(
+                    "server.certificates",
+                    "there are server.certificates beside `acme`: which certificate is shown would be chance",
+                    "Drop them and list their names in acme.hosts, or write `tls` in the place of `acme`.",
+                );
+            }
+            return acme::judge(judge, acme).map(Security::Acme);
+        }
         (Some(_), Some(_)) => {
             judge.refuse(
                 "server.acme",
@@ -45,9 +54,17 @@ pub(super) fn tls(judge: &mut Judge<'_>) -> Option<Security> {
                 judge.find("server.tls.cert", cert),
                 judge.find("server.tls.key", key),
             );
-            certificate(judge, &cert?, &key?).map(Security::Tls)
+            let first = certificate(judge, "server.tls", &cert?, &key?);
+            certificates(judge, first).map(Security::Tls)
         }
         (None, None, Some(balancers)) => {
+            if !judge.file.server.certificates.is_empty() {
+                judge.refuse(
+                    "server.certificates",
+                    "there are server.certificates, but TLS ends at a balancer",
+                    "Drop them, or `terminated_by`.",
+                );
+            }
             let place = "server.tls.terminated_by";
             network::balancers(judge, place, balancers).map(Security::EndedBy)
         }
@@ -64,16 +81,48 @@ pub(super) fn tls(judge: &mut Judge<'_>) -> Option<Security> {
     }
 }
 
-fn certificate(judge: &mut Judge<'_>, cert: &Path, key: &Path) -> Option<Certificate> {
+/// The first, and what stands in `[[server.certificates]]`.
+fn certificates(judge: &mut Judge<'_>, first: Option<Certificate>) -> Option<Certificates> {
+    let mut all: Vec<Certificate> = first.iter().cloned().collect();
+    let mut sound = true;
+    for (index, files) in judge.file.server.certificates.iter().enumerate() {
+        let place = format!("server.certificates.{index}");
+        let cert = judge.find(&format!("{place}.cert"), &files.cert);
+        let key = judge.find(&format!("{place}.key"), &files.key);
+        let loaded = cert.zip(key);
+        let loaded = loaded.and_then(|(cert, key)| certificate(judge, &place, &cert, &key));
+        let Some(certificate) = loaded else {
+            sound = false;
+            continue;
+        };
+        let clash = all.iter().find_map(|other| certificate.clash(other));
+        if let Some(name) = clash {
+            judge.refuse(
+                &format!("{place}.cert"),
+                format!("an earlier certificate is for {name:?} too, with a key of the same kind"),
+                "Keep one of them, or make one of the two an ECDSA and the other an RSA key.",
+            );
+        }
+        all.push(certificate);
+    }
+    let mut all = all.into_iter();
+    let first = first.and_then(|_| all.next())?;
+    sound.then(|| Certificates {
+        first,
+        more: all.collect(),
+    })
+}
+
+fn certificate(judge: &mut Judge<'_>, place: &str, cert: &Path, key: &Path) -> Option<Certificate> {
     match certificate::load(cert, key) {
         Ok(certificate) => Some(certificate),
         Err(faults) => {
             for fault in faults {
-                let place = match fault.part {
-                    Part::Certificate => "server.tls.cert",
-                    Part::Key => "server.tls.key",
+                let key = match fault.part {
+                    Part::Certificate => "cert",
+                    Part::Key => "key",
                 };
-                judge.refuse(place, fault.message, fault.remedy);
+                judge.refuse(&format!("{place}.{key}"), fault.message, fault.remedy);
             }
             None
         }
@@ -145,15 +194,16 @@ pub(super) fn hosts(judge: &mut Judge<'_>, security: Option<&Security>) {
     let Some(security) = security else {
         return;
     };
-    let certified: &[String] = match security {
-        _ if !file.server.hosts.is_empty() => &[],
-        Security::Tls(certificate) => &certificate.names,
-        Security::Acme(acme) => &acme.hosts,
-        Security::EndedBy(_) => &[],
+    let certified: Vec<&str> = match security {
+        _ if !file.server.hosts.is_empty() => Vec::new(),
+        Security::Tls(certificates) => certificates.names().collect(),
+        Security::Acme(acme) => acme.hosts.iter().map(String::as_str).collect(),
+        Security::EndedBy(_) => Vec::new(),
     };
-    let certified = certified.iter().map(String::as_str);
     let named = file.server.hosts.iter().map(String::as_str);
-    let sound = certified.filter(|name| Hosts::new([*name]).is_ok());
+    let sound = certified
+        .into_iter()
+        .filter(|name| Hosts::new([*name]).is_ok());
     let named: Vec<&str> = named.chain(sound).collect();
     if named.is_empty() {
         let message = match security {

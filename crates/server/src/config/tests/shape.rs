@@ -164,11 +164,9 @@ without_issuer = false
 fn a_key_like_none_is_refused_with_those_there_are() {
     let problems = Folder::new().problems(&with("tls = {", "zebra = 1\ntls = {"));
     assert_eq!(problems.len(), 1);
-    assert!(
-        problems[0].starts_with(
-            "5: [server] has no key `zebra` | [server] has: acme, client_certificates,"
-        )
-    );
+    assert!(problems[0].starts_with(
+        "5: [server] has no key `zebra` | [server] has: acme, certificates, client_certificates,"
+    ));
 }
 
 #[test]
