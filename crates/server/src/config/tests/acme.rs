@@ -206,3 +206,47 @@ fn an_authority_writes_to_an_address() {
     let lines = format!("{AGREED}\ncontact = [\"mailto:ops@example.com\"]");
     assert_eq!(Folder::new().problems(&acme(&lines)), [""; 0]);
 }
+
+/// The task that renews it goes by what was there at the start.
+#[test]
+fn no_reload_changes_how_a_certificate_is_obtained() {
+    let folder = Folder::new();
+    let judged = |text: &str| folder.judge(text).ok().unwrap();
+    let path = folder.0.join("wardwire.toml");
+    let refused = |before: &Config, after: &Config| {
+        let refused = bound_to_start(before, after, &path).err();
+        refused.map(|it| it.lines().next().unwrap())
+    };
+    let running = judged(&acme(AGREED));
+    for (text, key) in [
+        (SAFE.to_owned(), "server.acme"),
+        (acme(&AGREED.replace("live.", "other.")), "server.acme"),
+        (
+            acme(&format!("{AGREED}\ncontact = [\"mailto:ops@example.com\"]")),
+            "server.acme",
+        ),
+        (
+            format!("{}\n[http2]\nwebsockets = true\n", acme(AGREED)),
+            "http2.websockets",
+        ),
+    ] {
+        let why = refused(&running, &judged(&text)).unwrap();
+        assert!(
+            why.contains(key) && why.contains("running server cannot"),
+            "{why}"
+        );
+    }
+    assert_eq!(refused(&running, &judged(&acme(AGREED))), None);
+    let plain = judged(SAFE);
+    let http2 = judged(&format!("{SAFE}\n[http2]\nwebsockets = true\n"));
+    assert_eq!(refused(&plain, &http2), None, "files' certificates follow");
+}
+
+#[test]
+fn further_certificates_are_for_files_alone() {
+    let more = "[[server.certificates]]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n[admin]";
+    let text = acme(AGREED).replacen("[admin]", more, 1);
+    let problems = Folder::new().problems(&text);
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    assert!(problems[0].contains("beside `acme`"), "{problems:#?}");
+}
