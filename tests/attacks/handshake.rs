@@ -429,7 +429,12 @@ fn attack_023_a_rebound_name_is_not_ours() {
     let token = server.issuer.token("alice").mint();
     let rebound = live(&token).set("Host", "rebound.evil.test").origin(ORIGIN);
     refused(&server, &rebound, 421, "misdirected");
-    // A client that names no server in TLS is judged by its Host alone.
+}
+
+#[test]
+fn attack_023_without_a_name_in_tls_the_host_is_judged_alone() {
+    let server = Server::start();
+    let token = server.issuer.token("alice").mint();
     for (host, status) in [
         ("rebound.evil.test", 421),
         ("127.0.0.1", 101),
@@ -450,4 +455,5 @@ crate::harness::over_http2![
     attack_011_methods_that_open_no_sockets,
     attack_013_forwarded_and_identity_headers_are_not_believed,
     attack_023_a_rebound_name_is_not_ours,
+    attack_023_without_a_name_in_tls_the_host_is_judged_alone,
 ];

@@ -19,6 +19,8 @@ pub(crate) enum Behind {
     HaproxyHttp,
     /// nginx, which does the same.
     NginxHttp,
+    /// nginx, which ends TLS, knows no HTTP, and takes every byte on under TLS of its own.
+    NginxStream,
 }
 
 const TLS_HERE: &str = "tls = { cert = \"cert.pem\", key = \"key.pem\" }";
@@ -31,6 +33,7 @@ impl Behind {
             Ok("haproxy-tcp") => Some(Self::HaproxyTcp),
             Ok("haproxy-http") => Some(Self::HaproxyHttp),
             Ok("nginx-http") => Some(Self::NginxHttp),
+            Ok("nginx-stream") => Some(Self::NginxStream),
             Ok(other) => panic!("TESTED_BEHIND: {other}?"),
             Err(_) => None,
         }
@@ -38,13 +41,16 @@ impl Behind {
 
     /// Whether it reads requests, and answers what it does not like itself.
     pub(crate) fn reads_http(self) -> bool {
-        self != Self::HaproxyTcp
+        matches!(self, Self::HaproxyHttp | Self::NginxHttp)
     }
 
     /// The configuration of a server that ends TLS, as one behind this. None if it has something else in mind.
     pub(super) fn configured(self, config: &str) -> Option<String> {
         let own = config.contains(TLS_HERE) && !config.contains("proxy_protocol");
-        let mut ended = format!("tls = {{ terminated_by = [\"{BALANCER}\"] }}");
+        let mut ended = match self {
+            Self::NginxStream => TLS_HERE.to_owned(),
+            _ => format!("tls = {{ terminated_by = [\"{BALANCER}\"] }}"),
+        };
         if !self.reads_http() {
             ended += &format!("\nproxy_protocol = {{ from = [\"{BALANCER}\"] }}");
         }
@@ -67,19 +73,28 @@ impl Behind {
                 Balancer::haproxy(folder, "http", true, &format!("{lines} source {BALANCER}"))
             }
             Self::NginxHttp => {
-                let lines = documented("nginx, in `http`", server);
-                let file = |name: &str| folder.join(name).display().to_string();
-                let lines = lines
-                    .replace("cert.pem", &file("cert.pem"))
-                    .replace("key.pem", &file("key.pem"))
-                    .replace(
-                        "location / {",
-                        &format!("location / {{ proxy_bind {BALANCER};"),
-                    );
-                Balancer::nginx(folder, "http", &lines)
+                let lines = in_folder(folder, &documented("nginx, in `http`", server));
+                let from = format!("location / {{ proxy_bind {BALANCER};");
+                Balancer::nginx(folder, "http", &lines.replace("location / {", &from))
+            }
+            Self::NginxStream => {
+                let lines = documented("nginx, in `stream` with TLS", server);
+                let from = format!("proxy_bind {BALANCER}; proxy_pass");
+                let lines = in_folder(folder, &lines).replace("proxy_pass", &from);
+                Balancer::nginx(folder, "stream", &lines)
             }
         }
     }
+}
+
+/// The lines with their files in this folder.
+pub(crate) fn in_folder(folder: &Path, lines: &str) -> String {
+    ["cert.pem", "key.pem", "ca.pem"]
+        .iter()
+        .fold(lines.to_owned(), |lines, file| {
+            let path = folder.join(file);
+            lines.replace(&format!(" {file}"), &format!(" {}", path.display()))
+        })
 }
 
 /// The indented lines behind this one in the documentation, for this server.

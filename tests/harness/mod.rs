@@ -16,7 +16,7 @@ mod websocket;
 mod wire;
 
 pub(crate) use authority::{Authority, Client};
-pub(crate) use balancer::{Balancer, Behind, documented};
+pub(crate) use balancer::{Balancer, Behind, documented, in_folder};
 pub(crate) use client::{Connection, Handshake, Response, roots, tcp, tcp_from, tls};
 pub(crate) use http2::{Http2, Over, Tunnel, over_http2, run_over_http2};
 pub(crate) use issuer::{Issuer, Token, now};

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::Value;
 
 use super::{Balancer, Behind, Connection, Handshake, Issuer, Over, Ws};
@@ -509,6 +509,8 @@ fn free_pair() -> SocketAddr {
 fn certificates(folder: &Path) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // Another name than the leaf's, which OpenSSL would else take for one that signed itself.
+    (params.distinguished_name).push(DnType::CommonName, "Authority");
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
     let names = ["localhost", "other.localhost", "127.0.0.1"].map(String::from);

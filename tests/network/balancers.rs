@@ -2,7 +2,7 @@
 //! HAProxy and nginx have to be there: `cargo xtask test balancers`.
 
 use crate::harness::{
-    Balancer, Connection, Handshake, Server, Setup, Ws, documented, tcp_from, tls,
+    Balancer, Connection, Handshake, Server, Setup, Ws, documented, in_folder, tcp_from, tls,
 };
 
 const CERTIFICATE: &str = "tls = { cert = \"cert.pem\", key = \"key.pem\" }";
@@ -108,9 +108,7 @@ fn haproxy_ends_tls_and_knows_no_http() {
 fn nginx_ends_tls() {
     let server = ended(Setup::new());
     let lines = documented("nginx, in `http`", server.address);
-    let lines = ["cert.pem", "key.pem"].iter().fold(lines, |lines, file| {
-        lines.replace(file, server.folder.join(file).to_str().unwrap())
-    });
+    let lines = in_folder(&server.folder, &lines);
     let balancer = Balancer::nginx(&server.folder, "http", &lines);
     serves(&server, &balancer);
     sees_through_lies(&server, &balancer);
@@ -122,6 +120,17 @@ fn nginx_ends_tls() {
 fn nginx_passes_tls_through() {
     let server = passing_through();
     let lines = documented("nginx, in `stream`", server.address);
+    let balancer = Balancer::nginx(&server.folder, "stream", &lines);
+    serves(&server, &balancer);
+    sees_through_lies(&server, &balancer);
+}
+
+#[test]
+#[ignore = "needs nginx: cargo xtask test balancers"]
+fn nginx_ends_tls_knows_no_http_and_goes_on_under_tls() {
+    let server = passing_through();
+    let lines = documented("nginx, in `stream` with TLS", server.address);
+    let lines = in_folder(&server.folder, &lines);
     let balancer = Balancer::nginx(&server.folder, "stream", &lines);
     serves(&server, &balancer);
     sees_through_lies(&server, &balancer);
