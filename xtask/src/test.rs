@@ -246,6 +246,9 @@ const OF_TLS: &str = "test(attack_014) + test(tls_hello) + test(attack_061)";
 /// What it asks of a head's own bytes, where a balancer reads them and writes others.
 const OF_HEADS: &str = "test(/attack_(001|002|003|004|006|009|010|012)/)";
 
+/// What it asks of bytes that come at one moment, which only the balancer knows.
+const OF_TIMING: &str = "test(while_the_gate_is_still_asking)";
+
 /// What it asks of clients that name no server in TLS, which nginx would pass on by that name.
 const OF_NAMELESS: &str = "test(without_a_name_in_tls)";
 
@@ -257,10 +260,13 @@ fn balancers() -> Result<()> {
     tools::balancers()?;
     ignored("network::balancers")?;
     for (behind, but) in [
-        ("haproxy-tcp", OF_TLS.to_owned()),
+        ("haproxy-tcp", format!("{OF_TLS} + {OF_TIMING}")),
         ("haproxy-http", format!("{OF_TLS} + {OF_HEADS}")),
         ("nginx-http", format!("{OF_TLS} + {OF_HEADS}")),
-        ("nginx-stream", format!("{OF_TLS} + {OF_NAMELESS}")),
+        (
+            "nginx-stream",
+            format!("{OF_TLS} + {OF_TIMING} + {OF_NAMELESS}"),
+        ),
     ] {
         println!("\n-- attacks behind {behind} --");
         let filter = format!("test(/^attacks::.*::attack_/) - ({but} + {OVER_HTTP2})");
