@@ -23,4 +23,5 @@ mod harness;
 mod http2;
 mod network;
 mod operations;
+mod protocol;
 mod reload;

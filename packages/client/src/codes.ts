@@ -53,7 +53,7 @@ export const RPC = {
   PARAMS: -32602,
   /** No right to that, or no such channel: the answer is the same. */
   FORBIDDEN: -32001,
-  /** Too many messages. */
+  /** Too many messages. `data.retryAfter` says for how many seconds to wait. */
   RATE: -32002,
   /** Too many subscriptions or channels. */
   LIMIT: -32003,
@@ -65,4 +65,8 @@ export const RPC = {
   SUBSCRIPTION: -32006,
   /** The fresh token is not accepted; the socket lives on with the old one. */
   TOKEN: -32007,
+  /** The data does not fit the channel. `data.pointer` names the place in it, `data.keyword` the rule. */
+  INVALID: -32008,
+  /** The data is over the channel's limit. */
+  TOO_LARGE: -32009,
 } as const;

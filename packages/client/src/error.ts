@@ -90,6 +90,8 @@ const rpcCodes: ReadonlyMap<number, string> = new Map([
   [-32005, 'channel-name'],
   [-32006, 'subscription'],
   [-32007, 'token'],
+  [-32008, 'invalid'],
+  [-32009, 'too-large'],
 ]);
 
 /** The error of a request that the server answered with a JSON-RPC error. */

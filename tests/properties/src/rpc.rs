@@ -117,7 +117,7 @@ fn answered(id: &serde_json::value::RawValue, meant: &Value) {
         (meant, &Value::from("done"))
     );
     assert!(good.get("error").is_none());
-    let bad = rpc::error(Some(id), RpcError::METHOD);
+    let bad = rpc::error(Some(id), &RpcError::METHOD);
     assert!(bad.contains(id.get()), "as it was sent");
     let bad: Value = serde_json::from_str(&bad).expect("answers are JSON");
     assert_eq!(bad["id"], *meant);

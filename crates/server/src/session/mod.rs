@@ -200,7 +200,7 @@ impl Application {
         fault(&message);
         match (self, message) {
             (Self::Echo(rate), message) => {
-                if !rate.take(scope.now) {
+                if rate.take(scope.now).is_err() {
                     return Some(Close::new(CloseCode::POLICY_VIOLATION, "flood"));
                 }
                 scope.send(&message);

@@ -212,9 +212,13 @@ fn the_shared_codes_are_the_servers_own() {
         refusals.iter().all(said),
         "spec/codes.toml has a refusal that is never given"
     );
-    let calls: Vec<i64> = entries("rpc")
+    let rpc = entries("rpc");
+    let calls: Vec<(i64, &str)> = rpc
         .iter()
-        .map(|entry| entry["code"].as_integer().unwrap())
+        .map(|entry| {
+            let word = entry["word"].as_str().unwrap();
+            (entry["code"].as_integer().unwrap(), word)
+        })
         .collect();
     let own = [
         RpcError::PARSE,
@@ -228,6 +232,8 @@ fn the_shared_codes_are_the_servers_own() {
         RpcError::CHANNEL,
         RpcError::SUBSCRIPTION,
         RpcError::TOKEN,
+        RpcError::INVALID,
+        RpcError::TOO_LARGE,
     ];
-    assert_eq!(calls, own.map(|error| i64::from(error.code)));
+    assert_eq!(calls, own.map(|error| (i64::from(error.code), error.word)));
 }

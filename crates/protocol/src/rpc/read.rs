@@ -1,12 +1,9 @@
-//! JSON-RPC 2.0, as `wardwire.v1` speaks it: calls in, answers and notifications out.
-//!
-//! An `id` is a string or an integer. `null`, which the specification discourages (§4), and fractions are refused: nobody
-//! could tell such an answer from one to something unreadable. Members that the specification does not know are passed over.
+//! What a client sent: calls, and what is none.
 
 use std::{borrow::Cow, fmt};
 
 use serde::{
-    Deserialize, Deserializer, Serialize,
+    Deserialize, Deserializer,
     de::{Error as _, IgnoredAny, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
@@ -54,86 +51,6 @@ pub enum Unreadable {
     Json(JsonError),
     /// -32600: an empty batch, or over [`BATCH`] calls.
     Batch,
-}
-
-/// An error in band.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RpcError {
-    /// JSON-RPC 2.0 §5.1, or one of ours in the range it leaves to servers.
-    pub code: i32,
-    /// A short sentence that says what to do.
-    pub message: &'static str,
-    /// How a log names it. The peer is not told.
-    pub word: &'static str,
-}
-
-impl RpcError {
-    /// The text is not JSON.
-    pub const PARSE: Self = Self {
-        code: -32700,
-        message: "Send JSON (RFC 8259).",
-        word: "parse",
-    };
-    /// Not a JSON-RPC 2.0 call, or too many.
-    pub const REQUEST: Self = Self {
-        code: -32600,
-        message: "Send JSON-RPC 2.0, at most 32 calls at once.",
-        word: "request",
-    };
-    /// No such method.
-    pub const METHOD: Self = Self {
-        code: -32601,
-        message: "There is no such method.",
-        word: "method",
-    };
-    /// The parameters do not fit the method.
-    pub const PARAMS: Self = Self {
-        code: -32602,
-        message: "The parameters do not fit the method.",
-        word: "params",
-    };
-    /// No right to that, or no such thing: the answer is the same.
-    pub const FORBIDDEN: Self = Self {
-        code: -32001,
-        message: "Not allowed.",
-        word: "forbidden",
-    };
-    /// Too many messages.
-    pub const RATE: Self = Self {
-        code: -32002,
-        message: "Too many messages. Slow down.",
-        word: "rate",
-    };
-    /// Too many subscriptions or channels.
-    pub const LIMIT: Self = Self {
-        code: -32003,
-        message: "A limit is reached. Unsubscribe from something.",
-        word: "limit",
-    };
-    /// JSON that readers could read differently.
-    pub const CONTENT: Self = Self {
-        code: -32004,
-        message: "This content is not taken.",
-        word: "content",
-    };
-    /// Not a channel name.
-    pub const CHANNEL: Self = Self {
-        code: -32005,
-        message: "That is not a channel name.",
-        word: "channel",
-    };
-    /// Subscribing twice, or unsubscribing from nothing.
-    pub const SUBSCRIPTION: Self = Self {
-        code: -32006,
-        message: "Already, or not, subscribed.",
-        word: "subscription",
-    };
-    /// The fresh token does not hold.
-    pub const TOKEN: Self = Self {
-        code: -32007,
-        message: "The token is not accepted.",
-        word: "token",
-    };
 }
 
 /// What may stand in a message. A member that is `null` is there all the same.
@@ -245,75 +162,12 @@ fn is_id(id: &str) -> bool {
     }
 }
 
-#[derive(Serialize)]
-struct Answer<'a, T> {
-    jsonrpc: &'static str,
-    id: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result: Option<T>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorObject>,
-}
-
-#[derive(Serialize)]
-struct ErrorObject {
-    code: i32,
-    message: &'static str,
-}
-
-#[derive(Serialize)]
-struct Notification<'a, T> {
-    jsonrpc: &'static str,
-    method: &'a str,
-    params: T,
-}
-
-/// The answer to a call.
-#[must_use]
-pub fn result(id: &RawValue, result: impl Serialize) -> String {
-    text(&Answer {
-        jsonrpc: "2.0",
-        id: Some(id),
-        result: Some(result),
-        error: None,
-    })
-}
-
-/// The answer to a call that failed, or to what was no call.
-#[must_use]
-pub fn error(id: Option<&RawValue>, error: RpcError) -> String {
-    let error = ErrorObject {
-        code: error.code,
-        message: error.message,
-    };
-    text(&Answer::<()> {
-        jsonrpc: "2.0",
-        id,
-        result: None,
-        error: Some(error),
-    })
-}
-
-/// A notification to the client.
-#[must_use]
-pub fn notification(method: &str, params: impl Serialize) -> String {
-    text(&Notification {
-        jsonrpc: "2.0",
-        method,
-        params,
-    })
-}
-
-fn text(value: &impl Serialize) -> String {
-    // Structs of texts, numbers and raw JSON always serialise.
-    serde_json::to_string(value).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::rpc;
 
     fn one(text: &str) -> Entry<'_> {
         match read(text) {
@@ -331,7 +185,7 @@ mod tests {
             };
             assert_eq!(call.method, "ping");
             assert_eq!(
-                result(call.id, 1),
+                rpc::result(call.id, 1),
                 format!(r#"{{"jsonrpc":"2.0","id":{id},"result":1}}"#)
             );
         }

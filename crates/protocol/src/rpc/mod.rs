@@ -1,0 +1,12 @@
+//! JSON-RPC 2.0, as `wardwire.v1` speaks it: calls in ([`read()`]), answers and notifications out.
+//!
+//! An `id` is a string or an integer. `null`, which the specification discourages (§4), and fractions are refused: nobody
+//! could tell such an answer from one to something unreadable. Members that the specification does not know are passed over.
+
+mod error;
+mod read;
+mod write;
+
+pub use error::RpcError;
+pub use read::{BATCH, Call, Entry, Incoming, Unreadable, read};
+pub use write::{batch, error, notification, result};

@@ -1,0 +1,80 @@
+//! The methods of `wardwire.v1`, a file for each: what it takes, what it does, what it answers.
+
+mod ping;
+mod publish;
+mod refresh;
+mod subscribe;
+mod unsubscribe;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use wardwire_protocol::{
+    channel::ChannelName,
+    rpc::{Call, RpcError},
+};
+
+use super::{Channels, pending::Later};
+use crate::session::Scope;
+
+/// A method.
+pub(super) struct Method {
+    /// As clients call it.
+    pub(super) name: &'static str,
+    /// Whether its answer may have to wait. What a call does before it fails for want of a place to wait would be done all
+    /// the same, so that one is asked for first.
+    pub(super) waits: bool,
+    pub(super) call: fn(&mut Channels, &Call<'_>, &mut Scope<'_>) -> Outcome,
+}
+
+/// What a call comes to.
+pub(super) type Outcome = Result<Reply, RpcError>;
+
+/// A call that did not fail.
+pub(super) enum Reply {
+    /// Its result.
+    Now(Box<RawValue>),
+    /// It is answered when something has happened.
+    Later(Later),
+}
+
+/// Every method there is.
+const METHODS: &[Method] = &[
+    publish::METHOD,
+    subscribe::METHOD,
+    unsubscribe::METHOD,
+    ping::METHOD,
+    refresh::METHOD,
+];
+
+/// The method of a name.
+pub(super) fn method(name: &str) -> Option<&'static Method> {
+    METHODS.iter().find(|method| method.name == name)
+}
+
+/// Parameters that name a channel.
+#[derive(Deserialize)]
+pub(super) struct ChannelParams {
+    pub(super) channel: String,
+}
+
+#[derive(Serialize)]
+struct Empty {}
+
+/// Reads the parameters of a call.
+pub(super) fn params<'a, T: Deserialize<'a>>(call: &Call<'a>) -> Result<T, RpcError> {
+    let params = call.params.ok_or(RpcError::PARAMS)?;
+    serde_json::from_str(params.get()).map_err(|_| RpcError::PARAMS)
+}
+
+fn name(text: &str) -> Result<ChannelName, RpcError> {
+    ChannelName::parse(text).map_err(|_| RpcError::CHANNEL)
+}
+
+fn result(value: &impl Serialize) -> Result<Box<RawValue>, RpcError> {
+    // Structs of texts, numbers and raw JSON always serialise.
+    serde_json::value::to_raw_value(value).map_err(|_| RpcError::CONTENT)
+}
+
+fn now(value: &impl Serialize) -> Outcome {
+    result(value).map(Reply::Now)
+}

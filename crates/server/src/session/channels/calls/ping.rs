@@ -1,0 +1,9 @@
+//! `ping`: whether anybody is there.
+
+use super::{Empty, Method, now};
+
+pub(super) const METHOD: Method = Method {
+    name: "ping",
+    waits: false,
+    call: |_, _, _| now(&Empty {}),
+};

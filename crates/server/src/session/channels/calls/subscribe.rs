@@ -1,0 +1,59 @@
+//! `subscribe`: follows a channel, from now on or from a position.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use wardwire_hub::Position;
+use wardwire_protocol::rpc::{Call, RpcError};
+
+use super::{Method, Outcome, name, now, params};
+use crate::session::{
+    Scope,
+    channels::{Channels, errors::refused},
+};
+
+pub(super) const METHOD: Method = Method {
+    name: "subscribe",
+    waits: false,
+    call: subscribe,
+};
+
+#[derive(Deserialize)]
+struct SubscribeParams {
+    channel: String,
+    #[serde(default)]
+    since: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Subscribed<'a> {
+    channel: &'a str,
+    position: String,
+    recovered: bool,
+    publications: Vec<Box<RawValue>>,
+}
+
+fn subscribe(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
+    let SubscribeParams { channel, since } = params(call)?;
+    let since = match since {
+        Some(text) => Some(Position::parse(&text).ok_or(RpcError::PARAMS)?),
+        None => None,
+    };
+    let name = name(&channel)?;
+    // Who asks for much at once is told that it cannot be had, and can ask for the rest channel by channel.
+    let since = since.filter(|_| channels.room > 0);
+    let subscribed = channels
+        .member
+        .subscribe(scope.fanout, &name, since)
+        .map_err(refused)?;
+    let bytes: usize = subscribed.publications.iter().map(|text| text.len()).sum();
+    channels.room = channels.room.saturating_sub(bytes);
+    let raw = |text: &Arc<str>| RawValue::from_string(text.to_string()).ok();
+    now(&Subscribed {
+        channel: name.as_str(),
+        position: subscribed.position.to_string(),
+        recovered: subscribed.recovered,
+        publications: subscribed.publications.iter().filter_map(raw).collect(),
+    })
+}

@@ -1,0 +1,24 @@
+//! `unsubscribe`: follows a channel no longer.
+
+use wardwire_protocol::rpc::Call;
+
+use super::{ChannelParams, Empty, Method, Outcome, name, now, params};
+use crate::session::{
+    Scope,
+    channels::{Channels, errors::refused},
+};
+
+pub(super) const METHOD: Method = Method {
+    name: "unsubscribe",
+    waits: false,
+    call: unsubscribe,
+};
+
+fn unsubscribe(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
+    let ChannelParams { channel } = params(call)?;
+    channels
+        .member
+        .unsubscribe(scope.fanout, scope.outbox, &name(&channel)?)
+        .map_err(refused)?;
+    now(&Empty {})
+}

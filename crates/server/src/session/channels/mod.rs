@@ -1,0 +1,140 @@
+//! `wardwire.v1`: JSON-RPC 2.0 calls on channels.
+//!
+//! A message is read into calls, each of which [`calls`] knows by its method. What cannot be answered at once is
+//! [`pending`]; what fails is counted by [`errors`].
+
+mod calls;
+mod errors;
+mod pending;
+
+use std::{task::Context, time::Instant};
+
+use wardwire_hub::{Member, fanout::Fanout, outbox::Outbox};
+use wardwire_protocol::{
+    close::Close,
+    message::Message,
+    rpc::{self, Call, Entry, Incoming, RpcError},
+};
+
+use super::{Rate, Scope};
+use calls::Reply;
+use errors::{Errors, unreadable};
+use pending::{Conclusion, Pending};
+
+/// One socket's conversation.
+pub struct Channels {
+    member: Member,
+    rate: Rate,
+    errors: Errors,
+    pending: Pending,
+    /// Bytes of missed publications that may still be answered in this turn.
+    room: usize,
+}
+
+/// What one read may make us answer in missed publications, give or take one channel's.
+const RECOVERY: usize = 512 * 1024;
+
+impl Channels {
+    pub(super) fn new(member: Member, rate: Rate, now: Instant) -> Self {
+        Self {
+            member,
+            rate,
+            errors: Errors::new(now),
+            pending: Pending::default(),
+            room: 0,
+        }
+    }
+
+    pub(super) fn leave(&mut self, fanout: &mut Fanout) {
+        self.member.leave(fanout);
+        self.pending = Pending::default();
+    }
+
+    pub(super) fn rejudge(&mut self, fanout: &mut Fanout, outbox: &mut Outbox) -> usize {
+        self.member.rejudge(fanout, outbox).len()
+    }
+
+    /// Reads a message and answers it, or what of it can be answered at once.
+    pub(super) fn read(&mut self, text: &str, scope: &mut Scope<'_>) -> Option<Close> {
+        let unsent = scope.out.len().saturating_add(self.pending.held());
+        self.room = RECOVERY.saturating_sub(unsent);
+        let answer = match rpc::read(text) {
+            Ok(Incoming::One(entry)) => self.entry(entry, None, scope),
+            Ok(Incoming::Batch(entries)) => {
+                let number = self.pending.number();
+                let answers = entries
+                    .into_iter()
+                    .filter_map(|entry| self.entry(entry, Some(number), scope))
+                    .collect();
+                self.pending.begin(number, answers)
+            }
+            Err(why) => Some(self.fail(None, &unreadable(why), scope)),
+        };
+        if let Some(answer) = answer {
+            scope.send(&Message::Text(answer.into()));
+        }
+        self.errors.verdict()
+    }
+
+    /// Goes on with what waits.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, scope: &mut Scope<'_>) -> Option<Close> {
+        for (place, finish) in self.pending.ready(cx) {
+            let answer = match finish(self, scope) {
+                Conclusion::Result(result) => rpc::result(&place.id, result),
+                Conclusion::Error(error) => rpc::error(Some(&place.id), &error),
+                Conclusion::Close(close) => return Some(close),
+            };
+            if let Some(message) = self.pending.settle(place.batch, answer) {
+                scope.send(&Message::Text(message.into()));
+            }
+        }
+        self.errors.verdict()
+    }
+
+    /// The answer to an element of a message, if it has one and has it at once.
+    fn entry(
+        &mut self,
+        entry: Entry<'_>,
+        batch: Option<u32>,
+        scope: &mut Scope<'_>,
+    ) -> Option<String> {
+        let call = match entry {
+            // No answer, but no free ride either.
+            Entry::Ignored => {
+                if self.rate.take(scope.now).is_err() {
+                    self.count_error(scope);
+                }
+                return None;
+            }
+            Entry::Invalid => return Some(self.fail(None, &RpcError::REQUEST, scope)),
+            Entry::Call(call) => call,
+        };
+        match self.call(&call, batch, scope) {
+            Ok(answer) => answer,
+            Err(error) => Some(self.fail(Some(&call), &error, scope)),
+        }
+    }
+
+    fn call(
+        &mut self,
+        call: &Call<'_>,
+        batch: Option<u32>,
+        scope: &mut Scope<'_>,
+    ) -> Result<Option<String>, RpcError> {
+        let rate = self.rate.take(scope.now);
+        rate.map_err(|wait| RpcError::RATE.after(wait))?;
+        let method = calls::method(&call.method).ok_or(RpcError::METHOD)?;
+        if method.waits && self.pending.is_full() {
+            return Err(RpcError::RATE);
+        }
+        match (method.call)(self, call, scope)? {
+            Reply::Now(result) => Ok(Some(rpc::result(call.id, result))),
+            Reply::Later(later) => {
+                self.pending.add(method.name, call.id, batch, later);
+                // It is begun in a turn of its own.
+                scope.waker.wake_by_ref();
+                Ok(None)
+            }
+        }
+    }
+}
