@@ -99,6 +99,8 @@ impl Setup {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("wardwire-test-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
+        // A process of this number may have left one behind.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         certificates(&folder);
         let issuer = Issuer::new("https://id.test");
