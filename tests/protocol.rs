@@ -64,3 +64,43 @@ fn a_batch_with_a_call_that_takes_time_is_answered_at_once_and_whole() {
     let second = &of("second")["error"]["data"];
     assert_eq!(second["word"], "rate", "one refresh at a time");
 }
+
+/// The names of the document's methods: what a client calls, and what it is told.
+fn documented() -> (Vec<String>, Vec<String>) {
+    let document: Value = serde_json::from_str(include_str!("../spec/openrpc.json")).unwrap();
+    let methods = document["methods"].as_array().unwrap();
+    let (calls, notices): (Vec<&Value>, Vec<&Value>) = methods
+        .iter()
+        .partition(|method| method["tags"][0]["$ref"] == "#/components/tags/client");
+    let name = |method: &Value| method["name"].as_str().unwrap().to_owned();
+    let names = |all: Vec<&Value>| all.into_iter().map(name).collect();
+    (names(calls), names(notices))
+}
+
+#[test]
+fn every_method_of_the_document_is_there_and_what_only_the_server_says_cannot_be_called() {
+    let server = Server::start();
+    let mut ws = server.socket("alice");
+    let (calls, notices) = documented();
+    assert!(calls.len() >= 5 && !notices.is_empty());
+    for method in &calls {
+        let answer = ws.call(method, json!({}));
+        assert_ne!(answer["error"]["code"], -32601, "{method}");
+    }
+    for method in notices
+        .iter()
+        .map(String::as_str)
+        .chain(["rpc.discover", "Ping", "ping ", ""])
+    {
+        ws.fails(method, json!({}), -32601);
+    }
+}
+
+#[test]
+fn parameters_are_by_name() {
+    let server = Server::start();
+    let mut ws = server.socket("alice");
+    ws.fails("subscribe", json!(["free/a"]), -32602);
+    ws.fails("publish", json!(["free/a", 1]), -32602);
+    ws.ok("subscribe", json!({ "channel": "free/a", "since": null }));
+}

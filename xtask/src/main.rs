@@ -54,8 +54,9 @@ cargo xtask <command>
   soak [--seconds N] [--sockets N]
                           a day in ten minutes: reloads every second under 5,000 busy sockets, of which none
                           may be dropped
-  spec [--check]          write what is made from another source: the client's codes, the
-                          configuration's schema and reference; or only say whether it is stale
+  spec [--check]          write what is made from another source: the codes and
+                          types of the protocol, the configuration's schema and reference;
+                          or only say whether it is stale
 
 With CI=true, a step of `test` that cannot run is a failure.
 ";

@@ -6,8 +6,9 @@ import { Connection, type ConnectionLimits, type End, localEnds } from './connec
 import { Emitter, type Unsubscribe } from './emitter.js';
 import { adviceForRefusal, WardwireError } from './error.js';
 import { newTrace, type Platform, platformWith, type Timer } from './platform.js';
+import type { Calls } from './protocol.js';
 import type { Reason, State } from './state.js';
-import { type Handler, type SubscriptionStart, Subscriptions } from './subscriptions.js';
+import { type Handler, type Send, type SubscriptionStart, Subscriptions } from './subscriptions.js';
 import { type Ask, type Credential, type Endpoint, endSession, fetchTicket, readEndpoint } from './ticket.js';
 import { type Frame, type Publication, readExpiry, readPosition } from './wire.js';
 
@@ -262,14 +263,14 @@ export class Client {
     if (this.#phase.kind === 'linked') this.#phase.connection.drop(end);
   }
 
-  #sender(): ((method: string, params: object) => Promise<unknown>) | null {
+  #sender(): Send | null {
     const phase = this.#phase;
     return this.#state.kind === 'open' && phase.kind === 'linked'
       ? (method, params) => phase.connection.request(method, params)
       : null;
   }
 
-  async #request(method: string, params: object): Promise<unknown> {
+  async #request<Method extends keyof Calls>(method: Method, params: Calls[Method]['params']): Promise<unknown> {
     const send = this.#sender();
     if (send === null) throw new WardwireError({ code: 'disconnected', title: 'There is no open connection.' });
     return send(method, params);

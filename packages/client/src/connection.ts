@@ -6,6 +6,7 @@
 
 import { rpcError, WardwireError } from './error.js';
 import type { Platform, SocketLike, Timer } from './platform.js';
+import type { Calls } from './protocol.js';
 import { type Frame, readFrame } from './wire.js';
 
 /** How a connection ended: the close code and the first word of its reason. */
@@ -85,7 +86,7 @@ export class Connection {
   }
 
   /** Asks the server. Rejects with a {@link WardwireError}; every request of a connection that ends is rejected. */
-  request(method: string, params: object): Promise<unknown> {
+  request<Method extends keyof Calls>(method: Method, params: Calls[Method]['params']): Promise<unknown> {
     const refuse = (code: string, title: string): Promise<never> =>
       Promise.reject(new WardwireError({ code, title, trace: this.#trace }));
     if (this.#phase !== 'open') return refuse('disconnected', 'There is no open connection.');
@@ -138,7 +139,7 @@ export class Connection {
     this.#pending.delete(id);
     pending.timer.cancel();
     if (frame.kind === 'result') pending.resolve(frame.result);
-    else pending.reject(rpcError(frame.code, frame.message, this.#trace));
+    else pending.reject(rpcError(frame, this.#trace));
   }
 
   /**

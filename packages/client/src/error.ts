@@ -1,6 +1,7 @@
 /** The one error type: why a connection was refused, or why a request failed. */
 
 import type { Advice } from './codes.js';
+import type { ErrorData } from './protocol.js';
 
 /** Codes that are made on this side; every other code is the server's word. */
 export type LocalCode =
@@ -34,6 +35,8 @@ export interface WardwireErrorFields {
   readonly status?: number | null;
   readonly rpc?: number | null;
   readonly retryAfterMs?: number | null;
+  readonly pointer?: string | null;
+  readonly keyword?: string | null;
   readonly trace?: string | null;
   readonly cause?: unknown;
 }
@@ -56,6 +59,10 @@ export class WardwireError extends Error {
   readonly rpc: number | null;
   /** How long the server asks to wait, in milliseconds. */
   readonly retryAfterMs: number | null;
+  /** The place in what was published that is refused, a JSON Pointer (RFC 6901); `''` is all of it. */
+  readonly pointer: string | null;
+  /** The rule of the channel's schema that it breaks. */
+  readonly keyword: string | null;
   /** The id of the attempt in the server's audit log. */
   readonly trace: string | null;
 
@@ -66,6 +73,8 @@ export class WardwireError extends Error {
     this.status = fields.status ?? null;
     this.rpc = fields.rpc ?? null;
     this.retryAfterMs = fields.retryAfterMs ?? null;
+    this.pointer = fields.pointer ?? null;
+    this.keyword = fields.keyword ?? null;
     this.trace = fields.trace ?? null;
   }
 }
@@ -94,7 +103,23 @@ const rpcCodes: ReadonlyMap<number, string> = new Map([
   [-32009, 'too-large'],
 ]);
 
+/** What the server said of a request that failed. */
+export interface RpcFailure {
+  readonly code: number;
+  readonly message: string;
+  readonly data: Partial<ErrorData>;
+}
+
 /** The error of a request that the server answered with a JSON-RPC error. */
-export function rpcError(code: number, message: string, trace: string): WardwireError {
-  return new WardwireError({ code: rpcCodes.get(code) ?? `rpc${code}`, title: message, rpc: code, trace });
+export function rpcError(error: RpcFailure, trace: string): WardwireError {
+  const { code, message, data } = error;
+  return new WardwireError({
+    code: rpcCodes.get(code) ?? `rpc${code}`,
+    title: message,
+    rpc: code,
+    retryAfterMs: data.retryAfter === undefined ? null : Math.ceil(data.retryAfter * 1000),
+    pointer: data.pointer ?? null,
+    keyword: data.keyword ?? null,
+    trace,
+  });
 }

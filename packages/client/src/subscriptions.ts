@@ -2,6 +2,7 @@
 
 import { callSafely } from './emitter.js';
 import { WardwireError } from './error.js';
+import type { Calls } from './protocol.js';
 import { isNewer, type Publication, readSubscribed, type Subscribed } from './wire.js';
 
 /** Called for every publication of a channel, in order, missed ones first. */
@@ -16,7 +17,7 @@ export interface SubscriptionStart {
 }
 
 /** Sends a request over the connection at hand. */
-export type Send = (method: string, params: object) => Promise<unknown>;
+export type Send = <Method extends keyof Calls>(method: Method, params: Calls[Method]['params']) => Promise<unknown>;
 
 /** Who is told of what happens after the first answer. */
 export interface SubscriptionsListener {

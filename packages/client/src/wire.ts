@@ -5,6 +5,8 @@
  * looked up as own properties only and never merged into other objects, so that a `__proto__` in a frame is plain data.
  */
 
+import type { ErrorData } from './protocol.js';
+
 /** One message of a channel. */
 export interface Publication {
   readonly channel: string;
@@ -28,7 +30,7 @@ export interface Subscribed {
 export type Frame =
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
   /** `id` is `null` where the server could not read which request it was (JSON-RPC 2.0 §5). */
-  | { readonly kind: 'error'; readonly id: number | null; readonly code: number; readonly message: string }
+  | { readonly kind: 'error'; readonly id: number | null; readonly code: number; readonly message: string; readonly data: Partial<ErrorData> }
   | { readonly kind: 'publication'; readonly publication: Publication }
   | { readonly kind: 'expiring'; readonly expiresAt: number }
   /** A notification that this version does not know. */
@@ -91,7 +93,21 @@ function readError(id: unknown, fields: Record<string, unknown> | null): Frame |
   const code = fields && own(fields, 'code');
   const message = fields && own(fields, 'message');
   if ((typeof id !== 'number' && id !== null) || typeof code !== 'number' || typeof message !== 'string') return null;
-  return { kind: 'error', id, code, message };
+  return { kind: 'error', id, code, message, data: readErrorData(own(fields as Record<string, unknown>, 'data')) };
+}
+
+/** What of it is as promised; an error without it is one all the same. */
+function readErrorData(value: unknown): Partial<ErrorData> {
+  const fields = asRecord(value) ?? {};
+  const { word, pointer, keyword, retryAfter } = Object.fromEntries(
+    ['word', 'pointer', 'keyword', 'retryAfter'].map((name) => [name, own(fields, name)]),
+  );
+  return {
+    ...(typeof word === 'string' ? { word } : {}),
+    ...(typeof pointer === 'string' ? { pointer } : {}),
+    ...(typeof keyword === 'string' ? { keyword } : {}),
+    ...(typeof retryAfter === 'number' && retryAfter > 0 ? { retryAfter } : {}),
+  };
 }
 
 function readNotification(method: string, params: unknown): Frame | null {

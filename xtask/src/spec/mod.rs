@@ -1,11 +1,15 @@
 //! `cargo xtask spec`: writes what has its source elsewhere. With `--check`, only says what is stale.
 //!
 //! - the client's code table, from `spec/codes.toml`;
+//! - Rust's and TypeScript's types of `wardwire.v1`, from `spec/openrpc.json`;
 //! - the JSON Schema of the configuration, `spec/wardwire.schema.json`, from the server's own structs;
 //! - the tables of `docs/configuration.md`, from that schema.
 
 mod codes;
+mod openrpc;
 mod reference;
+mod rust;
+mod typescript;
 
 use std::{fs, path::Path};
 
@@ -15,26 +19,21 @@ const SCHEMA: &str = "spec/wardwire.schema.json";
 
 /// Writes all of it, or says what is stale.
 pub(crate) fn generate(root: &Path, check: bool) -> Result<()> {
+    let protocol = openrpc::read(root).map_err(Failure::Broken)?;
+    let wire = rust::made(root, &protocol).map_err(Failure::Broken)?;
+    let mut stale = Vec::new();
+    // First, as the server that tells its schema is built from it.
+    put(root, rust::TARGET, &wire, check, &mut stale)?;
     let schema = schema()?;
     let reference = reference::made(root, &schema).map_err(Failure::Broken)?;
     let codes = codes::made(root).map_err(Failure::Broken)?;
-    let all = [
+    for (name, made) in [
         (codes::TARGET, codes),
+        (typescript::TARGET, typescript::made(&protocol)),
         (SCHEMA, schema),
         (reference::TARGET, reference),
-    ];
-    let mut stale = Vec::new();
-    for (name, made) in all {
-        let target = root.join(name);
-        if fs::read_to_string(&target).is_ok_and(|known| known == made) {
-            continue;
-        }
-        if check {
-            stale.push(name);
-        } else {
-            let explain = |error| Failure::Broken(format!("{}: {error}", target.display()));
-            fs::write(&target, made).map_err(explain)?;
-        }
+    ] {
+        put(root, name, &made, check, &mut stale)?;
     }
     match &*stale {
         [] => Ok(()),
@@ -43,6 +42,26 @@ pub(crate) fn generate(root: &Path, check: bool) -> Result<()> {
             names.join(", ")
         ))),
     }
+}
+
+/// Writes a file, or notes that it is stale.
+fn put(
+    root: &Path,
+    name: &'static str,
+    made: &str,
+    check: bool,
+    stale: &mut Vec<&'static str>,
+) -> Result<()> {
+    let target = root.join(name);
+    if fs::read_to_string(&target).is_ok_and(|known| known == made) {
+        return Ok(());
+    }
+    if check {
+        stale.push(name);
+        return Ok(());
+    }
+    let explain = |error| Failure::Broken(format!("{}: {error}", target.display()));
+    fs::write(&target, made).map_err(explain)
 }
 
 /// What this tree's server takes for a configuration.

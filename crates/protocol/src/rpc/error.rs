@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use serde::Serialize;
+use super::wire::ErrorData;
 
 /// An error in band. Its codes and words are those of `spec/codes.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,11 +119,12 @@ impl RpcError {
         }
     }
 
-    pub(super) fn data(&self) -> Data<'_> {
-        Data {
-            word: self.word,
-            pointer: self.pointer.as_deref(),
-            keyword: self.keyword.as_deref(),
+    /// What a program can go by.
+    pub(super) fn data(&self) -> ErrorData<'_> {
+        ErrorData {
+            word: self.word.into(),
+            pointer: self.pointer.as_deref().map(Cow::Borrowed),
+            keyword: self.keyword.as_deref().map(Cow::Borrowed),
             // Never a little too early.
             retry_after: self
                 .retry_after
@@ -131,20 +132,6 @@ impl RpcError {
                 .map(|thousandths| f64::from(u32::try_from(thousandths).unwrap_or(u32::MAX)) / 1e3),
         }
     }
-}
-
-/// What a program can go by.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Data<'a> {
-    word: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pointer: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    keyword: Option<&'a str>,
-    /// In seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after: Option<f64>,
 }
 
 /// The pointer, or that to the nearest place around it that is short enough to be told. A step is never cut in two.

@@ -8,6 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use super::optional;
 use crate::json::{self, JsonError};
 
 /// The most calls in a batch.
@@ -58,24 +59,16 @@ pub enum Unreadable {
 struct Object<'a> {
     #[serde(borrow, default)]
     jsonrpc: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "present")]
+    #[serde(borrow, default, deserialize_with = "optional::raw")]
     id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    method: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "optional::text")]
+    method: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     params: Option<&'a RawValue>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "optional::raw")]
     result: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "optional::raw")]
     error: Option<IgnoredAny>,
-}
-
-/// Borrowed where it can be, also inside an `Option`.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
 }
 
 /// The elements of a batch, read no further than they may be many.
@@ -146,9 +139,7 @@ fn entry(text: &str) -> Entry<'_> {
     match (method, id) {
         (None, _) if result.is_some() || error.is_some() => Entry::Ignored,
         (Some(_), None) => Entry::Ignored,
-        (Some(Text(method)), Some(id)) if is_id(id.get()) => {
-            Entry::Call(Call { id, method, params })
-        }
+        (Some(method), Some(id)) if is_id(id.get()) => Entry::Call(Call { id, method, params }),
         _ => Entry::Invalid,
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::error::{Data, RpcError};
+use super::{error::RpcError, wire::ErrorData};
 
 #[derive(Serialize)]
 struct Answer<'a, T> {
@@ -19,7 +19,7 @@ struct Answer<'a, T> {
 struct ErrorObject<'a> {
     code: i32,
     message: &'static str,
-    data: Data<'a>,
+    data: ErrorData<'a>,
 }
 
 #[derive(Serialize)]

@@ -26,6 +26,7 @@ use wardwire::{
 use wardwire_admission::refusal::Reason;
 use wardwire_protocol::rpc::RpcError;
 
+mod protocol;
 mod schema;
 mod security;
 
@@ -182,6 +183,23 @@ fn every_reason_of_a_refusal_is_explained() {
     }
 }
 
+/// Every error in band.
+const OWN_ERRORS: [RpcError; 13] = [
+    RpcError::PARSE,
+    RpcError::REQUEST,
+    RpcError::METHOD,
+    RpcError::PARAMS,
+    RpcError::FORBIDDEN,
+    RpcError::RATE,
+    RpcError::LIMIT,
+    RpcError::CONTENT,
+    RpcError::CHANNEL,
+    RpcError::SUBSCRIPTION,
+    RpcError::TOKEN,
+    RpcError::INVALID,
+    RpcError::TOO_LARGE,
+];
+
 #[test]
 fn the_shared_codes_are_the_servers_own() {
     let spec: toml::Table = toml::from_str(include_str!("../../../../spec/codes.toml")).unwrap();
@@ -220,20 +238,6 @@ fn the_shared_codes_are_the_servers_own() {
             (entry["code"].as_integer().unwrap(), word)
         })
         .collect();
-    let own = [
-        RpcError::PARSE,
-        RpcError::REQUEST,
-        RpcError::METHOD,
-        RpcError::PARAMS,
-        RpcError::FORBIDDEN,
-        RpcError::RATE,
-        RpcError::LIMIT,
-        RpcError::CONTENT,
-        RpcError::CHANNEL,
-        RpcError::SUBSCRIPTION,
-        RpcError::TOKEN,
-        RpcError::INVALID,
-        RpcError::TOO_LARGE,
-    ];
-    assert_eq!(calls, own.map(|error| (i64::from(error.code), error.word)));
+    let own = OWN_ERRORS.map(|error| (i64::from(error.code), error.word));
+    assert_eq!(calls, own);
 }

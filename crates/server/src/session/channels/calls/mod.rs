@@ -60,9 +60,10 @@ pub(super) struct ChannelParams {
 #[derive(Serialize)]
 struct Empty {}
 
-/// Reads the parameters of a call.
+/// Reads the parameters of a call, which are by name: an array would be read as the members in some order.
 pub(super) fn params<'a, T: Deserialize<'a>>(call: &Call<'a>) -> Result<T, RpcError> {
-    let params = call.params.ok_or(RpcError::PARAMS)?;
+    let params = call.params.filter(|params| params.get().starts_with('{'));
+    let params = params.ok_or(RpcError::PARAMS)?;
     serde_json::from_str(params.get()).map_err(|_| RpcError::PARAMS)
 }
 
@@ -77,4 +78,20 @@ fn result(value: &impl Serialize) -> Result<Box<RawValue>, RpcError> {
 
 fn now(value: &impl Serialize) -> Outcome {
     result(value).map(Reply::Now)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use wardwire_protocol::rpc::wire;
+
+    use super::*;
+
+    #[test]
+    fn the_methods_are_those_of_the_protocols_document() {
+        let known: BTreeSet<&str> = METHODS.iter().map(|method| method.name).collect();
+        assert_eq!(known, BTreeSet::from(wire::METHODS));
+        assert_eq!(known.len(), METHODS.len(), "none stands twice");
+    }
 }

@@ -1,10 +1,9 @@
 //! `publish`: says something in a channel.
 
-use std::borrow::Cow;
-
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use wardwire_protocol::rpc::Call;
+use wardwire_protocol::rpc::{
+    Call,
+    wire::{PublishParams, PublishResult},
+};
 
 use super::{Method, Outcome, name, now, params};
 use crate::session::{
@@ -18,19 +17,6 @@ pub(super) const METHOD: Method = Method {
     call: publish,
 };
 
-#[derive(Deserialize)]
-struct PublishParams<'a> {
-    #[serde(borrow)]
-    channel: Cow<'a, str>,
-    #[serde(borrow)]
-    data: &'a RawValue,
-}
-
-#[derive(Serialize)]
-struct Published {
-    position: String,
-}
-
 fn publish(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
     let PublishParams { channel, data } = params(call)?;
     let position = channels
@@ -38,7 +24,7 @@ fn publish(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> O
         .publish(&name(&channel)?, data)
         .map_err(refused)?;
     scope.metrics.publications.add(1);
-    now(&Published {
-        position: position.to_string(),
+    now(&PublishResult {
+        position: position.to_string().into(),
     })
 }

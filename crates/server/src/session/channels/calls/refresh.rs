@@ -1,6 +1,5 @@
 //! `refresh`: puts a fresh token in the place of the one that a socket stands on.
 
-use serde::{Deserialize, Serialize};
 use wardwire_admission::{
     admit::Trail,
     gate::{RefreshError, Renewed},
@@ -8,7 +7,10 @@ use wardwire_admission::{
 };
 use wardwire_protocol::{
     close::{Close, CloseCode},
-    rpc::{Call, RpcError},
+    rpc::{
+        Call, RpcError,
+        wire::{RefreshParams, RefreshResult},
+    },
 };
 
 use super::{Method, Outcome, Reply, params, result};
@@ -31,19 +33,10 @@ pub(super) const METHOD: Method = Method {
     call: refresh,
 };
 
-#[derive(Deserialize)]
-struct RefreshParams {
-    token: String,
-}
-
-#[derive(Serialize)]
-struct Refreshed {
-    expires_at: u64,
-}
-
 /// One at a time: it may fetch keys.
 fn refresh(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
     let RefreshParams { token } = params(call)?;
+    let token = token.into_owned();
     if channels.pending.has(NAME) {
         return Err(RpcError::RATE);
     }
@@ -72,7 +65,7 @@ fn finish(
                 ..Trail::clone(trail)
             };
             server.audit.record(Event::refresh(&by_token));
-            result(&Refreshed { expires_at }).map_or_else(Conclusion::Error, Conclusion::Result)
+            result(&RefreshResult { expires_at }).map_or_else(Conclusion::Error, Conclusion::Result)
         }
         Err(RefreshError::Refused(refusal)) => {
             server.refused(trail, &refusal);

@@ -1,11 +1,10 @@
 //! `subscribe`: follows a channel, from now on or from a position.
 
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use wardwire_hub::Position;
-use wardwire_protocol::rpc::{Call, RpcError};
+use wardwire_protocol::rpc::{
+    Call, RpcError,
+    wire::{SubscribeParams, SubscribeResult},
+};
 
 use super::{Method, Outcome, name, now, params};
 use crate::session::{
@@ -18,21 +17,6 @@ pub(super) const METHOD: Method = Method {
     waits: false,
     call: subscribe,
 };
-
-#[derive(Deserialize)]
-struct SubscribeParams {
-    channel: String,
-    #[serde(default)]
-    since: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Subscribed<'a> {
-    channel: &'a str,
-    position: String,
-    recovered: bool,
-    publications: Vec<Box<RawValue>>,
-}
 
 fn subscribe(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
     let SubscribeParams { channel, since } = params(call)?;
@@ -49,11 +33,13 @@ fn subscribe(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) ->
         .map_err(refused)?;
     let bytes: usize = subscribed.publications.iter().map(|text| text.len()).sum();
     channels.room = channels.room.saturating_sub(bytes);
-    let raw = |text: &Arc<str>| RawValue::from_string(text.to_string()).ok();
-    now(&Subscribed {
-        channel: name.as_str(),
-        position: subscribed.position.to_string(),
+    let publications = subscribed.publications.iter();
+    now(&SubscribeResult {
+        channel: name.as_str().into(),
+        position: subscribed.position.to_string().into(),
         recovered: subscribed.recovered,
-        publications: subscribed.publications.iter().filter_map(raw).collect(),
+        publications: publications
+            .filter_map(|text| serde_json::from_str(text).ok())
+            .collect(),
     })
 }

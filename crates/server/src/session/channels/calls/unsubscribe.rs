@@ -1,8 +1,8 @@
 //! `unsubscribe`: follows a channel no longer.
 
-use wardwire_protocol::rpc::Call;
+use wardwire_protocol::rpc::{Call, wire::UnsubscribeParams};
 
-use super::{ChannelParams, Empty, Method, Outcome, name, now, params};
+use super::{Empty, Method, Outcome, name, now, params};
 use crate::session::{
     Scope,
     channels::{Channels, errors::refused},
@@ -15,7 +15,7 @@ pub(super) const METHOD: Method = Method {
 };
 
 fn unsubscribe(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
-    let ChannelParams { channel } = params(call)?;
+    let UnsubscribeParams { channel } = params(call)?;
     channels
         .member
         .unsubscribe(scope.fanout, scope.outbox, &name(&channel)?)

@@ -1,0 +1,117 @@
+//! What is said in `wardwire.v1`. Made from spec/openrpc.json by `cargo xtask spec`. Edit that file.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::optional;
+
+/// What a client may call.
+pub const METHODS: [&str; 5] = ["subscribe", "unsubscribe", "publish", "refresh", "ping"];
+
+/// What `subscribe` takes.
+#[derive(Deserialize)]
+pub struct SubscribeParams<'a> {
+    /// Which channel.
+    #[serde(borrow)]
+    pub channel: Cow<'a, str>,
+    /// The last position that was read; what came after it is asked for.
+    #[serde(borrow, default, deserialize_with = "optional::text")]
+    pub since: Option<Cow<'a, str>>,
+}
+
+/// What `subscribe` comes to.
+#[derive(Serialize)]
+pub struct SubscribeResult<'a> {
+    /// Which channel, as it was asked for.
+    pub channel: Cow<'a, str>,
+    /// The channel's end. What comes from now on comes after it.
+    pub position: Cow<'a, str>,
+    /// Whether `publications` is everything after `since`. False without `since`.
+    pub recovered: bool,
+    /// What was missed, oldest first.
+    pub publications: Vec<&'a RawValue>,
+}
+
+/// What `unsubscribe` takes.
+#[derive(Deserialize)]
+pub struct UnsubscribeParams<'a> {
+    /// Which channel.
+    #[serde(borrow)]
+    pub channel: Cow<'a, str>,
+}
+
+/// What `publish` takes.
+#[derive(Deserialize)]
+pub struct PublishParams<'a> {
+    /// Where.
+    #[serde(borrow)]
+    pub channel: Cow<'a, str>,
+    /// What.
+    #[serde(borrow)]
+    pub data: &'a RawValue,
+}
+
+/// What `publish` comes to.
+#[derive(Serialize)]
+pub struct PublishResult<'a> {
+    /// Where it stands.
+    pub position: Cow<'a, str>,
+}
+
+/// What `refresh` takes.
+#[derive(Deserialize)]
+pub struct RefreshParams<'a> {
+    /// The access token, as it would stand behind `Bearer`.
+    #[serde(borrow)]
+    pub token: Cow<'a, str>,
+}
+
+/// What `refresh` comes to.
+#[derive(Serialize)]
+pub struct RefreshResult {
+    /// When the socket ends, unless it is refreshed again: seconds since 1970 (UTC).
+    pub expires_at: u64,
+}
+
+/// Somebody published in a channel that this socket follows.
+#[derive(Serialize)]
+pub struct PublicationNotice<'a> {
+    /// Which channel.
+    pub channel: Cow<'a, str>,
+    /// What was published.
+    pub data: &'a RawValue,
+    /// Where it stands.
+    pub position: Cow<'a, str>,
+    /// Who published it.
+    pub from: Option<Cow<'a, str>>,
+}
+
+/// `error.data`: what a program can go by beside the code. Members that are not known are to be passed over.
+#[derive(Serialize)]
+pub struct ErrorData<'a> {
+    /// The code's stable name.
+    pub word: Cow<'a, str>,
+    /// The rule that was broken, as the channel's schema calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyword: Option<Cow<'a, str>>,
+    /// A JSON Pointer (RFC 6901) into `data`, to what is wrong; the empty text is all of it. Where it would be longer than 256 bytes, it points to what is around the place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<Cow<'a, str>>,
+    /// In seconds, with a fraction: the same call may succeed after so long. Always there with -32002.
+    #[serde(rename = "retryAfter")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<f64>,
+}
+
+/// A publication, as a list about one channel holds it.
+#[derive(Serialize)]
+pub struct Publication<'a> {
+    /// What was published.
+    pub data: &'a RawValue,
+    /// Where it stands.
+    pub position: Cow<'a, str>,
+    /// Who published it.
+    pub from: Option<Cow<'a, str>>,
+}

@@ -1,0 +1,119 @@
+// Made from spec/openrpc.json by `cargo xtask spec`. Edit that file.
+
+/** A channel's name: segments between `/`, at most 255 bytes of UTF-8 together. No empty segment, `.` or `..`; none of `* { } ? # % \`; no white space at the edges of a segment; no control or invisible characters. Compared byte by byte. */
+export type ChannelName = string;
+
+/** Any JSON that every reader reads alike: at most 32 objects and arrays inside each other, no key twice, none of `__proto__`, `constructor`, `prototype`, integers up to ±(2^53 - 1), no half surrogate pairs. */
+export type Data = unknown;
+
+/** Who published it, as the server knows them, never as they say: the token's `sub`, behind `name:` where there are several issuers; `null` for somebody anonymous. */
+export type From = string | null;
+
+/** Where a publication stands in its channel: `epoch:offset`. An epoch is one life of the channel's log, in hexadecimal; offsets are decimal, below 2^64, and grow by one with each publication of the epoch. Positions of two epochs cannot be compared. */
+export type Position = string;
+
+/** `error.data`: what a program can go by beside the code. Members that are not known are to be passed over. */
+export interface ErrorData {
+  /** The code's stable name. */
+  readonly word: string;
+  /** The rule that was broken, as the channel's schema calls it. */
+  readonly keyword?: string;
+  /** A JSON Pointer (RFC 6901) into `data`, to what is wrong; the empty text is all of it. Where it would be longer than 256 bytes, it points to what is around the place. */
+  readonly pointer?: string;
+  /** In seconds, with a fraction: the same call may succeed after so long. Always there with -32002. */
+  readonly retryAfter?: number;
+}
+
+/** A publication, as a list about one channel holds it. */
+export interface Publication {
+  /** What was published. */
+  readonly data: Data;
+  /** Where it stands. */
+  readonly position: Position;
+  /** Who published it. */
+  readonly from: From;
+}
+
+/** What `subscribe` takes. */
+export interface SubscribeParams {
+  /** Which channel. */
+  readonly channel: ChannelName;
+  /** The last position that was read; what came after it is asked for. */
+  readonly since?: Position;
+}
+
+/** What `subscribe` comes to. */
+export interface SubscribeResult {
+  /** Which channel, as it was asked for. */
+  readonly channel: ChannelName;
+  /** The channel's end. What comes from now on comes after it. */
+  readonly position: Position;
+  /** Whether `publications` is everything after `since`. False without `since`. */
+  readonly recovered: boolean;
+  /** What was missed, oldest first. */
+  readonly publications: readonly Publication[];
+}
+
+/** What `unsubscribe` takes. */
+export interface UnsubscribeParams {
+  /** Which channel. */
+  readonly channel: ChannelName;
+}
+
+/** What `publish` takes. */
+export interface PublishParams {
+  /** Where. */
+  readonly channel: ChannelName;
+  /** What. */
+  readonly data: Data;
+}
+
+/** What `publish` comes to. */
+export interface PublishResult {
+  /** Where it stands. */
+  readonly position: Position;
+}
+
+/** What `refresh` takes. */
+export interface RefreshParams {
+  /** The access token, as it would stand behind `Bearer`. */
+  readonly token: string;
+}
+
+/** What `refresh` comes to. */
+export interface RefreshResult {
+  /** When the socket ends, unless it is refreshed again: seconds since 1970 (UTC). */
+  readonly expires_at: number;
+}
+
+/** Somebody published in a channel that this socket follows. */
+export interface PublicationNotice {
+  /** Which channel. */
+  readonly channel: ChannelName;
+  /** What was published. */
+  readonly data: Data;
+  /** Where it stands. */
+  readonly position: Position;
+  /** Who published it. */
+  readonly from: From;
+}
+
+/** What a client may call. */
+export interface Calls {
+  /** Follows a channel. */
+  readonly subscribe: { readonly params: SubscribeParams; readonly result: SubscribeResult };
+  /** Follows a channel no longer. */
+  readonly unsubscribe: { readonly params: UnsubscribeParams; readonly result: Readonly<Record<string, never>> };
+  /** Says something in a channel. */
+  readonly publish: { readonly params: PublishParams; readonly result: PublishResult };
+  /** Puts a fresh token in the place of the one that the socket stands on. */
+  readonly refresh: { readonly params: RefreshParams; readonly result: RefreshResult };
+  /** Asks whether anybody is there. */
+  readonly ping: { readonly params: Readonly<Record<string, never>>; readonly result: Readonly<Record<string, never>> };
+}
+
+/** What the server says unasked. */
+export interface Notices {
+  /** Somebody published in a channel that this socket follows. */
+  readonly publication: PublicationNotice;
+}
