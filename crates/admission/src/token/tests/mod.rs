@@ -1,6 +1,7 @@
 //! Tokens, signed with keys made here and now, against everything that forgers and broken issuers try.
 
 mod forged;
+mod id_token;
 mod judged;
 mod keys;
 mod ring;
