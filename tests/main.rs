@@ -21,6 +21,7 @@ mod demo;
 mod events;
 mod harness;
 mod http2;
+mod identity;
 mod network;
 mod operations;
 mod protocol;

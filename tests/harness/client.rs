@@ -26,10 +26,10 @@ pub(crate) struct Connection {
 }
 
 /// An HTTP response.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
-    /// Names in lower case.
+    /// Names in lower case. What stands several times is on several lines.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
 }
@@ -193,10 +193,13 @@ impl Connection {
         let head = String::from_utf8(self.take(end)?).unwrap();
         let mut lines = head.lines();
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-        let headers: BTreeMap<String, String> = lines
-            .filter_map(|line| line.split_once(':'))
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-            .collect();
+        let mut headers: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+            let (name, value) = (name.to_ascii_lowercase(), value.trim());
+            let before = headers.entry(name).or_default();
+            let between = if before.is_empty() { "" } else { "\n" };
+            *before = format!("{before}{between}{value}");
+        }
         let length = headers
             .get("content-length")
             .map_or(0, |length| length.parse().unwrap());

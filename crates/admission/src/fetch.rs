@@ -1,4 +1,4 @@
-//! The one way admission reaches out: fetch a small JSON document from an issuer.
+//! The one way admission reaches out: fetch a small JSON document from an issuer, or post it a form.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -6,10 +6,33 @@ use std::{future::Future, pin::Pin, time::Duration};
 pub trait Fetch: Send + Sync + 'static {
     /// Gets `url`. Implementations bound size and time and refuse what `FetchError` names.
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a>;
+
+    /// Posts a form to `url`, within the same bounds. Whatever is answered comes back, but for redirects.
+    fn post<'a>(&'a self, url: &'a str, form: &'a Form) -> Posting<'a>;
 }
 
 /// A fetch under way.
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Document, FetchError>> + Send + 'a>>;
+
+/// A form under way.
+pub type Posting<'a> = Pin<Box<dyn Future<Output = Result<Reply, FetchError>> + Send + 'a>>;
+
+/// A form as it is posted. It holds secrets, so it has no `Debug`.
+pub struct Form {
+    /// `application/x-www-form-urlencoded`.
+    pub body: String,
+    /// `Authorization`, if any.
+    pub authorization: Option<String>,
+}
+
+/// What a form was answered with.
+#[derive(Clone)]
+pub struct Reply {
+    /// Any but a redirect.
+    pub status: u16,
+    /// At most 256 KiB.
+    pub body: Vec<u8>,
+}
 
 /// What came back with status 200.
 #[derive(Clone, Debug)]
@@ -34,7 +57,7 @@ pub enum FetchError {
         /// The address it resolved to.
         address: std::net::IpAddr,
     },
-    /// Any status but 200: redirects are not followed.
+    /// Any status but 200, or for a form any redirect: none is followed.
     #[error("{url} answered {status}")]
     Status {
         /// What was asked.

@@ -17,6 +17,7 @@ use crate::{
     credential::Credential,
     host::HostName,
     lease::{EndReason, Entrance, Lease, Leases},
+    oidc::{Seal, Seen},
     origin::Origin,
     principal::{Identity, Principal},
     refusal::{Reason, Refusal, Stage},
@@ -51,6 +52,8 @@ pub struct Gate {
     sessions: Sessions,
     revocations: Revocations,
     leases: Arc<Leases>,
+    seal: Seal,
+    logout_tokens: Seen,
     draining: AtomicBool,
 }
 
@@ -93,6 +96,8 @@ impl Gate {
             sessions: Sessions::default(),
             revocations: Revocations::default(),
             leases: Leases::new(),
+            seal: Seal::new(),
+            logout_tokens: Seen::default(),
             draining: AtomicBool::new(false),
         }
     }
@@ -190,7 +195,7 @@ impl Gate {
 
     /// Takes back the session that a proof belongs to, or else the proof itself. None if it has no name, which each token
     /// that was verified has.
-    fn sign_out(&self, identity: &Identity) -> Option<usize> {
+    pub(crate) fn sign_out(&self, identity: &Identity) -> Option<usize> {
         let issuer = identity.issuer.clone();
         let (revocation, until) = match (&identity.session, &identity.token_id) {
             (Some(session), _) => {
@@ -306,6 +311,21 @@ impl Gate {
         &self.sessions
     }
 
+    /// Whose session this is. One with an open socket is in use.
+    fn find_session(&self, secret: &Secret) -> Option<Arc<Identity>> {
+        let in_use = |identity: &Identity| self.leases.hold_session_of(identity);
+        self.sessions.find(secret, self.now(), in_use)
+    }
+
+    pub(crate) fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
+    /// Logout tokens that were used.
+    pub(crate) fn logout_tokens(&self) -> &Seen {
+        &self.logout_tokens
+    }
+
     /// The live sockets' leases.
     #[must_use]
     pub fn leases(&self) -> &Leases {
@@ -348,7 +368,7 @@ impl Gate {
             Credential::Ticket { .. } => Err(refuse(Reason::CredentialConflict)),
             Credential::Bearer(token) => rules.issuers.verify(&token).await.map(Arc::new),
             Credential::Session(secret) => {
-                let identity = self.sessions.find(&secret, self.now());
+                let identity = self.find_session(&secret);
                 let identity = identity.ok_or_else(|| refuse(Reason::SessionUnknown))?;
                 rules.issuers.vouch(&identity)?;
                 Ok(identity)
@@ -379,10 +399,7 @@ impl Gate {
             return Err(other("another route"));
         }
         if let Some(cookie) = cookie {
-            let session = self
-                .sessions
-                .find(cookie, now)
-                .and_then(|it| it.session.clone());
+            let session = self.find_session(cookie).and_then(|it| it.session.clone());
             if session.is_none() || session != binding.identity.session {
                 return Err(other("another session"));
             }
@@ -425,12 +442,17 @@ impl Gate {
         Err(refusal.retry_after(Duration::from_secs(1)))
     }
 
-    fn end(&self, revocation: &Revocation, until: Timestamp, reason: EndReason) -> usize {
+    pub(crate) fn end(
+        &self,
+        revocation: &Revocation,
+        until: Timestamp,
+        reason: EndReason,
+    ) -> usize {
         self.revocations.insert(revocation, until, self.now());
         self.leases.revoke(revocation, reason)
     }
 
-    fn check_draining(&self) -> Result<(), Refusal> {
+    pub(crate) fn check_draining(&self) -> Result<(), Refusal> {
         if self.is_draining() {
             let refusal = Refusal::new(Stage::Accept, Reason::Draining);
             return Err(refusal.retry_after(Duration::from_secs(1)));

@@ -301,6 +301,27 @@ impl Leases {
             .count()
     }
 
+    /// Whether any socket lives in this identity's session.
+    pub(crate) fn hold_session_of(&self, identity: &Identity) -> bool {
+        let found: Vec<Arc<Lease>> = {
+            let live = self.live.lock();
+            let of_subject = live
+                .groups
+                .get(&self.key(&identity.issuer, &identity.subject));
+            of_subject.into_iter().flat_map(Group::live).collect()
+        };
+        let session = identity.session.as_ref();
+        found.iter().any(|lease| {
+            let held = lease.principal();
+            let held = held.identity();
+            session.is_some()
+                && held.is_some_and(|it| {
+                    it.issuer == identity.issuer && it.session.as_ref() == session
+                })
+                && !lease.has_ended()
+        })
+    }
+
     /// Ends every lease that these rules do not keep, and holds the others until when they say. Returns how many that ended.
     pub(crate) fn judge(
         &self,

@@ -14,6 +14,7 @@ pub mod gate;
 pub mod head;
 pub mod host;
 pub mod lease;
+pub mod oidc;
 pub mod origin;
 pub mod principal;
 pub mod proxy;

@@ -232,6 +232,19 @@ reasons! {
     KeysUnavailable = "keys-unavailable", SERVICE_UNAVAILABLE, "unavailable";
     /// No such session, or it has ended.
     SessionUnknown = "session-unknown", UNAUTHORIZED, "unauthenticated";
+    /// No sign-in that this browser began: none, another browser's, one that has ended, or one at a provider that is asked no
+    /// longer. Also a sign-in at no provider that there is.
+    SignInUnknown = "sign-in-unknown", BAD_REQUEST, "bad-request";
+    /// A sign-in would lead back to a page that may not connect here.
+    SignInReturn = "sign-in-return", BAD_REQUEST, "bad-request";
+    /// A sign-in's answer is not from the provider that was asked (RFC 9207).
+    SignInIssuer = "sign-in-issuer", BAD_REQUEST, "bad-request";
+    /// The provider took back a sign-in, or its tokens do not hold; the detail says which.
+    SignInRefused = "sign-in-refused", BAD_REQUEST, "bad-request";
+    /// A provider cannot be asked, or answers what it should not.
+    ProviderUnavailable = "provider-unavailable", SERVICE_UNAVAILABLE, "unavailable";
+    /// A logout token that does not hold, or was used before (OpenID Connect Back-Channel Logout §2.6).
+    LogoutToken = "logout-token", BAD_REQUEST, "bad-request";
     /// No such ticket: never issued, already used, or expired.
     TicketUnknown = "ticket-unknown", UNAUTHORIZED, "unauthenticated";
     /// The ticket was issued for another origin, route or session.

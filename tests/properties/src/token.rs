@@ -16,7 +16,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 use wardwire_admission::{
     clock::{Clock, Timestamp},
-    fetch::{Fetch, FetchError, Fetching},
+    fetch::{Fetch, FetchError, Fetching, Form, Posting},
     principal::Identity,
     refusal::{Reason, Refusal},
     token::{Algorithm, Audience, IssuerConfig, Issuers, KeySource, LONGEST, Profile},
@@ -82,6 +82,7 @@ fn world() -> &'static World {
             keys: KeySource::Static(key_set(&pairs)),
             leeway: Duration::ZERO,
             max_lifetime: Duration::from_secs(24 * 3600),
+            sign_in: None,
         };
         let issuers = Issuers::new(vec![config], Arc::new(Nowhere), Arc::new(Stopped));
         World {
@@ -125,6 +126,11 @@ struct Nowhere;
 
 impl Fetch for Nowhere {
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
+        let url = url.to_owned();
+        Box::pin(async { Err(FetchError::NotHttps(url)) })
+    }
+
+    fn post<'a>(&'a self, url: &'a str, _: &'a Form) -> Posting<'a> {
         let url = url.to_owned();
         Box::pin(async { Err(FetchError::NotHttps(url)) })
     }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
-use super::{Audience, Profile, refuse};
+use super::{Audience, Profile, kind_of, refuse};
 use crate::{
     certificate::Thumbprint,
     clock::Timestamp,
@@ -28,16 +28,15 @@ pub(super) struct Rules {
     pub(super) profile: Profile,
     pub(super) leeway: Duration,
     pub(super) max_lifetime: Duration,
+    /// Who we are where browsers sign in, and how long a session of theirs may last.
+    pub(super) sign_in: Option<(Arc<str>, Duration)>,
 }
 
 impl Rules {
-    /// Judges the header's `typ`. The media type's prefix may be left out (RFC 7515 §4.1.9), case does not count.
+    /// Judges the header's `typ`.
     pub(super) fn judge_type(&self, typ: Option<&str>) -> Result<(), Refusal> {
-        let written = typ.map(str::to_ascii_lowercase);
-        let kind = written
-            .as_deref()
-            .map(|kind| kind.strip_prefix("application/").unwrap_or(kind));
-        match (&self.profile, kind) {
+        let kind = kind_of(typ);
+        match (&self.profile, kind.as_deref()) {
             (_, Some("at+jwt")) | (Profile::Jwt(_), Some("jwt") | None) => Ok(()),
             _ => Err(refuse(Reason::TokenType).because(format_args!("typ {typ:?}"))),
         }
@@ -91,6 +90,20 @@ impl Rules {
         })
     }
 
+    /// Whether it means us by this name, and until when that may hold, with the leeway that is granted.
+    pub(super) fn vouches(
+        &self,
+        audience: &str,
+        issued_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let by_token = self.audience.contains(audience);
+        let by_token = by_token.then(|| self.longest(issued_at, now).after(self.leeway));
+        let by_session = self.sign_in.as_ref().filter(|(id, _)| **id == *audience);
+        let begun = issued_at.map_or(now, |at| at.min(now));
+        by_token.max(by_session.map(|(_, lifetime)| begun.after(*lifetime)))
+    }
+
     /// The last `exp` that is taken. It counts from when a token was issued, if that says so: else it would begin at half its
     /// life.
     pub(super) fn longest(&self, issued_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
@@ -134,7 +147,10 @@ impl Rules {
 }
 
 /// A claim that is a short string and not empty.
-fn name(claims: &mut Map<String, Value>, claim: &str) -> Result<Option<Box<str>>, Refusal> {
+pub(super) fn name(
+    claims: &mut Map<String, Value>,
+    claim: &str,
+) -> Result<Option<Box<str>>, Refusal> {
     match claims.remove(claim) {
         None => Ok(None),
         Some(Value::String(text)) if (1..=LONGEST_NAME).contains(&text.len()) => {
@@ -145,7 +161,10 @@ fn name(claims: &mut Map<String, Value>, claim: &str) -> Result<Option<Box<str>>
 }
 
 /// A claim that is a `NumericDate`: seconds since 1970, fractions allowed (RFC 7519 §2).
-fn date(claims: &mut Map<String, Value>, claim: &str) -> Result<Option<Timestamp>, Refusal> {
+pub(super) fn date(
+    claims: &mut Map<String, Value>,
+    claim: &str,
+) -> Result<Option<Timestamp>, Refusal> {
     let Some(value) = claims.remove(claim) else {
         return Ok(None);
     };
@@ -158,7 +177,7 @@ fn date(claims: &mut Map<String, Value>, claim: &str) -> Result<Option<Timestamp
 }
 
 /// `amr`: the methods by which the user proved who they are (RFC 8176).
-fn methods(claim: Option<Value>) -> Result<Vec<Box<str>>, Refusal> {
+pub(super) fn methods(claim: Option<Value>) -> Result<Vec<Box<str>>, Refusal> {
     let list = match claim {
         None => return Ok(Vec::new()),
         Some(Value::Array(list)) if list.len() <= METHODS => list,
@@ -191,10 +210,10 @@ fn bound_to(claim: Option<Value>) -> Result<Option<Thumbprint>, Refusal> {
     }
 }
 
-fn missing(claim: &str) -> Refusal {
+pub(super) fn missing(claim: &str) -> Refusal {
     refuse(Reason::TokenClaims).because(format_args!("no {claim}"))
 }
 
-fn wrong(claim: &str) -> Refusal {
+pub(super) fn wrong(claim: &str) -> Refusal {
     refuse(Reason::TokenClaims).because(format_args!("{claim} is not what it should be"))
 }

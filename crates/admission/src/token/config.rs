@@ -3,6 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use super::Algorithm;
+use crate::oidc;
 
 /// The longest leeway: a socket may outlive its token by no more.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
@@ -27,6 +28,8 @@ pub struct IssuerConfig {
     pub leeway: Duration,
     /// How far `exp` may lie behind `iat`, and ahead of now. Whoever steals a token has it for no longer.
     pub max_lifetime: Duration,
+    /// How browsers sign in there. None where they do not; then only its access tokens count.
+    pub sign_in: Option<oidc::Settings>,
 }
 
 /// The names of which a token's `aud` must hold one.
@@ -84,7 +87,7 @@ pub enum IssuerConfigError {
     BadName(String),
     /// Any audience would do.
     #[error(
-        "issuer {0} has no audience: set `audience` to the name by which its tokens mean this server"
+        "issuer {0} has no audience: set `audience` to the name by which its access tokens mean this server, or say with `sign_in` how browsers sign in there"
     )]
     NoAudience(String),
     /// Nothing could be verified.
@@ -96,6 +99,9 @@ pub enum IssuerConfigError {
     /// Too forgiving.
     #[error("the leeway of issuer {0} is over 5 minutes: mend the clock instead")]
     Leeway(String),
+    /// Browsers would be sent there over an open line.
+    #[error("nobody can sign in at issuer {0}: it has to be an https URL")]
+    SignIn(String),
     /// Keys would come over an open line.
     #[error("the keys of issuer {issuer} cannot be had from {url}: it has to be an https URL")]
     NotHttps {
@@ -141,8 +147,11 @@ impl IssuerConfig {
         if self.name.as_deref().is_some_and(|name| !is_name(name)) {
             return Err(IssuerConfigError::BadName(issuer()));
         }
-        if self.audience.0.is_empty() {
+        if self.audience.0.is_empty() && self.sign_in.is_none() {
             return Err(IssuerConfigError::NoAudience(issuer()));
+        }
+        if self.sign_in.is_some() && !super::is_https(&self.issuer) {
+            return Err(IssuerConfigError::SignIn(issuer()));
         }
         if self.algorithms.is_empty() {
             return Err(IssuerConfigError::NoAlgorithm(issuer()));

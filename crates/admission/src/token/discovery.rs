@@ -4,7 +4,7 @@ use super::strict;
 use crate::fetch::{Document, Fetch};
 
 /// Where the document is: a slash at the issuer's end is not doubled (§4.1).
-pub(super) fn location(issuer: &str) -> String {
+pub(crate) fn location(issuer: &str) -> String {
     let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
     format!("{issuer}/.well-known/openid-configuration")
 }
@@ -29,7 +29,7 @@ pub(super) async fn key_location(fetch: &dyn Fetch, issuer: &str) -> Result<Stri
 }
 
 /// Whether it is an https URL with a host and without a user or a fragment.
-pub(super) fn is_https(url: &str) -> bool {
+pub(crate) fn is_https(url: &str) -> bool {
     url.parse::<http::Uri>().is_ok_and(|url| {
         url.scheme() == Some(&http::uri::Scheme::HTTPS)
             && url.authority().is_some_and(|authority| {

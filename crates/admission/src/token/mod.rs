@@ -9,10 +9,12 @@ mod algorithm;
 mod claims;
 mod config;
 mod discovery;
+mod id_token;
 mod jws;
 mod keys;
+mod logout;
 mod ring;
-mod strict;
+pub(crate) mod strict;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -21,6 +23,10 @@ pub use self::{
     config::{
         Audience, Discriminator, IssuerConfig, IssuerConfigError, KeySource, Profile, is_name,
     },
+};
+pub(crate) use self::{
+    discovery::{is_https, location},
+    id_token::Expected,
 };
 
 use std::{collections::HashMap, sync::Arc};
@@ -33,6 +39,7 @@ use self::{claims::Rules, jws::Jws, keys::Wanted, ring::KeyRing};
 use crate::{
     clock::Clock,
     fetch::Fetch,
+    oidc::Client,
     principal::{Identity, Principal},
     refusal::{Reason, Refusal, Stage},
 };
@@ -50,6 +57,17 @@ struct Issuer {
     algorithms: Box<[Algorithm]>,
     keys: KeyRing,
     rules: Rules,
+    client: Option<Arc<Client>>,
+}
+
+/// A token whose signature holds, by an issuer that is trusted.
+struct Proved<'a, 't> {
+    name: &'a str,
+    issuer: &'a Issuer,
+    algorithm: Algorithm,
+    claims: Map<String, Value>,
+    /// Header and payload as they came.
+    signed: &'t str,
 }
 
 impl Issuers {
@@ -96,11 +114,19 @@ impl Issuers {
         for (config, fetch) in configs {
             config.check()?;
             let name: Box<str> = config.issuer.as_str().into();
-            let before = self.issuers.get(&name).map(|it| &it.keys);
+            let before = self.issuers.get(&name);
+            let settings = config.sign_in.clone();
+            let client = settings.map(|it| client(&config.issuer, it, &fetch, before));
+            let sign_in = client.as_ref().map(|client| {
+                let settings = client.settings();
+                (settings.client_id.as_str().into(), settings.lifetime)
+            });
             let issuer = Issuer {
-                keys: KeyRing::new(&config, fetch, before)?,
+                keys: KeyRing::new(&config, fetch, before.map(|it| &it.keys))?,
                 algorithms: config.algorithms.into(),
+                client,
                 rules: Rules {
+                    sign_in,
                     name: config.name.map(Into::into),
                     audience: config.audience,
                     profile: config.profile,
@@ -130,15 +156,29 @@ impl Issuers {
         let Some(issuer) = self.issuers.get(&identity.issuer) else {
             return Err(refuse(Reason::TokenIssuer).because("trusted no longer"));
         };
-        if !issuer.rules.audience.contains(&identity.audience) {
-            return Err(refuse(Reason::TokenAudience).because("another audience by now"));
-        }
+        let (audience, issued_at) = (&identity.audience, identity.issued_at);
         // Both with the leeway that is granted: what holds for longer than any token could now was granted more.
-        let longest = issuer.rules.longest(identity.issued_at, self.clock.now());
-        if identity.expires_at > longest.after(issuer.rules.leeway) {
-            return Err(refuse(Reason::TokenLifetime).because("not for so long by now"));
+        match issuer.rules.vouches(audience, issued_at, self.clock.now()) {
+            None => Err(refuse(Reason::TokenAudience).because("another audience by now")),
+            Some(longest) if identity.expires_at > longest => {
+                Err(refuse(Reason::TokenLifetime).because("not for so long by now"))
+            }
+            Some(_) => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Where browsers sign in: at the issuer of this name, or with this `iss`. Without a name there must be one only.
+    pub(crate) fn provider(&self, named: Option<&str>) -> Option<(&str, &Arc<Client>)> {
+        let each = self.issuers.iter();
+        let clients = each.filter_map(|(iss, it)| Some((&**iss, it, it.client.as_ref()?)));
+        let mut fitting = clients.filter(|(iss, it, _)| match named {
+            Some(named) => *iss == named || it.rules.name.as_deref() == Some(named),
+            None => true,
+        });
+        match (fitting.next(), fitting.next()) {
+            (Some((iss, _, client)), None) => Some((iss, client)),
+            _ => None,
+        }
     }
 
     /// Whom a token stands for.
@@ -146,6 +186,22 @@ impl Issuers {
     /// # Errors
     /// The first question it does not answer. [`Reason::KeysUnavailable`] says that this may change by itself.
     pub async fn verify(&self, token: &str) -> Result<Identity, Refusal> {
+        let kind = |rules: &Rules, typ: Option<&str>| rules.judge_type(typ);
+        let proved = self.prove(token, kind).await?;
+        let (rules, now) = (&proved.issuer.rules, self.clock.now());
+        let mut identity = rules.judge(proved.name, proved.claims, now)?;
+        identity
+            .token_id
+            .get_or_insert_with(|| name_of(proved.signed));
+        Ok(identity)
+    }
+
+    /// All that is asked before the claims. `kind` judges the header's `typ`.
+    async fn prove<'t>(
+        &self,
+        token: &'t str,
+        kind: impl FnOnce(&Rules, Option<&str>) -> Result<(), Refusal>,
+    ) -> Result<Proved<'_, 't>, Refusal> {
         if token.len() > LONGEST {
             return Err(refuse(Reason::TokenTooLarge));
         }
@@ -155,17 +211,20 @@ impl Issuers {
         }
         let (name, issuer) = self.issuer_of(&jws)?;
         let algorithm = issuer.algorithm(&jws)?;
-        issuer.rules.judge_type(jws.header.typ.as_deref())?;
+        kind(&issuer.rules, jws.header.typ.as_deref())?;
         let wanted = Wanted {
             id: jws.header.kid.as_deref(),
             algorithm,
         };
         let key = issuer.keys.find(wanted).await?;
         jws.verify(&key, algorithm)?;
-        let signed = jws.signed;
-        let mut identity = issuer.rules.judge(name, jws.claims, self.clock.now())?;
-        identity.token_id.get_or_insert_with(|| name_of(signed));
-        Ok(identity)
+        Ok(Proved {
+            name,
+            issuer,
+            algorithm,
+            claims: jws.claims,
+            signed: jws.signed,
+        })
     }
 
     /// Whom claims would stand for if their issuer had signed them: all that is asked behind the signature. It answers an
@@ -216,6 +275,28 @@ impl Issuer {
             .find(|allowed| allowed.as_str() == named)
             .ok_or_else(|| refuse(Reason::TokenAlgorithm).because(format_args!("alg {named:?}")))
     }
+}
+
+/// The client as it was before, if it is the same: what it knows of the provider is kept.
+fn client(
+    issuer: &str,
+    settings: crate::oidc::Settings,
+    fetch: &Arc<dyn Fetch>,
+    before: Option<&Issuer>,
+) -> Arc<Client> {
+    let before = before.and_then(|it| it.client.as_ref());
+    match before.filter(|it| it.is(&settings, fetch)) {
+        Some(same) => same.clone(),
+        None => Arc::new(Client::new(issuer, settings, fetch.clone())),
+    }
+}
+
+/// The kind of token that a header's `typ` names, in lower case and without its media type's prefix, which may be left out
+/// (RFC 7515 §4.1.9).
+fn kind_of(typ: Option<&str>) -> Option<String> {
+    let written = typ?.to_ascii_lowercase();
+    let kind = written.strip_prefix("application/").unwrap_or(&written);
+    Some(kind.to_owned())
 }
 
 /// What stands in for a `jti` that is missing, so that every token can be signed out of and no other goes with it. Of what was

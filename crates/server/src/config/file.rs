@@ -324,6 +324,7 @@ impl Default for Http2 {
 /// `[[issuer]]`
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["audience"] }, { "required": ["sign_in"] }]))]
 pub struct Issuer {
     /// Exactly as its tokens' `iss` says.
     pub issuer: String,
@@ -332,9 +333,9 @@ pub struct Issuer {
     /// that would change that is refused.
     #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
     pub name: Option<String>,
-    /// What its tokens' `aud` must hold: the name by which it knows this server.
+    /// What its access tokens' `aud` must hold: the name by which it knows this server. Without it none of them is believed.
     #[serde(default)]
-    #[schemars(length(min = 1), extend("x-required" = true))]
+    #[schemars(length(min = 1), extend("x-default" = "required without `sign_in`"))]
     pub audience: String,
     /// What tells its access tokens from its other tokens.
     #[serde(default)]
@@ -367,6 +368,61 @@ pub struct Issuer {
     /// The certificate authorities (PEM) that are trusted for fetching this issuer's keys, and no other's, in place of the
     /// system's.
     pub ca: Option<FilePath>,
+    /// Browsers sign in there, and get a session cookie of this server's (OpenID Connect).
+    pub sign_in: Option<SignIn>,
+}
+
+/// `issuer.sign_in`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// The name by which it knows this server as a client.
+    #[schemars(length(min = 1))]
+    pub client_id: String,
+    /// How the server proves to it that it is that client.
+    #[serde(default)]
+    pub client_auth: ClientAuth,
+    /// Holds the client's secret: one line of visible ASCII, mode 0600. For `client_auth` `"basic"` and `"post"`.
+    pub client_secret_file: Option<FilePath>,
+    /// Holds the client's private key, PKCS#8 PEM on P-256, mode 0600. `wardwire token --new-key --key FILE` makes one. For
+    /// `client_auth = "private_key"`.
+    pub client_key_file: Option<FilePath>,
+    /// The `kid` that it knows the key by.
+    #[schemars(length(min = 1))]
+    pub client_key_id: Option<String>,
+    /// Where it sends browsers back to, exactly as it is registered there: `"https://app.example.com/.wardwire/callback"`, on a
+    /// host of this server's.
+    #[schemars(regex(pattern = r"^[Hh][Tt][Tt][Pp][Ss]://[^/?#*]+/\.wardwire/callback$"))]
+    pub callback: String,
+    /// What is asked for beside `openid`: `["profile", "email"]`. What it tells of a user for it are claims for rights.
+    #[serde(default)]
+    #[schemars(inner(length(min = 1)))]
+    pub scopes: Vec<String>,
+    /// Where it sends browsers to after they signed out there, exactly as it is registered there.
+    pub after_logout: Option<String>,
+    /// A session lasts no longer, however it is used: then the user signs in again.
+    #[serde(default = "half_a_day")]
+    #[schemars(extend("x-least" = "1m", "x-most" = "30d"))]
+    pub lifetime: Span,
+    /// A session that has no request and no open socket for so long is over.
+    #[serde(default = "two_hours")]
+    #[schemars(extend("x-least" = "1m", "x-most" = "30d"))]
+    pub idle: Span,
+}
+
+/// `issuer.sign_in.client_auth`
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// By its secret, in the header `Authorization`.
+    #[default]
+    Basic,
+    /// By its secret, in the body.
+    Post,
+    /// By a JWT that its key signs (RFC 7523): nothing that could be used again leaves the server.
+    PrivateKey,
+    /// Not at all: a public client, with PKCE alone.
+    None,
 }
 
 /// `issuer.profile`
@@ -627,6 +683,14 @@ const fn drain() -> Span {
 
 const fn a_day() -> Span {
     seconds(24 * 3600)
+}
+
+const fn half_a_day() -> Span {
+    seconds(12 * 3600)
+}
+
+const fn two_hours() -> Span {
+    seconds(2 * 3600)
 }
 
 const fn no_time() -> Span {

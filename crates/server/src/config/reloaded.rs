@@ -51,8 +51,15 @@ fn named(file: &File) -> Vec<(String, &FilePath)> {
     });
     let issuers = file.issuer.iter().enumerate().flat_map(|(at, it)| {
         let files = [("jwks_file", &it.jwks_file), ("ca", &it.ca)];
+        let of_client = it.sign_in.iter().flat_map(|it| {
+            [
+                ("sign_in.client_secret_file", &it.client_secret_file),
+                ("sign_in.client_key_file", &it.client_key_file),
+            ]
+        });
         files
             .into_iter()
+            .chain(of_client)
             .filter_map(move |(key, file)| Some((format!("issuer.{at}.{key}"), file.as_ref()?)))
     });
     let clients = file.server.client_certificates.iter().flat_map(|it| {

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use wardwire_admission::{
     caps::{CapLimits, Caps},
     clock::SystemClock,
-    fetch::{Fetch, FetchError, Fetching},
+    fetch::{Fetch, FetchError, Fetching, Form, Posting},
     gate::{Gate, GateConfig},
     host::Hosts,
     origin::{AllowedOrigins, Origin},
@@ -33,7 +33,7 @@ use wardwire_protocol::{connection, deflate::Level};
 use super::{
     Config, Folder, Security, clients, file,
     file::{Kind, PlainRight, Profile},
-    path,
+    path, sign_in,
     units::Network,
 };
 use crate::{
@@ -298,6 +298,7 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<Issue
     Ok(IssuerConfig {
         issuer: issuer.issuer.clone(),
         name: issuer.name.clone(),
+        // Nothing in it where browsers only sign in there.
         audience: Audience::new([issuer.audience.as_str()]),
         profile,
         algorithms: if named.is_empty() {
@@ -308,6 +309,10 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<Issue
         keys,
         leeway: issuer.leeway.0,
         max_lifetime: issuer.max_token_lifetime.0,
+        sign_in: match &issuer.sign_in {
+            Some(it) => Some(sign_in::settings(it, folder)?),
+            None => None,
+        },
     })
 }
 
@@ -359,6 +364,11 @@ pub(super) struct Nowhere;
 
 impl Fetch for Nowhere {
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
+        let url = url.to_owned();
+        Box::pin(async { Err(FetchError::NotHttps(url)) })
+    }
+
+    fn post<'a>(&'a self, url: &'a str, _: &'a Form) -> Posting<'a> {
         let url = url.to_owned();
         Box::pin(async { Err(FetchError::NotHttps(url)) })
     }

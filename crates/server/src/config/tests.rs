@@ -14,6 +14,7 @@ mod environment;
 mod network;
 mod refusals;
 mod shape;
+mod sign_in;
 
 /// Safe as it stands; tests break one thing at a time.
 const SAFE: &str = r#"

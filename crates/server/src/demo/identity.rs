@@ -77,6 +77,7 @@ impl DemoIssuer {
             keys: KeySource::Static(token::jwks(&self.key)?.to_string().into_bytes()),
             leeway: Duration::ZERO,
             max_lifetime: LIFETIME,
+            sign_in: None,
         })
     }
 

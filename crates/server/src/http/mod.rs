@@ -8,6 +8,7 @@ mod api;
 mod cors;
 mod guarded;
 mod problem;
+mod sign_in;
 
 use std::{convert::Infallible, future::Future, sync::Arc};
 
@@ -284,6 +285,9 @@ pub(crate) async fn ordinary(
     let body = body.await?;
     if is_ours(head.uri.path()) {
         return api::respond(server, head, &checked, &body, trail).await;
+    }
+    if sign_in::is_ours(head.uri.path()) {
+        return sign_in::respond(server, head, &checked, &body, trail).await;
     }
     // No page is a tunnel.
     if head.method == Method::CONNECT {

@@ -34,7 +34,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
-use wardwire_admission::fetch::{Document, Fetch, FetchError, Fetching};
+use wardwire_admission::fetch::{Document, Fetch, FetchError, Fetching, Form, Posting, Reply};
 
 use self::url::HttpsUrl;
 pub use self::ways::Ways;
@@ -196,6 +196,37 @@ impl Fetch for Outbound {
                 .unwrap_or_else(late)
         })
     }
+
+    fn post<'a>(&'a self, url: &'a str, form: &'a Form) -> Posting<'a> {
+        Box::pin(async move {
+            let request = posted(url, form).ok_or_else(|| FetchError::NotHttps(url.to_owned()))?;
+            let answer = self.exchange(request).await?;
+            let (status, body) = (answer.status(), answer.into_body());
+            match status.is_redirection() || status.is_informational() {
+                true => Err(FetchError::Status {
+                    url: url.to_owned(),
+                    status: status.as_u16(),
+                }),
+                false => Ok(Reply {
+                    status: status.as_u16(),
+                    body: body.into(),
+                }),
+            }
+        })
+    }
+}
+
+fn posted(url: &str, form: &Form) -> Option<Request<Bytes>> {
+    let body = Bytes::from(form.body.clone());
+    let mut request = Request::post(url)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::ACCEPT, "application/json");
+    if let Some(text) = &form.authorization {
+        let mut value = HeaderValue::try_from(text).ok()?;
+        value.set_sensitive(true);
+        request = request.header(header::AUTHORIZATION, value);
+    }
+    request.body(body).ok()
 }
 
 /// Whether a URL is one that [`Outbound`] would try at all: https, with a host and without a user.

@@ -61,6 +61,8 @@ fn folder() -> PathBuf {
         &folder.join("admin.token"),
         "0123456789abcdef0123456789abcdef",
     );
+    private(&folder.join("client.secret"), "a-secret-of-the-client\n");
+    private(&folder.join("client.pem"), &key.serialize_pem());
     private(&folder.join("local.pem.jwks.json"), &key_set(&key));
     folder
 }

@@ -1,5 +1,7 @@
 //! `[[issuer]]`: who is believed, and for what.
 
+mod sign_in;
+
 use std::{collections::HashSet, path::PathBuf, sync::Arc};
 
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
@@ -86,6 +88,9 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
         trial.keys();
         trial.authority();
         trial.owned();
+        if let Some(sign_in) = &issuer.sign_in {
+            sign_in::judge(&mut trial, sign_in);
+        }
         trial.last();
     }
 }
@@ -142,11 +147,11 @@ impl Trial<'_, '_> {
                 "Write the issuer's URL, exactly as its tokens' `iss` does.",
             );
         }
-        if issuer.audience.is_empty() {
+        if issuer.audience.is_empty() && issuer.sign_in.is_none() {
             self.refuse(
                 "audience",
                 "the issuer has no `audience`: tokens made for other services would be taken",
-                "Add audience = \"wardwire\", and have the issuer put that into its tokens' `aud`.",
+                "Add audience = \"wardwire\", and have the issuer put that into its tokens' `aud`. Where browsers only sign in there, add `sign_in`.",
             );
         }
         let name_a_claim = "Name a claim that only access tokens have: discriminator = { claim = \"azp\", equals = \"web\" }.";

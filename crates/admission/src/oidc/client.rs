@@ -1,0 +1,321 @@
+//! One provider's client: the URLs that browsers are sent to, and the exchange of a code for tokens.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{
+    Engine as _, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD,
+};
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+
+use super::{
+    attempt::Attempt,
+    form::{Pairs, encode},
+    metadata::{Held, Metadata},
+    settings::{ClientAuthentication, ClientKey, Settings},
+};
+use crate::{
+    clock::Timestamp,
+    fetch::{Fetch, Form, Reply},
+    refusal::{Reason, Refusal, Stage},
+    secret::Secret,
+    token::strict,
+};
+
+/// From the first question to the last answer, so that a browser is told 503 before its request's own time is over.
+pub(super) const TIME: Duration = Duration::from_secs(7);
+/// How long our own proof of who we are holds.
+const ASSERTION: Duration = Duration::from_secs(60);
+/// An ID token up to this size goes along when a browser signs out; a URL with a longer one would not arrive.
+const LONGEST_HINT: usize = 4096;
+
+/// A client of one provider.
+pub struct Client {
+    issuer: Box<str>,
+    settings: Settings,
+    fetch: Arc<dyn Fetch>,
+    metadata: Held,
+}
+
+/// What a route or a page wants of a sign-in (RFC 9470 §4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// `acr_values`.
+    pub acr: Option<String>,
+    /// `max_age`, in seconds.
+    pub max_age: Option<u64>,
+}
+
+/// What a code was exchanged for.
+pub(super) struct Tokens {
+    pub(super) id: String,
+    pub(super) access: String,
+}
+
+impl Client {
+    pub(crate) fn new(issuer: &str, settings: Settings, fetch: Arc<dyn Fetch>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            settings,
+            fetch,
+            metadata: Held::default(),
+        }
+    }
+
+    /// Whether this is the client that these would make.
+    pub(crate) fn is(&self, settings: &Settings, fetch: &Arc<dyn Fetch>) -> bool {
+        self.settings == *settings && Arc::ptr_eq(&self.fetch, fetch)
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) async fn metadata(&self) -> Result<Arc<Metadata>, Refusal> {
+        let asked = self.metadata.get(&*self.fetch, &self.issuer);
+        timeout(TIME, asked)
+            .await
+            .unwrap_or_else(|_| Err(unavailable("the provider's metadata took too long")))
+    }
+
+    /// Where a browser signs in (OpenID Connect Core §3.1.2.1).
+    pub(super) fn authorization(
+        &self,
+        metadata: &Metadata,
+        attempt: &Attempt,
+        state: &Secret,
+        wish: &Wish,
+    ) -> String {
+        let mut scope = "openid".to_owned();
+        for more in self.settings.scopes.iter().filter(|it| *it != "openid") {
+            scope.push(' ');
+            scope.push_str(more);
+        }
+        let challenge = digest(&SHA256, attempt.verifier.as_bytes());
+        let mut query = Pairs::default()
+            .with("response_type", "code")
+            .with("response_mode", "query")
+            .with("client_id", &self.settings.client_id)
+            .with("redirect_uri", &self.settings.callback)
+            .with("scope", &scope)
+            .with("state", &state.reveal())
+            .with("nonce", &attempt.nonce)
+            .with("code_challenge", &URL_SAFE_NO_PAD.encode(challenge))
+            .with("code_challenge_method", "S256");
+        if let Some(acr) = &wish.acr {
+            query = query.with("acr_values", acr);
+        }
+        if let Some(age) = wish.max_age {
+            query = query.with("max_age", &age.to_string());
+        }
+        joined(&metadata.authorization, query)
+    }
+
+    /// Exchanges a code (RFC 6749 §4.1.3, RFC 7636 §4.5).
+    ///
+    /// # Errors
+    /// [`Reason::SignInRefused`] if the provider does not take the code, [`Reason::ProviderUnavailable`] for whatever else
+    /// it answers.
+    pub(super) async fn exchange(
+        &self,
+        metadata: &Metadata,
+        code: &str,
+        attempt: &Attempt,
+        now: Timestamp,
+    ) -> Result<Tokens, Refusal> {
+        let pairs = Pairs::default()
+            .with("grant_type", "authorization_code")
+            .with("code", code)
+            .with("redirect_uri", &self.settings.callback)
+            .with("code_verifier", &attempt.verifier);
+        let form = self.proved(pairs, now)?;
+        let asked = timeout(TIME, self.fetch.post(&metadata.token, &form)).await;
+        let asked = asked.map_err(|_| unavailable("the token endpoint took too long"))?;
+        let reply = asked.map_err(unavailable)?;
+        tokens(&reply)
+    }
+
+    /// Where a browser signs out (RP-Initiated Logout §2), if the provider has such a place.
+    pub(super) fn end_session(
+        &self,
+        metadata: &Metadata,
+        id_token: &str,
+        state: Option<&str>,
+    ) -> Option<String> {
+        let place = metadata.end_session.as_deref()?;
+        let mut query = Pairs::default().with("client_id", &self.settings.client_id);
+        if id_token.len() <= LONGEST_HINT {
+            query = query.with("id_token_hint", id_token);
+        }
+        if let Some(after) = &self.settings.after_logout {
+            query = query.with("post_logout_redirect_uri", after);
+            if let Some(state) = state {
+                query = query.with("state", state);
+            }
+        }
+        Some(joined(place, query))
+    }
+
+    /// A form with our proof of who we are.
+    fn proved(&self, pairs: Pairs, now: Timestamp) -> Result<Form, Refusal> {
+        let id = &self.settings.client_id;
+        let mut authorization = None;
+        let pairs = match &self.settings.authentication {
+            ClientAuthentication::Basic(secret) => {
+                authorization = Some(basic(id, secret));
+                pairs
+            }
+            ClientAuthentication::Post(secret) => {
+                pairs.with("client_id", id).with("client_secret", secret)
+            }
+            ClientAuthentication::PrivateKey(key) => {
+                let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+                pairs
+                    .with("client_id", id)
+                    .with("client_assertion_type", kind)
+                    .with("client_assertion", &self.assertion(key, now)?)
+            }
+            ClientAuthentication::None => pairs.with("client_id", id),
+        };
+        Ok(Form {
+            body: pairs.into_text(),
+            authorization,
+        })
+    }
+
+    /// RFC 7523 §3. Its audience is the issuer and not one of its endpoints, which another issuer could have named too.
+    fn assertion(&self, key: &ClientKey, now: Timestamp) -> Result<String, Refusal> {
+        let id = Secret::random().map_err(unavailable)?;
+        let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
+        header.kid = key.id.as_deref().map(str::to_owned);
+        let claims = json!({
+            "iss": self.settings.client_id,
+            "sub": self.settings.client_id,
+            "aud": *self.issuer,
+            "jti": id.reveal(),
+            "iat": now.as_secs(),
+            "exp": now.after(ASSERTION).as_secs(),
+        });
+        jsonwebtoken::encode(&header, &claims, &key.key).map_err(unavailable)
+    }
+}
+
+/// RFC 6749 §2.3.1: both are encoded as in a form before they are joined.
+fn basic(id: &str, secret: &str) -> String {
+    let mut text = String::new();
+    encode(id, &mut text);
+    text.push(':');
+    encode(secret, &mut text);
+    format!("Basic {}", STANDARD.encode(text))
+}
+
+/// An endpoint may have a query of its own, which stays (RFC 6749 §3.1).
+fn joined(place: &str, query: Pairs) -> String {
+    let mark = if place.contains('?') { '&' } else { '?' };
+    format!("{place}{mark}{}", query.into_text())
+}
+
+/// RFC 6749 §5.1, OpenID Connect Core §3.1.3.3; the refusals of §5.2.
+fn tokens(reply: &Reply) -> Result<Tokens, Refusal> {
+    let answer = strict::object(&reply.body);
+    if reply.status != 200 {
+        let word = answer.as_ref().ok().and_then(|it| text(it, "error"));
+        let detail = format!("the token endpoint answered {} {word:?}", reply.status);
+        return Err(match word {
+            Some("invalid_grant") => refused(detail),
+            _ => unavailable(detail),
+        });
+    }
+    let answer = answer.map_err(|cause| unavailable(format!("the tokens: {cause}")))?;
+    let kind = text(&answer, "token_type").unwrap_or_default();
+    if !kind.eq_ignore_ascii_case("bearer") {
+        return Err(unavailable("the access token is not of the type Bearer"));
+    }
+    let named = |name: &str| {
+        let found = text(&answer, name).filter(|text| !text.is_empty());
+        found
+            .map(str::to_owned)
+            .ok_or_else(|| unavailable(format!("no {name} was given")))
+    };
+    Ok(Tokens {
+        id: named("id_token")?,
+        access: named("access_token")?,
+    })
+}
+
+fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    members.get(name).and_then(Value::as_str)
+}
+
+fn refused(detail: impl std::fmt::Display) -> Refusal {
+    Refusal::new(Stage::Identity, Reason::SignInRefused).because(detail)
+}
+
+fn unavailable(detail: impl std::fmt::Display) -> Refusal {
+    let refusal = Refusal::new(Stage::Identity, Reason::ProviderUnavailable).because(detail);
+    refusal.retry_after(Duration::from_secs(5))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16, body: &Value) -> Result<String, Reason> {
+        let body = body.to_string().into_bytes();
+        let tokens = tokens(&Reply { status, body });
+        tokens.map(|it| it.id + &it.access).map_err(|it| it.reason)
+    }
+
+    #[test]
+    fn only_a_whole_answer_is_taken() {
+        let whole = json!({"token_type": "bearer", "id_token": "i", "access_token": "a"});
+        assert_eq!(answered(200, &whole), Ok("ia".into()));
+        for (name, value) in [
+            ("token_type", json!("DPoP")),
+            ("token_type", Value::Null),
+            ("id_token", Value::Null),
+            ("id_token", json!("")),
+            ("access_token", json!(7)),
+        ] {
+            let mut spoilt = whole.clone();
+            spoilt[name] = value;
+            assert_eq!(
+                answered(200, &spoilt),
+                Err(Reason::ProviderUnavailable),
+                "{spoilt}"
+            );
+        }
+        assert!(answered(201, &whole).is_err() && answered(200, &json!([])).is_err());
+    }
+
+    #[test]
+    fn a_code_that_is_not_taken_is_the_browsers_fault_and_all_else_the_providers() {
+        let with = |error: &str| json!({ "error": error });
+        assert_eq!(
+            answered(400, &with("invalid_grant")),
+            Err(Reason::SignInRefused)
+        );
+        for (status, body) in [
+            (401, with("invalid_client")),
+            (400, with("unauthorized_client")),
+            (500, with("")),
+            (502, json!("<html>")),
+        ] {
+            assert_eq!(
+                answered(status, &body),
+                Err(Reason::ProviderUnavailable),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_of_any_text_is_encoded_before_it_is_joined() {
+        // RFC 6749 §2.3.1 with a colon and a space, which would else move the border.
+        assert_eq!(
+            basic("a:b", "c d%"),
+            format!("Basic {}", STANDARD.encode("a%3Ab:c+d%25"))
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! Signing out: by the user, here and then at the provider (OpenID Connect RP-Initiated Logout 1.0), or by the provider behind
+//! the browser's back (Back-Channel Logout 1.0).
+
+use std::{sync::Arc, time::Duration};
+
+use super::form;
+use crate::{
+    admit::{OriginChecked, Trail},
+    clock::Timestamp,
+    credential::Credential,
+    gate::Gate,
+    lease::EndReason,
+    principal::Identity,
+    refusal::{Reason, Refusal, Stage},
+    revocation::Revocation,
+};
+
+/// The longest `state` that a page may give along, in bytes.
+const LONGEST_STATE: usize = 128;
+/// How long a provider's session that has ended is remembered: no access token of it lives longer.
+const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// A user who signed out.
+pub struct LoggedOut {
+    /// Where the browser signs out at the provider. None if there is no such place, or it cannot be told.
+    pub location: Option<String>,
+    /// How many sockets that ended; none if there was no session.
+    pub ended: Option<usize>,
+}
+
+/// Whom a provider signed out.
+#[derive(Debug)]
+pub struct BackChannel {
+    /// The provider.
+    pub issuer: Box<str>,
+    /// Whom, if it says so.
+    pub subject: Option<Box<str>>,
+    /// Which of its sessions, if it says so.
+    pub session: Option<Box<str>>,
+    /// How many of our sessions that ended.
+    pub sessions: usize,
+    /// How many sockets.
+    pub sockets: usize,
+}
+
+impl Gate {
+    /// Signs out whoever's session cookie a page brings, and all its sockets. Without a session there is nothing to do.
+    ///
+    /// # Errors
+    /// The request does not come from a page, or what the page gives along is too long.
+    pub async fn log_out(
+        &self,
+        checked: &OriginChecked<'_>,
+        state: Option<&str>,
+        trail: &mut Trail,
+    ) -> Result<LoggedOut, Refusal> {
+        if checked.origin.is_none() {
+            return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
+        }
+        let plain = |text: &&str| {
+            (1..=LONGEST_STATE).contains(&text.len())
+                && text.bytes().all(|it| it.is_ascii_graphic())
+        };
+        if state.is_some_and(|text| !plain(&text)) {
+            return Err(Refusal::new(Stage::Head, Reason::BadBody).because("state"));
+        }
+        let nothing = LoggedOut {
+            location: None,
+            ended: None,
+        };
+        let Credential::Session(secret) = Credential::find(checked.headers(), &[])? else {
+            return Ok(nothing);
+        };
+        trail.credential = Some("cookie");
+        let at_provider = self.sessions().at_provider(&secret);
+        let Some(identity) = self.sessions().end(&secret) else {
+            return Ok(nothing);
+        };
+        trail.issuer = Some(identity.issuer.clone());
+        trail.subject = Some(identity.subject.clone());
+        let ended = self.sign_out(&identity);
+        let provider = checked.rules.issuers.provider(Some(&identity.issuer));
+        let (Some((_, client)), Some(at_provider)) = (provider, at_provider) else {
+            return Ok(LoggedOut {
+                location: None,
+                ended,
+            });
+        };
+        // Signed out here in any case: a provider that is down keeps nobody signed in.
+        let metadata = client.metadata().await.ok();
+        let id_token = &at_provider.id_token;
+        let location = metadata.and_then(|it| client.end_session(&it, id_token, state));
+        Ok(LoggedOut { location, ended })
+    }
+
+    /// Does what a logout token says (Back-Channel Logout §2.5): sessions, tickets and sockets end at once.
+    ///
+    /// # Errors
+    /// [`Reason::LogoutToken`] if there is none that holds, or it was used before; [`Reason::KeysUnavailable`] if that cannot
+    /// be told.
+    pub async fn back_channel_logout(
+        &self,
+        checked: &OriginChecked<'_>,
+        body: &[u8],
+        trail: &mut Trail,
+    ) -> Result<BackChannel, Refusal> {
+        let refuse =
+            |detail: &str| Refusal::new(Stage::Identity, Reason::LogoutToken).because(detail);
+        let text = std::str::from_utf8(body).map_err(|_| refuse("not a form"))?;
+        let mut form = form::read(text).map_err(refuse)?;
+        let token = form.remove("logout_token");
+        let token = token.ok_or_else(|| refuse("no logout_token"))?;
+        let verified = checked.rules.issuers.verify_logout_token(&token).await;
+        let told = verified.map_err(not_taken)?;
+        trail.issuer = Some(told.issuer.clone());
+        trail.subject = told.subject.clone();
+        let (now, issuer) = (self.now(), &told.issuer);
+        if !self.logout_tokens().note(issuer, &told.id, told.ends, now) {
+            return Err(refuse("used before"));
+        }
+        let (sessions, sockets) = match (&told.session, &told.subject) {
+            (Some(session), _) => self.end_at_provider(issuer, session, now),
+            (None, Some(subject)) => self.end_of_subject(issuer, subject, now),
+            (None, None) => (0, 0),
+        };
+        Ok(BackChannel {
+            issuer: told.issuer,
+            subject: told.subject,
+            session: told.session,
+            sessions,
+            sockets,
+        })
+    }
+
+    /// Ends one of the provider's sessions: what was opened by it here, and whatever a token of it opened.
+    fn end_at_provider(&self, issuer: &str, session: &str, now: Timestamp) -> (usize, usize) {
+        let revocation = Revocation::Session {
+            issuer: issuer.into(),
+            id: session.into(),
+        };
+        let until = now.after(REMEMBERED);
+        let by_tokens = self.end(&revocation, until, EndReason::LoggedOut);
+        let theirs = self.sessions().end_at_provider(issuer, session);
+        (theirs.len(), by_tokens + self.end_each(&theirs))
+    }
+
+    /// Ends whatever was opened for a subject up to now.
+    fn end_of_subject(&self, issuer: &str, subject: &str, now: Timestamp) -> (usize, usize) {
+        let revocation = Revocation::Subject {
+            issuer: issuer.into(),
+            subject: subject.into(),
+            issued_before: now,
+        };
+        let by_tokens = self.end(&revocation, Timestamp::NEVER, EndReason::LoggedOut);
+        let theirs = self.sessions().end_of(issuer, subject);
+        (theirs.len(), by_tokens + self.end_each(&theirs))
+    }
+
+    fn end_each(&self, theirs: &[Arc<Identity>]) -> usize {
+        let ended = theirs.iter().filter_map(|identity| self.sign_out(identity));
+        ended.sum()
+    }
+}
+
+/// Whatever is wrong with a logout token is a bad request (§2.8), but for keys that cannot be had.
+fn not_taken(refusal: Refusal) -> Refusal {
+    if refusal.reason == Reason::KeysUnavailable {
+        return refusal;
+    }
+    let detail = format!("{}: {}", refusal.reason.code(), refusal.detail);
+    Refusal::new(Stage::Identity, Reason::LogoutToken).because(detail)
+}

@@ -1,0 +1,135 @@
+//! ID tokens: what a provider says must be said to us, in answer to us, and now.
+
+use super::*;
+use crate::{
+    oidc::{ClientAuthentication, Settings},
+    token::Expected,
+};
+
+const ACCESS: &str = "an access token";
+
+fn issuers(signer: &Signer) -> Issuers {
+    trusting_as(IssuerConfig {
+        sign_in: Some(Settings {
+            client_id: "web".into(),
+            authentication: ClientAuthentication::None,
+            callback: "https://app.example/.wardwire/callback".into(),
+            scopes: Vec::new(),
+            after_logout: None,
+            lifetime: DAY,
+            idle: DAY,
+        }),
+        ..config(KeySource::Static(key_set(&[signer])))
+    })
+}
+
+fn at_hash() -> String {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, ACCESS.as_bytes());
+    encode_bytes(&hash.as_ref()[..16])
+}
+
+fn encode_bytes(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+async fn judged(
+    signer: &Signer,
+    typ: Option<&str>,
+    changes: Value,
+    max_age: Option<u64>,
+) -> Result<Identity, Refusal> {
+    let mut claims = with(json!({
+        "aud": "web", "nonce": "n", "at_hash": at_hash(), "sid": "s", "rooms": ["lobby"],
+    }));
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
+            value => claims[name] = value.clone(),
+        }
+    }
+    let mut header = signer.header();
+    header.as_object_mut().unwrap().remove("typ");
+    if let Some(typ) = typ {
+        header["typ"] = json!(typ);
+    }
+    let token = signer.sign_under(&header, &claims);
+    let expected = Expected {
+        issuer: ISSUER,
+        client_id: "web",
+        nonce: "n",
+        access_token: ACCESS,
+        max_age,
+    };
+    issuers(signer).verify_id_token(&token, &expected).await
+}
+
+#[tokio::test]
+async fn an_id_token_that_answers_us_tells_who_it_is_and_what_their_rights_hang_on() {
+    let signer = Signer::new("k", Algorithm::Es256);
+    for typ in [None, Some("JWT")] {
+        let told = judged(&signer, typ, json!({}), None).await.unwrap();
+        assert_eq!((&*told.subject, &*told.audience), ("alice", "web"));
+        assert_eq!(told.session.unwrap().as_str(), "s");
+        let left: Vec<_> = told.claims.keys().map(String::as_str).collect();
+        assert_eq!(
+            left,
+            ["rooms"],
+            "what is the protocol's is no claim of the user's"
+        );
+    }
+    // Beside us only who means us too, and then it must be we who asked.
+    for aud in [json!(["web"]), json!(["web", "wardwire"])] {
+        let changes = json!({ "aud": aud, "azp": "web" });
+        assert!(judged(&signer, None, changes, None).await.is_ok());
+    }
+    let fresh = json!({ "auth_time": NOW - 60 });
+    assert!(judged(&signer, None, fresh, Some(60)).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_id_token_for_somebody_else_of_another_time_or_kind_is_none() {
+    let signer = Signer::new("k", Algorithm::Es256);
+    for (changes, reason) in [
+        (json!({ "aud": "other" }), Reason::TokenAudience),
+        (json!({ "aud": null }), Reason::TokenAudience),
+        (
+            json!({ "aud": ["web", "stranger"], "azp": "web" }),
+            Reason::TokenAudience,
+        ),
+        (json!({ "aud": ["web", "wardwire"] }), Reason::TokenAudience),
+        (json!({ "azp": "other" }), Reason::TokenAudience),
+        (json!({ "nonce": null }), Reason::TokenClaims),
+        (json!({ "nonce": "other" }), Reason::TokenClaims),
+        (json!({ "nonce": ["n"] }), Reason::TokenClaims),
+        (json!({ "at_hash": "AAAA" }), Reason::TokenClaims),
+        (json!({ "exp": NOW }), Reason::TokenExpired),
+        (json!({ "exp": null }), Reason::TokenClaims),
+        (json!({ "iat": NOW + 1 }), Reason::TokenNotYetValid),
+        (json!({ "iat": NOW - 601 }), Reason::TokenExpired),
+        (json!({ "iat": null }), Reason::TokenClaims),
+        (json!({ "nbf": NOW + 1 }), Reason::TokenNotYetValid),
+        (json!({ "auth_time": NOW + 1 }), Reason::TokenNotYetValid),
+        (json!({ "sub": null }), Reason::TokenClaims),
+        (json!({ "events": {} }), Reason::TokenType),
+    ] {
+        let refused = judged(&signer, None, changes.clone(), None).await;
+        assert_eq!(refused.unwrap_err().reason, reason, "{changes}");
+    }
+    for typ in ["at+jwt", "logout+jwt"] {
+        let refused = judged(&signer, Some(typ), json!({}), None).await;
+        assert_eq!(refused.unwrap_err().reason, Reason::TokenType, "{typ}");
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_that_was_asked_to_be_fresh_says_when_it_was() {
+    let signer = Signer::new("k", Algorithm::Es256);
+    for changes in [json!({}), json!({ "auth_time": NOW - 61 })] {
+        let refused = judged(&signer, None, changes.clone(), Some(60)).await;
+        assert_eq!(
+            refused.unwrap_err().reason,
+            Reason::TokenClaims,
+            "{changes}"
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! Sign-in at a real provider, `oidc-provider`, and what it opens and ends. The packages have to be installed (`npm ci`, which
+//! `cargo xtask test` does).
+
+mod browser;
+mod provider;
+mod sign_in;
+mod sign_out;
+
+use browser::Browser;
+use provider::Provider;

@@ -1,0 +1,130 @@
+// A real OpenID provider on loopback, for tests: `oidc-provider`, which the OpenID Foundation has certified.
+//
+// It is started with one argument, JSON: {certificate, key, clients, acr?}, and says one line, {"port": ...}. Whoever comes
+// to sign in is who `?account=` says, by the methods that `?amr=` names. POST /control tells it what a test wants of it.
+
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+
+import { exportJWK, generateKeyPair, SignJWT, importJWK } from 'jose'
+import { Provider } from 'oidc-provider'
+
+const given = JSON.parse(process.argv[2])
+
+/** Where back-channel calls go: the server under test is started after its provider. */
+let relyingParty = null
+/** What was asked, so that a test can look. */
+const seen = { token: 0, backchannel: [] }
+/** Whether the token endpoint is down. */
+let broken = false
+
+const { privateKey } = await generateKeyPair('ES256', { extractable: true })
+const jwk = { ...(await exportJWK(privateKey)), kid: 'provider', use: 'sig', alg: 'ES256' }
+const { privateKey: stranger } = await generateKeyPair('ES256', { extractable: true })
+
+const server = createServer({
+  cert: readFileSync(given.certificate),
+  key: readFileSync(given.key)
+})
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+const { port } = server.address()
+const issuer = `https://localhost:${port}`
+
+const provider = new Provider(issuer, {
+  clients: given.clients,
+  jwks: { keys: [jwk] },
+  cookies: { keys: ['test'] },
+  acrValues: ['mfa', 'pwd'],
+  claims: { openid: ['sub', 'rooms'], acr: null, amr: null, auth_time: null, iss: null, sid: null },
+  // Claims of a scope stand in the ID token itself, as most providers do it.
+  conformIdTokenClaims: false,
+  clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+  enabledJWA: { clientAuthSigningAlgValues: ['ES256', 'RS256'], idTokenSigningAlgValues: ['ES256', 'RS256'] },
+  features: {
+    devInteractions: { enabled: false },
+    backchannelLogout: { enabled: true },
+    rpInitiatedLogout: {
+      enabled: true,
+      logoutSource: (ctx, form) => { ctx.body = form },
+      postLogoutSuccessSource: (ctx) => { ctx.body = 'signed out' }
+    }
+  },
+  pkce: { required: () => true },
+  // It lets nobody call loopback by itself.
+  fetch: (url, { dispatcher, ...options }) => {
+    const asked = new URL(url)
+    seen.backchannel.push(String(options.body))
+    return globalThis.fetch(new URL(asked.pathname, relyingParty ?? issuer), options)
+  },
+  interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+  findAccount: (_, id) => ({
+    accountId: id,
+    claims: () => ({ sub: id, rooms: id === 'mallory' ? [] : ['lobby'] })
+  }),
+  // Everybody agrees to everything.
+  loadExistingGrant: async (ctx) => {
+    const grant = new provider.Grant({
+      clientId: ctx.oidc.client.clientId,
+      accountId: ctx.oidc.session.accountId
+    })
+    grant.addOIDCScope('openid profile email offline_access')
+    await grant.save()
+    return grant
+  },
+  ttl: { Session: 3600, Interaction: 600, Grant: 3600, IdToken: 300, AccessToken: 300 }
+})
+provider.on('server_error', (_, error) => console.error(error))
+
+async function control (asked) {
+  if ('relyingParty' in asked) relyingParty = asked.relyingParty
+  if ('broken' in asked) broken = asked.broken
+  if (asked.sign) {
+    const { header, claims, by } = asked.sign
+    const key = by === 'stranger' ? stranger : await importJWK(jwk, 'ES256')
+    const token = await new SignJWT(claims)
+      .setProtectedHeader({ alg: 'ES256', kid: 'provider', ...header })
+      .sign(key)
+    return { token }
+  }
+  return seen
+}
+
+async function interaction (request, response) {
+  const { prompt } = await provider.interactionDetails(request, response)
+  const query = new URL(request.url, issuer).searchParams
+  const account = query.get('account')
+  const result = account
+    ? { login: { accountId: account, amr: query.get('amr')?.split(','), acr: query.get('acr') ?? undefined } }
+    : { error: 'access_denied', error_description: `nobody wanted ${prompt.name}` }
+  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false })
+}
+
+async function answer (request, response) {
+  const path = new URL(request.url, issuer).pathname
+  if (path === '/control') {
+    const body = []
+    for await (const chunk of request) body.push(chunk)
+    const said = JSON.stringify(await control(JSON.parse(Buffer.concat(body).toString() || '{}')))
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(said) })
+    response.end(said)
+  } else if (path.startsWith('/interaction/')) {
+    await interaction(request, response)
+  } else {
+    if (path === '/token') seen.token += 1
+    if (path === '/token' && broken) {
+      response.writeHead(502, { 'content-length': 0 })
+      response.end()
+      return
+    }
+    await provider.callback()(request, response)
+  }
+}
+
+server.on('request', (request, response) => {
+  answer(request, response).catch((error) => {
+    console.error(error)
+    response.writeHead(500, { 'content-length': 0 })
+    response.end()
+  })
+})
+console.log(JSON.stringify({ port }))
