@@ -6,6 +6,7 @@
 //! Nothing here knows a transport.
 
 mod channel;
+pub mod content;
 mod directory;
 mod engine;
 pub mod fanout;
