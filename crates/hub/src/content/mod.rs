@@ -156,6 +156,11 @@ impl Content {
 }
 
 impl Violation {
+    /// Of the data as a whole.
+    pub(crate) fn whole(keyword: &str) -> Self {
+        Self::at("", keyword)
+    }
+
     fn at(pointer: &str, keyword: &str) -> Self {
         Self {
             pointer: pointer.to_owned(),

@@ -119,6 +119,12 @@ impl RpcError {
         }
     }
 
+    /// The place and the rule, if it tells both.
+    #[must_use]
+    pub fn place(&self) -> Option<(&str, &str)> {
+        self.pointer.as_deref().zip(self.keyword.as_deref())
+    }
+
     pub(super) fn data(&self) -> Data<'_> {
         Data {
             word: self.word,

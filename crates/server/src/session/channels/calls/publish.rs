@@ -4,11 +4,16 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use wardwire_protocol::rpc::Call;
+use wardwire_admission::admit::loggable;
+use wardwire_hub::{HubError, Published as Entered, guard::Payload};
+use wardwire_protocol::{
+    channel::ChannelName,
+    rpc::{Call, RpcError},
+};
 
 use super::{Method, Outcome, name, now, params};
 use crate::session::{
-    Scope,
+    Scope, Session,
     channels::{Channels, errors::refused},
 };
 
@@ -22,8 +27,10 @@ pub(super) const METHOD: Method = Method {
 struct PublishParams<'a> {
     #[serde(borrow)]
     channel: Cow<'a, str>,
-    #[serde(borrow)]
-    data: &'a RawValue,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    base64: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
@@ -31,13 +38,42 @@ struct Published {
     position: String,
 }
 
+/// Writes down what a channel in the mode `report` let through.
+fn report(name: &ChannelName, why: RpcError, scope: &Scope<'_>) {
+    scope.metrics.reported.add(1);
+    let Session { server, trail, .. } = scope.session;
+    let detail = || match why.place() {
+        Some((pointer, keyword)) => format!(
+            "{} {keyword} at {}",
+            loggable(name.as_str()),
+            loggable(pointer)
+        ),
+        None => loggable(name.as_str()).to_owned(),
+    };
+    server.audit.reported(trail, why.word, detail);
+}
+
 fn publish(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
-    let PublishParams { channel, data } = params(call)?;
-    let position = channels
-        .member
-        .publish(&name(&channel)?, data)
-        .map_err(refused)?;
+    let PublishParams {
+        channel,
+        data,
+        base64,
+    } = params(call)?;
+    let payload = match (data, &base64) {
+        (Some(data), None) => Payload::Data(data),
+        (None, Some(text)) => Payload::Base64(text),
+        _ => return Err(RpcError::PARAMS),
+    };
+    let name = name(&channel)?;
+    let published = channels.member.publish(&name, payload);
+    if let Err(HubError::Invalid(_)) = published {
+        scope.metrics.invalid.add(1);
+    }
+    let Entered { position, reported } = published.map_err(refused)?;
     scope.metrics.publications.add(1);
+    if let Some(why) = reported {
+        report(&name, refused(why), scope);
+    }
     now(&Published {
         position: position.to_string(),
     })
