@@ -61,6 +61,8 @@ fn folder() -> PathBuf {
         "0123456789abcdef0123456789abcdef",
     );
     private(&folder.join("local.pem.jwks.json"), &key_set(&key));
+    fs::create_dir_all(folder.join("schemas")).unwrap();
+    private(&folder.join("schemas/chat.json"), "{}");
     folder
 }
 
