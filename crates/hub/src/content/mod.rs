@@ -1,6 +1,6 @@
 //! What may be published to a channel, as a JSON Schema states it (2020-12), and how its strings are made safe to show.
 //!
-//! A schema is [surveyed](survey) and its [cost](cost) counted before the `jsonschema` crate compiles it, so that a file that
+//! A schema is [surveyed](survey) and its [`cost`] counted before the `jsonschema` crate compiles it, so that a file that
 //! is not understood, reaches out of itself or could be attacked is refused at load. A publication is judged, its strings
 //! [sanitised](sanitise) where the schema says so, and judged again if that changed anything: what is delivered fits the
 //! schema, and would pass once more as it is. What is not changed goes on byte for byte.
