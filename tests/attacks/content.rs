@@ -33,6 +33,159 @@ fn in_lobby(server: &Server) -> Ws {
     ws
 }
 
+/// A chat whose texts are put into pages.
+fn html_chat(channel: &str) -> Server {
+    let mut setup = Setup::new().limits("messages_per_second = 0\n");
+    let schema = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "html": { "type": "string", "maxLength": 4000, "x-sanitise": "html", "x-sanitise-allow": "rich" },
+            "text": { "type": "string", "maxLength": 20, "x-sanitise": "text" },
+            "link": { "type": "string", "x-sanitise": "url" },
+        },
+    });
+    std::fs::write(setup.folder.join("chat.json"), schema.to_string()).unwrap();
+    setup.rest += &format!(
+        "[[channel]]\nname = \"page/{{room}}\"\nsubscribe = \"authenticated\"\npublish = \"authenticated\"\n{channel}\n"
+    );
+    setup.start()
+}
+
+#[test]
+fn attack_063_html_that_would_run() {
+    let server = html_chat("schema = \"chat.json\"");
+    let mut alice = server.socket("alice");
+    alice.ok("subscribe", json!({ "channel": "page/1" }));
+    for payload in [
+        "<script>alert(1)</script>hi",
+        "<img src=x onerror=alert(1)>hi",
+        "<svg/onload=alert(1)>hi",
+        "<svg><script>alert(1)</script></svg>hi",
+        "<a href=\"javascript:alert(1)\">hi</a>",
+        "<a href=\"java\tscript:alert(1)\">hi</a>",
+        "<a href=\"&#106;avascript&colon;alert(1)\">hi</a>",
+        "<math><annotation-xml encoding=\"text/html\"><script>alert(1)</script></annotation-xml></math>hi",
+        "<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">hi",
+        "<template><script>alert(1)</script></template>hi",
+        "<scr<script>ipt>alert(1)</script>hi",
+        "<math><mtext><table><mglyph><style><!--</style><img title=\"--&gt;&lt;img src=1 onerror=alert(1)&gt;\">hi",
+        "<form><math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>hi",
+        "<iframe srcdoc=\"<script>alert(1)</script>\"></iframe>hi",
+        "<b style=\"background:url(javascript:alert(1))\" id=x class=y>hi</b>",
+        "<base href=\"//evil.example\"><link rel=import href=x><meta http-equiv=refresh content=0>hi",
+        "&lt;script&gt;alert(1)&lt;/script&gt;hi",
+    ] {
+        let call = json!({ "channel": "page/1", "data": { "html": payload } });
+        let mut aside = Vec::new();
+        let answer = alice.call_aside("publish", call, &mut aside);
+        assert!(answer.get("result").is_some(), "{payload}: {answer}");
+        let publication = aside.pop().unwrap_or_else(|| alice.json());
+        let html = publication["params"]["data"]["html"].as_str().unwrap();
+        let lower = html.to_lowercase();
+        for bad in [
+            "<script",
+            "<svg",
+            "<math",
+            "<iframe",
+            "<style",
+            "<base",
+            "<meta",
+            "<form",
+            "<template",
+            "<noscript",
+            "style=",
+            "id=",
+            "class=",
+            "href=\"java",
+            "href=\"&",
+        ] {
+            assert!(!lower.contains(bad), "{payload}: {html}");
+        }
+        // Whatever is left of a handler stands in text or a quoted title, never in a tag of its own.
+        assert!(
+            !lower.contains("<img src=\"x\" on") && !lower.contains("<img onerror"),
+            "{html}"
+        );
+    }
+    let page = |data| json!({ "channel": "page/1", "data": data });
+    let refused = alice.call("publish", page(json!({ "link": "javascript:alert(1)" })));
+    assert_eq!(
+        refused["error"]["data"],
+        json!({ "word": "invalid", "pointer": "/link", "keyword": "x-sanitise" })
+    );
+    let refused = alice.call("publish", page(json!({ "text": "x".repeat(21) })));
+    assert_eq!(refused["error"]["code"], -32008);
+    assert_eq!(refused["error"]["data"]["keyword"], "maxLength");
+}
+
+#[test]
+fn a_channel_that_reports_lets_through_and_tells() {
+    let server = html_chat("schema = \"chat.json\"\nmode = \"report\"");
+    let mut alice = server.socket("alice");
+    let data = json!({ "text": "x".repeat(21) });
+    alice.ok("publish", json!({ "channel": "page/1", "data": data }));
+    let event = server.audited(|event| event["event"] == "report");
+    assert_eq!(event["reason"], "invalid");
+    assert_eq!(event["detail"], "page/1 maxLength at /text");
+}
+
+#[test]
+fn a_channel_and_an_identity_have_rates_of_their_own() {
+    let server = html_chat("rate = { messages = 2, per = \"1h\" }");
+    let (mut alice, mut bob) = (server.socket("alice"), server.socket("bob"));
+    let call = json!({ "channel": "page/1", "data": 1 });
+    alice.ok("publish", call.clone());
+    bob.ok("publish", call.clone());
+    let refused = alice.call("publish", call);
+    assert_eq!(refused["error"]["code"], -32002);
+    let wait = refused["error"]["data"]["retryAfter"].as_f64().unwrap();
+    assert!((1.0..=3600.0).contains(&wait), "{wait}");
+    alice.ok("publish", json!({ "channel": "page/2", "data": 1 }));
+
+    let server = Setup::new()
+        .limits("messages_per_second = 0\nidentity_bytes = 100\n")
+        .start();
+    let mut sockets = [server.socket("alice"), server.socket("alice")];
+    let large = json!({ "channel": "chat/lobby", "data": "x".repeat(30_000) });
+    sockets[0].ok("publish", large.clone());
+    let refused = sockets[1].call("publish", large.clone());
+    assert_eq!(
+        refused["error"]["code"], -32002,
+        "all sockets of one user together"
+    );
+    server.socket("bob").ok("publish", large);
+}
+
+#[test]
+fn a_binary_channel_takes_base64_and_nothing_else() {
+    let server = html_chat("binary = true");
+    let mut alice = server.socket("alice");
+    alice.ok("subscribe", json!({ "channel": "page/1" }));
+    let mut aside = Vec::new();
+    let call = json!({ "channel": "page/1", "base64": "AAE=" });
+    alice.call_aside("publish", call, &mut aside);
+    let publication = aside.pop().unwrap_or_else(|| alice.json());
+    assert_eq!(publication["params"]["base64"], "AAE=");
+    assert_eq!(publication["params"].get("data"), None);
+    alice.fails(
+        "publish",
+        json!({ "channel": "page/1", "base64": "AAF=" }),
+        -32008,
+    );
+    alice.fails("publish", json!({ "channel": "page/1", "data": 1 }), -32008);
+    alice.fails(
+        "publish",
+        json!({ "channel": "chat/lobby", "base64": "AAE=" }),
+        -32008,
+    );
+    alice.fails(
+        "publish",
+        json!({ "channel": "page/1", "data": 1, "base64": "AAE=" }),
+        -32602,
+    );
+}
+
 #[test]
 fn attack_064_keys_that_reach_into_prototypes() {
     let server = Server::start();

@@ -371,3 +371,26 @@ fn a_changed_key_set_of_an_issuer_holds_at_once() {
     server.refused("token-signature");
     alice.ok("ping", json!({}));
 }
+
+#[test]
+fn a_schema_that_is_broken_leaves_the_one_before_in_its_place() {
+    let mut setup = Setup::new().server(UNWATCHED);
+    let file = setup.folder.join("short.json");
+    fs::write(&file, r#"{"maxLength":3}"#).unwrap();
+    setup.rest +=
+        "[[channel]]\nname = \"short\"\npublish = \"authenticated\"\nschema = \"short.json\"\n";
+    let server = setup.start();
+    let mut alice = server.socket("alice");
+    let long = json!({ "channel": "short", "data": "long" });
+    alice.fails("publish", long.clone(), -32008);
+    fs::write(&file, "{\n\"maxlength\": 30}").unwrap();
+    let answer = server.reload();
+    assert_eq!(answer.status, 422);
+    let message = answer.json()["problems"][0]["message"].to_string();
+    assert!(message.contains("short.json:2"), "{message}");
+    assert!(message.contains("/maxlength"), "{message}");
+    alice.fails("publish", long.clone(), -32008);
+    fs::write(&file, r#"{"maxLength":30}"#).unwrap();
+    assert_eq!(server.reloaded()["changed"], json!(["channel"]));
+    alice.ok("publish", long);
+}

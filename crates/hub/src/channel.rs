@@ -10,7 +10,7 @@ use wardwire_protocol::{channel::ChannelName, message::Prepared, rpc};
 use crate::{
     engine::{Log, Position},
     fanout::Delivery,
-    guard::Cleared,
+    guard::{Cleaned, Cleared},
     mailbox::Mailbox,
     rights::History,
 };
@@ -46,7 +46,10 @@ pub struct Subscribed {
 struct Publication<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<&'a str>,
-    data: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base64: Option<&'a str>,
     position: String,
     from: Option<&'a str>,
 }
@@ -133,9 +136,14 @@ impl Channel {
                 return Err(Unpublished::Busy);
             }
             let position = log.next();
+            let (data, base64) = match &cleared.payload {
+                Cleaned::Data(data) => (Some(&**data), None),
+                Cleaned::Base64(text) => (None, Some(*text)),
+            };
             let mut publication = Publication {
                 channel: None,
-                data: cleared.data,
+                data,
+                base64,
                 position: position.to_string(),
                 from: cleared.principal.handle(),
             };

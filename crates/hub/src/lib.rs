@@ -6,6 +6,7 @@
 //! Nothing here knows a transport.
 
 mod channel;
+pub mod content;
 mod directory;
 mod engine;
 pub mod fanout;
@@ -13,6 +14,7 @@ pub mod guard;
 pub mod mailbox;
 mod member;
 pub mod outbox;
+pub mod rates;
 pub mod rights;
 mod sync;
 
@@ -21,7 +23,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::RwLock;
@@ -30,13 +32,15 @@ use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 
 pub use channel::Subscribed;
 use channel::{Channel, Unpublished};
+use content::Violation;
 use directory::Directory;
 use engine::Memory;
 pub use engine::Position;
 use fanout::{Delivery, Fanout, SocketKey};
 use guard::Cleared;
 use mailbox::Mailbox;
-pub use member::Member;
+pub use member::{Member, Published};
+use rates::{Rate, Rates};
 use rights::{ChannelRule, History, rule_for};
 
 /// The channels of a server.
@@ -46,6 +50,10 @@ pub struct Hub {
     engine: Memory,
     /// Locked before any channel's own lock, never after.
     channels: RwLock<Directory>,
+    /// What channels have taken of late.
+    rates: Rates,
+    /// What identities have asked of late.
+    identities: Rates,
     /// Numbers given to channels so far.
     numbers: AtomicU64,
     /// One for each loop.
@@ -76,6 +84,8 @@ pub struct HubLimits {
     pub recovery: usize,
     /// Bytes of publications on their way to one loop. Beyond it, publishers are told to slow down.
     pub mailbox: usize,
+    /// What all sockets of one identity may ask together.
+    pub identity: Rate,
 }
 
 impl Default for HubLimits {
@@ -87,12 +97,13 @@ impl Default for HubLimits {
             history: 256 * 1024 * 1024,
             recovery: 256 * 1024,
             mailbox: 16 * 1024 * 1024,
+            identity: Rate::default(),
         }
     }
 }
 
 /// Why a socket did not get what it asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HubError {
     /// No right, or no such channel.
     #[error("not allowed")]
@@ -106,6 +117,12 @@ pub enum HubError {
     /// A loop has more publications than it can take.
     #[error("too much at once")]
     Busy,
+    /// The channel, or whoever it is, has had enough for now. The time after which it is not so.
+    #[error("too much of late")]
+    Rate(Duration),
+    /// It is not what the channel takes.
+    #[error("not what the channel takes")]
+    Invalid(Violation),
 }
 
 impl Hub {
@@ -123,6 +140,8 @@ impl Hub {
             rules: RwLock::new(Arc::new(rules)),
             engine: Memory::new(limits.history),
             channels: RwLock::default(),
+            rates: Rates::default(),
+            identities: Rates::default(),
             numbers: AtomicU64::new(0),
             mailboxes,
         });
@@ -184,6 +203,8 @@ impl Hub {
             self.tidy(&channel, now);
         }
         self.channels.write().shrink();
+        self.rates.sweep(now);
+        self.identities.sweep(now);
     }
 
     /// Publishes what the guard has cleared.

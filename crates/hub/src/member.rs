@@ -1,8 +1,11 @@
 //! One socket's place in the hub: whose it is, and what it follows.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use serde_json::value::RawValue;
 use wardwire_admission::principal::Principal;
 use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 
@@ -10,10 +13,44 @@ use crate::{
     Hub, HubError, Position, Rules, Subscribed,
     channel::Channel,
     fanout::{Fanout, SocketKey},
-    guard,
+    guard::{self, Payload},
     outbox::Outbox,
     rights::{History, rule_for},
 };
+
+/// A publication that entered its channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Where.
+    pub position: Position,
+    /// Why it would not have, if the channel did more than report.
+    pub reported: Option<HubError>,
+}
+
+/// Whose sockets count together.
+#[derive(Hash)]
+enum Who<'a> {
+    User(&'a str, &'a str),
+    At(IpAddr),
+    Anybody,
+}
+
+impl<'a> Who<'a> {
+    fn of(principal: &'a Principal) -> Self {
+        match principal.identity() {
+            Some(identity) => Self::User(&identity.issuer, &identity.subject),
+            None => Self::Anybody,
+        }
+    }
+}
+
+/// A whole IPv6 /64 is one household's or host's.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
 
 /// One socket's place in the hub.
 ///
@@ -27,6 +64,8 @@ pub struct Member {
     encoding: Option<Encoding>,
     principal: Principal,
     subscriptions: Vec<Arc<Channel>>,
+    /// What stands for whose it is, all their sockets together.
+    who: u64,
 }
 
 impl Member {
@@ -37,6 +76,7 @@ impl Member {
         principal: Principal,
     ) -> Self {
         let rules = hub.rules();
+        let who = hub.identities.key(Who::of(&principal));
         Self {
             hub,
             rules,
@@ -44,7 +84,26 @@ impl Member {
             encoding,
             principal,
             subscriptions: Vec::new(),
+            who,
         }
+    }
+
+    /// Of a socket without a credential: it counts with all others of its address, of which an IPv6 /64 is one.
+    #[must_use]
+    pub fn from_address(mut self, address: Option<IpAddr>) -> Self {
+        if let (Principal::Anonymous, Some(address)) = (&self.principal, address) {
+            self.who = self.hub.identities.key(Who::At(network(address)));
+        }
+        self
+    }
+
+    /// Takes a call of so many bytes from what all sockets of this identity may ask together.
+    ///
+    /// # Errors
+    /// It is too much: the time after which it is not.
+    pub fn spend(&self, bytes: usize, now: Instant) -> Result<(), Duration> {
+        let rate = &self.rules.limits.identity;
+        self.hub.identities.take(self.who, rate, bytes, now)
     }
 
     /// Follows a channel. With `since`, what was missed comes first, or the answer says that it cannot.
@@ -101,11 +160,25 @@ impl Member {
     /// Publishes, if the guard clears it. A follower gets its own publications too.
     ///
     /// # Errors
-    /// No right, or a limit.
-    pub fn publish(&self, name: &ChannelName, data: &RawValue) -> Result<Position, HubError> {
+    /// No right, too much, not what the channel takes, or a limit.
+    pub fn publish<'a>(
+        &self,
+        name: &ChannelName,
+        payload: impl Into<Payload<'a>>,
+    ) -> Result<Published, HubError> {
         let rules = &*self.rules;
-        let cleared = guard::clear(&rules.channels, &self.principal, name, data)?;
-        self.hub.publish(&cleared, &rules.limits)
+        let (rates, now) = (&self.hub.rates, Instant::now());
+        let cleared = guard::clear(
+            &rules.channels,
+            &self.principal,
+            name,
+            payload.into(),
+            rates,
+            now,
+        )?;
+        let position = self.hub.publish(&cleared, &rules.limits)?;
+        let reported = cleared.reported;
+        Ok(Published { position, reported })
     }
 
     /// Stands on a fresh proof from now on, leaves the channels to which it gives no right, and takes back what of them was

@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 use wardwire_admission::principal::{Identity, Principal};
 use wardwire_protocol::channel::ChannelName;
 
+use crate::guard::ContentRule;
+
 /// The rules for all channels whose names fit a pattern. The first rule that fits decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelRule {
@@ -19,6 +21,8 @@ pub struct ChannelRule {
     pub publish: Right,
     /// What is kept of them.
     pub history: History,
+    /// What is published to them.
+    pub content: ContentRule,
 }
 
 /// How much of a channel is kept for those who come back.

@@ -87,7 +87,7 @@ impl Socket {
     }
 
     fn publish(&self, name: &ChannelName, data: &RawValue) -> Result<Position, HubError> {
-        self.member.publish(name, data)
+        self.member.publish(name, data).map(|it| it.position)
     }
 
     /// A turn of the loop.
@@ -125,6 +125,7 @@ fn hub(size: usize) -> Server {
         subscribe,
         publish,
         history,
+        content: guard::ContentRule::default(),
     };
     let rules = vec![
         rule("chat/{room}", rooms(), rooms()),
@@ -137,6 +138,7 @@ fn hub(size: usize) -> Server {
         history: 1_000_000,
         recovery: 1_000_000,
         mailbox: 1_000_000,
+        identity: rates::Rate::default(),
     };
     let rules = Rules {
         channels: rules,
@@ -220,12 +222,12 @@ fn what_no_rule_allows_is_forbidden_and_looks_the_same() {
             follow("nowhere"),
             follow("chat/lobby/x")
         ],
-        [forbidden; 3]
+        [(); 3].map(|()| forbidden.clone())
     );
     let publish = |channel: &str| mallory.publish(&name(channel), &raw("1")).unwrap_err();
     assert_eq!(
         [publish("chat/lobby"), publish("nowhere"), publish("news")],
-        [forbidden; 3]
+        [(); 3].map(|()| forbidden.clone())
     );
     assert_eq!(hub.hub.count(), 0);
 }

@@ -1,5 +1,8 @@
 // Made from spec/openrpc.json by `cargo xtask spec`. Edit that file.
 
+/** Bytes in base64 (RFC 4648 §4), in the one way to write them: with its padding, and no bit set behind the last byte. */
+export type Base64 = string;
+
 /** A channel's name: segments between `/`, at most 255 bytes of UTF-8 together. No empty segment, `.` or `..`; none of `* { } ? # % \`; no white space at the edges of a segment; no control or invisible characters. Compared byte by byte. */
 export type ChannelName = string;
 
@@ -26,12 +29,14 @@ export interface ErrorData {
 
 /** A publication, as a list about one channel holds it. */
 export interface Publication {
-  /** What was published. */
-  readonly data: Data;
   /** Where it stands. */
   readonly position: Position;
   /** Who published it. */
   readonly from: From;
+  /** What was published, as bytes. */
+  readonly base64?: Base64;
+  /** What was published, as JSON. Either this is there or `base64`. */
+  readonly data?: Data;
 }
 
 /** What `subscribe` takes. */
@@ -64,8 +69,10 @@ export interface UnsubscribeParams {
 export interface PublishParams {
   /** Where. */
   readonly channel: ChannelName;
-  /** What. */
-  readonly data: Data;
+  /** What, as JSON. Either this or `base64`. */
+  readonly data?: Data;
+  /** What, as bytes, in channels that take bytes. */
+  readonly base64?: Base64;
 }
 
 /** What `publish` comes to. */
@@ -90,8 +97,10 @@ export interface RefreshResult {
 export interface PublicationNotice {
   /** Which channel. */
   readonly channel: ChannelName;
-  /** What was published. */
-  readonly data: Data;
+  /** What was published, as JSON. Either this is there or `base64`. */
+  readonly data?: Data;
+  /** What was published, as bytes. */
+  readonly base64?: Base64;
   /** Where it stands. */
   readonly position: Position;
   /** Who published it. */

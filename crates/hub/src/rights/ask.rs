@@ -153,6 +153,7 @@ fn nobodys(rules: &[ChannelRule], identity: Option<&Identity>) -> String {
 mod tests {
     use super::*;
     use crate::{
+        guard::ContentRule,
         rights::{History, Test},
         tests::{anonymous, user},
     };
@@ -171,6 +172,7 @@ mod tests {
             subscribe,
             publish,
             history: History::default(),
+            content: ContentRule::default(),
         }
     }
 

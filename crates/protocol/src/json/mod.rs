@@ -35,6 +35,21 @@ pub enum JsonError {
     Surrogate(usize),
 }
 
+impl JsonError {
+    /// The byte at which it is wrong.
+    #[must_use]
+    pub fn at(self) -> usize {
+        match self {
+            Self::Syntax(at)
+            | Self::Depth(at)
+            | Self::DuplicateKey(at)
+            | Self::ForbiddenKey(at)
+            | Self::Number(at)
+            | Self::Surrogate(at) => at,
+        }
+    }
+}
+
 /// How deep objects and arrays may be nested.
 pub const DEPTH: usize = 32;
 const FORBIDDEN: [&str; 3] = ["__proto__", "constructor", "prototype"];

@@ -119,6 +119,12 @@ impl RpcError {
         }
     }
 
+    /// The place and the rule, if it tells both.
+    #[must_use]
+    pub fn place(&self) -> Option<(&str, &str)> {
+        self.pointer.as_deref().zip(self.keyword.as_deref())
+    }
+
     /// What a program can go by.
     pub(super) fn data(&self) -> ErrorData<'_> {
         ErrorData {

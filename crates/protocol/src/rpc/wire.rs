@@ -48,9 +48,12 @@ pub struct PublishParams<'a> {
     /// Where.
     #[serde(borrow)]
     pub channel: Cow<'a, str>,
-    /// What.
-    #[serde(borrow)]
-    pub data: &'a RawValue,
+    /// What, as JSON. Either this or `base64`.
+    #[serde(borrow, default, deserialize_with = "optional::raw")]
+    pub data: Option<&'a RawValue>,
+    /// What, as bytes, in channels that take bytes.
+    #[serde(borrow, default, deserialize_with = "optional::text")]
+    pub base64: Option<Cow<'a, str>>,
 }
 
 /// What `publish` comes to.
@@ -80,8 +83,12 @@ pub struct RefreshResult {
 pub struct PublicationNotice<'a> {
     /// Which channel.
     pub channel: Cow<'a, str>,
-    /// What was published.
-    pub data: &'a RawValue,
+    /// What was published, as JSON. Either this is there or `base64`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<&'a RawValue>,
+    /// What was published, as bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base64: Option<Cow<'a, str>>,
     /// Where it stands.
     pub position: Cow<'a, str>,
     /// Who published it.
@@ -108,10 +115,14 @@ pub struct ErrorData<'a> {
 /// A publication, as a list about one channel holds it.
 #[derive(Serialize)]
 pub struct Publication<'a> {
-    /// What was published.
-    pub data: &'a RawValue,
     /// Where it stands.
     pub position: Cow<'a, str>,
     /// Who published it.
     pub from: Option<Cow<'a, str>>,
+    /// What was published, as bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base64: Option<Cow<'a, str>>,
+    /// What was published, as JSON. Either this is there or `base64`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<&'a RawValue>,
 }

@@ -97,6 +97,17 @@ impl Event {
         event
     }
 
+    /// A publication was let through that its channel would refuse if it did more than report; `detail` names the channel,
+    /// the rule and the place, never what was said.
+    #[must_use]
+    pub fn reported(trail: &Trail, word: &'static str, detail: String) -> Self {
+        let mut event = Self::new("report").about(trail);
+        event.outcome.stage = Some("publish");
+        event.outcome.reason = Some(word.into());
+        event.outcome.detail = Some(detail.into());
+        event
+    }
+
     /// A live socket stands on a fresh token.
     #[must_use]
     pub fn refresh(trail: &Trail) -> Self {
@@ -140,6 +151,7 @@ impl Event {
             "drop" => "drops",
             "refusal" => "refusals",
             "refresh" => "refreshes",
+            "report" => "reports",
             "ticket" => "tickets",
             "admin-call" => "admin-calls",
             _ => return None,

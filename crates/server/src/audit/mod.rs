@@ -187,6 +187,13 @@ impl Audit {
         }
     }
 
+    /// Writes down what was let through only because its channel reports.
+    pub fn reported(&self, trail: &Trail, word: &'static str, detail: impl FnOnce() -> String) {
+        if self.shared.drops.add_call() {
+            self.record(Event::reported(trail, word, detail()));
+        }
+    }
+
     /// Whether events reach the disk. While they do not, nobody new may be let in.
     #[must_use]
     pub fn is_healthy(&self) -> bool {

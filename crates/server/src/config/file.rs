@@ -272,6 +272,13 @@ pub struct Limits {
     /// From one socket, with one second's worth saved up; 0 is no limit. Over it: error -32002, and on an echo route close
     /// 1008 `flood`.
     pub messages_per_second: u32,
+    /// Calls a second from all sockets of one user, or, of those without a credential, of one address; 0 is no limit. Over
+    /// it: error -32002.
+    #[schemars(extend("x-default" = "ten times `messages_per_second`"))]
+    pub identity_messages: Option<u32>,
+    /// Bytes of their messages a second; 0 is no limit. Over it: error -32002.
+    #[schemars(range(max = 1_073_741_824), extend("x-default" = "`\"16MiB\"`; no limit where `messages_per_second` is 0"))]
+    pub identity_bytes: Option<Bytes>,
     /// Of one socket. Over it: error -32003.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub subscriptions: usize,
@@ -294,6 +301,8 @@ impl Default for Limits {
             ping: seconds(25),
             pong: seconds(20),
             messages_per_second: 200,
+            identity_messages: None,
+            identity_bytes: None,
             subscriptions: 128,
             channels: 100_000,
         }
@@ -587,6 +596,46 @@ pub struct Channel {
     pub publish: Right,
     /// `{ size = 100, ttl = "1h" }`: publications kept in memory for those who come back.
     pub history: Option<History>,
+    /// What may be published, and how its strings are made safe to show: a file with a JSON Schema (2020-12), at most
+    /// 256 KiB. [channels.md](channels.md) tells what it may hold. Over it: error -32008.
+    #[schemars(extend("x-default" = "any JSON"))]
+    pub schema: Option<FilePath>,
+    /// What becomes of a publication that breaks `schema` or `rate`.
+    #[serde(default)]
+    pub mode: Mode,
+    /// `{ messages = 100, bytes = "1MiB", per = "1s" }`: what the channel takes, all publishers together. Over it: error
+    /// -32002, which says when to come back.
+    pub rate: Option<ChannelRate>,
+    /// Takes bytes, as `base64` in place of `data`, and nothing else. Refused beside `schema`.
+    #[serde(default)]
+    pub binary: bool,
+}
+
+/// `channel.mode`
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// It is refused.
+    #[default]
+    Enforce,
+    /// It is let through as it was, not sanitised, and told of in the audit log and the metrics.
+    Report,
+}
+
+/// `channel.rate`
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelRate {
+    /// The most messages. `messages` or `bytes` is there, or both.
+    #[schemars(range(min = 1, max = 10_000_000), extend("x-default" = "no limit"))]
+    pub messages: Option<u32>,
+    /// The most bytes of data. A larger one fits alone.
+    #[schemars(range(min = 1, max = 1_073_741_824), extend("x-default" = "no limit"))]
+    pub bytes: Option<Bytes>,
+    /// In this time; all of it may come at once.
+    #[serde(default = "a_second")]
+    #[schemars(extend("x-least" = "1ms", "x-most" = "1h"))]
+    pub per: Span,
 }
 
 /// `channel.subscribe`, `channel.publish`
@@ -691,6 +740,10 @@ const fn half_a_day() -> Span {
 
 const fn two_hours() -> Span {
     seconds(2 * 3600)
+}
+
+const fn a_second() -> Span {
+    seconds(1)
 }
 
 const fn no_time() -> Span {

@@ -68,7 +68,11 @@ fn named(file: &File) -> Vec<(String, &FilePath)> {
         let files = std::iter::once(("ca".to_owned(), &it.ca)).chain(lists);
         files.map(|(key, file)| (format!("server.client_certificates.{key}"), file))
     });
+    let schemas = file.channel.iter().enumerate();
+    let schemas =
+        schemas.filter_map(|(at, it)| Some((format!("channel.{at}.schema"), it.schema.as_ref()?)));
     tls.chain(certificates)
+        .chain(schemas)
         .chain(clients)
         .chain(issuers)
         .collect()

@@ -4,6 +4,7 @@ use std::{
     io,
     num::NonZero,
     sync::{Arc, atomic::AtomicU64},
+    time::Duration,
 };
 
 use parking_lot::RwLock;
@@ -25,7 +26,10 @@ use wardwire_admission::{
 };
 use wardwire_hub::{
     self as hub, Hub, HubLimits,
+    content::Content,
     fanout::Fanout,
+    guard::{ContentRule, Mode},
+    rates::Rate,
     rights::{ChannelRule, History, Pattern, Right, Test},
 };
 use wardwire_protocol::{connection, deflate::Level};
@@ -113,10 +117,11 @@ pub fn parts(
             unadmitted: limits.unadmitted,
         },
         channels: hub::Rules {
-            channels: rules(&config.file),
+            channels: rules(config)?,
             limits: HubLimits {
                 channels: limits.channels,
                 subscriptions: limits.subscriptions,
+                identity: identities(limits),
                 ..HubLimits::default()
             },
         },
@@ -344,9 +349,13 @@ pub fn routes(file: &file::File) -> Vec<Route> {
 }
 
 /// The rules of channels, as the hub knows them.
-#[must_use]
-pub fn rules(file: &file::File) -> Vec<ChannelRule> {
-    file.channel.iter().filter_map(rule).collect()
+///
+/// # Errors
+/// A schema that was sound a moment ago is not, or gone.
+pub fn rules(config: &Config) -> io::Result<Vec<ChannelRule>> {
+    let each = config.file.channel.iter();
+    each.filter_map(|it| rule(it, &config.folder).transpose())
+        .collect()
 }
 
 /// The issuers, of whom no key is ever fetched: for asking what a token's claims would do.
@@ -420,17 +429,57 @@ fn compression(deflate: file::Deflate) -> Option<Compression> {
     })
 }
 
-fn rule(channel: &file::Channel) -> Option<ChannelRule> {
+/// None if the pattern is none, which was refused.
+fn rule(channel: &file::Channel, folder: &Folder) -> io::Result<Option<ChannelRule>> {
+    let Ok(pattern) = Pattern::parse(&channel.name) else {
+        return Ok(None);
+    };
     let history = channel.history.map(|kept| History {
         size: kept.size,
         ttl: kept.ttl.0,
     });
-    Some(ChannelRule {
-        pattern: Pattern::parse(&channel.name).ok()?,
+    Ok(Some(ChannelRule {
+        pattern,
         subscribe: right(&channel.subscribe),
         publish: right(&channel.publish),
         history: history.unwrap_or_default(),
+        content: content(channel, folder)?,
+    }))
+}
+
+fn content(channel: &file::Channel, folder: &Folder) -> io::Result<ContentRule> {
+    let schema = channel.schema.as_ref().map(|file| {
+        let text = path::read_text(&folder.find(file)?)?;
+        let content = Content::compile(&text);
+        content.map(Arc::new).map_err(io::Error::other)
+    });
+    Ok(ContentRule {
+        schema: schema.transpose()?,
+        binary: channel.binary,
+        rate: channel.rate.map(|rate| Rate {
+            messages: rate.messages,
+            bytes: rate.bytes.map(|bytes| bytes.0 as u64),
+            per: rate.per.0,
+        }),
+        mode: match channel.mode {
+            file::Mode::Enforce => Mode::Enforce,
+            file::Mode::Report => Mode::Report,
+        },
     })
+}
+
+/// What the sockets of one identity may do together.
+fn identities(limits: &file::Limits) -> Rate {
+    let unlimited = limits.messages_per_second == 0;
+    let messages = limits.identity_messages;
+    let messages = messages.unwrap_or(limits.messages_per_second.saturating_mul(10));
+    let bytes = limits.identity_bytes.map(|bytes| bytes.0 as u64);
+    let bytes = bytes.unwrap_or(if unlimited { 0 } else { 16 * 1024 * 1024 });
+    Rate {
+        messages: (messages > 0).then_some(messages),
+        bytes: (bytes > 0).then_some(bytes),
+        per: Duration::from_secs(1),
+    }
 }
 
 pub(super) fn right(right: &file::Right) -> Right {

@@ -161,6 +161,16 @@ fn counters(server: &Server, out: &mut String) {
             all(|shard| &shard.publications),
         ),
         (
+            "publications_invalid_total",
+            "Publications refused as not what the channel takes.",
+            all(|shard| &shard.invalid),
+        ),
+        (
+            "publications_reported_total",
+            "Publications let through that a channel in the mode report would have refused.",
+            all(|shard| &shard.reported),
+        ),
+        (
             "rpc_errors_total",
             "In-band errors answered.",
             all(|shard| &shard.errors),

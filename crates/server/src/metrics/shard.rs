@@ -15,6 +15,10 @@ pub struct ShardMetrics {
     pub bytes_out: Tally,
     /// Publications accepted.
     pub publications: Tally,
+    /// Publications refused as not what the channel takes.
+    pub invalid: Tally,
+    /// Publications let through that would have been refused, had the channel done more than report.
+    pub reported: Tally,
     /// In-band errors answered.
     pub errors: Tally,
     /// Microseconds of a turn in which there was something to do.

@@ -188,6 +188,7 @@ impl Application {
             RouteKind::Echo => Self::Echo(rate),
             RouteKind::Channels => {
                 let member = session.server.hub.join(principal, key, session.encoding);
+                let member = member.from_address(session.trail.peer);
                 Self::Channels(Box::new(Channels::new(member, rate, now)))
             }
         }

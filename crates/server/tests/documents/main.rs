@@ -64,6 +64,8 @@ fn folder() -> PathBuf {
     private(&folder.join("client.secret"), "a-secret-of-the-client\n");
     private(&folder.join("client.pem"), &key.serialize_pem());
     private(&folder.join("local.pem.jwks.json"), &key_set(&key));
+    fs::create_dir_all(folder.join("schemas")).unwrap();
+    private(&folder.join("schemas/chat.json"), "{}");
     folder
 }
 

@@ -173,7 +173,7 @@ fn rights(
     principal: &Principal,
     channels: &[String],
 ) -> Result<String, String> {
-    let rules = rules(&config.file);
+    let rules = rules(config).map_err(|error| error.to_string())?;
     let mut out = String::from("Channels\n");
     let mut tell = |it: &Allowed| {
         let at = whence(config, path, &format!("channel.{}.name", it.rule));

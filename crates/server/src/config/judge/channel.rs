@@ -1,9 +1,16 @@
 //! `[[channel]]`: who may do what.
 
-use wardwire_hub::rights::{Pattern, Right};
+use wardwire_hub::{
+    content::{BadSchema, Content},
+    rights::{Pattern, Right},
+};
 
 use super::{
-    super::{file::Channel, runtime},
+    super::{
+        file::{Channel, Mode},
+        path::{self, FilePath},
+        runtime,
+    },
     Judge,
 };
 
@@ -28,6 +35,7 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
                     let place = format!("{place}.{key}");
                     holds(judge, &place, channel, &pattern, &runtime::right(right));
                 }
+                content(judge, &place, channel);
                 earlier.push(pattern);
             }
             Err(error) => judge.refuse(
@@ -36,6 +44,56 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
                 "Write a pattern like \"chat/{room}\".",
             ),
         }
+    }
+}
+
+/// What a channel takes: a schema that is understood in every word, and no rule that could never hold.
+fn content(judge: &mut Judge<'_>, place: &str, channel: &Channel) {
+    if let Some(file) = &channel.schema {
+        schema(judge, &format!("{place}.schema"), file);
+    }
+    if channel.binary && channel.schema.is_some() {
+        judge.refuse(
+            &format!("{place}.binary"),
+            "bytes that a schema is to judge",
+            "Drop `schema`, or `binary`: a schema is for JSON.",
+        );
+    }
+    let rate = channel.rate.as_ref();
+    if rate.is_some_and(|rate| rate.messages.is_none() && rate.bytes.is_none()) {
+        judge.refuse(
+            &format!("{place}.rate"),
+            "a rate of nothing in particular",
+            "Write rate = { messages = 100 }, with bytes = \"1MiB\" too or instead.",
+        );
+    }
+    if channel.mode == Mode::Report && channel.schema.is_none() && rate.is_none() {
+        judge.refuse(
+            &format!("{place}.mode"),
+            "mode = \"report\" where there is nothing to report",
+            "Drop it, or add `schema` or `rate`.",
+        );
+    }
+}
+
+fn schema(judge: &mut Judge<'_>, place: &str, file: &FilePath) {
+    let Some(path) = judge.find(place, file) else {
+        return;
+    };
+    let text = match path::read_text(&path) {
+        Ok(text) => text,
+        Err(error) => {
+            let message = format!("{file}: {error}");
+            judge.refuse(place, message, "Name a file with a JSON Schema (2020-12).");
+            return;
+        }
+    };
+    if let Err(BadSchema { pointer, line, why }) = Content::compile(&text) {
+        judge.refuse(
+            place,
+            format!("{file}:{line}: at {pointer:?}: {why}"),
+            "Mend the schema; docs/channels.md tells what it may hold.",
+        );
     }
 }
 

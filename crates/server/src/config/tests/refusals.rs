@@ -453,6 +453,41 @@ mod routes_and_channels {
     }
 
     #[test]
+    fn a_schema_that_is_not_understood_or_not_there() {
+        let folder = Folder::new();
+        folder.write("bad.json", "{\n  \"maxlength\": 3\n}", 0o644);
+        folder.write("good.json", "{}", 0o644);
+        let text = |lines: &str| and(&format!("[[channel]]\nname = \"own\"\n{lines}"));
+        let bad = text("schema = \"bad.json\"");
+        one(&folder, &bad, "schema =", "bad.json:2: at \"/maxlength\"");
+        one(&folder, &bad, "schema =", "`maxLength`");
+        one(
+            &folder,
+            &text("schema = \"none.json\""),
+            "schema =",
+            "none.json",
+        );
+        let both = text("schema = \"good.json\"\nbinary = true");
+        one(&folder, &both, "binary =", "bytes that a schema");
+        one(
+            &folder,
+            &text("mode = \"report\""),
+            "mode =",
+            "nothing to report",
+        );
+        one(
+            &folder,
+            &text("rate = { per = \"1s\" }"),
+            "rate =",
+            "nothing in particular",
+        );
+        assert_eq!(
+            folder.problems(&text("schema = \"good.json\"\nmode = \"report\"")),
+            [""; 0]
+        );
+    }
+
+    #[test]
     fn a_channel_that_an_earlier_one_hides() {
         let folder = Folder::new();
         for name in ["chat/{room}", "chat/{other}", "chat/admin"] {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use wardwire_admission::admit::loggable;
-use wardwire_hub::HubError;
+use wardwire_hub::{HubError, content::Violation};
 use wardwire_protocol::{
     channel::ChannelName,
     close::{Close, CloseCode},
@@ -98,6 +98,10 @@ pub(super) fn refused(error: HubError) -> RpcError {
         HubError::Limit => RpcError::LIMIT,
         HubError::Subscription => RpcError::SUBSCRIPTION,
         HubError::Busy => RpcError::RATE,
+        HubError::Rate(wait) => RpcError::RATE.after(wait),
+        HubError::Invalid(Violation { pointer, keyword }) => {
+            RpcError::INVALID.at(&pointer).by(keyword)
+        }
     }
 }
 

@@ -7,7 +7,10 @@ mod calls;
 mod errors;
 mod pending;
 
-use std::{task::Context, time::Instant};
+use std::{
+    task::Context,
+    time::{Duration, Instant},
+};
 
 use wardwire_hub::{Member, fanout::Fanout, outbox::Outbox};
 use wardwire_protocol::{
@@ -29,6 +32,8 @@ pub struct Channels {
     pending: Pending,
     /// Bytes of missed publications that may still be answered in this turn.
     room: usize,
+    /// Bytes of the message that is being read, not yet spent by its first call.
+    length: usize,
 }
 
 /// What one read may make us answer in missed publications, give or take one channel's.
@@ -42,6 +47,7 @@ impl Channels {
             errors: Errors::new(now),
             pending: Pending::default(),
             room: 0,
+            length: 0,
         }
     }
 
@@ -56,6 +62,7 @@ impl Channels {
 
     /// Reads a message and answers it, or what of it can be answered at once.
     pub(super) fn read(&mut self, text: &str, scope: &mut Scope<'_>) -> Option<Close> {
+        self.length = text.len();
         let unsent = scope.out.len().saturating_add(self.pending.held());
         self.room = RECOVERY.saturating_sub(unsent);
         let answer = match rpc::read(text) {
@@ -101,7 +108,7 @@ impl Channels {
         let call = match entry {
             // No answer, but no free ride either.
             Entry::Ignored => {
-                if self.rate.take(scope.now).is_err() {
+                if self.spend(scope.now).is_err() {
                     self.count_error(scope);
                 }
                 return None;
@@ -115,14 +122,20 @@ impl Channels {
         }
     }
 
+    /// Takes a call, and the first of a message its bytes, from what this socket may ask and what its identity may.
+    fn spend(&mut self, now: Instant) -> Result<(), Duration> {
+        self.rate.take(now)?;
+        self.member.spend(std::mem::take(&mut self.length), now)
+    }
+
     fn call(
         &mut self,
         call: &Call<'_>,
         batch: Option<u32>,
         scope: &mut Scope<'_>,
     ) -> Result<Option<String>, RpcError> {
-        let rate = self.rate.take(scope.now);
-        rate.map_err(|wait| RpcError::RATE.after(wait))?;
+        let spent = self.spend(scope.now);
+        spent.map_err(|wait| RpcError::RATE.after(wait))?;
         let method = calls::method(&call.method).ok_or(RpcError::METHOD)?;
         if method.waits && self.pending.is_full() {
             return Err(RpcError::RATE);

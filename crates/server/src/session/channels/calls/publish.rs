@@ -1,13 +1,18 @@
 //! `publish`: says something in a channel.
 
-use wardwire_protocol::rpc::{
-    Call,
-    wire::{PublishParams, PublishResult},
+use wardwire_admission::admit::loggable;
+use wardwire_hub::{HubError, Published, guard::Payload};
+use wardwire_protocol::{
+    channel::ChannelName,
+    rpc::{
+        Call, RpcError,
+        wire::{PublishParams, PublishResult},
+    },
 };
 
 use super::{Method, Outcome, name, now, params};
 use crate::session::{
-    Scope,
+    Scope, Session,
     channels::{Channels, errors::refused},
 };
 
@@ -17,13 +22,42 @@ pub(super) const METHOD: Method = Method {
     call: publish,
 };
 
+/// Writes down what a channel in the mode `report` let through.
+fn report(name: &ChannelName, why: RpcError, scope: &Scope<'_>) {
+    scope.metrics.reported.add(1);
+    let Session { server, trail, .. } = scope.session;
+    let detail = || match why.place() {
+        Some((pointer, keyword)) => format!(
+            "{} {keyword} at {}",
+            loggable(name.as_str()),
+            loggable(pointer)
+        ),
+        None => loggable(name.as_str()).to_owned(),
+    };
+    server.audit.reported(trail, why.word, detail);
+}
+
 fn publish(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
-    let PublishParams { channel, data } = params(call)?;
-    let position = channels
-        .member
-        .publish(&name(&channel)?, data)
-        .map_err(refused)?;
+    let PublishParams {
+        channel,
+        data,
+        base64,
+    } = params(call)?;
+    let payload = match (data, &base64) {
+        (Some(data), None) => Payload::Data(data),
+        (None, Some(text)) => Payload::Base64(text),
+        _ => return Err(RpcError::PARAMS),
+    };
+    let name = name(&channel)?;
+    let published = channels.member.publish(&name, payload);
+    if let Err(HubError::Invalid(_)) = published {
+        scope.metrics.invalid.add(1);
+    }
+    let Published { position, reported } = published.map_err(refused)?;
     scope.metrics.publications.add(1);
+    if let Some(why) = reported {
+        report(&name, refused(why), scope);
+    }
     now(&PublishResult {
         position: position.to_string().into(),
     })
