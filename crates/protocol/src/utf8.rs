@@ -38,7 +38,8 @@ impl Utf8 {
     }
 
     /// Whether the text may end here.
-    pub(crate) fn is_complete(self) -> bool {
+    #[cfg(test)]
+    fn is_complete(self) -> bool {
         self.missing == 0
     }
 

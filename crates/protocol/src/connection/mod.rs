@@ -35,7 +35,7 @@ pub struct Connection {
     frame: Option<Incoming>,
     /// The message that is being put together.
     message: Option<Box<Partial>>,
-    /// When the first byte of the message under way was read.
+    /// When the first byte of the last header was read.
     begun: Instant,
     heard: Instant,
     pinged: Option<Instant>,

@@ -118,7 +118,7 @@ impl Connection {
         } else if frame.opcode.is_control() {
             self.control(&mut frame, payload, now, out, pongs)
         } else {
-            self.data(&frame, payload, take, inflater)
+            self.data(&frame, payload, inflater)
         };
         if frame.left > 0 {
             frame.skip |= matches!(outcome, Outcome::Violation(_));
@@ -140,7 +140,7 @@ impl Connection {
         let open = self.state == State::Open;
         let held = usize::from(self.header_length);
         // A message begins with the first byte of its head, however late the second comes.
-        if held == 0 && self.message.is_none() {
+        if held == 0 {
             self.begun = now;
         }
         let more = input.len().min(LONGEST - held);
@@ -253,13 +253,13 @@ impl Connection {
         &mut self,
         frame: &Incoming,
         payload: &'a mut [u8],
-        take: usize,
         inflater: &mut Inflater,
     ) -> Outcome<'a> {
         let (text, limit) = (frame.opcode == Opcode::Text, self.limits.message);
         let whole = frame.left == 0;
         if self.message.is_none() {
-            if whole && frame.fin && frame.offset == take {
+            // No piece of the frame came before: it would have begun a message.
+            if whole && frame.fin {
                 if !frame.deflated {
                     return deliver_in_place(text, payload);
                 }
@@ -405,10 +405,9 @@ impl Partial {
             return Outcome::Message(Message::Binary(Cow::Owned(self.data)));
         }
         match String::from_utf8(self.data) {
-            Ok(text) if self.utf8.is_complete() => {
-                Outcome::Message(Message::Text(Cow::Owned(text)))
-            }
-            _ => Outcome::Violation(not_text()),
+            Ok(text) => Outcome::Message(Message::Text(Cow::Owned(text))),
+            // Every piece was text, so the last character is cut short.
+            Err(_) => Outcome::Violation(not_text()),
         }
     }
 }
