@@ -5,6 +5,7 @@
 //! [`outbox`] keeps what a slow one has not taken. A channel lives while somebody follows it or something of it is kept.
 //! Nothing here knows a transport.
 
+mod batch;
 mod channel;
 mod directory;
 mod engine;
@@ -33,7 +34,7 @@ use channel::{Channel, Unpublished};
 use directory::Directory;
 use engine::Memory;
 pub use engine::Position;
-use fanout::{Delivery, Fanout, SocketKey};
+use fanout::{Delivery, Fanout, Origin, SocketKey};
 use guard::Cleared;
 use mailbox::Mailbox;
 pub use member::Member;
@@ -186,8 +187,13 @@ impl Hub {
         self.channels.write().shrink();
     }
 
-    /// Publishes what the guard has cleared.
-    fn publish(&self, cleared: &Cleared<'_>, limits: &HubLimits) -> Result<Position, HubError> {
+    /// Publishes what the guard has cleared, but not to the socket that is excepted.
+    fn publish(
+        &self,
+        cleared: &Cleared<'_>,
+        except: Option<Origin>,
+        limits: &HubLimits,
+    ) -> Result<Position, HubError> {
         loop {
             let known = self.channels.read().get(cleared.channel);
             let channel = match known {
@@ -198,7 +204,7 @@ impl Hub {
                 }
                 None => self.open(cleared.channel, cleared.history, cleared.principal, limits)?,
             };
-            let published = channel.publish(cleared, &self.mailboxes);
+            let published = channel.publish(cleared, except, &self.mailboxes);
             if let Err(Unpublished::Retired) = published {
                 continue;
             }

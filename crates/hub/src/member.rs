@@ -9,7 +9,7 @@ use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 use crate::{
     Hub, HubError, Position, Rules, Subscribed,
     channel::Channel,
-    fanout::{Fanout, SocketKey},
+    fanout::{Fanout, Origin, SocketKey},
     guard,
     outbox::Outbox,
     rights::{History, rule_for},
@@ -98,14 +98,26 @@ impl Member {
         Ok(())
     }
 
-    /// Publishes, if the guard clears it. A follower gets its own publications too.
+    /// Publishes, if the guard clears it. A follower gets its own publications too, but for those that are published
+    /// [except](Self::origin) to it: of them it learns the position here, and has no gap where it does not get them.
     ///
     /// # Errors
     /// No right, or a limit.
-    pub fn publish(&self, name: &ChannelName, data: &RawValue) -> Result<Position, HubError> {
+    pub fn publish(
+        &self,
+        name: &ChannelName,
+        data: &RawValue,
+        except: Option<Origin>,
+    ) -> Result<Position, HubError> {
         let rules = &*self.rules;
         let cleared = guard::clear(&rules.channels, &self.principal, name, data)?;
-        self.hub.publish(&cleared, &rules.limits)
+        self.hub.publish(&cleared, except, &rules.limits)
+    }
+
+    /// The socket among all others, the same user's too, for what it publishes and does not want back.
+    #[must_use]
+    pub fn origin(&self, fanout: &Fanout) -> Origin {
+        fanout.origin(self.socket)
     }
 
     /// Stands on a fresh proof from now on, leaves the channels to which it gives no right, and takes back what of them was

@@ -24,6 +24,9 @@ struct PublishParams<'a> {
     channel: Cow<'a, str>,
     #[serde(borrow)]
     data: &'a RawValue,
+    /// Not to this very socket; to the user's others all the same.
+    #[serde(default, rename = "noEcho")]
+    no_echo: bool,
 }
 
 #[derive(Serialize)]
@@ -32,10 +35,15 @@ struct Published {
 }
 
 fn publish(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
-    let PublishParams { channel, data } = params(call)?;
-    let position = channels
-        .member
-        .publish(&name(&channel)?, data)
+    let PublishParams {
+        channel,
+        data,
+        no_echo,
+    } = params(call)?;
+    let member = &channels.member;
+    let except = no_echo.then(|| member.origin(scope.fanout));
+    let position = member
+        .publish(&name(&channel)?, data, except)
         .map_err(refused)?;
     scope.metrics.publications.add(1);
     now(&Published {
