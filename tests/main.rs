@@ -17,6 +17,7 @@ mod audit;
 mod channels;
 mod compression;
 mod configuration;
+mod delivery;
 mod demo;
 mod events;
 mod harness;

@@ -9,7 +9,7 @@ use wardwire_protocol::{channel::ChannelName, message::Prepared, rpc};
 
 use crate::{
     engine::{Log, Position},
-    fanout::Delivery,
+    fanout::{Delivery, Origin},
     guard::{Cleaned, Cleared},
     mailbox::Mailbox,
     rights::History,
@@ -117,6 +117,7 @@ impl Channel {
     pub(crate) fn publish(
         &self,
         cleared: &Cleared<'_>,
+        except: Option<Origin>,
         mailboxes: &[Arc<Mailbox<Delivery>>],
     ) -> Result<Position, Unpublished> {
         // Whom it wakes would wait for the lock.
@@ -163,6 +164,7 @@ impl Channel {
                     channel: self.number,
                     offset: position.offset(),
                     frame: frame.clone(),
+                    except,
                 };
                 let weight = frame.as_bytes().len() + size_of::<Delivery>();
                 woken.extend(mailbox.post(delivery, weight));

@@ -10,12 +10,12 @@ use std::{
     task::Waker,
 };
 
-use wardwire_protocol::{
-    deflate::{Deflater, Encoding},
-    message::Prepared,
-};
+use wardwire_protocol::deflate::{Deflater, Encoding};
 
 use crate::mailbox::Mailbox;
+
+pub(crate) use crate::batch::Delivery;
+pub use crate::batch::{Batch, Follower, Origin, Part};
 
 /// A loop's own name for one of its sockets; it is never given to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,22 +50,6 @@ struct Group {
     batch: Option<usize>,
 }
 
-/// A publication on its way to a loop.
-pub(crate) struct Delivery {
-    pub(crate) channel: u64,
-    pub(crate) offset: u64,
-    pub(crate) frame: Prepared,
-}
-
-/// What a turn brings of one channel to those of one encoding, oldest first.
-pub struct Batch {
-    channel: u64,
-    encoding: Option<Encoding>,
-    deliveries: Vec<Delivery>,
-    /// All frames together, if there are several.
-    joined: Vec<u8>,
-}
-
 impl Fanout {
     pub(crate) fn new(number: usize, mailbox: Arc<Mailbox<Delivery>>) -> Self {
         Self {
@@ -79,6 +63,11 @@ impl Fanout {
 
     pub(crate) fn number(&self) -> usize {
         self.number
+    }
+
+    pub(crate) fn origin(&self, socket: SocketKey) -> Origin {
+        let number = self.number;
+        Origin { number, socket }
     }
 
     /// Says whom to wake when something comes. False if something is there to collect.
@@ -133,11 +122,16 @@ impl Fanout {
             for (encoding, group) in &mut local.deflated {
                 size += length;
                 let frame = delivery.frame.deflated(*encoding, deflater);
-                let deflated = Delivery { frame, ..delivery };
-                group.push(&mut self.batches, Some(*encoding), deflated);
+                let deflated = Delivery {
+                    frame,
+                    ..delivery.clone()
+                };
+                group.push(&mut self.batches, Some(*encoding), deflated, self.number);
             }
             if !local.plain.followers.is_empty() {
-                local.plain.push(&mut self.batches, None, delivery);
+                local
+                    .plain
+                    .push(&mut self.batches, None, delivery, self.number);
             }
         }
         if self.taken.is_empty() {
@@ -157,29 +151,27 @@ impl Fanout {
         &self.batches
     }
 
-    /// To whom a batch goes, each with the offset behind which it has nothing yet.
-    pub fn followers(&self, batch: &Batch) -> impl Iterator<Item = (SocketKey, u64)> + use<'_> {
-        let local = self.channels.get(&batch.channel);
-        let group = local.and_then(|local| local.group(batch.encoding));
+    /// To whom a batch goes.
+    pub fn followers(&self, batch: &Batch) -> impl Iterator<Item = Follower> + use<'_> {
+        let local = self.channels.get(&batch.channel());
+        let group = local.and_then(|local| local.group(batch.encoding()));
         group.into_iter().flat_map(|group| {
-            group
-                .followers
-                .iter()
-                .map(|(socket, after)| (*socket, *after))
+            let followers = group.followers.iter();
+            followers.map(|(&socket, &after)| Follower { socket, after })
         })
     }
 
     /// Lets go of this turn's batches.
     pub fn clear(&mut self) {
         for batch in self.batches.drain(..) {
-            let Some(local) = self.channels.get_mut(&batch.channel) else {
+            let Some(local) = self.channels.get_mut(&batch.channel()) else {
                 continue;
             };
-            if let Some(group) = local.group_mut(batch.encoding) {
+            if let Some(group) = local.group_mut(batch.encoding()) {
                 group.batch = None;
             }
             if local.tidy() {
-                self.channels.remove(&batch.channel);
+                self.channels.remove(&batch.channel());
             }
         }
     }
@@ -229,13 +221,19 @@ impl Local {
 }
 
 impl Group {
-    fn push(&mut self, batches: &mut Vec<Batch>, encoding: Option<Encoding>, delivery: Delivery) {
+    fn push(
+        &mut self,
+        batches: &mut Vec<Batch>,
+        encoding: Option<Encoding>,
+        delivery: Delivery,
+        number: usize,
+    ) {
         let place = *self.batch.get_or_insert_with(|| {
             batches.push(Batch::new(delivery.channel, encoding));
             batches.len() - 1
         });
         if let Some(batch) = batches.get_mut(place) {
-            batch.push(delivery);
+            batch.push(delivery, number);
         }
     }
 
@@ -254,47 +252,3 @@ impl Group {
 
 /// Room for deliveries that a loop keeps from turn to turn.
 const KEEP: usize = 1024;
-
-impl Batch {
-    pub(crate) fn new(channel: u64, encoding: Option<Encoding>) -> Self {
-        Self {
-            channel,
-            encoding,
-            deliveries: Vec::new(),
-            joined: Vec::new(),
-        }
-    }
-
-    pub(crate) fn push(&mut self, delivery: Delivery) {
-        if let [first] = &self.deliveries[..] {
-            self.joined.extend_from_slice(first.frame.as_bytes());
-        }
-        if !self.deliveries.is_empty() {
-            self.joined.extend_from_slice(delivery.frame.as_bytes());
-        }
-        self.deliveries.push(delivery);
-    }
-
-    /// Its frames, one behind the other.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        match &self.deliveries[..] {
-            [only] => only.frame.as_bytes(),
-            _ => &self.joined,
-        }
-    }
-
-    /// Whether all of it lies behind this offset.
-    #[must_use]
-    pub fn begins_after(&self, offset: u64) -> bool {
-        self.deliveries
-            .first()
-            .is_some_and(|first| first.offset > offset)
-    }
-
-    pub(crate) fn after(&self, offset: u64) -> impl Iterator<Item = &Delivery> {
-        self.deliveries
-            .iter()
-            .filter(move |delivery| delivery.offset > offset)
-    }
-}

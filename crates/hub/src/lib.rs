@@ -5,6 +5,7 @@
 //! [`outbox`] keeps what a slow one has not taken. A channel lives while somebody follows it or something of it is kept.
 //! Nothing here knows a transport.
 
+mod batch;
 mod channel;
 pub mod content;
 mod directory;
@@ -36,7 +37,7 @@ use content::Violation;
 use directory::Directory;
 use engine::Memory;
 pub use engine::Position;
-use fanout::{Delivery, Fanout, SocketKey};
+use fanout::{Delivery, Fanout, Origin, SocketKey};
 use guard::Cleared;
 use mailbox::Mailbox;
 pub use member::{Member, Published};
@@ -207,8 +208,13 @@ impl Hub {
         self.identities.sweep(now);
     }
 
-    /// Publishes what the guard has cleared.
-    fn publish(&self, cleared: &Cleared<'_>, limits: &HubLimits) -> Result<Position, HubError> {
+    /// Publishes what the guard has cleared, but not to the socket that is excepted.
+    fn publish(
+        &self,
+        cleared: &Cleared<'_>,
+        except: Option<Origin>,
+        limits: &HubLimits,
+    ) -> Result<Position, HubError> {
         loop {
             let known = self.channels.read().get(cleared.channel);
             let channel = match known {
@@ -219,7 +225,7 @@ impl Hub {
                 }
                 None => self.open(cleared.channel, cleared.history, cleared.principal, limits)?,
             };
-            let published = channel.publish(cleared, &self.mailboxes);
+            let published = channel.publish(cleared, except, &self.mailboxes);
             if let Err(Unpublished::Retired) = published {
                 continue;
             }

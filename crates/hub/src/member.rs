@@ -12,7 +12,7 @@ use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 use crate::{
     Hub, HubError, Position, Rules, Subscribed,
     channel::Channel,
-    fanout::{Fanout, SocketKey},
+    fanout::{Fanout, Origin, SocketKey},
     guard::{self, Payload},
     outbox::Outbox,
     rights::{History, rule_for},
@@ -157,7 +157,8 @@ impl Member {
         Ok(())
     }
 
-    /// Publishes, if the guard clears it. A follower gets its own publications too.
+    /// Publishes, if the guard clears it. A follower gets its own publications too, but for those that are published
+    /// [except](Self::origin) to it: of them it learns the position here, and has no gap where it does not get them.
     ///
     /// # Errors
     /// No right, too much, not what the channel takes, or a limit.
@@ -165,6 +166,7 @@ impl Member {
         &self,
         name: &ChannelName,
         payload: impl Into<Payload<'a>>,
+        except: Option<Origin>,
     ) -> Result<Published, HubError> {
         let rules = &*self.rules;
         let (rates, now) = (&self.hub.rates, Instant::now());
@@ -176,9 +178,15 @@ impl Member {
             rates,
             now,
         )?;
-        let position = self.hub.publish(&cleared, &rules.limits)?;
+        let position = self.hub.publish(&cleared, except, &rules.limits)?;
         let reported = cleared.reported;
         Ok(Published { position, reported })
+    }
+
+    /// The socket among all others, the same user's too, for what it publishes and does not want back.
+    #[must_use]
+    pub fn origin(&self, fanout: &Fanout) -> Origin {
+        fanout.origin(self.socket)
     }
 
     /// Stands on a fresh proof from now on, leaves the channels to which it gives no right, and takes back what of them was

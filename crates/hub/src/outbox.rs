@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use wardwire_protocol::message::Prepared;
 
-use crate::fanout::Batch;
+use crate::fanout::Part;
 
 /// The frames that wait for one socket. It owns memory only while it holds some.
 #[derive(Default)]
@@ -28,10 +28,10 @@ struct Queued {
 }
 
 impl Outbox {
-    /// Adds what of a batch lies behind this offset. The first frame that makes it more than `budget` bytes empties it for
+    /// Adds what of a batch is for its socket. The first frame that makes it more than `budget` bytes empties it for
     /// good; a frame that is alone always fits, as a large publication must not end those who keep up.
-    pub fn add(&mut self, batch: &Batch, after: u64, budget: usize) {
-        for delivery in batch.after(after) {
+    pub fn add(&mut self, part: Part<'_>, budget: usize) {
+        for delivery in part.deliveries() {
             if self.overflowed {
                 return;
             }
@@ -115,24 +115,28 @@ impl Queued {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fanout::Delivery;
+    use crate::fanout::{Batch, Delivery, Follower, SocketKey};
 
     const ROOM: usize = size_of::<Queued>();
 
     fn batch(channel: u64, frames: &[&Prepared]) -> Batch {
         let mut batch = Batch::new(channel, None);
         for (frame, offset) in frames.iter().zip(1..) {
-            batch.push(Delivery {
-                channel,
-                offset,
-                frame: (*frame).clone(),
-            });
+            batch.push(
+                Delivery {
+                    channel,
+                    offset,
+                    frame: (*frame).clone(),
+                    except: None,
+                },
+                0,
+            );
         }
         batch
     }
 
     fn add(outbox: &mut Outbox, channel: u64, text: &str) {
-        outbox.add(&batch(channel, &[&Prepared::text(text)]), 0, 1000);
+        outbox.add(batch(channel, &[&Prepared::text(text)]).whole(), 1000);
     }
 
     fn drained(outbox: &mut Outbox, limit: usize) -> Vec<u8> {
@@ -158,11 +162,11 @@ mod tests {
         let mut outbox = Outbox::default();
         let frame = Prepared::binary(&[0; 50]);
         let budget = 2 * (52 + ROOM);
-        outbox.add(&batch(0, &[&frame; 2]), 0, budget);
+        outbox.add(batch(0, &[&frame; 2]).whole(), budget);
         assert!(!outbox.overflowed());
-        outbox.add(&batch(0, &[&frame; 2]), 0, budget);
+        outbox.add(batch(0, &[&frame; 2]).whole(), budget);
         assert!(outbox.overflowed() && outbox.is_empty());
-        outbox.add(&batch(0, &[&frame]), 0, budget);
+        outbox.add(batch(0, &[&frame]).whole(), budget);
         assert!(outbox.is_empty());
     }
 
@@ -171,7 +175,7 @@ mod tests {
         let mut outbox = Outbox::default();
         let large = Prepared::binary(&[0; 1000]);
         for _ in 0..3 {
-            outbox.add(&batch(0, &[&large]), 0, 100);
+            outbox.add(batch(0, &[&large]).whole(), 100);
             assert_eq!(drained(&mut outbox, 1).len(), 1004);
         }
         assert!(!outbox.overflowed());
@@ -182,8 +186,12 @@ mod tests {
         let mut outbox = Outbox::default();
         let texts = ["a", "b", "c"].map(Prepared::text);
         let batch = batch(0, &[&texts[0], &texts[1], &texts[2]]);
-        assert!(batch.begins_after(0) && !batch.begins_after(1));
-        outbox.add(&batch, 1, 1000);
+        let [new, knows] = [0, 1].map(|after| Follower {
+            socket: SocketKey(1),
+            after,
+        });
+        assert!(batch.is_whole_for(new) && !batch.is_whole_for(knows));
+        outbox.add(batch.part_of(knows), 1000);
         assert_eq!(drained(&mut outbox, 100), b"\x81\x01b\x81\x01c");
         assert_eq!(batch.as_bytes(), b"\x81\x01a\x81\x01b\x81\x01c");
     }

@@ -1,3 +1,4 @@
+mod echo;
 mod order;
 
 use std::time::Duration;
@@ -87,7 +88,8 @@ impl Socket {
     }
 
     fn publish(&self, name: &ChannelName, data: &RawValue) -> Result<Position, HubError> {
-        self.member.publish(name, data).map(|it| it.position)
+        let published = self.member.publish(name, data, None);
+        published.map(|it| it.position)
     }
 
     /// A turn of the loop.
@@ -95,9 +97,9 @@ impl Socket {
         self.fanout
             .collect(usize::MAX, usize::MAX, &mut Deflater::default());
         for batch in self.fanout.batches() {
-            for (socket, after) in self.fanout.followers(batch) {
-                assert_eq!(socket, SocketKey(7));
-                self.outbox.add(batch, after, self.budget);
+            for follower in self.fanout.followers(batch) {
+                assert_eq!(follower.socket, SocketKey(7));
+                self.outbox.add(batch.part_of(follower), self.budget);
             }
         }
         self.fanout.clear();
@@ -400,7 +402,7 @@ fn a_turn_brings_so_much_and_the_next_the_rest() {
             .fanout
             .batches()
             .iter()
-            .map(|batch| batch.after(0).count());
+            .map(|batch| batch.whole().deliveries().count());
         brought.extend(lengths);
         if !alice.fanout.has_more() {
             break;

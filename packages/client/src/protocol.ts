@@ -73,6 +73,8 @@ export interface PublishParams {
   readonly data?: Data;
   /** What, as bytes, in channels that take bytes. */
   readonly base64?: Base64;
+  /** Whether it is not delivered to this very socket, which learns the position from the answer. The user's other sockets get it all the same. */
+  readonly noEcho?: boolean;
 }
 
 /** What `publish` comes to. */

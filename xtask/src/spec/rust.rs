@@ -124,11 +124,13 @@ fn taken(member: &Member) -> String {
         (Kind::Text, false) => optional("text", &format!("{name}: Option<Cow<'a, str>>")),
         (Kind::Any, true) => format!("#[serde(borrow)]\npub {name}: &'a RawValue"),
         (Kind::Any, false) => optional("raw", &format!("{name}: Option<&'a RawValue>")),
+        (Kind::Flag, true) => format!("pub {name}: bool"),
+        // Where it is not said, it is not so.
+        (Kind::Flag, false) => format!("#[serde(default)]\npub {name}: bool"),
         (kind, required) => {
             let kind = match kind {
                 Kind::Integer => "u64",
                 Kind::Number => "f64",
-                Kind::Flag => "bool",
                 // The compiler tells.
                 _ => "NotKnownHere",
             };

@@ -54,6 +54,10 @@ pub struct PublishParams<'a> {
     /// What, as bytes, in channels that take bytes.
     #[serde(borrow, default, deserialize_with = "optional::text")]
     pub base64: Option<Cow<'a, str>>,
+    /// Whether it is not delivered to this very socket, which learns the position from the answer. The user's other sockets get it all the same.
+    #[serde(rename = "noEcho")]
+    #[serde(default)]
+    pub no_echo: bool,
 }
 
 /// What `publish` comes to.

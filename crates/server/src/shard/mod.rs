@@ -388,30 +388,31 @@ impl Shard {
             .collect(messages, bytes, &mut self.buffers.deflater);
         let batches = self.fanout.batches();
         for (place, batch) in batches.iter().enumerate() {
-            for (key, after) in self.fanout.followers(batch) {
-                let Some((socket, noted)) = self.sockets.open(key) else {
+            for follower in self.fanout.followers(batch) {
+                let Some((socket, noted)) = self.sockets.open(follower.socket) else {
                     continue;
                 };
+                let part = batch.part_of(follower);
                 match *noted {
-                    Noted::Nothing if batch.begins_after(after) => *noted = Noted::Batch(place),
+                    Noted::Nothing if batch.is_whole_for(follower) => *noted = Noted::Batch(place),
                     Noted::Nothing => {
-                        socket.note(batch, after);
+                        socket.note(part);
                         *noted = Noted::Outbox;
                     }
                     Noted::Batch(first) => {
                         if let Some(first) = batches.get(first) {
-                            socket.note(first, 0);
+                            socket.note(first.whole());
                         }
-                        socket.note(batch, after);
+                        socket.note(part);
                         *noted = Noted::Outbox;
                         continue;
                     }
                     Noted::Outbox => {
-                        socket.note(batch, after);
+                        socket.note(part);
                         continue;
                     }
                 }
-                self.flushing.push(key);
+                self.flushing.push(follower.socket);
             }
         }
     }

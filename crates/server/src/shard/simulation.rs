@@ -433,7 +433,7 @@ impl<'a> Simulation<'a> {
     fn publish(&mut self, size: usize) {
         let name = ChannelName::parse(CHANNEL).unwrap();
         let data = RawValue::from_string(format!("\"{}\"", "p".repeat(size))).unwrap();
-        self.world.publisher.publish(&name, &data).unwrap();
+        self.world.publisher.publish(&name, &data, None).unwrap();
         self.world
             .fanout
             .collect(usize::MAX, usize::MAX, &mut self.buffers.deflater);
@@ -443,7 +443,7 @@ impl<'a> Simulation<'a> {
             self.world
                 .fanout
                 .followers(batch)
-                .any(|(key, _)| key == KEY)
+                .any(|follower| follower.socket == KEY)
         });
         if follows {
             self.turn(Noted::Batch(0));

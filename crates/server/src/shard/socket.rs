@@ -15,7 +15,7 @@ use wardwire_admission::{
     principal::Principal,
 };
 use wardwire_hub::{
-    fanout::{Batch, Fanout, SocketKey},
+    fanout::{Fanout, Part, SocketKey},
     outbox::Outbox,
 };
 use wardwire_protocol::{
@@ -145,15 +145,15 @@ impl<T: Transport> Socket<T> {
         self.session.ending(Ending::panicked());
     }
 
-    /// Keeps what a batch brings after this offset, to be sent in its turn.
-    pub(super) fn note(&mut self, batch: &Batch, after: u64) {
+    /// Keeps what a batch brings it, to be sent in its turn.
+    pub(super) fn note(&mut self, part: Part<'_>) {
         if !self.frames.is_closing() {
             // Who keeps up is bounded by what a turn brings.
             let budget = match self.link.is_blocked() {
                 true => self.session.outbox,
                 false => usize::MAX,
             };
-            self.outbox.add(batch, after, budget);
+            self.outbox.add(part, budget);
         }
     }
 
@@ -211,7 +211,7 @@ impl<T: Transport> Socket<T> {
             && turn.buffers.frames.is_empty()
             && frames.len() <= DRAIN;
         if !alone {
-            self.note(batch, 0);
+            self.note(batch.whole());
             return Ok(false);
         }
         let metrics = &turn.handle.metrics;

@@ -42,6 +42,7 @@ fn publish(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> O
         channel,
         data,
         base64,
+        no_echo,
     } = params(call)?;
     let payload = match (data, &base64) {
         (Some(data), None) => Payload::Data(data),
@@ -49,7 +50,9 @@ fn publish(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> O
         _ => return Err(RpcError::PARAMS),
     };
     let name = name(&channel)?;
-    let published = channels.member.publish(&name, payload);
+    let member = &channels.member;
+    let except = no_echo.then(|| member.origin(scope.fanout));
+    let published = member.publish(&name, payload, except);
     if let Err(HubError::Invalid(_)) = published {
         scope.metrics.invalid.add(1);
     }
