@@ -10,12 +10,15 @@ use wardwire_protocol::json::DEPTH;
 
 use super::{BadSchema, keywords::Inner, survey::Survey};
 
-/// What one publication may take, in looks. A look is some tens of nanoseconds.
-const LOOKS: u64 = 1_000_000;
+/// What one publication may take, in looks. A look is some tens of nanoseconds, and up to 300 where its outcome is kept for
+/// an error or for sanitising.
+const LOOKS: u64 = 200_000;
 /// How often one value may be looked at. More is a mistake in the schema.
 const WAYS: u64 = 1000;
 /// So many bytes against one regular expression count as a look.
 const BYTES: u64 = 16;
+/// So many bytes of the way to a value make each look at it one dearer: the validator writes that way out.
+const WAY: u64 = 64;
 
 /// The most looks at a value, by how deep it lies.
 #[derive(Clone, Debug)]
@@ -84,13 +87,15 @@ impl Cost {
     /// Whether a value takes no more than one publication may.
     pub(super) fn affords(&self, value: &Value) -> bool {
         let mut left = LOOKS;
-        self.spend(value, 0, &mut left)
+        self.spend(value, 0, 0, &mut left)
     }
 
+    /// What is left after a value so many levels down, at the end of a JSON Pointer of about so many bytes.
+    ///
     /// INVARIANT: a publication is no deeper than [`DEPTH`], which ends the recursion.
-    fn spend(&self, value: &Value, level: usize, left: &mut u64) -> bool {
+    fn spend(&self, value: &Value, level: usize, way: u64, left: &mut u64) -> bool {
         let ways = self.levels.get(level).copied().unwrap_or_default();
-        let mut price = ways.looks.max(1);
+        let mut price = ways.looks.max(1).saturating_mul(1 + way / WAY);
         let text = |text: &str| (text.len() as u64 / BYTES).saturating_mul(ways.patterns);
         if let Value::String(own) = value {
             price = price.saturating_add(text(own));
@@ -100,14 +105,26 @@ impl Cost {
         };
         *left = rest;
         match value {
-            Value::Array(items) => items.iter().all(|item| self.spend(item, level + 1, left)),
+            Value::Array(items) => {
+                let way = way + 8;
+                items
+                    .iter()
+                    .all(|item| self.spend(item, level + 1, way, left))
+            }
             Value::Object(members) => {
                 let inside = self.levels.get(level + 1).copied().unwrap_or_default();
                 members.iter().all(|(name, item)| {
+                    // `~` and `/` are written as two.
+                    let doubled = name
+                        .bytes()
+                        .filter(|byte| matches!(byte, b'~' | b'/'))
+                        .count();
+                    let way = way + 1 + (name.len() + doubled) as u64;
                     // A name is matched by the patterns of what is inside, whether or not it fits one.
                     let name = (name.len() as u64 / BYTES).saturating_mul(inside.patterns);
                     let rest = left.checked_sub(name);
-                    rest.map(|rest| *left = rest).is_some() && self.spend(item, level + 1, left)
+                    rest.map(|rest| *left = rest).is_some()
+                        && self.spend(item, level + 1, way, left)
                 })
             }
             _ => true,

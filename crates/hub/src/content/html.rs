@@ -146,6 +146,14 @@ impl Allow {
     }
 }
 
+/// What it takes to clean a text, in bytes to parse: even a short one needs a parser of its own.
+pub(super) fn price(text: &str) -> usize {
+    match is_plain(text) {
+        true => 0,
+        false => 16 + text.len(),
+    }
+}
+
 /// Whether nothing in a text means anything in HTML: most messages.
 fn is_plain(text: &str) -> bool {
     !text.contains(['<', '>', '&', '\u{a0}'])

@@ -33,6 +33,10 @@ pub const LARGEST: usize = 256 * 1024;
 const PATTERN: usize = 64 * 1024;
 /// What its cache of states may take, in bytes.
 const PATTERN_CACHE: usize = 256 * 1024;
+/// How much HTML one publication may hold, in bytes; what holds none of its signs is free.
+const HTML: usize = 16 * 1024;
+/// By how much a short publication may grow when its strings are written out anew, in bytes; a longer one by its own length.
+const ROOM: usize = 4 * 1024;
 /// The keyword by which sanitising is answered.
 const SANITISE: &str = "x-sanitise";
 
@@ -115,7 +119,12 @@ impl Content {
         if let Some(place) = self.sanitise(&value)?.place() {
             return Err(Violation::at(&place, SANITISE));
         }
-        edits.write(data).map(Cow::Owned).map_err(fault)
+        let written = edits.write(data).map_err(fault)?;
+        // It goes to everybody who follows: nobody makes much of little.
+        if written.get().len() > 2 * data.get().len() + ROOM {
+            return Err(Violation::at("", SANITISE));
+        }
+        Ok(Cow::Owned(written))
     }
 
     fn judge(&self, value: &Value) -> Result<(), Violation> {
@@ -132,6 +141,7 @@ impl Content {
     /// What is to stand in the place of strings that hold what they may not.
     fn sanitise(&self, value: &Value) -> Result<Edits, Violation> {
         let mut edits = Edits::default();
+        let mut left = HTML;
         let evaluation = self.validator.evaluate(value);
         for entry in evaluation.iter_annotations() {
             let number = entry.annotations.value().get(SANITISE);
@@ -146,6 +156,10 @@ impl Content {
                 continue;
             };
             let text = edits.get(place).unwrap_or(text);
+            if let Rule::Html(_) = rule {
+                let rest = left.checked_sub(html::price(text));
+                left = rest.ok_or_else(|| Violation::at(place, "cost"))?;
+            }
             let refused = |_| Violation::at(place, SANITISE);
             if let Cow::Owned(other) = rule.apply(text).map_err(refused)? {
                 edits.put(place, other);

@@ -79,3 +79,40 @@ fn a_publication_that_takes_too_much_is_refused() {
     assert_eq!(cleared(&content, &many), violation("", "cost"));
     assert!(cleared(&content, "[0,0,0]").is_ok());
 }
+
+#[test]
+fn a_long_way_to_many_values_is_dearer_than_a_short_one() {
+    let content = content(json!({
+        "additionalProperties": { "items": { "type": "string", "x-sanitise": "text" } }
+    }));
+    let values = format!("[{}\"\"]", "\"\",".repeat(5_000));
+    let behind = |name: String| format!("{{\"{name}\":{values}}}");
+    assert!(cleared(&content, &behind("k".into())).is_ok());
+    for name in ["k".repeat(16_000), "~".repeat(8_000)] {
+        assert_eq!(cleared(&content, &behind(name)), violation("", "cost"));
+    }
+}
+
+#[test]
+fn a_publication_holds_so_much_html_and_no_more() {
+    let html = json!({ "type": "string", "x-sanitise": "html" });
+    let content = content(json!({ "items": html }));
+    let of = |text: &str, count: usize| json!(vec![text; count]).to_string();
+    let text = format!("<b>{}</b>", "x".repeat(1_000));
+    assert!(cleared(&content, &of(&text, 15)).is_ok());
+    assert_eq!(cleared(&content, &of(&text, 17)), violation("/16", "cost"));
+    assert_eq!(
+        cleared(&content, &of("<", 1_000)),
+        violation("/963", "cost")
+    );
+    assert!(cleared(&content, &of("nothing of it", 4_000)).is_ok());
+}
+
+#[test]
+fn a_publication_does_not_grow_beyond_twice_itself() {
+    let html = json!({ "type": "string", "x-sanitise": "html" });
+    let content = content(json!({ "items": html }));
+    let links = |count: usize| json!(vec!["<a href=mailto:>"; count]).to_string();
+    assert!(cleared(&content, &links(20)).is_ok());
+    assert_eq!(cleared(&content, &links(200)), violation("", "x-sanitise"));
+}

@@ -125,7 +125,9 @@ impl Channels {
     /// Takes a call, and the first of a message its bytes, from what this socket may ask and what its identity may.
     fn spend(&mut self, now: Instant) -> Result<(), Duration> {
         self.rate.take(now)?;
-        self.member.spend(std::mem::take(&mut self.length), now)
+        self.member.spend(self.length, now)?;
+        self.length = 0;
+        Ok(())
     }
 
     fn call(
