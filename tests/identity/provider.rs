@@ -25,7 +25,7 @@ pub(crate) const CALLBACK: &str = "https://localhost/.wardwire/callback";
 pub(crate) const GOODBYE: &str = "https://app.localhost/bye";
 
 impl Provider {
-    /// With the clients `basic`, `post`, `key` (which signs with the folder's `client.pem`) and `public`.
+    /// With the clients `basic`, `post`, `key` (which signs with the folder's `client.pem`), `public` and `nameless`.
     pub(crate) fn start(setup: &Setup) -> Self {
         let client = |id: &str, method: &str, more: Value| {
             let mut client = json!({
@@ -53,6 +53,11 @@ impl Provider {
                 client("post", "client_secret_post", json!({ "client_secret": secret_of() })),
                 client("key", "private_key_jwt", of_key),
                 client("public", "none", json!({})),
+                // Its ID tokens have no `sid`.
+                client("nameless", "client_secret_basic", json!({
+                    "client_secret": secret_of(),
+                    "backchannel_logout_session_required": false,
+                })),
             ],
         });
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -88,7 +93,7 @@ impl Provider {
             &format!("{}\n", secret_of()),
         );
         let proof = match client {
-            "basic" => "client_secret_file = \"client.secret\"",
+            "basic" | "nameless" => "client_secret_file = \"client.secret\"",
             "post" => "client_auth = \"post\"\nclient_secret_file = \"client.secret\"",
             "key" => {
                 "client_auth = \"private_key\"\nclient_key_file = \"client.pem\"\nclient_key_id = \"k1\""

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     Browser, Provider,
     browser::{ATTEMPT, SESSION, live},
-    provider::secret_of,
+    provider::{CALLBACK, secret_of},
 };
 use crate::{
     attacks::refused,
@@ -134,6 +134,23 @@ fn a_browser_has_few_attempts_open() {
     }
     assert_eq!(browser.cookies.len(), 8, "{:?}", browser.cookies.keys());
     browser.sign_in();
+}
+
+#[test]
+fn attempts_leave_room_for_a_handshake_whatever_pages_had_them_begun() {
+    let (provider, server) = Provider::and_server();
+    let mut browser = Browser::of("alice", &server, &provider);
+    for _ in 0..20 {
+        let far = format!("{LOGIN}?return_to=/%23{}", "a".repeat(1000));
+        assert_eq!(browser.get(&far).status, 303);
+        let cookies = browser.cookies.iter();
+        let bytes: usize = cookies.map(|(name, value)| name.len() + value.len()).sum();
+        assert!(bytes <= 6 * 1024, "{bytes}");
+    }
+    let quotes = format!("{LOGIN}?return_to=/%23{}", "%22".repeat(1000));
+    assert_eq!(browser.get(&quotes).status, 400);
+    browser.sign_in();
+    server.open(browser.live());
 }
 
 #[test]
@@ -289,6 +306,36 @@ fn attack_042_an_answer_of_another_issuer() {
         // The attempt is over.
         let events = server.audit().len();
         is_refused(&server, events, &browser.get(&good), 400, "sign-in-unknown");
+    }
+}
+
+/// Two providers and one callback: the answer of one must not be taken for that of another (RFC 9700 §4.4.2).
+#[test]
+fn attack_042_an_answer_that_could_be_that_of_another_provider() {
+    let sign_in = |name: &str, issuer: &str, callback: &str| {
+        format!(
+            "[[issuer]]\nissuer = \"{issuer}\"\nname = \"{name}\"\nca = \"ca.pem\"\n[issuer.sign_in]\nclient_id = \"public\"\n\
+             client_auth = \"none\"\ncallback = \"{callback}\"\n"
+        )
+    };
+    for beside in ["https://other.localhost/.wardwire/callback", CALLBACK] {
+        let mut setup = Setup::new();
+        let provider = Provider::start(&setup);
+        let own = sign_in("own", &provider.issuer, CALLBACK);
+        setup.issuers = own + &sign_in("other", "https://other.example", beside);
+        let server = setup.start();
+        provider.control(&server, &json!({ "silent": true }));
+        let mut browser = Browser::of("alice", &server, &provider);
+        let good = browser.up_to_callback(&format!("{LOGIN}?provider=own"));
+        let shown = || provider.control(&server, &json!({}))["token"].clone();
+        let (before, events) = (shown(), server.audit().len());
+        let response = browser.get(&with(&good, "iss", None));
+        if beside == CALLBACK {
+            is_refused(&server, events, &response, 400, "sign-in-issuer");
+            assert_eq!(before, shown(), "no code is shown to anybody");
+        } else {
+            assert_eq!(response.status, 303, "{response:?}");
+        }
     }
 }
 

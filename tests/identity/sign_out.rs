@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     attacks::refused,
-    harness::{Handshake, ORIGIN, Response, Server, now},
+    harness::{Handshake, ORIGIN, Response, Server, Setup, now},
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -114,6 +114,8 @@ fn a_page_signs_out_here_and_then_at_the_provider() {
         socket.closes(3000, "logged-out");
         refused(&server, &before, 401, "session-unknown");
         assert!(there.starts_with(&format!("{}/session/end?client_id=basic", provider.issuer)));
+        // A page is shown no token.
+        assert_eq!(there.contains("id_token_hint="), media == FORM, "{there}");
         let back = browser.sign_out_there(&there);
         let state = if media == JSON { "?state=back" } else { "" };
         assert_eq!(
@@ -195,6 +197,26 @@ fn a_logout_token_without_a_session_ends_all_of_its_subject() {
     let [alice, ..] = &mut browsers;
     alice.sign_in();
     server.open(alice.live()).ok("ping", json!({}));
+}
+
+#[test]
+fn a_logout_token_with_a_session_ends_those_that_may_be_of_it() {
+    let setup = Setup::new();
+    let provider = Provider::start(&setup);
+    let server = provider.server_as(setup, "nameless", "");
+    let mut browsers = ["alice", "bob"].map(|user| Browser::of(user, &server, &provider));
+    let [mut alice, mut bob] = browsers.each_mut().map(|browser| {
+        browser.sign_in();
+        server.open(browser.live())
+    });
+    let mut claims = good(&provider, "alice");
+    claims["aud"] = json!("nameless");
+    claims["sid"] = json!("a session that its ID tokens do not name");
+    let token = provider.sign(&server, &json!({ "typ": "logout+jwt" }), &claims, "");
+    assert_eq!(told(&server, &format!("logout_token={token}")).status, 200);
+    alice.closes(3000, "logged-out");
+    bob.ok("ping", json!({}));
+    refused(&server, &browsers[0].live(), 401, "session-unknown");
 }
 
 #[test]

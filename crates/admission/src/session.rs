@@ -46,7 +46,7 @@ struct Open {
 pub struct AtProvider {
     /// The provider's own session: the ID token's `sid`.
     pub session: Option<Box<str>>,
-    /// Shown to the provider when the user signs out. It never reaches a page.
+    /// Shown to the provider when the user signs out. No script is shown it.
     pub id_token: Arc<str>,
     /// For how long it may be unused.
     pub idle: Duration,
@@ -140,6 +140,24 @@ impl Sessions {
         let theirs = state.at_provider.remove(&(issuer.into(), session.into()));
         let hashes = theirs.into_iter().flatten();
         hashes.filter_map(|hash| state.end(&hash)).collect()
+    }
+
+    /// Ends every session of a subject that was opened by a sign-in of which the provider named no session of its own. Returns
+    /// whose they were.
+    pub(crate) fn end_unnamed(&self, issuer: &str, subject: &str) -> Vec<Arc<Identity>> {
+        let mut state = self.state.lock();
+        let theirs = state.of_subject.get(&(issuer.into(), subject.into()));
+        let unnamed = |hash: &&SecretHash| {
+            let provider = state.open.get(*hash).and_then(|it| it.provider.as_ref());
+            provider.is_some_and(|it| it.session.is_none())
+        };
+        let hashes: Vec<SecretHash> = theirs
+            .into_iter()
+            .flatten()
+            .filter(unnamed)
+            .copied()
+            .collect();
+        hashes.iter().filter_map(|hash| state.end(hash)).collect()
     }
 
     /// Ends every session of a subject. Returns whose they were, each once.

@@ -17,6 +17,8 @@ let relyingParty = null
 const seen = { token: 0, backchannel: [] }
 /** Whether the token endpoint is down. */
 let broken = false
+/** Whether it does not say that it names itself in its answers (RFC 9207 §3). */
+let silent = false
 
 const { privateKey } = await generateKeyPair('ES256', { extractable: true })
 const jwk = { ...(await exportJWK(privateKey)), kid: 'provider', use: 'sig', alg: 'ES256' }
@@ -78,6 +80,7 @@ provider.on('server_error', (_, error) => console.error(error))
 async function control (asked) {
   if ('relyingParty' in asked) relyingParty = asked.relyingParty
   if ('broken' in asked) broken = asked.broken
+  if ('silent' in asked) silent = asked.silent
   if (asked.sign) {
     const { header, claims, by } = asked.sign
     const key = by === 'stranger' ? stranger : await importJWK(jwk, 'ES256')
@@ -101,12 +104,19 @@ async function interaction (request, response) {
 
 async function answer (request, response) {
   const path = new URL(request.url, issuer).pathname
+  const say = (value) => {
+    const said = JSON.stringify(value)
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(said) })
+    response.end(said)
+  }
   if (path === '/control') {
     const body = []
     for await (const chunk of request) body.push(chunk)
-    const said = JSON.stringify(await control(JSON.parse(Buffer.concat(body).toString() || '{}')))
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(said) })
-    response.end(said)
+    say(await control(JSON.parse(Buffer.concat(body).toString() || '{}')))
+  } else if (silent && request.url === '/.well-known/openid-configuration') {
+    const own = await globalThis.fetch(`${issuer}${path}?as-it-is`)
+    const { authorization_response_iss_parameter_supported: _, ...others } = await own.json()
+    say(others)
   } else if (path.startsWith('/interaction/')) {
     await interaction(request, response)
   } else {

@@ -5,6 +5,8 @@
 //! §10.12) names the cookie and is bound into its seal; the nonce and the PKCE verifier (RFC 7636) are in it, where the
 //! browser cannot read them.
 
+use std::collections::VecDeque;
+
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
     digest::{SHA256, digest},
@@ -25,6 +27,9 @@ pub const PREFIX: &str = "__Host-wardwire-login-";
 pub(super) const LIFETIME: u64 = 600;
 /// A browser may have so many attempts open, one for each of its tabs. The oldest beyond are forgotten.
 const OPEN: usize = 8;
+/// Nor so many that their cookies take more bytes together: they come with each request of the browser, to whose head they
+/// must leave room, whichever pages had it begin them.
+const ROOM: usize = 6 * 1024;
 /// The longest cookie that is looked at, in bytes.
 const LONGEST: usize = 4096;
 
@@ -96,12 +101,21 @@ pub(super) fn cookie_name(state: &Secret) -> String {
     format!("{PREFIX}{short}")
 }
 
-/// The cookies of attempts that are to be forgotten as one more is begun: the oldest, which browsers name first (RFC 6265
-/// §5.4).
-pub(super) fn surplus(headers: &HeaderMap) -> Vec<String> {
-    let open: Vec<&str> = cookies(headers).map(|(name, _)| name).collect();
-    let surplus = (open.len() + 1).saturating_sub(OPEN);
-    open.into_iter().take(surplus).map(str::to_owned).collect()
+/// The cookies of attempts that are to be forgotten as one more is begun, whose cookie has a value so long: the oldest, which
+/// browsers name first (RFC 6265 §5.4).
+pub(super) fn surplus(headers: &HeaderMap, value: usize) -> Vec<String> {
+    let mut open: VecDeque<_> = cookies(headers).collect();
+    let mut forgotten = Vec::new();
+    let size = |(name, value): &(&str, &str)| name.len() + value.len();
+    let mut bytes = open.iter().map(size).sum::<usize>() + PREFIX.len() + 16 + value;
+    while open.len() >= OPEN || bytes > ROOM {
+        let Some(oldest) = open.pop_front() else {
+            break;
+        };
+        bytes = bytes.saturating_sub(size(&oldest));
+        forgotten.push(oldest.0.to_owned());
+    }
+    forgotten
 }
 
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
@@ -197,9 +211,17 @@ mod tests {
         let named = |n: usize| (format!("{PREFIX}{n}"), "x");
         let open: Vec<_> = (0..OPEN + 1).map(named).collect();
         assert_eq!(
-            surplus(&bringing(&open)),
+            surplus(&bringing(&open), 1),
             [format!("{PREFIX}0"), format!("{PREFIX}1")]
         );
-        assert!(surplus(&bringing(&open[..OPEN - 1])).is_empty());
+        assert!(surplus(&bringing(&open[..OPEN - 1]), 1).is_empty());
+        // However few, if they are long.
+        let long = "x".repeat(ROOM / 3);
+        let open: Vec<_> = (0..3).map(|n| (named(n).0, &*long)).collect();
+        assert_eq!(surplus(&bringing(&open[..1]), long.len()), [""; 0]);
+        assert_eq!(
+            surplus(&bringing(&open), long.len()),
+            [format!("{PREFIX}0"), format!("{PREFIX}1")]
+        );
     }
 }

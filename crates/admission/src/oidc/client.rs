@@ -140,12 +140,12 @@ impl Client {
     pub(super) fn end_session(
         &self,
         metadata: &Metadata,
-        id_token: &str,
+        hint: Option<&str>,
         state: Option<&str>,
     ) -> Option<String> {
         let place = metadata.end_session.as_deref()?;
         let mut query = Pairs::default().with("client_id", &self.settings.client_id);
-        if id_token.len() <= LONGEST_HINT {
+        if let Some(id_token) = hint.filter(|it| it.len() <= LONGEST_HINT) {
             query = query.with("id_token_hint", id_token);
         }
         if let Some(after) = &self.settings.after_logout {

@@ -73,7 +73,8 @@ impl Held {
             Err(cause) => {
                 if resting.is_none() {
                     tracing::warn!(%cause, "a provider's metadata could not be fetched");
-                    state.failed = Some((cause.clone(), now));
+                    // From now on: the fetch itself may have taken as long.
+                    state.failed = Some((cause.clone(), Instant::now()));
                 }
                 let stale = state.known.as_ref().filter(|it| age(it.1) < LONGEST_STALE);
                 stale.map(|(known, _)| known.clone()).ok_or_else(|| {

@@ -20,6 +20,6 @@ pub use self::{
     client::{Client, Wish},
     settings::{CALLBACK, ClientAuthentication, ClientKey, NoKey, Settings},
     sign_in::{Begun, Callback, Login, Outcome, SignedIn},
-    sign_out::{BackChannel, LoggedOut},
+    sign_out::{BackChannel, LoggedOut, Shown},
 };
 pub(crate) use self::{attempt::Seal, seen::Seen};

@@ -18,8 +18,9 @@ pub(super) fn judge(
     allows: impl Fn(&Origin) -> bool,
 ) -> Option<String> {
     let asked = asked.unwrap_or("/");
-    // A browser takes a backslash for a slash and drops tabs and line ends (URL Standard §4.4).
-    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
+    // A browser takes a backslash for a slash and drops tabs and line ends (URL Standard §4.4). A quote belongs into no
+    // address (RFC 3986 §2), and would double in the cookie.
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"');
     if asked.len() > LONGEST || !asked.bytes().all(plain) {
         return None;
     }
@@ -116,6 +117,7 @@ mod tests {
             "/a\r\nSet-Cookie: x",
             "/a b",
             "/\u{e9}",
+            "/#\"",
             &format!("/{}", "a".repeat(LONGEST)),
         ] {
             assert_eq!(judged(Some(asked)), None, "{asked:?}");

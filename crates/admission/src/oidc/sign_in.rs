@@ -188,11 +188,12 @@ impl Gate {
             ends: ends.as_millis(),
         };
         let value = self.seal().close(&attempt, &state).map_err(random)?;
+        let forget = attempt::surplus(checked.headers(), value.len());
         Ok(Begun {
             location: client.authorization(&metadata, &attempt, &state, &login.wish),
             cookie: (attempt::cookie_name(&state), value),
             lifetime: Duration::from_secs(attempt::LIFETIME),
-            forget: attempt::surplus(checked.headers()),
+            forget,
         })
     }
 
@@ -217,9 +218,10 @@ impl Gate {
         trail.issuer = Some(issuer.into());
         let metadata = client.metadata().await?;
         let named = callback.issuer.as_deref();
-        // RFC 9207 §2.4: before anything else of the answer is believed.
-        if named.is_some_and(|named| named != issuer) || (named.is_none() && metadata.names_itself)
-        {
+        // RFC 9207 §2.4: before anything else of the answer is believed. Where several providers lead back to one place, the
+        // answer of one could be taken for that of another (RFC 9700 §4.4.2), so that each has to say whose it is.
+        let must = metadata.names_itself || rules.issuers.shares_callback(client);
+        if named.map_or(must, |named| named != issuer) {
             let refusal = Refusal::new(Stage::Identity, Reason::SignInIssuer);
             return Err(refusal.because(format_args!("iss {named:?}")));
         }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::form;
+use super::{Client, form};
 use crate::{
     admit::{OriginChecked, Trail},
     clock::Timestamp,
@@ -22,10 +22,31 @@ const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// A user who signed out.
 pub struct LoggedOut {
-    /// Where the browser signs out at the provider. None if there is no such place, or it cannot be told.
-    pub location: Option<String>,
     /// How many sockets that ended; none if there was no session.
     pub ended: Option<usize>,
+    /// With whom they signed in, and the ID token.
+    provider: Option<(Arc<Client>, Arc<str>)>,
+    state: Option<String>,
+}
+
+/// Who reads where the browser goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The browser itself, which is sent there: the ID token goes along as a hint of whom to sign out.
+    ToBrowser,
+    /// A script, which gets no token to see.
+    ToScript,
+}
+
+impl LoggedOut {
+    /// Where the browser signs out at the provider, which is asked where that is. None if there is no such place, or it
+    /// cannot be told.
+    pub async fn location(&self, shown: Shown) -> Option<String> {
+        let (client, id_token) = self.provider.as_ref()?;
+        let metadata = client.metadata().await.ok()?;
+        let hint = (shown == Shown::ToBrowser).then_some(&**id_token);
+        client.end_session(&metadata, hint, self.state.as_deref())
+    }
 }
 
 /// Whom a provider signed out.
@@ -48,7 +69,7 @@ impl Gate {
     ///
     /// # Errors
     /// The request does not come from a page, or what the page gives along is too long.
-    pub async fn log_out(
+    pub fn log_out(
         &self,
         checked: &OriginChecked<'_>,
         state: Option<&str>,
@@ -65,8 +86,9 @@ impl Gate {
             return Err(Refusal::new(Stage::Head, Reason::BadBody).because("state"));
         }
         let nothing = LoggedOut {
-            location: None,
             ended: None,
+            provider: None,
+            state: None,
         };
         let Credential::Session(secret) = Credential::find(checked.headers(), &[])? else {
             return Ok(nothing);
@@ -78,19 +100,14 @@ impl Gate {
         };
         trail.issuer = Some(identity.issuer.clone());
         trail.subject = Some(identity.subject.clone());
-        let ended = self.sign_out(&identity);
         let provider = checked.rules.issuers.provider(Some(&identity.issuer));
-        let (Some((_, client)), Some(at_provider)) = (provider, at_provider) else {
-            return Ok(LoggedOut {
-                location: None,
-                ended,
-            });
-        };
-        // Signed out here in any case: a provider that is down keeps nobody signed in.
-        let metadata = client.metadata().await.ok();
-        let id_token = &at_provider.id_token;
-        let location = metadata.and_then(|it| client.end_session(&it, id_token, state));
-        Ok(LoggedOut { location, ended })
+        let client = provider.map(|(_, client)| client.clone());
+        Ok(LoggedOut {
+            // Signed out here in any case: a provider that is down keeps nobody signed in.
+            ended: self.sign_out(&identity),
+            provider: client.zip(at_provider.map(|it| it.id_token)),
+            state: state.map(str::to_owned),
+        })
     }
 
     /// Does what a logout token says (Back-Channel Logout §2.5): sessions, tickets and sockets end at once.
@@ -119,7 +136,9 @@ impl Gate {
             return Err(refuse("used before"));
         }
         let (sessions, sockets) = match (&told.session, &told.subject) {
-            (Some(session), _) => self.end_at_provider(issuer, session, now),
+            (Some(session), subject) => {
+                self.end_at_provider(issuer, session, subject.as_deref(), now)
+            }
             (None, Some(subject)) => self.end_of_subject(issuer, subject, now),
             (None, None) => (0, 0),
         };
@@ -132,15 +151,27 @@ impl Gate {
         })
     }
 
-    /// Ends one of the provider's sessions: what was opened by it here, and whatever a token of it opened.
-    fn end_at_provider(&self, issuer: &str, session: &str, now: Timestamp) -> (usize, usize) {
+    /// Ends one of the provider's sessions: what was opened by it here, and whatever a token of it opened. Sessions of the
+    /// subject of which the provider never said by which of its own they were opened end too: they may be of this one.
+    fn end_at_provider(
+        &self,
+        issuer: &str,
+        session: &str,
+        subject: Option<&str>,
+        now: Timestamp,
+    ) -> (usize, usize) {
         let revocation = Revocation::Session {
             issuer: issuer.into(),
             id: session.into(),
         };
         let until = now.after(REMEMBERED);
         let by_tokens = self.end(&revocation, until, EndReason::LoggedOut);
-        let theirs = self.sessions().end_at_provider(issuer, session);
+        let mut theirs = self.sessions().end_at_provider(issuer, session);
+        theirs.extend(
+            subject
+                .into_iter()
+                .flat_map(|subject| self.sessions().end_unnamed(issuer, subject)),
+        );
         (theirs.len(), by_tokens + self.end_each(&theirs))
     }
 

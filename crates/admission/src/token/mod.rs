@@ -181,6 +181,15 @@ impl Issuers {
         }
     }
 
+    /// Whether another provider sends browsers back to the same place.
+    pub(crate) fn shares_callback(&self, client: &Client) -> bool {
+        let callback = &client.settings().callback;
+        let each = self.issuers.values().filter_map(|it| it.client.as_ref());
+        each.filter(|it| it.settings().callback == *callback)
+            .count()
+            > 1
+    }
+
     /// Whom a token stands for.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use serde_json::json;
 use wardwire_admission::{
     admit::{OriginChecked, Trail},
     credential::COOKIE,
+    oidc::Shown,
     refusal::{Reason, Refusal, Stage},
 };
 
@@ -43,14 +44,18 @@ pub(super) async fn respond(
         }
     };
     let state = asked.state.as_deref();
-    let out = server.gate.log_out(checked, state, trail).await?;
+    let out = server.gate.log_out(checked, state, trail)?;
     if let Some(ended) = out.ended {
         let mut event = Event::new("sign-out").about(trail);
         event.outcome.ended = Some(ended);
         server.audit.record(event);
     }
-    let mut response = match (is_form, &out.location) {
-        (true, Some(location)) => answer::redirect(location)?,
+    let shown = match is_form {
+        true => Shown::ToBrowser,
+        false => Shown::ToScript,
+    };
+    let mut response = match (is_form, out.location(shown).await) {
+        (true, Some(location)) => answer::redirect(&location)?,
         // The page that it was posted from: an origin that was judged.
         (true, None) => {
             let home = checked.origin.as_ref();
