@@ -58,7 +58,8 @@ fn is_refused(character: char) -> bool {
 
 /// Characters that are not drawn (Default_Ignorable_Code_Point, but for the variation selectors of emoji), break lines,
 /// or turn the direction of text (Bidi_Control).
-fn is_unseen(character: char) -> bool {
+#[must_use]
+pub fn is_unseen(character: char) -> bool {
     matches!(
         character,
         '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}'

@@ -2,6 +2,7 @@
 //! another does not (RFC 3986 §3, WHATWG URL §4.4).
 
 use url::{Host, Url};
+use wardwire_protocol::channel::is_unseen;
 
 use super::sanitise::is_hidden;
 
@@ -36,8 +37,8 @@ pub(super) fn is_safe(text: &str, schemes: &[String]) -> bool {
     let steers = |character: char| {
         is_hidden(character)
             || character.is_whitespace()
-            || matches!(character, '\\' | '<' | '>' | '"' | '`' | '\u{feff}')
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{e0000}'..='\u{e0fff}')
+            || is_unseen(character)
+            || matches!(character, '\\' | '<' | '>' | '"' | '`')
     };
     if text.contains(steers) {
         return false;
@@ -105,6 +106,9 @@ mod tests {
             "javascript&colon;alert(1)",
             "&#106;avascript:alert(1)",
             "\u{feff}javascript:alert(1)",
+            "https://example.com/\u{61c}a",
+            "https://exam\u{ad}ple.com",
+            "https://example.com/\u{3164}",
             "data:text/html,<script>alert(1)</script>",
             "data:text/html;base64,PHNjcmlwdD4=",
             "vbscript:msgbox(1)",

@@ -22,13 +22,14 @@ pub enum Cause {
     RedirectFull,
 }
 
-/// What was dropped, and refused of calls, since the writer last asked.
+/// What was dropped, refused of calls and reported of them, since the writer last asked.
 #[derive(Default)]
 pub(super) struct Drops {
     pool: AtomicU64,
     descriptors: AtomicU64,
     redirect: AtomicU64,
     calls: AtomicU64,
+    reports: AtomicU64,
 }
 
 impl Cause {
@@ -56,15 +57,26 @@ impl Drops {
         self.calls.fetch_add(1, Ordering::Relaxed) < CALLS_SINGLY
     }
 
+    /// Counts a call that was let through and reported. True if it is to be written itself.
+    pub(super) fn add_report(&self) -> bool {
+        self.reports.fetch_add(1, Ordering::Relaxed) < CALLS_SINGLY
+    }
+
     /// What was counted and not written, by kind, and begins anew.
     pub(super) fn take(&self) -> impl Iterator<Item = (Kind, u64)> {
-        let calls = self.calls.swap(0, Ordering::Relaxed);
-        let kind = Kind {
-            counted: "refusals",
-            stage: Some("call"),
-            reason: None,
-        };
-        let calls = (calls > CALLS_SINGLY).then(|| (kind, calls - CALLS_SINGLY));
+        let calls = [
+            (&self.calls, "refusals", Some("call")),
+            (&self.reports, "reports", None),
+        ];
+        let calls = calls.into_iter().filter_map(|(count, counted, stage)| {
+            let all = count.swap(0, Ordering::Relaxed);
+            let kind = Kind {
+                counted,
+                stage,
+                reason: None,
+            };
+            (all > CALLS_SINGLY).then(|| (kind, all - CALLS_SINGLY))
+        });
         let dropped = Cause::ALL.into_iter().filter_map(|cause| {
             let all = self.of(cause).swap(0, Ordering::Relaxed);
             let kind = Kind {

@@ -189,7 +189,7 @@ impl Audit {
 
     /// Writes down what was let through only because its channel reports.
     pub fn reported(&self, trail: &Trail, word: &'static str, detail: impl FnOnce() -> String) {
-        if self.shared.drops.add_call() {
+        if self.shared.drops.add_report() {
             self.record(Event::reported(trail, word, detail()));
         }
     }

@@ -130,6 +130,33 @@ fn calls_that_fail_never_fill_the_queue_and_every_one_is_counted() {
 }
 
 #[test]
+fn what_is_only_reported_is_counted_as_that_and_hides_no_refusal() {
+    let path = folder("reports");
+    let audit = Audit::open(Settings::of(path.clone())).unwrap();
+    let trail = Trail::default();
+    for _ in 0..20_000 {
+        audit.reported(&trail, "invalid", String::new);
+    }
+    audit.call_refused(&trail, "forbidden", || Some("one of its own".to_owned()));
+    audit.flush(Duration::from_secs(10));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let events: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let reports = events
+        .iter()
+        .filter(|event| event["event"] == "report" || event["event"] == "reports");
+    let count = reports.map(|event| event["count"].as_u64().unwrap_or(1));
+    assert_eq!(count.sum::<u64>(), 20_000);
+    assert!(
+        events
+            .iter()
+            .any(|event| event["detail"] == "one of its own")
+    );
+}
+
+#[test]
 fn two_servers_never_write_one_log() {
     let path = folder("locked");
     let audit = write(&path, 1);
