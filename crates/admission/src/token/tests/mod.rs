@@ -4,6 +4,7 @@ mod forged;
 mod judged;
 mod keys;
 mod ring;
+mod vouched;
 
 use std::{
     collections::HashMap,
