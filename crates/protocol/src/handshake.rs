@@ -284,6 +284,7 @@ mod tests {
     #[test]
     fn the_rfcs_own_example_is_answered_as_it_says() {
         let offer = set("sec-websocket-protocol", "chat, superchat").unwrap();
+        assert_eq!(offer.status(), StatusCode::SWITCHING_PROTOCOLS);
         assert_eq!(
             offer.answer(None, None)["sec-websocket-accept"],
             "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
