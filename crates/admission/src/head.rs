@@ -389,7 +389,8 @@ mod tests {
             let more = "X: y\r\n".repeat(count - 1);
             format!("GET / HTTP/1.1\r\nHost: a\r\n{more}")
         };
-        for begun in [fields(FIELDS), format!("{}\r", fields(FIELDS))] {
+        let last = format!("{}X: y", fields(FIELDS - 1));
+        for begun in [last, fields(FIELDS), format!("{}\r", fields(FIELDS))] {
             assert_eq!(examine(begun.as_bytes()), Ok(None));
         }
         let whole = format!("{}\r\n", fields(FIELDS));
@@ -404,6 +405,13 @@ mod tests {
             Reason::TargetTooLong,
             "a first line without end"
         );
+    }
+
+    /// Operators and clients are told these.
+    #[test]
+    fn bounds_are_those_that_are_written_down() {
+        assert_eq!((HEAD, FIELDS), (16_384, 100));
+        assert_eq!((TARGET, BODY), (8192, 16_384));
     }
 
     #[test]
@@ -439,7 +447,7 @@ mod tests {
     fn control_characters_are_in_no_value_but_for_tabs() {
         let head = |value: &str| format!("GET / HTTP/1.1\r\nHost: a\r\nX: {value}\r\n\r\n");
         assert!(examine(head("a\tb c").as_bytes()).is_ok_and(|it| it.is_some()));
-        for value in ["a\x7fb", "a\x01b", "a\x1fb"] {
+        for value in ["a\x7fb", "a\x01b", "a\x1fb", "a\x01\x01b"] {
             assert_eq!(reason(&head(value)), Reason::MalformedHead, "{value:?}");
         }
     }

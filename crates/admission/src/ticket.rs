@@ -185,6 +185,28 @@ mod tests {
         );
     }
 
+    /// Else the next ones would make it grow again at once.
+    #[test]
+    fn forgetting_used_tickets_keeps_room_for_as_many_as_are_outstanding() {
+        let tickets = Tickets::default();
+        for at in 0..200 {
+            tickets.issue(binding(&format!("user-{at}")), NOW).unwrap();
+        }
+        let mut most = 0;
+        loop {
+            let ticket = tickets.issue(binding("alice"), NOW).unwrap();
+            tickets.redeem(&ticket, NOW);
+            let state = tickets.state.lock();
+            if state.ends.len() < most {
+                assert_eq!(state.ends.len(), 200);
+                let room = state.ends.capacity();
+                assert!((2 * 200..=most).contains(&room), "{room}");
+                return;
+            }
+            most = state.ends.len();
+        }
+    }
+
     #[test]
     fn of_many_threads_exactly_one_redeems() {
         let tickets = Tickets::default();

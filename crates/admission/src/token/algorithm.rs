@@ -99,3 +99,16 @@ impl fmt::Display for Algorithm {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_algorithm_is_written_as_it_is_read() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.to_string().parse(), Ok(*algorithm));
+        }
+        assert_eq!(Algorithm::EdDsa.to_string(), "EdDSA");
+    }
+}

@@ -267,3 +267,30 @@ fn unknown(wanted: Wanted<'_>) -> Refusal {
         None => format!("the token names no key, and not exactly one is for {algorithm}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::Algorithm;
+
+    /// Such as when its fetch has not come back, neither well nor ill.
+    #[test]
+    fn a_set_that_is_too_old_to_serve_does_not_tell_which_keys_there_are() {
+        let ends = Instant::now() + LONGEST_STALE;
+        let held = Held {
+            set: Some(FetchedSet {
+                keys: KeySet::parse(br#"{"keys":[]}"#).unwrap(),
+                fresh_until: ends,
+                serves_until: ends,
+            }),
+            ..Held::nothing()
+        };
+        let wanted = Wanted {
+            id: Some("a"),
+            algorithm: Algorithm::Es256,
+        };
+        let reason = |now: Instant| held.refusal(wanted, now).reason;
+        assert_eq!(reason(ends - Duration::from_millis(1)), Reason::TokenKey);
+        assert_eq!(reason(ends), Reason::KeysUnavailable);
+    }
+}

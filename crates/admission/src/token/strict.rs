@@ -97,10 +97,6 @@ impl<'de> Visitor<'de> for Any {
         Ok(Value::String(value.to_owned()))
     }
 
-    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let inner = deeper(self.left)?;
         let mut values = Vec::new();
@@ -165,6 +161,12 @@ mod tests {
         assert!(object(nested(33).as_bytes()).is_err());
         let arrays = format!("{{\"a\":{}", "[".repeat(1_000_000));
         assert!(object(arrays.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_wanted() {
+        let refused = object(b"[]").unwrap_err();
+        assert!(refused.contains("expected an object"), "{refused}");
     }
 
     #[test]

@@ -163,6 +163,11 @@ fn a_configuration_that_could_let_a_wrong_token_in_is_refused() {
         refused(silent),
         Some(IssuerConfigError::NoAlgorithm(named()))
     );
+    let forgiving = IssuerConfig {
+        leeway: Duration::from_secs(300),
+        ..config(keys())
+    };
+    assert_eq!(refused(forgiving), None);
     let late = IssuerConfig {
         leeway: Duration::from_secs(301),
         ..config(keys())
@@ -230,6 +235,9 @@ fn a_configuration_that_could_let_a_wrong_token_in_is_refused() {
         both(called("a", ISSUER), called("a", &other())),
         Some(IssuerConfigError::SameName("a".to_owned()))
     );
+    for name in ["a", "0", "-", "_", "our-idp_2", &"a".repeat(32)] {
+        assert_eq!(refused(called(name, ISSUER)), None, "{name}");
+    }
     for name in ["", "a:b", "A", "\u{e4}", &"a".repeat(33)] {
         assert_eq!(
             refused(called(name, ISSUER)),

@@ -5,6 +5,7 @@ mod id_token;
 mod judged;
 mod keys;
 mod ring;
+mod vouched;
 
 use std::{
     collections::HashMap,

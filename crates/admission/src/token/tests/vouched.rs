@@ -1,0 +1,47 @@
+//! Whether somebody who was believed would be still, under the rules that there are by now.
+
+use super::*;
+
+#[tokio::test]
+async fn only_a_configured_issuer_is_trusted() {
+    let issuers = trusting(&[&Signer::new("a", Algorithm::Es256)]);
+    assert!(issuers.trust(ISSUER));
+    assert!(!issuers.trust("https://other.example"));
+}
+
+#[tokio::test]
+async fn whoever_no_token_would_stand_for_any_more_is_not_vouched_for() {
+    let signer = Signer::new("a", Algorithm::Es256);
+    let identity = trusting(&[&signer])
+        .verify(&signer.sign(&claims()))
+        .await
+        .unwrap();
+    let judged = |issuers: Issuers| issuers.vouch(&identity).err().map(|it| it.reason);
+    assert_eq!(judged(trusting(&[&signer])), None);
+    let elsewhere = trusting_as(IssuerConfig {
+        issuer: "https://other.example".to_owned(),
+        ..config(KeySource::Static(key_set(&[&signer])))
+    });
+    assert_eq!(judged(elsewhere), Some(Reason::TokenIssuer));
+    let other = renamed(&[&signer], "other");
+    assert_eq!(judged(other), Some(Reason::TokenAudience));
+    let at_most = |seconds: u64| brief(&[&signer], Duration::from_secs(seconds));
+    assert_eq!(judged(at_most(300)), None, "it held for 300 seconds");
+    assert_eq!(judged(at_most(299)), Some(Reason::TokenLifetime));
+}
+
+#[tokio::test]
+async fn the_leeway_that_a_token_was_granted_is_not_held_against_it() {
+    let signer = Signer::new("a", Algorithm::Es256);
+    let lenient = |seconds: u64| {
+        trusting_as(IssuerConfig {
+            leeway: Duration::from_secs(seconds),
+            max_lifetime: Duration::from_secs(300),
+            ..config(KeySource::Static(key_set(&[&signer])))
+        })
+    };
+    let identity = lenient(10).verify(&signer.sign(&claims())).await.unwrap();
+    assert!(lenient(10).vouch(&identity).is_ok());
+    let refused = lenient(9).vouch(&identity).unwrap_err();
+    assert_eq!(refused.reason, Reason::TokenLifetime, "less is granted now");
+}
