@@ -50,6 +50,9 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
         assets::packages()?;
         tools::browser()?;
     }
+    if name == "all" || name.starts_with("storm") {
+        tools::h2load()?;
+    }
     let rivals = value(options, "--rivals");
     if name != "quick" && rivals != Some("none") {
         let named: Vec<_> = rivals.iter().flat_map(|it| it.split(',')).collect();

@@ -126,6 +126,11 @@ pub(crate) fn authority() -> Result<()> {
     system("pebble", &["pebble"])
 }
 
+/// nghttp2's load generator.
+pub(crate) fn h2load() -> Result<()> {
+    system("h2load", &["nghttp2-client"])
+}
+
 /// Where nginx has its part for TCP.
 const NGINX_STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 

@@ -4,6 +4,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -160,6 +161,43 @@ impl Storms {
                 connection.request(came, &request)?;
             }
             Ok(())
+        });
+    }
+
+    /// The same question by somebody else's program, nghttp2's `h2load`: four connections with 25 under way on each.
+    pub(super) fn h2load(&mut self, entrance: Entrance, span: Duration, answered: Arc<AtomicU64>) {
+        self.begin(move |_| {
+            let tokens = entrance.tokens.as_ref().ok_or("no tokens")?;
+            let bearer = format!("authorization: Bearer {}", tokens.mint("load")?);
+            let port = entrance.address.port();
+            let output = Command::new("h2load")
+                .args(["--clients=4", "--max-concurrent-streams=25", "--header"])
+                .arg(bearer)
+                .arg(format!("--duration={}", span.as_secs().max(1)))
+                .arg(format!("https://localhost:{port}/.wardwire/session"))
+                .output()
+                .map_err(|error| {
+                    format!("h2load: {error} (Debian: apt-get install nghttp2-client)")
+                })?;
+            let said = String::from_utf8_lossy(&output.stdout);
+            let count = |name: &str| -> Option<u64> {
+                let line = said
+                    .lines()
+                    .find(|line| line.starts_with("status codes:"))?;
+                let (before, _) = line.split_once(name)?;
+                before
+                    .rsplit([' ', ','])
+                    .find(|it| !it.is_empty())?
+                    .parse()
+                    .ok()
+            };
+            match (count(" 2xx"), count(" 4xx"), count(" 5xx")) {
+                (Some(all), Some(0), Some(0)) if all > 0 => {
+                    answered.fetch_add(all, Ordering::Relaxed);
+                    Ok(())
+                }
+                _ => Err(format!("h2load was not answered: {said}").into()),
+            }
         });
     }
 

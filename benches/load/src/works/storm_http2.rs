@@ -1,5 +1,5 @@
 //! How long a publication takes to sockets of others while one client floods the same core with HTTP/2: streams that are
-//! opened to be reset, and ordinary requests, as many as are answered.
+//! opened to be reset, and ordinary requests, as many as are answered, from here and from nghttp2's `h2load`.
 
 use std::{
     sync::{
@@ -31,6 +31,8 @@ const REQUESTS: Weather = Weather([
     "requests p99.9",
     "requests most",
 ]);
+
+const H2LOAD: Weather = Weather(["h2load p50", "h2load p99", "h2load p99.9", "h2load most"]);
 
 impl Work for StormHttp2 {
     fn name(&self) -> String {
@@ -71,11 +73,19 @@ impl Work for StormHttp2 {
 
         let answered = Arc::default();
         let mut storms = Storms::default();
-        storms.requests(entrance, Arc::clone(&answered));
+        storms.requests(entrance.clone(), Arc::clone(&answered));
         let begun = Instant::now();
         figures.extend(watched.weather(&REQUESTS, self.span)?);
         figures.push(a_second("requests a second", &answered, begun));
         storms.end()?;
+
+        let answered = Arc::default();
+        let mut storms = Storms::default();
+        storms.h2load(entrance, self.span, Arc::clone(&answered));
+        let begun = Instant::now();
+        figures.extend(watched.weather(&H2LOAD, self.span)?);
+        storms.end()?;
+        figures.push(a_second("h2load's requests a second", &answered, begun));
         figures.push(count("lost", watched.lost as f64));
         Ok(figures)
     }
