@@ -14,7 +14,7 @@ use http::{
 use wardwire_protocol::handshake::Protocol;
 
 use crate::{
-    head::{BODY, FIELDS, HEAD, TARGET},
+    head::{BODY, FIELDS, HEAD, TARGET, graphic_target},
     refusal::{Reason, Refusal, Stage},
 };
 
@@ -72,12 +72,14 @@ fn target(head: &request::Parts, protocol: Option<&str>) -> Result<(), Refusal> 
     if head.uri.scheme() != Some(&Scheme::HTTPS) {
         return Err(malformed(":scheme is not https"));
     }
-    let path = head.uri.path();
-    let asterisk = head.method == Method::OPTIONS && path == "*";
-    if !path.starts_with('/') && !asterisk {
+    // Not `Uri::path`, which sees a "/" where there is none, as in "?x".
+    let target = head.uri.path_and_query().map_or("", |it| it.as_str());
+    let asterisk = head.method == Method::OPTIONS && target == "*";
+    if !target.starts_with('/') && !asterisk {
         return Err(malformed(":path is no path"));
     }
-    Ok(())
+    // Nor is all ASCII that `http` takes.
+    graphic_target(target.as_bytes())
 }
 
 /// What says how long the request is. Its end is told by HTTP/2 itself, and must not be told differently here.
@@ -169,6 +171,14 @@ mod tests {
         fields: &[(&str, &str)],
         protocol: Option<&str>,
     ) -> Result<request::Parts, Reason> {
+        judge(url.parse().unwrap(), fields, protocol)
+    }
+
+    fn judge(
+        url: http::Uri,
+        fields: &[(&str, &str)],
+        protocol: Option<&str>,
+    ) -> Result<request::Parts, Reason> {
         let method = protocol.map_or(Method::POST, |_| Method::CONNECT);
         let mut request = Request::builder()
             .method(method)
@@ -215,6 +225,18 @@ mod tests {
     fn nothing_but_https_is_taken() {
         let plain = judged("http://localhost/live", &[], Some("websocket"));
         assert_eq!(plain.unwrap_err(), Reason::MalformedHead);
+    }
+
+    #[test]
+    fn a_target_that_http_1_refuses_is_refused() {
+        for path in ["/l\u{489}ve", "/live?x=\u{489}", "?live"] {
+            let mut parts = http::uri::Parts::default();
+            parts.scheme = Some(Scheme::HTTPS);
+            parts.authority = Some("localhost".parse().unwrap());
+            parts.path_and_query = Some(path.parse().unwrap());
+            let url = http::Uri::from_parts(parts).unwrap();
+            assert_eq!(judge(url, &[], None).unwrap_err(), Reason::MalformedHead);
+        }
     }
 
     #[test]

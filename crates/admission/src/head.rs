@@ -180,17 +180,23 @@ fn request_line(line: &[u8]) -> Result<(), Refusal> {
     if method.len() > 32 || Method::from_bytes(method).is_err() {
         return Err(malformed("the method is not a token"));
     }
-    // A fragment is never sent (RFC 9112 §3.2): who drops it and who does not would see two targets.
-    let graphic = |&byte: &u8| byte.is_ascii_graphic() && byte != b'#';
-    if target.is_empty() || !target.iter().all(graphic) {
-        return Err(malformed("the target holds what no target holds"));
-    }
+    graphic_target(target)?;
     // hyper reads the target so, and would refuse what it cannot read by an answer that no audit log knows of.
     if Uri::try_from(target).is_err() {
         return Err(malformed("the target is no URI"));
     }
     if version != b"HTTP/1.1" {
         return Err(malformed("not HTTP/1.1"));
+    }
+    Ok(())
+}
+
+/// Whatever is outside of ASCII is escaped (RFC 3986 §2), and a fragment is never sent (RFC 9112 §3.2): who reads on and who
+/// does not would see two targets.
+pub(crate) fn graphic_target(target: &[u8]) -> Result<(), Refusal> {
+    let graphic = |&byte: &u8| byte.is_ascii_graphic() && byte != b'#';
+    if target.is_empty() || !target.iter().all(graphic) {
+        return Err(malformed("the target holds what no target holds"));
     }
     Ok(())
 }
