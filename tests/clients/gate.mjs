@@ -8,6 +8,8 @@ export const host = process.env.WARDWIRE_HOST;
 export const url = `wss://${host}/echo`;
 /** An echo that compresses. */
 export const packed = `wss://${host}/packed`;
+/** Where `wardwire.v1` is spoken. */
+export const live = `wss://${host}/live`;
 export const ca = readFileSync(process.env.WARDWIRE_CA);
 export const token = process.env.WARDWIRE_TOKEN;
 

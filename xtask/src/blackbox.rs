@@ -70,6 +70,7 @@ pub(crate) fn enter(server: &Fixture) -> Result<()> {
         "--test-reporter=spec",
         "tests/clients/ws.test.mjs",
         "tests/clients/undici.test.mjs",
+        "tests/clients/json-rpc.test.mjs",
     ]);
     server.tell(&mut node)?;
     let of_node = run(&mut node);
