@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use wardwire_admission::principal::{Identity, Principal};
 use wardwire_protocol::channel::ChannelName;
 
-use crate::guard::ContentRule;
+use crate::{engine::Keep, guard::ContentRule};
 
 /// The rules for all channels whose names fit a pattern. The first rule that fits decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,16 @@ pub struct ChannelRule {
     pub history: History,
     /// What is published to them.
     pub content: ContentRule,
+}
+
+impl ChannelRule {
+    /// What an engine keeps of each of these channels.
+    pub(crate) fn keep(&self) -> Keep {
+        Keep {
+            history: self.history,
+            ..Keep::default()
+        }
+    }
 }
 
 /// How much of a channel is kept for those who come back.

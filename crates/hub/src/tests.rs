@@ -73,7 +73,8 @@ impl Socket {
         name: &ChannelName,
         since: Option<Position>,
     ) -> Result<Subscribed, HubError> {
-        self.member.subscribe(&mut self.fanout, name, since)
+        let seat = self.member.subscribe(&self.fanout, name, since);
+        self.member.join(seat.now().unwrap()?, &mut self.fanout)
     }
 
     fn unsubscribe(&mut self, name: &ChannelName) -> Result<(), HubError> {
@@ -88,8 +89,8 @@ impl Socket {
     }
 
     fn publish(&self, name: &ChannelName, data: &RawValue) -> Result<Position, HubError> {
-        let published = self.member.publish(name, data, None);
-        published.map(|it| it.position)
+        let published = self.member.publish(name, data, None).now().unwrap();
+        published.map(|published| published.position)
     }
 
     /// A turn of the loop.
@@ -428,7 +429,8 @@ fn a_turn_brings_less_where_it_is_deflated_for_several() {
         let key = SocketKey(key);
         let principal = user("carol", IN_LOBBY);
         let mut other = hub.hub.join(principal, key, Some(encoding));
-        other.subscribe(&mut alice.fanout, &lobby, None).unwrap();
+        let seat = other.subscribe(&alice.fanout, &lobby, None).now().unwrap();
+        other.join(seat.unwrap(), &mut alice.fanout).unwrap();
         others.push(other);
     }
     let long = format!("\"{}\"", "tea ".repeat(250));

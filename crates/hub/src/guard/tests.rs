@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    rights::{Pattern, Right},
+    rights::{History, Pattern, Right},
     tests::{anonymous, user},
 };
 
