@@ -1,4 +1,5 @@
 mod echo;
+mod far;
 mod order;
 
 use std::time::Duration;
@@ -114,6 +115,11 @@ impl Drop for Socket {
 }
 
 fn hub(size: usize) -> Server {
+    let (hub, sides) = Hub::new(rules(size), 8);
+    Server { hub, sides }
+}
+
+fn rules(size: usize) -> Rules {
     let rooms = || Right::Claim {
         claim: "rooms".into(),
         test: Test::Contains,
@@ -143,12 +149,10 @@ fn hub(size: usize) -> Server {
         mailbox: 1_000_000,
         identity: rates::Rate::default(),
     };
-    let rules = Rules {
+    Rules {
         channels: rules,
         limits,
-    };
-    let (hub, sides) = Hub::new(rules, 8);
-    Server { hub, sides }
+    }
 }
 
 fn name(text: &str) -> ChannelName {
