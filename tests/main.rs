@@ -21,6 +21,7 @@ mod delivery;
 mod demo;
 mod events;
 mod harness;
+mod history;
 mod http2;
 mod identity;
 mod network;

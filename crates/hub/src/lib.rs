@@ -38,7 +38,7 @@ use channel::{Channel, Loops};
 use content::Violation;
 use directory::Directory;
 pub use engine::Position;
-use engine::{Engine, EngineError, Keep, Sink, memory::Memory};
+use engine::{Answer, Engine, EngineError, Keep, Limit, Page, Range, Sink, memory::Memory};
 use fanout::{Fanout, SocketKey};
 pub use join::{Seat, Subscribed};
 use mailbox::Mailbox;
@@ -244,6 +244,23 @@ impl Hub {
             channel.log.follow(sink);
             channel
         })
+    }
+
+    /// Reads what is kept of a channel. One that does not live is not brought to life by it.
+    fn history(
+        &self,
+        name: &ChannelName,
+        keep: Keep,
+        range: Range,
+        limit: Limit,
+    ) -> Answer<Result<Page, HubError>> {
+        let known = self.channels.read().get(name);
+        let log = match known {
+            Some(channel) => channel.log.clone(),
+            None => self.engine.open(name, keep),
+        };
+        let page = log.read(range, limit, Instant::now());
+        page.map(|page| page.map_err(HubError::from))
     }
 
     /// Lets go of a channel if nothing of it remains.

@@ -12,7 +12,7 @@ use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 use crate::{
     Hub, HubError, Position, Published, Rules, Seat, Subscribed,
     channel::Channel,
-    engine::{Answer, Keep},
+    engine::{Answer, Keep, Limit, Page, Range},
     fanout::{Fanout, Origin, SocketKey},
     guard::{self, Payload},
     join::Joining,
@@ -203,6 +203,22 @@ impl Member {
         match cleared {
             Ok(cleared) => self.hub.publish(cleared, except, &rules.limits, now),
             Err(error) => Answer::Now(Err(error)),
+        }
+    }
+
+    /// Reads what is kept of a channel, whether it is followed or not.
+    ///
+    /// # Errors
+    /// No right, or the engine does not answer.
+    pub fn history(
+        &self,
+        name: &ChannelName,
+        range: Range,
+        limit: Limit,
+    ) -> Answer<Result<Page, HubError>> {
+        match self.may_follow(name) {
+            Some(keep) => self.hub.history(name, keep, range, limit),
+            None => Answer::Now(Err(HubError::Forbidden)),
         }
     }
 

@@ -12,7 +12,7 @@ export type Data = unknown;
 /** Who published it, as the server knows them, never as they say: the token's `sub`, behind `name:` where there are several issuers; `null` for somebody anonymous. */
 export type From = string | null;
 
-/** Where a publication stands in its channel: `epoch:offset`. An epoch is one life of the channel's log, in hexadecimal; offsets are decimal, below 2^64, and grow by one with each publication of the epoch. Positions of two epochs cannot be compared. */
+/** Where a publication stands in its channel: `epoch:offset`. An epoch is one life of the channel's log, in hexadecimal; offsets are decimal, below 2^64, and grow with each publication of the epoch, by one or more. Positions of two epochs cannot be compared. */
 export type Position = string;
 
 /** `error.data`: what a program can go by beside the code. Members that are not known are to be passed over. */
@@ -83,6 +83,30 @@ export interface PublishResult {
   readonly position: Position;
 }
 
+/** What `history` takes. */
+export interface HistoryParams {
+  /** Which channel. */
+  readonly channel: ChannelName;
+  /** The oldest after this position. Not beside `before`. */
+  readonly after?: Position;
+  /** The newest before this position. */
+  readonly before?: Position;
+  /** The most publications. 50 if it is not there. */
+  readonly limit?: number;
+}
+
+/** What `history` comes to. */
+export interface HistoryResult {
+  /** Oldest first, without a gap among them. */
+  readonly publications: readonly Publication[];
+  /** The channel's end. */
+  readonly position: Position;
+  /** There are further ones in that direction. */
+  readonly more: boolean;
+  /** False where something is missing between the position asked for and these, or beyond them: it is no longer kept, or the position is of another epoch. */
+  readonly complete: boolean;
+}
+
 /** What `refresh` takes. */
 export interface RefreshParams {
   /** The access token, as it would stand behind `Bearer`. */
@@ -117,6 +141,8 @@ export interface Calls {
   readonly unsubscribe: { readonly params: UnsubscribeParams; readonly result: Readonly<Record<string, never>> };
   /** Says something in a channel. */
   readonly publish: { readonly params: PublishParams; readonly result: PublishResult };
+  /** Reads what is kept of a channel, page by page. */
+  readonly history: { readonly params: HistoryParams; readonly result: HistoryResult };
   /** Puts a fresh token in the place of the one that the socket stands on. */
   readonly refresh: { readonly params: RefreshParams; readonly result: RefreshResult };
   /** Asks whether anybody is there. */

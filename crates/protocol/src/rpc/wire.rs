@@ -8,7 +8,14 @@ use serde_json::value::RawValue;
 use super::optional;
 
 /// What a client may call.
-pub const METHODS: [&str; 5] = ["subscribe", "unsubscribe", "publish", "refresh", "ping"];
+pub const METHODS: [&str; 6] = [
+    "subscribe",
+    "unsubscribe",
+    "publish",
+    "history",
+    "refresh",
+    "ping",
+];
 
 /// What `subscribe` takes.
 #[derive(Deserialize)]
@@ -65,6 +72,36 @@ pub struct PublishParams<'a> {
 pub struct PublishResult<'a> {
     /// Where it stands.
     pub position: Cow<'a, str>,
+}
+
+/// What `history` takes.
+#[derive(Deserialize)]
+pub struct HistoryParams<'a> {
+    /// Which channel.
+    #[serde(borrow)]
+    pub channel: Cow<'a, str>,
+    /// The oldest after this position. Not beside `before`.
+    #[serde(borrow, default, deserialize_with = "optional::text")]
+    pub after: Option<Cow<'a, str>>,
+    /// The newest before this position.
+    #[serde(borrow, default, deserialize_with = "optional::text")]
+    pub before: Option<Cow<'a, str>>,
+    /// The most publications. 50 if it is not there.
+    #[serde(default)]
+    pub limit: Option<u64>,
+}
+
+/// What `history` comes to.
+#[derive(Serialize)]
+pub struct HistoryResult<'a> {
+    /// Oldest first, without a gap among them.
+    pub publications: Vec<&'a RawValue>,
+    /// The channel's end.
+    pub position: Cow<'a, str>,
+    /// There are further ones in that direction.
+    pub more: bool,
+    /// False where something is missing between the position asked for and these, or beyond them: it is no longer kept, or the position is of another epoch.
+    pub complete: bool,
 }
 
 /// What `refresh` takes.

@@ -1,5 +1,6 @@
 //! The methods of `wardwire.v1`, a file for each: what it takes, what it does, what it answers.
 
+mod history;
 mod ping;
 mod publish;
 mod refresh;
@@ -49,6 +50,7 @@ const METHODS: &[Method] = &[
     publish::METHOD,
     subscribe::METHOD,
     unsubscribe::METHOD,
+    history::METHOD,
     ping::METHOD,
     refresh::METHOD,
 ];
