@@ -25,6 +25,7 @@ mod history;
 mod http2;
 mod identity;
 mod network;
+mod once;
 mod operations;
 mod protocol;
 mod reload;

@@ -15,6 +15,7 @@ pub mod guard;
 mod join;
 pub mod mailbox;
 mod member;
+mod once;
 pub mod outbox;
 mod publish;
 pub mod rates;
@@ -43,6 +44,7 @@ use fanout::{Fanout, SocketKey};
 pub use join::{Seat, Subscribed};
 use mailbox::Mailbox;
 pub use member::Member;
+pub use once::PublicationId;
 pub use publish::Published;
 use rates::{Rate, Rates};
 use rights::{ChannelRule, rule_for};
@@ -58,7 +60,7 @@ pub struct Hub {
     rates: Rates,
     /// What identities have asked of late.
     identities: Rates,
-    /// Numbers given to channels so far.
+    /// Numbers given to channels and sockets so far.
     numbers: AtomicU64,
     loops: Arc<Loops>,
 }

@@ -16,6 +16,7 @@ use crate::{
     fanout::{Fanout, Origin, SocketKey},
     guard::{self, Payload},
     join::Joining,
+    once::{PublicationId, Publisher},
     outbox::Outbox,
     rights::rule_for,
 };
@@ -56,6 +57,8 @@ pub struct Member {
     socket: SocketKey,
     encoding: Option<Encoding>,
     principal: Principal,
+    /// Tells it from all others of this process.
+    number: u64,
     subscriptions: Vec<Arc<Channel>>,
     /// What stands for whose it is, all their sockets together.
     who: u64,
@@ -71,6 +74,7 @@ impl Member {
         let rules = hub.rules();
         let who = hub.identities.key(Who::of(&principal));
         Self {
+            number: hub.number(),
             hub,
             rules,
             socket,
@@ -180,14 +184,16 @@ impl Member {
     }
 
     /// Publishes, if the guard clears it. A follower gets its own publications too, but for those that are published
-    /// [except](Self::origin) to it: of them it learns the position here, and has no gap where it does not get them.
+    /// [except](Self::origin) to it: of them it learns the position here, and has no gap where it does not get them. With an id
+    /// it publishes once within [five minutes](crate::engine::Once::WINDOW), whatever the repetition says.
     ///
     /// # Errors
-    /// No right, too much, not what the channel takes, or a limit.
+    /// No right, too much, not what the channel takes, or a limit. Nothing that is refused uses up an id.
     pub fn publish<'a>(
         &self,
         name: &ChannelName,
         payload: impl Into<Payload<'a>>,
+        id: Option<PublicationId<'_>>,
         except: Option<Origin>,
     ) -> Answer<Result<Published, HubError>> {
         let rules = &*self.rules;
@@ -201,7 +207,10 @@ impl Member {
             now,
         );
         match cleared {
-            Ok(cleared) => self.hub.publish(cleared, except, &rules.limits, now),
+            Ok(cleared) => {
+                let id = id.map(|id| (id, self.publisher()));
+                self.hub.publish(cleared, id, except, &rules.limits, now)
+            }
             Err(error) => Answer::Now(Err(error)),
         }
     }
@@ -219,6 +228,14 @@ impl Member {
         match self.may_follow(name) {
             Some(keep) => self.hub.history(name, keep, range, limit),
             None => Answer::Now(Err(HubError::Forbidden)),
+        }
+    }
+
+    fn publisher(&self) -> Publisher<'_> {
+        Publisher {
+            principal: &self.principal,
+            socket: (self.hub.loops.process, self.number),
+            who: self.who,
         }
     }
 

@@ -2,13 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
-use wardwire_admission::principal::Principal;
-
 use crate::{
     Hub, HubError, HubLimits, Position,
     engine::{Answer, Appended, Content, EngineError, Entry, Except, Publication, Sink as _},
     fanout::Origin,
     guard::{Cleaned, Cleared},
+    once::{PublicationId, Publisher},
 };
 
 /// A publication that entered its channel.
@@ -27,6 +26,7 @@ impl Hub {
     pub(crate) fn publish(
         self: &Arc<Self>,
         cleared: Cleared<'_>,
+        id: Option<(PublicationId<'_>, Publisher<'_>)>,
         except: Option<Origin>,
         limits: &HubLimits,
         now: Instant,
@@ -39,7 +39,17 @@ impl Hub {
         } = cleared;
         let process = self.loops.process;
         let except = except.map(|origin| Except { process, origin });
-        let entry = [entry(cleared.payload, principal, except)];
+        let publication = Publication {
+            content: content(cleared.payload),
+            from: principal.handle().map(Into::into),
+            id: id.map(|(id, _)| id.as_str().into()),
+            key: None,
+            except,
+        };
+        let entry = [Entry {
+            publication: Arc::new(publication),
+            once: id.map(|(id, publisher)| publisher.once(name, id)),
+        }];
         let reported = cleared.reported;
         loop {
             let known = self.channels.read().get(name);
@@ -80,21 +90,10 @@ impl Hub {
     }
 }
 
-fn entry(payload: Cleaned<'_>, principal: &Principal, except: Option<Except>) -> Entry {
-    let content = match payload {
+fn content(payload: Cleaned<'_>) -> Content {
+    match payload {
         Cleaned::Data(data) => Content::Data(data.into_owned()),
         Cleaned::Base64(text) => Content::Base64(text.into()),
-    };
-    let publication = Publication {
-        content,
-        from: principal.handle().map(Into::into),
-        id: None,
-        key: None,
-        except,
-    };
-    Entry {
-        publication: Arc::new(publication),
-        once: None,
     }
 }
 

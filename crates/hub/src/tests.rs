@@ -1,5 +1,6 @@
 mod echo;
 mod far;
+mod once;
 mod order;
 
 use std::time::Duration;
@@ -90,7 +91,7 @@ impl Socket {
     }
 
     fn publish(&self, name: &ChannelName, data: &RawValue) -> Result<Position, HubError> {
-        let published = self.member.publish(name, data, None).now().unwrap();
+        let published = self.member.publish(name, data, None, None).now().unwrap();
         published.map(|published| published.position)
     }
 

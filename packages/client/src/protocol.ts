@@ -15,6 +15,9 @@ export type From = string | null;
 /** Where a publication stands in its channel: `epoch:offset`. An epoch is one life of the channel's log, in hexadecimal; offsets are decimal, below 2^64, and grow with each publication of the epoch, by one or more. Positions of two epochs cannot be compared. */
 export type Position = string;
 
+/** What a publisher calls a publication of its own: 1 to 64 bytes of UTF-8, as a UUID. It is plain data to everybody else. */
+export type PublicationId = string;
+
 /** `error.data`: what a program can go by beside the code. Members that are not known are to be passed over. */
 export interface ErrorData {
   /** The code's stable name. */
@@ -37,6 +40,8 @@ export interface Publication {
   readonly base64?: Base64;
   /** What was published, as JSON. Either this is there or `base64`. */
   readonly data?: Data;
+  /** What its publisher called it. */
+  readonly id?: PublicationId;
 }
 
 /** What `subscribe` takes. */
@@ -73,6 +78,8 @@ export interface PublishParams {
   readonly data?: Data;
   /** What, as bytes, in channels that take bytes. */
   readonly base64?: Base64;
+  /** What the publisher calls it. The same publisher's id in the same channel is published once within five minutes, whatever a repetition says; one that was refused counts for nothing. Without a credential a publisher is its socket. */
+  readonly id?: PublicationId;
   /** Whether it is not delivered to this very socket, which learns the position from the answer. The user's other sockets get it all the same. */
   readonly noEcho?: boolean;
 }
@@ -81,6 +88,8 @@ export interface PublishParams {
 export interface PublishResult {
   /** Where it stands. */
   readonly position: Position;
+  /** It had been published before, and stands where it did: nothing was published now. */
+  readonly duplicate?: true;
 }
 
 /** What `history` takes. */
@@ -131,6 +140,8 @@ export interface PublicationNotice {
   readonly position: Position;
   /** Who published it. */
   readonly from: From;
+  /** What its publisher called it. */
+  readonly id?: PublicationId;
 }
 
 /** What a client may call. */

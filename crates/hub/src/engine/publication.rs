@@ -85,9 +85,12 @@ pub struct Placed {
 impl Placed {
     /// As followers are told, who may follow several channels.
     pub(crate) fn notice<'a>(&'a self, channel: &'a ChannelName) -> PublicationNotice<'a> {
-        let Publication { content, from, .. } = &*self.publication;
+        let Publication {
+            content, from, id, ..
+        } = &*self.publication;
         let (data, base64) = content.split();
         PublicationNotice {
+            id: id.as_deref().map(Into::into),
             channel: channel.as_str().into(),
             data,
             base64,
@@ -100,9 +103,12 @@ impl Placed {
 /// As lists about one channel hold it.
 impl Serialize for Placed {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Publication { content, from, .. } = &*self.publication;
+        let Publication {
+            content, from, id, ..
+        } = &*self.publication;
         let (data, base64) = content.split();
         let publication = wire::Publication {
+            id: id.as_deref().map(Into::into),
             position: self.position.to_string().into(),
             from: from.as_deref().map(Into::into),
             base64,

@@ -28,7 +28,7 @@ impl Loop {
     fn publish(&self, reader: usize, data: &str, echo: bool) {
         let member = &self.readers[reader].0;
         let except: Option<Origin> = (!echo).then(|| member.origin(&self.fanout));
-        let published = member.publish(&name("chat/lobby"), &raw(data), except);
+        let published = member.publish(&name("chat/lobby"), &raw(data), None, except);
         published.now().unwrap().unwrap();
     }
 

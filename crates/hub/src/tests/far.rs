@@ -56,7 +56,7 @@ fn soon<T: Send + 'static>(answer: Answer<T>) -> T {
 fn publish(socket: &Socket, n: u64) -> Position {
     let published = socket
         .member
-        .publish(&name("chat/lobby"), &raw(&n.to_string()), None);
+        .publish(&name("chat/lobby"), &raw(&n.to_string()), None, None);
     soon(published).unwrap().position
 }
 
@@ -94,7 +94,7 @@ fn what_is_delivered_while_reading_takes_its_time_stands_behind_what_was_read() 
     for n in 3..6 {
         let published = bob
             .member
-            .publish(&name("chat/lobby"), &raw(&n.to_string()), None);
+            .publish(&name("chat/lobby"), &raw(&n.to_string()), None, None);
         assert!(published.now().is_none(), "it waits, and stands");
     }
     cluster.let_through(0, 2);
@@ -116,7 +116,9 @@ fn what_was_read_before_it_is_delivered_does_not_come_again() {
     let mut sought = seek(&alice, Some(first));
     assert!(found(&mut sought).is_none());
     // It stands at once, and is delivered later.
-    let published = bob.member.publish(&name("chat/lobby"), &raw("3"), None);
+    let published = bob
+        .member
+        .publish(&name("chat/lobby"), &raw("3"), None, None);
     cluster.let_through(9, 0);
     soon(published).unwrap();
     let seat = found(&mut sought).unwrap().unwrap();
@@ -136,7 +138,7 @@ fn more_than_is_kept_aside_is_read_too() {
     let _waiting: Vec<_> = (3..MANY)
         .map(|n| {
             bob.member
-                .publish(&name("chat/lobby"), &raw(&n.to_string()), None)
+                .publish(&name("chat/lobby"), &raw(&n.to_string()), None, None)
         })
         .collect();
     cluster.let_through(0, usize::MAX);
@@ -200,7 +202,9 @@ fn followers_are_told_of_what_an_engine_has_lost() {
     };
     alice.member.join(seat, &mut alice.fanout).unwrap();
     cluster.hold(false);
-    let lost = bob.member.publish(&name("chat/lobby"), &raw("3"), None);
+    let lost = bob
+        .member
+        .publish(&name("chat/lobby"), &raw("3"), None, None);
     cluster.lose(&name("chat/lobby"));
     cluster.release();
     let lost = soon(lost).unwrap().position;

@@ -61,6 +61,9 @@ pub struct PublishParams<'a> {
     /// What, as bytes, in channels that take bytes.
     #[serde(borrow, default, deserialize_with = "optional::text")]
     pub base64: Option<Cow<'a, str>>,
+    /// What the publisher calls it. The same publisher's id in the same channel is published once within five minutes, whatever a repetition says; one that was refused counts for nothing. Without a credential a publisher is its socket.
+    #[serde(borrow, default, deserialize_with = "optional::text")]
+    pub id: Option<Cow<'a, str>>,
     /// Whether it is not delivered to this very socket, which learns the position from the answer. The user's other sockets get it all the same.
     #[serde(rename = "noEcho")]
     #[serde(default)]
@@ -72,6 +75,9 @@ pub struct PublishParams<'a> {
 pub struct PublishResult<'a> {
     /// Where it stands.
     pub position: Cow<'a, str>,
+    /// It had been published before, and stands where it did: nothing was published now.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub duplicate: bool,
 }
 
 /// What `history` takes.
@@ -134,6 +140,9 @@ pub struct PublicationNotice<'a> {
     pub position: Cow<'a, str>,
     /// Who published it.
     pub from: Option<Cow<'a, str>>,
+    /// What its publisher called it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Cow<'a, str>>,
 }
 
 /// `error.data`: what a program can go by beside the code. Members that are not known are to be passed over.
@@ -166,4 +175,7 @@ pub struct Publication<'a> {
     /// What was published, as JSON. Either this is there or `base64`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<&'a RawValue>,
+    /// What its publisher called it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Cow<'a, str>>,
 }

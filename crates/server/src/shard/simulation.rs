@@ -433,7 +433,7 @@ impl<'a> Simulation<'a> {
     fn publish(&mut self, size: usize) {
         let name = ChannelName::parse(CHANNEL).unwrap();
         let data = RawValue::from_string(format!("\"{}\"", "p".repeat(size))).unwrap();
-        let published = self.world.publisher.publish(&name, &data, None);
+        let published = self.world.publisher.publish(&name, &data, None, None);
         published.now().unwrap().unwrap();
         self.world
             .fanout

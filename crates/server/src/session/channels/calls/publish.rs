@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use wardwire_admission::admit::loggable;
-use wardwire_hub::{HubError, Published, guard::Payload};
+use wardwire_hub::{HubError, PublicationId, Published, guard::Payload};
 use wardwire_protocol::{
     channel::ChannelName,
     rpc::{
@@ -43,6 +43,7 @@ fn publish(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> O
         channel,
         data,
         base64,
+        id,
         no_echo,
     } = params(call)?;
     let payload = match (data, &base64) {
@@ -50,10 +51,14 @@ fn publish(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> O
         (None, Some(text)) => Payload::Base64(text),
         _ => return Err(RpcError::PARAMS),
     };
+    let id = match &id {
+        Some(id) => Some(PublicationId::parse(id).ok_or(RpcError::PARAMS)?),
+        None => None,
+    };
     let name = name(&channel)?;
     let member = &channels.member;
     let except = no_echo.then(|| member.origin(scope.fanout));
-    let published = member.publish(&name, payload, except);
+    let published = member.publish(&name, payload, id, except);
     answered(channels, scope, published, move |published, _, scope| {
         finish(&name, published, scope)
     })
@@ -68,13 +73,16 @@ fn finish(
         scope.metrics.invalid.add(1);
     }
     let Published {
-        position, reported, ..
+        position,
+        duplicate,
+        reported,
     } = published.map_err(refused)?;
-    scope.metrics.publications.add(1);
+    scope.metrics.publications.add(u64::from(!duplicate));
     if let Some(why) = reported {
         report(name, refused(why), scope);
     }
     result(&PublishResult {
         position: position.to_string().into(),
+        duplicate,
     })
 }
