@@ -24,6 +24,7 @@ mod harness;
 mod history;
 mod http2;
 mod identity;
+mod latest;
 mod network;
 mod once;
 mod operations;

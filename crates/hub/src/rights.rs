@@ -8,7 +8,10 @@ use serde_json::{Map, Value};
 use wardwire_admission::principal::{Identity, Principal};
 use wardwire_protocol::channel::ChannelName;
 
-use crate::{engine::Keep, guard::ContentRule};
+use crate::{
+    engine::{Keep, Latest},
+    guard::ContentRule,
+};
 
 /// The rules for all channels whose names fit a pattern. The first rule that fits decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct ChannelRule {
     pub publish: Right,
     /// What is kept of them.
     pub history: History,
+    /// What of them a new subscriber gets at once.
+    pub latest: Latest,
     /// What is published to them.
     pub content: ContentRule,
 }
@@ -30,7 +35,7 @@ impl ChannelRule {
     pub(crate) fn keep(&self) -> Keep {
         Keep {
             history: self.history,
-            ..Keep::default()
+            latest: self.latest,
         }
     }
 }

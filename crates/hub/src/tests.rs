@@ -1,5 +1,6 @@
 mod echo;
 mod far;
+mod latest;
 mod once;
 mod order;
 
@@ -135,6 +136,7 @@ fn rules(size: usize) -> Rules {
         subscribe,
         publish,
         history,
+        latest: engine::Latest::default(),
         content: guard::ContentRule::default(),
     };
     let rules = vec![

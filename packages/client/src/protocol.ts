@@ -60,8 +60,10 @@ export interface SubscribeResult {
   readonly position: Position;
   /** Whether `publications` is everything after `since`. False without `since`. */
   readonly recovered: boolean;
-  /** What was missed, oldest first. */
+  /** What was missed, oldest first. Where `recovered` is false, the latest value of a channel that keeps one, or of each of its keys. */
   readonly publications: readonly Publication[];
+  /** The channel keeps the latest of each key: who reads slowly gets that, and not everything. */
+  readonly conflated?: true;
 }
 
 /** What `unsubscribe` takes. */

@@ -14,6 +14,7 @@ fn rules(content: ContentRule) -> Vec<ChannelRule> {
         subscribe: Right::Anyone,
         publish: Right::Authenticated,
         history: History::default(),
+        latest: crate::engine::Latest::default(),
         content,
     }]
 }

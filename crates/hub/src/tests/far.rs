@@ -7,12 +7,10 @@ use std::{
 };
 
 use super::*;
-use crate::engine::{
-    Answer,
-    contract::far::{Cluster, Far},
-};
+use crate::engine::Answer;
+pub(super) use crate::engine::contract::far::{Cluster, Far};
 
-type Sought = Pin<Box<dyn Future<Output = Result<Seat, HubError>> + Send>>;
+pub(super) type Sought = Pin<Box<dyn Future<Output = Result<Seat, HubError>> + Send>>;
 
 /// A process of a cluster.
 fn process(cluster: &Arc<Cluster>, size: usize) -> Server {
@@ -20,7 +18,7 @@ fn process(cluster: &Arc<Cluster>, size: usize) -> Server {
     Server { hub, sides }
 }
 
-fn seek(socket: &Socket, since: Option<Position>) -> Sought {
+pub(super) fn seek(socket: &Socket, since: Option<Position>) -> Sought {
     match socket
         .member
         .subscribe(&socket.fanout, &name("chat/lobby"), since)
@@ -30,7 +28,7 @@ fn seek(socket: &Socket, since: Option<Position>) -> Sought {
     }
 }
 
-fn found(sought: &mut Sought) -> Option<Result<Seat, HubError>> {
+pub(super) fn found(sought: &mut Sought) -> Option<Result<Seat, HubError>> {
     match sought
         .as_mut()
         .poll(&mut Context::from_waker(Waker::noop()))

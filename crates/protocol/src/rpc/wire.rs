@@ -37,8 +37,11 @@ pub struct SubscribeResult<'a> {
     pub position: Cow<'a, str>,
     /// Whether `publications` is everything after `since`. False without `since`.
     pub recovered: bool,
-    /// What was missed, oldest first.
+    /// What was missed, oldest first. Where `recovered` is false, the latest value of a channel that keeps one, or of each of its keys.
     pub publications: Vec<&'a RawValue>,
+    /// The channel keeps the latest of each key: who reads slowly gets that, and not everything.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub conflated: bool,
 }
 
 /// What `unsubscribe` takes.

@@ -46,5 +46,6 @@ fn finish(
         position: subscribed.position.to_string().into(),
         recovered: subscribed.recovered,
         publications: publications.iter().map(|it| &**it).collect(),
+        conflated: subscribed.conflated,
     })
 }
