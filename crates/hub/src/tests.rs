@@ -3,6 +3,7 @@ mod far;
 mod latest;
 mod once;
 mod order;
+mod stretch;
 
 use std::time::Duration;
 
@@ -181,8 +182,13 @@ fn received(socket: &mut Socket) -> Vec<serde_json::Value> {
     socket.collect();
     let mut bytes = Vec::new();
     socket.outbox.drain(&mut bytes, usize::MAX);
+    payloads(&bytes)
+}
+
+/// What frames carry.
+fn payloads(bytes: &[u8]) -> Vec<serde_json::Value> {
     let mut payloads = Vec::new();
-    let mut rest = &bytes[..];
+    let mut rest = bytes;
     while !rest.is_empty() {
         let (start, length) = match rest[1] {
             126 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),

@@ -18,7 +18,7 @@ use crate::engine::{
 
 /// What it does to one publication of each channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     Loses,
     Doubles,
     Reorders,
@@ -26,7 +26,7 @@ pub(super) enum Fault {
 
 /// Where it does it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// Where it is kept.
     Kept,
     /// On its way to followers.
@@ -36,10 +36,10 @@ pub(super) enum Place {
 }
 
 /// Memory with a fault.
-pub(super) struct Broken {
-    pub(super) memory: Memory,
-    pub(super) fault: Fault,
-    pub(super) place: Place,
+pub(crate) struct Broken {
+    pub(crate) memory: Memory,
+    pub(crate) fault: Fault,
+    pub(crate) place: Place,
 }
 
 struct BrokenLog {

@@ -7,7 +7,7 @@
 mod append;
 mod bounds;
 #[cfg(test)]
-mod broken;
+pub(crate) mod broken;
 #[cfg(test)]
 pub(crate) mod far;
 mod follow;
