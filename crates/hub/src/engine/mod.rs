@@ -79,7 +79,8 @@ pub trait Log: Send + Sync {
     /// Appends, and answers for each where it stands now. What comes of one [`Once`] stands once, whoever appends it at the
     /// same instant. An error says nothing of whether they stand there: who repeats them does it with a [`Once`].
     ///
-    /// The entries of a batch keep their order among each other; others may come between.
+    /// Of two calls the first stands first, whenever they are answered. The entries of a batch keep their order among each other;
+    /// others may come between. It answers in time: after so long as its makers find bearable, that it is unavailable.
     fn append(&self, batch: &[Entry], now: Instant) -> Reply<Vec<Appended>>;
 
     /// What is kept of a range, oldest first.

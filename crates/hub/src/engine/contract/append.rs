@@ -14,6 +14,10 @@ pub(super) const CLAUSES: &[Clause] = &[
         batch,
     ),
     (
+        "appends stand in the order of their calls, whenever they are answered",
+        unanswered,
+    ),
+    (
         "what many append at once stands once each, each publisher's own in order",
         many,
     ),
@@ -74,6 +78,21 @@ fn batch(bench: &Bench<'_>) -> Result<(), String> {
         log.all()?,
         ["a", "b", "c"].map(str::to_owned).to_vec(),
     )
+}
+
+fn unanswered(bench: &Bench<'_>) -> Result<(), String> {
+    let log = bench.log(100, HOUR)?;
+    let mut answers = Vec::new();
+    for n in 0..20 {
+        let entry = entry(&n.to_string(), None, None)?;
+        answers.push(log.log.append(&[entry], log.now()));
+    }
+    // The last is waited for first.
+    for answer in answers.into_iter().rev() {
+        wait(answer).map_err(|error| error.to_string())?;
+    }
+    let said: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+    same("data", log.all()?, said)
 }
 
 /// What each of four says in one channel at once.
