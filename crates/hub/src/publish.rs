@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use crate::{
     Hub, HubError, HubLimits, Position,
-    engine::{Answer, Appended, Content, EngineError, Entry, Except, Publication, Sink as _},
+    engine::{Answer, Content, EngineError, Entry, Except, Publication, Sink as _, Stands},
     fanout::Origin,
     guard::{Cleaned, Cleared},
     once::{PublicationId, Publisher},
@@ -98,7 +98,7 @@ fn content(payload: Cleaned<'_>) -> Content {
 }
 
 fn published(
-    appended: Result<Vec<Appended>, EngineError>,
+    appended: Result<Stands, EngineError>,
     reported: Option<HubError>,
 ) -> Result<Published, HubError> {
     // An engine answers for each that it was given.

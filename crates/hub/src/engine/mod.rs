@@ -25,7 +25,7 @@ use wardwire_protocol::channel::ChannelName;
 pub use answer::Answer;
 pub use position::Position;
 pub use presence::{Attendance, Attendant, Presence, Present};
-pub use publication::{Appended, Content, Entry, Except, Once, Placed, Publication};
+pub use publication::{Appended, Content, Entry, Except, Once, Placed, Publication, Stands};
 pub use read::{Keep, Latest, Limit, Page, Range, Snapshot};
 pub use sets::{Claim, Set, Sets};
 
@@ -81,7 +81,7 @@ pub trait Log: Send + Sync {
     ///
     /// Of two calls the first stands first, whenever they are answered. The entries of a batch keep their order among each other;
     /// others may come between. It answers in time: after so long as its makers find bearable, that it is unavailable.
-    fn append(&self, batch: &[Entry], now: Instant) -> Reply<Vec<Appended>>;
+    fn append(&self, batch: &[Entry], now: Instant) -> Reply<Stands>;
 
     /// What is kept of a range, oldest first.
     fn read(&self, range: Range, limit: Limit, now: Instant) -> Reply<Page>;

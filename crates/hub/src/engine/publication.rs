@@ -149,3 +149,23 @@ pub struct Appended {
     /// It stood there already: nothing was appended.
     pub duplicate: bool,
 }
+
+/// What came of each entry of a batch, in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// Of most, which are one entry: no memory is taken for it.
+    One([Appended; 1]),
+    /// Of several, or none.
+    Several(Vec<Appended>),
+}
+
+impl std::ops::Deref for Stands {
+    type Target = [Appended];
+
+    fn deref(&self) -> &[Appended] {
+        match self {
+            Self::One(one) => one,
+            Self::Several(several) => several,
+        }
+    }
+}

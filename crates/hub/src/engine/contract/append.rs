@@ -3,8 +3,8 @@
 use std::thread;
 
 use super::{
-    ALL, Bench, Clause, EngineError, HOUR, Once, Position, Range, entry, holds, once, rises, same,
-    wait,
+    ALL, Bench, Clause, EngineError, HOUR, Once, Position, Range, Stands, entry, holds, once,
+    rises, same, wait,
 };
 
 pub(super) const CLAUSES: &[Clause] = &[
@@ -71,7 +71,7 @@ fn batch(bench: &Bench<'_>) -> Result<(), String> {
     same(
         "an empty batch",
         wait(log.log.append(&[], log.now())),
-        Ok(Vec::new()),
+        Ok(Stands::Several(Vec::new())),
     )?;
     same(
         "data",

@@ -13,7 +13,7 @@ use wardwire_protocol::channel::ChannelName;
 
 use crate::engine::{
     Answer, Appended, Durability, Engine, Entry, Keep, Limit, Log, Page, Placed, Position,
-    Presence, Range, Reply, Sets, Sink, Snapshot, memory::Memory,
+    Presence, Range, Reply, Sets, Sink, Snapshot, Stands, memory::Memory,
 };
 
 /// What it does to one publication of each channel.
@@ -94,7 +94,7 @@ impl Engine for Broken {
 }
 
 impl BrokenLog {
-    fn break_kept(&self, batch: &[Entry], now: Instant) -> Reply<Vec<Appended>> {
+    fn break_kept(&self, batch: &[Entry], now: Instant) -> Reply<Stands> {
         if self.appends.fetch_add(1, Ordering::Relaxed) != THIS {
             return self.log.append(batch, now);
         }
@@ -109,7 +109,7 @@ impl BrokenLog {
                     },
                     duplicate: false,
                 };
-                Answer::Now(Ok(vec![next; batch.len()]))
+                Answer::Now(Ok(Stands::Several(vec![next; batch.len()])))
             }
             // The first try seemed to fail.
             Fault::Doubles => {
@@ -150,7 +150,7 @@ impl Log for BrokenLog {
         *self.sink.lock() = Some(broken);
     }
 
-    fn append(&self, batch: &[Entry], now: Instant) -> Reply<Vec<Appended>> {
+    fn append(&self, batch: &[Entry], now: Instant) -> Reply<Stands> {
         match self.place {
             Place::Kept => self.break_kept(batch, now),
             _ => self.log.append(batch, now),

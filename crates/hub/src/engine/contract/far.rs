@@ -14,8 +14,8 @@ use parking_lot::Mutex;
 use wardwire_protocol::channel::ChannelName;
 
 use crate::engine::{
-    Answer, Appended, Durability, Engine, Entry, Keep, Limit, Log, Page, Placed, Position,
-    Presence, Range, Reply, Sets, Sink, Snapshot, memory::Memory,
+    Answer, Durability, Engine, Entry, Keep, Limit, Log, Page, Placed, Position, Presence, Range,
+    Reply, Sets, Sink, Snapshot, Stands, memory::Memory,
 };
 
 /// What all processes share.
@@ -229,7 +229,7 @@ impl Log for Front {
         *self.sink.lock() = Some(sink);
     }
 
-    fn append(&self, batch: &[Entry], now: Instant) -> Reply<Vec<Appended>> {
+    fn append(&self, batch: &[Entry], now: Instant) -> Reply<Stands> {
         let batch = batch.to_vec();
         self.later(move |log| log.append(&batch, now))
     }

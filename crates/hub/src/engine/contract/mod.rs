@@ -31,7 +31,7 @@ use wardwire_protocol::channel::ChannelName;
 
 use super::{
     Appended, Content, Durability, Engine, EngineError, Entry, Keep, Latest, Limit, Log, Once,
-    Page, Placed, Position, Publication, Range, Sink, Snapshot,
+    Page, Placed, Position, Publication, Range, Sink, Snapshot, Stands,
 };
 use crate::rights::History;
 use wait::wait;

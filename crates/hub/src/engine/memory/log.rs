@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use super::{Common, latest::Values};
 use crate::engine::{
     self, Answer, Appended, EngineError, Entry, Keep, Limit, Page, Placed, Position, Publication,
-    Range, Reply, Sink, Snapshot,
+    Range, Reply, Sink, Snapshot, Stands,
 };
 
 pub(super) struct Log {
@@ -61,16 +61,21 @@ impl engine::Log for Log {
         self.state.lock().sink = Some(sink);
     }
 
-    fn append(&self, batch: &[Entry], now: Instant) -> Reply<Vec<Appended>> {
+    fn append(&self, batch: &[Entry], now: Instant) -> Reply<Stands> {
         let mut state = self.state.lock();
         if state.closed {
             return Answer::Now(Err(EngineError::Closed));
         }
         let sink = state.sink.as_ref().and_then(Weak::upgrade);
-        let each = batch.iter();
-        let appended = each
-            .map(|entry| state.append(entry, sink.as_deref(), &self.common, now))
-            .collect();
+        let mut append = |entry| state.append(entry, sink.as_deref(), &self.common, now);
+        let appended = match batch {
+            [one] => append(one).map(|appended| Stands::One([appended])),
+            several => several
+                .iter()
+                .map(append)
+                .collect::<Result<_, _>>()
+                .map(Stands::Several),
+        };
         drop(state);
         if let Some(sink) = sink {
             sink.wake();
