@@ -3,7 +3,7 @@
 //! An [`Engine`] is asked, never known: it may be this process's memory, a disk or a cluster, so whatever it does may take its
 //! time ([`Answer`]), may fail, and may be done by other processes too. It gives a channel's publications their order, keeps
 //! the newest as the channel's rules say, and hands each to whoever follows, once and in that order. What every engine owes
-//! is written down in [`contract`], as tests; [`memory`] is the first to keep it.
+//! is written down in `contract`, as tests; [`memory`] is the first to keep it.
 
 mod answer;
 #[cfg(any(test, feature = "contract"))]

@@ -2,7 +2,7 @@
 //!
 //! [`breaches`] asks an engine everything and tells what it does not keep; an engine that keeps all of it has none. It asks by
 //! the traits alone, so it is the same for one that answers at once and for one that takes its time. That the suite notices
-//! what it is for is shown by engines that are [broken](broken) on purpose.
+//! what it is for is shown by engines that are broken on purpose.
 
 mod append;
 mod bounds;
