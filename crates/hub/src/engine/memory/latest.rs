@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use super::Common;
+use super::{Common, log::BYTES};
 use crate::engine::{Keep, Latest, Placed};
 
 /// The newest publication of each key, or under no key of all.
@@ -14,6 +14,7 @@ pub(super) struct Values {
     /// INVARIANT: each stands here once, and under its key below.
     by_offset: BTreeMap<u64, Value>,
     by_key: HashMap<Option<Box<str>>, u64>,
+    bytes: usize,
 }
 
 struct Value {
@@ -33,6 +34,7 @@ impl Values {
         }
         let value = Value { at: now, placed };
         common.take(value.size());
+        self.bytes += value.size();
         self.by_offset.insert(offset, value);
     }
 
@@ -46,8 +48,9 @@ impl Values {
         self.by_offset.is_empty()
     }
 
-    /// Lets go of what was told longest ago: too many, too old, or more than all channels may keep together.
-    pub(super) fn trim(&mut self, keep: Keep, common: &Common, now: Instant) {
+    /// Lets go of what was told longest ago: too many, too large, too old, or so many bytes over what all channels may keep
+    /// together.
+    pub(super) fn trim(&mut self, keep: Keep, common: &Common, now: Instant, mut over: usize) {
         let most = match keep.latest {
             Latest::Nothing => 0,
             Latest::Channel => 1,
@@ -59,7 +62,8 @@ impl Values {
         };
         while let Some((&offset, oldest)) = self.by_offset.first_key_value()
             && (self.by_offset.len() > most
-                || common.over() > 0
+                || self.bytes > BYTES
+                || over > 0
                 || now.saturating_duration_since(oldest.at) >= ttl)
         {
             // It was put under its key, or under none: what the channel keeps may have changed meanwhile.
@@ -68,7 +72,7 @@ impl Values {
                     self.by_key.remove(key);
                 }
             }
-            self.drop_at(offset, common);
+            over = over.saturating_sub(self.drop_at(offset, common));
         }
     }
 
@@ -78,10 +82,13 @@ impl Values {
         }
     }
 
-    fn drop_at(&mut self, offset: u64, common: &Common) {
-        if let Some(value) = self.by_offset.remove(&offset) {
-            common.give_back(value.size());
-        }
+    /// Returns how many bytes that frees.
+    fn drop_at(&mut self, offset: u64, common: &Common) -> usize {
+        let value = self.by_offset.remove(&offset);
+        let freed = value.map_or(0, |value| value.size());
+        common.give_back(freed);
+        self.bytes -= freed;
+        freed
     }
 }
 

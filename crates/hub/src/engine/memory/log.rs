@@ -35,8 +35,8 @@ struct Kept {
     publication: Arc<Publication>,
 }
 
-/// The most bytes kept of one channel, whatever its history's size.
-const BYTES: usize = 4 * 1024 * 1024;
+/// The most bytes kept of one channel's history, whatever its size, and of its values.
+pub(super) const BYTES: usize = 4 * 1024 * 1024;
 
 impl Log {
     pub(super) fn new(end: Position, keep: Keep, common: Arc<Common>) -> Self {
@@ -85,13 +85,13 @@ impl engine::Log for Log {
 
     fn read(&self, range: Range, limit: Limit, now: Instant) -> Reply<Page> {
         let mut state = self.state.lock();
-        state.trim(&self.common, now);
+        state.trim(&self.common, now, 0);
         Answer::Now(Ok(state.read(range, limit)))
     }
 
     fn latest(&self, now: Instant) -> Reply<Snapshot> {
         let mut state = self.state.lock();
-        state.trim(&self.common, now);
+        state.trim(&self.common, now, 0);
         Answer::Now(Ok(Snapshot {
             values: state.values.as_ref().map(|it| it.all()).unwrap_or_default(),
             end: state.end,
@@ -101,18 +101,18 @@ impl engine::Log for Log {
     fn keep(&self, keep: Keep, now: Instant) {
         let mut state = self.state.lock();
         state.keep = keep;
-        state.trim(&self.common, now);
+        state.trim(&self.common, now, 0);
     }
 
     fn holds(&self, now: Instant) -> bool {
         let mut state = self.state.lock();
-        state.trim(&self.common, now);
+        state.trim(&self.common, now, 0);
         state.holds()
     }
 
     fn close(&self, now: Instant) -> bool {
         let mut state = self.state.lock();
-        state.trim(&self.common, now);
+        state.trim(&self.common, now, 0);
         state.closed = !state.holds();
         state.closed
     }
@@ -169,7 +169,7 @@ impl State {
         } else {
             self.forget(self.kept.len(), common);
         }
-        self.trim(common, now);
+        self.trim(common, now, common.over());
     }
 
     fn read(&self, range: Range, limit: Limit) -> Page {
@@ -246,9 +246,8 @@ impl State {
     }
 
     /// Lets go of the oldest: too many, too large, too old. When the logs together keep too much, each that grows pays with
-    /// its own oldest, so that nobody can push out what others keep.
-    fn trim(&mut self, common: &Common, now: Instant) {
-        let mut over = common.over();
+    /// its own oldest, so that nobody can push out what others keep: only then is anything `over`.
+    fn trim(&mut self, common: &Common, now: Instant, mut over: usize) {
         let history = self.keep.history;
         let (mut gone, mut bytes) = (0, self.bytes);
         for oldest in &self.kept {
@@ -262,7 +261,7 @@ impl State {
         }
         self.forget(gone, common);
         if let Some(values) = &mut self.values {
-            values.trim(self.keep, common, now);
+            values.trim(self.keep, common, now, over);
             if values.is_empty() {
                 self.values = None;
             }

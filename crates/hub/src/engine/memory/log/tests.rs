@@ -33,11 +33,15 @@ fn log(common: &Arc<Common>, size: usize) -> Log {
 }
 
 fn append(log: &Log, text: &str, now: Instant) {
+    put(log, text, None, now);
+}
+
+fn put(log: &Log, text: &str, key: Option<&str>, now: Instant) {
     let publication = Publication {
         content: Content::Data(RawValue::from_string(format!("\"{text}\"")).unwrap()),
         from: None,
         id: None,
-        key: None,
+        key: key.map(Into::into),
         except: None,
     };
     let entry = Entry {
@@ -114,5 +118,44 @@ fn a_channel_that_grows_beyond_what_all_may_keep_pays_itself() {
     assert_eq!(after(&greedy, 51, now).as_deref(), Some(""));
     assert_eq!(after(&modest, 0, now).as_deref(), Some("a"));
     drop((modest, greedy));
+    assert_eq!(common.used(), 0);
+}
+
+#[test]
+fn what_others_keep_too_much_costs_nobody_who_only_reads() {
+    let (now, common) = (Instant::now(), common(2000));
+    let modest = log(&common, 100);
+    append(&modest, "a", now);
+    // Another is between taking more than there is and paying for it.
+    common.take(5000);
+    assert!(modest.holds(now));
+    assert_eq!(after(&modest, 0, now).as_deref(), Some("a"));
+    common.give_back(5000);
+}
+
+#[test]
+fn the_values_of_one_channel_are_no_more_than_its_bytes() {
+    let (now, common) = (Instant::now(), common(usize::MAX));
+    let log = log(&common, 0);
+    let latest = engine::Latest::Keys;
+    let keep = Keep {
+        latest,
+        ..Keep::default()
+    };
+    log.keep(keep, now);
+    let large = "x".repeat(BYTES / 4);
+    for key in 0..10 {
+        put(&log, &large, Some(&key.to_string()), now);
+    }
+    let values = log.latest(now).now().unwrap().unwrap().values;
+    let keys = values.iter().map(|it| it.publication.key.as_deref());
+    assert_eq!(
+        keys.collect::<Vec<_>>(),
+        [Some("7"), Some("8"), Some("9")],
+        "the newest"
+    );
+    assert!(common.used() <= BYTES);
+    put(&log, "small", Some("9"), now);
+    log.keep(Keep::default(), now);
     assert_eq!(common.used(), 0);
 }
