@@ -47,6 +47,8 @@ struct BrokenLog {
     fault: Fault,
     place: Place,
     appends: AtomicUsize,
+    /// Answered as if it stood, and appended behind the next.
+    held: Mutex<Vec<Entry>>,
     /// Lives as long as the log.
     sink: Mutex<Option<Arc<BrokenSink>>>,
 }
@@ -72,6 +74,7 @@ impl Engine for Broken {
             fault: self.fault,
             place: self.place,
             appends: AtomicUsize::new(0),
+            held: Mutex::default(),
             sink: Mutex::default(),
         })
     }
@@ -96,11 +99,19 @@ impl Engine for Broken {
 impl BrokenLog {
     fn break_kept(&self, batch: &[Entry], now: Instant) -> Reply<Stands> {
         if self.appends.fetch_add(1, Ordering::Relaxed) != THIS {
-            return self.log.append(batch, now);
+            let answer = self.log.append(batch, now);
+            let held = std::mem::take(&mut *self.held.lock());
+            if !held.is_empty() {
+                self.log.append(&held, now).now().unwrap().unwrap();
+            }
+            return answer;
         }
         match self.fault {
             // Answered as if it stood.
-            Fault::Loses => {
+            Fault::Loses | Fault::Reorders => {
+                if self.fault == Fault::Reorders {
+                    *self.held.lock() = batch.to_vec();
+                }
                 let end = self.end(now);
                 let next = Appended {
                     position: Position {
@@ -123,7 +134,6 @@ impl BrokenLog {
                     .collect();
                 self.log.append(&once_more, now)
             }
-            Fault::Reorders => unreachable!("what is kept is in order by what is answered"),
         }
     }
 

@@ -89,6 +89,7 @@ fn noticed(fault: Fault, place: Place) -> Vec<&'static str> {
 
 const HEARS: &str = "a follower hears everything once and in order";
 const STANDS: &str = "what many append at once stands once each, each publisher's own in order";
+const CALLS: &str = "appends stand in the order of their calls, whenever they are answered";
 const READS: &str = "pages forward make up the whole, and say when there is more";
 
 #[test]
@@ -107,6 +108,7 @@ fn an_engine_that_doubles_one_is_noticed() {
 
 #[test]
 fn an_engine_that_reorders_two_is_noticed() {
+    assert!(noticed(Fault::Reorders, Place::Kept).contains(&CALLS));
     assert!(noticed(Fault::Reorders, Place::Delivered).contains(&HEARS));
     assert!(noticed(Fault::Reorders, Place::Read).contains(&READS));
 }
