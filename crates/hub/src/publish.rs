@@ -51,8 +51,9 @@ impl Hub {
             once: id.map(|(id, publisher)| publisher.once(name, id)),
         }];
         let reported = cleared.reported;
-        loop {
+        for _ in 0..TRIES {
             let known = self.channels.read().get(name);
+            let is_new = known.is_none();
             let channel = match known {
                 Some(channel) => channel,
                 // Nobody follows it here and nothing of it is kept here: it passes.
@@ -67,28 +68,36 @@ impl Hub {
                 },
             };
             if !channel.is_ready() {
-                self.tidy(&channel, now);
                 return Answer::Now(Err(HubError::Busy));
             }
             match channel.log.append(&entry, now) {
                 // It was let go of meanwhile.
                 Answer::Now(Err(EngineError::Closed)) => {}
                 Answer::Now(appended) => {
-                    self.tidy(&channel, now);
+                    // One that nobody has followed yet may have nothing to keep: a repetition, or too much kept elsewhere.
+                    if is_new {
+                        self.tidy(&channel, now);
+                    }
                     return Answer::Now(published(appended, reported));
                 }
                 Answer::Later(appended) => {
                     let hub = self.clone();
                     return Answer::later(async move {
                         let appended = appended.await;
-                        hub.tidy(&channel, Instant::now());
+                        if is_new {
+                            hub.tidy(&channel, Instant::now());
+                        }
                         published(appended, reported)
                     });
                 }
             }
         }
+        Answer::Now(Err(HubError::Busy))
     }
 }
+
+/// How often it looks for a log that takes a publication: each that does not was let go of while it looked.
+const TRIES: u32 = 8;
 
 fn content(payload: Cleaned<'_>) -> Content {
     match payload {

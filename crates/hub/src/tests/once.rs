@@ -106,3 +106,34 @@ fn beyond_what_is_remembered_an_id_is_refused_and_never_forgotten() {
     hub.hub.sweep(Instant::now() + engine::Once::WINDOW);
     assert!(!publish(&bob, &refused, "1").unwrap().duplicate);
 }
+
+#[test]
+fn who_has_lost_the_right_learns_nothing_by_repeating_and_who_has_it_again_what_was() {
+    let mut hub = hub(0);
+    let mut bob = hub.socket(user("bob", IN_LOBBY));
+    let first = publish(&bob, "a", "1").unwrap();
+    bob.renew(user("bob", "{}"));
+    assert_eq!(publish(&bob, "a", "1"), Err(HubError::Forbidden));
+    bob.renew(user("bob", IN_LOBBY));
+    let mut closed = rules(0);
+    closed.channels[0].publish = Right::Nobody;
+    hub.hub.reload(closed);
+    bob.member.rejudge(&mut bob.fanout, &mut bob.outbox);
+    assert_eq!(publish(&bob, "a", "1"), Err(HubError::Forbidden));
+    hub.hub.reload(rules(0));
+    bob.member.rejudge(&mut bob.fanout, &mut bob.outbox);
+    let again = publish(&bob, "a", "2").unwrap();
+    assert!(again.duplicate && again.position == first.position);
+}
+
+#[test]
+fn a_repetition_after_its_channel_has_gone_brings_no_channel_to_life() {
+    let mut hub = hub(5);
+    let bob = hub.socket(user("bob", IN_LOBBY));
+    let first = publish(&bob, "a", "1").unwrap();
+    hub.hub.sweep(Instant::now() + Duration::from_secs(61));
+    assert_eq!(hub.hub.count(), 0);
+    let again = publish(&bob, "a", "1").unwrap();
+    assert!(again.duplicate && again.position == first.position);
+    assert_eq!(hub.hub.count(), 0);
+}
