@@ -161,11 +161,12 @@ impl Channel {
             }
         } else if order.delivered <= end.offset || !whole {
             let offset = end.offset.max(order.delivered);
-            order.top = order.top.max(order.base + offset);
+            let after = order.base.saturating_add(offset);
+            order.top = order.top.max(after);
             Place::Taken {
                 between: Vec::new(),
                 position: Position { offset, ..end },
-                after: order.base + offset,
+                after,
             }
         } else {
             let known = recent.as_ref().and_then(|recent| recent.after(end));
@@ -279,18 +280,18 @@ impl Sink for Channel {
         });
     }
 
-    fn lost(&self, before: Position) {
+    fn lost(&self, up_to: Position) {
         let mut state = self.state.lock();
-        let offset = state.moved_to(before);
+        let offset = state.moved_to(up_to);
         if let Some(recent) = &mut state.recent {
             recent.deliveries.clear();
             recent.bytes = 0;
-            recent.floor = Some(before);
+            recent.floor = Some(up_to);
         }
         self.post(&mut state, offset, None, || {
             let lagged = Lagged {
                 channel: self.name.as_str(),
-                position: before,
+                position: up_to,
             };
             Prepared::text(&rpc::notification("lagged", lagged))
         });
@@ -305,7 +306,7 @@ impl Sink for Channel {
     }
 }
 
-/// What came before this position was left out.
+/// Something of what stands up to this position was left out.
 #[derive(Serialize)]
 struct Lagged<'a> {
     channel: &'a str,
@@ -335,8 +336,9 @@ impl State {
             };
         }
         order.delivered = offset;
-        order.top = order.top.max(order.base + offset);
-        order.base + offset
+        let place = order.base.saturating_add(offset);
+        order.top = order.top.max(place);
+        place
     }
 }
 

@@ -5,6 +5,7 @@
 //! read too, so often and no more.
 
 use std::{
+    collections::HashSet,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -120,7 +121,7 @@ impl Joining {
             },
             Reading::Values(values) => match values.poll(cx) {
                 Ok(values) => Poll::Ready(values.map(|Snapshot { values, end }| {
-                    self.found = values;
+                    self.found = newest(&values, self.latest, self.most);
                     Some(end)
                 })),
                 Err(values) => {
@@ -152,7 +153,15 @@ impl Joining {
                 position,
                 after,
             } => {
-                self.add(between);
+                self.found.extend(between);
+                if self.want == Want::Missed && self.size() > self.most {
+                    self.channel.leave(self.number);
+                    self.read_latest();
+                    return None;
+                }
+                if self.want == Want::Latest {
+                    self.found = newest(&self.found, self.latest, self.most);
+                }
                 (position, after)
             }
             Place::Elsewhere { position, after } => {
@@ -177,21 +186,6 @@ impl Joining {
             after,
             taken: false,
         })
-    }
-
-    /// Puts behind what was read what was delivered meanwhile.
-    fn add(&mut self, between: Vec<Placed>) {
-        for placed in between {
-            if self.want == Want::Latest {
-                let (latest, key) = (self.latest, &placed.publication.key);
-                self.found
-                    .retain(|it| latest == Latest::Keys && it.publication.key != *key);
-            }
-            self.found.push(placed);
-        }
-        if self.want == Want::Missed && self.size() > self.most {
-            self.give_up();
-        }
     }
 
     /// Reads on, as more was delivered behind what was read than is kept aside.
@@ -241,6 +235,23 @@ impl Joining {
         let found = self.found.iter();
         found.map(|placed| placed.publication.size()).sum()
     }
+}
+
+/// The last value, or that of each key: the newest of them, if all are too many or too large.
+fn newest(found: &[Placed], latest: Latest, most: usize) -> Vec<Placed> {
+    let (mut known, mut bytes) = (HashSet::new(), 0);
+    let newest = found.iter().rev().filter(|placed| {
+        let key = placed.publication.key.as_deref();
+        known.insert(key.filter(|_| latest == Latest::Keys))
+    });
+    let newest = newest.take(Latest::KEYS).take_while(|placed| {
+        let first = bytes == 0;
+        bytes += placed.publication.size();
+        first || bytes <= most
+    });
+    let mut newest: Vec<Placed> = newest.cloned().collect();
+    newest.reverse();
+    newest
 }
 
 impl Future for Joining {

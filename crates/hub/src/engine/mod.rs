@@ -109,8 +109,8 @@ pub trait Sink: Send + Sync {
     /// asks nothing of the log.
     fn deliver(&self, next: &Placed);
 
-    /// What came before this position and was not delivered will not be: the engine has lost it, or its trail.
-    fn lost(&self, before: Position);
+    /// What stands up to this position and was not delivered will not be: the engine has lost it, or its trail.
+    fn lost(&self, up_to: Position);
 
     /// Some were delivered, and no lock is held any more.
     fn wake(&self);

@@ -214,3 +214,53 @@ fn followers_are_told_of_what_an_engine_has_lost() {
     assert_eq!(told["params"]["position"], lost.to_string());
     assert_eq!(next["params"]["data"], 4);
 }
+
+#[test]
+fn who_missed_more_while_it_was_read_than_may_be_sent_gets_what_holds_now() {
+    let cluster = Cluster::new();
+    let mut rules = rules(100);
+    rules.channels[0].latest = engine::Latest::Channel;
+    rules.limits.recovery = 1000;
+    let (hub, sides) = Hub::with(Arc::new(Far(cluster.clone())), rules, 8);
+    let mut server = Server { hub, sides };
+    let mut alice = server.socket(user("alice", IN_LOBBY));
+    let bob = server.socket(user("bob", IN_LOBBY));
+    let first = publish(&bob, 0);
+    cluster.hold(false);
+    let mut sought = seek(&alice, Some(first));
+    assert!(found(&mut sought).is_none());
+    let _waiting: Vec<_> = (1..=20)
+        .map(|n| {
+            let data = raw(&n.to_string());
+            bob.member.publish(&name("chat/lobby"), &data, None, None)
+        })
+        .collect();
+    cluster.let_through(0, usize::MAX);
+    cluster.release();
+    let seat = loop {
+        if let Some(seat) = found(&mut sought) {
+            break seat.unwrap();
+        }
+    };
+    let subscribed = alice.member.join(seat, &mut alice.fanout).unwrap();
+    assert!(!subscribed.recovered);
+    assert_eq!(data(&subscribed.publications), [20]);
+    publish(&bob, 21);
+    assert_eq!(heard(&mut alice), [21]);
+    alice.member.leave(&mut alice.fanout);
+    drop((bob, sought));
+    server.hub.sweep(Instant::now());
+    assert_eq!(server.hub.count(), 0, "nobody is counted twice");
+}
+
+#[test]
+fn a_log_that_takes_nothing_any_more_is_told_and_not_asked_for_ever() {
+    let mut server = hub(0);
+    let mut alice = server.socket(user("alice", IN_LOBBY));
+    alice.subscribe(&name("chat/lobby"), None).unwrap();
+    let channel = server.hub.channels.read().get(&name("chat/lobby")).unwrap();
+    assert!(channel.log.close(Instant::now()));
+    let bob = server.socket(user("bob", IN_LOBBY));
+    let refused = bob.publish(&name("chat/lobby"), &raw("1"));
+    assert_eq!(refused, Err(HubError::Busy));
+}

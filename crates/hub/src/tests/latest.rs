@@ -121,3 +121,37 @@ fn a_value_that_is_told_anew_while_the_old_one_is_read_stands_once() {
     assert_eq!(heard.len(), 1);
     assert_eq!(heard[0]["params"]["data"], 6);
 }
+
+#[test]
+fn the_values_that_a_follower_begins_with_are_the_newest_that_may_be_sent_at_once() {
+    let mut rules = keeping(0, Latest::Keys);
+    rules.limits.recovery = 10_000;
+    let (hub, sides) = Hub::new(rules, 8);
+    let mut server = Server { hub, sides };
+    let mut alice = server.socket(user("alice", IN_LOBBY));
+    alice.subscribe(&name("chat/lobby"), None).unwrap();
+    let channel = server.hub.channels.read().get(&name("chat/lobby")).unwrap();
+    for key in 0..100 {
+        let publication = Publication {
+            content: Content::Data(raw(&format!("\"{}\"", "x".repeat(872)))),
+            from: None,
+            id: None,
+            key: Some(format!("{key:03}").into()),
+            except: None,
+        };
+        let entry = Entry {
+            publication: Arc::new(publication),
+            once: None,
+        };
+        drop(channel.log.append(&[entry], Instant::now()));
+    }
+    let mut bob = server.socket(user("bob", IN_LOBBY));
+    let begun = bob.subscribe(&name("chat/lobby"), None).unwrap();
+    let keys: Vec<_> = begun
+        .publications
+        .iter()
+        .map(|it| it.publication.key.as_deref().unwrap())
+        .collect();
+    let newest: Vec<String> = (91..100).map(|key| format!("{key:03}")).collect();
+    assert_eq!(keys, newest);
+}
