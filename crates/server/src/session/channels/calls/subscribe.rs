@@ -39,7 +39,12 @@ fn finish(
 ) -> Result<Box<RawValue>, RpcError> {
     let seat = seat.map_err(refused)?;
     let name = seat.channel().clone();
-    let subscribed = channels.member.join(seat, scope.fanout).map_err(refused)?;
+    let mut subscribed = channels.member.join(seat, scope.fanout).map_err(refused)?;
+    // Others that were asked at once have taken the room.
+    if channels.room == 0 && subscribed.recovered && !subscribed.publications.is_empty() {
+        subscribed.recovered = false;
+        subscribed.publications.clear();
+    }
     let publications = publications(&subscribed.publications, channels)?;
     result(&SubscribeResult {
         channel: name.as_str().into(),
