@@ -1,108 +1,190 @@
-//! One channel: its log and who follows it, behind one lock, so that its order is the same on every loop.
+//! One channel, as this process knows it: its log, who follows it here, and where the two meet.
+//!
+//! The engine gives the channel its order and hands each publication over, to be encoded once and left for every loop with
+//! followers. Followers come in between two publications, under the lock that both take.
 
-use std::{sync::Arc, task::Waker, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Waker,
+    time::Instant,
+};
 
 use parking_lot::Mutex;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use wardwire_protocol::{channel::ChannelName, message::Prepared, rpc};
 
 use crate::{
-    engine::{Log, Position},
+    engine::{Keep, Log, Placed, Position, Sink},
     fanout::{Delivery, Origin},
-    guard::{Cleaned, Cleared},
     mailbox::Mailbox,
-    rights::History,
 };
 
 pub(crate) struct Channel {
     pub(crate) name: ChannelName,
     /// Tells its frames from others'; never used again.
     pub(crate) number: u64,
+    pub(crate) log: Arc<dyn Log>,
+    loops: Arc<Loops>,
     state: Mutex<State>,
+    /// Somebody is to be woken.
+    waking: AtomicBool,
+}
+
+/// The loops of this process.
+pub(crate) struct Loops {
+    /// Tells it from other processes.
+    pub(crate) process: u64,
+    /// One for each loop.
+    pub(crate) mailboxes: Box<[Arc<Mailbox<Delivery>>]>,
 }
 
 struct State {
-    log: Log,
     /// How many of each loop's sockets follow it.
-    followers: Box<[usize]>,
+    followers: Box<[u32]>,
+    order: Option<Order>,
+    /// What was delivered lately, while somebody joins.
+    recent: Option<Box<Recent>>,
+    /// Readers to be woken when no lock is held.
+    woken: Vec<Waker>,
     /// Taken off the map: whoever still holds it looks the name up again.
     retired: bool,
 }
 
-/// What a subscription begins with.
-#[derive(Debug)]
-pub struct Subscribed {
-    /// The channel's end; what comes from now on comes after it.
-    pub position: Position,
-    /// Whether `publications` is everything since the position asked for.
-    pub recovered: bool,
-    /// What was missed, oldest first, as JSON.
-    pub publications: Vec<Arc<str>>,
+/// What followers compare, as positions of two epochs cannot be: it rises by each delivery, also from one epoch to the next.
+struct Order {
+    epoch: u64,
+    /// The place at which the epoch begins.
+    base: u64,
+    /// The offset of the last delivery.
+    delivered: u64,
+    /// No follower has more than this.
+    top: u64,
 }
 
-/// A publication as subscribers read it.
-#[derive(Serialize)]
-struct Publication<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    base64: Option<&'a str>,
-    position: String,
-    from: Option<&'a str>,
+/// The last deliveries without a gap.
+#[derive(Default)]
+struct Recent {
+    /// How many wait for it.
+    joining: usize,
+    /// All that were delivered after this are here.
+    floor: Option<Position>,
+    deliveries: VecDeque<Placed>,
+    bytes: usize,
 }
 
-/// Why a publication did not enter.
-pub(crate) enum Unpublished {
-    /// The channel is taken off the map: the name is to be looked up again.
-    Retired,
-    /// A loop has more than it can take.
-    Busy,
-}
+/// Deliveries kept for those who join, and their bytes.
+const RECENT: (usize, usize) = (1024, 256 * 1024);
 
-impl State {
-    fn is_idle(&mut self, now: Instant) -> bool {
-        self.followers.iter().all(|&count| count == 0) && self.log.is_empty(now)
-    }
+/// What came of taking a place among the followers.
+pub(crate) enum Place {
+    /// Behind this: what was read, and these.
+    Taken {
+        between: Vec<Placed>,
+        position: Position,
+        /// What comes to the follower lies behind.
+        after: u64,
+    },
+    /// The log begins anew: what was read belongs to another life than what is delivered.
+    Elsewhere { position: Position, after: u64 },
+    /// More was delivered since than is known here.
+    Passed,
 }
 
 impl Channel {
-    pub(crate) fn new(name: ChannelName, number: u64, log: Log, loops: usize) -> Self {
+    pub(crate) fn new(
+        name: ChannelName,
+        number: u64,
+        log: Arc<dyn Log>,
+        loops: Arc<Loops>,
+    ) -> Self {
         let state = State {
-            log,
-            followers: vec![0; loops].into(),
+            followers: vec![0; loops.mailboxes.len()].into(),
+            order: None,
+            recent: None,
+            woken: Vec::new(),
             retired: false,
         };
         Self {
             name,
             number,
+            log,
+            loops,
             state: Mutex::new(state),
+            waking: AtomicBool::new(false),
         }
     }
 
-    /// Adds a follower of this loop. Under one lock with the log, so that nothing is missed and nothing comes twice: what is
-    /// on its way to the loop stands at or before the position that this answers. None if retired.
-    pub(crate) fn follow(
-        &self,
-        number: usize,
-        since: Option<Position>,
-        most: usize,
-    ) -> Option<Subscribed> {
+    /// Keeps what is delivered from now on for somebody who joins, until as often [`Self::joined`]. False if retired.
+    pub(crate) fn joining(&self) -> bool {
         let mut state = self.state.lock();
         if state.retired {
-            return None;
+            return false;
         }
-        let missed = since.and_then(|since| state.log.after(since, most, Instant::now()));
-        if let Some(count) = state.followers.get_mut(number) {
+        let floor = state.order.as_ref().map(Order::position);
+        let recent = state.recent.get_or_insert_default();
+        if recent.joining == 0 {
+            recent.floor = floor;
+        }
+        recent.joining += 1;
+        true
+    }
+
+    pub(crate) fn joined(&self) {
+        let mut state = self.state.lock();
+        if let Some(recent) = &mut state.recent {
+            recent.joining -= 1;
+            if recent.joining == 0 {
+                state.recent = None;
+            }
+        }
+    }
+
+    /// Adds a follower of this loop, who has read up to `end` since it began [joining](Self::joining) and wants what came
+    /// after it. Under the lock of deliveries, so that nothing is missed and nothing comes twice.
+    pub(crate) fn follow(&self, number: usize, end: Position, whole: bool) -> Place {
+        let mut state = self.state.lock();
+        let State { order, recent, .. } = &mut *state;
+        let order = order.get_or_insert(Order {
+            epoch: end.epoch,
+            base: 0,
+            delivered: 0,
+            top: end.offset,
+        });
+        let place = if order.epoch != end.epoch {
+            Place::Elsewhere {
+                position: order.position(),
+                after: order.top,
+            }
+        } else if order.delivered <= end.offset || !whole {
+            let offset = end.offset.max(order.delivered);
+            let after = order.base.saturating_add(offset);
+            order.top = order.top.max(after);
+            Place::Taken {
+                between: Vec::new(),
+                position: Position { offset, ..end },
+                after,
+            }
+        } else {
+            let known = recent.as_ref().and_then(|recent| recent.after(end));
+            match known {
+                Some(between) => Place::Taken {
+                    between,
+                    position: order.position(),
+                    after: order.top,
+                },
+                None => Place::Passed,
+            }
+        };
+        if !matches!(place, Place::Passed)
+            && let Some(count) = state.followers.get_mut(number)
+        {
             *count += 1;
         }
-        Some(Subscribed {
-            position: state.log.end(),
-            recovered: missed.is_some(),
-            publications: missed.unwrap_or_default(),
-        })
+        place
     }
 
     /// Removes a follower of this loop.
@@ -113,83 +195,183 @@ impl Channel {
         }
     }
 
-    /// Appends a publication and hands it to every loop with followers, unless one has more than it can take.
-    pub(crate) fn publish(
-        &self,
-        cleared: &Cleared<'_>,
-        except: Option<Origin>,
-        mailboxes: &[Arc<Mailbox<Delivery>>],
-    ) -> Result<Position, Unpublished> {
-        // Whom it wakes would wait for the lock.
-        let mut woken: Vec<Waker> = Vec::new();
-        let position = {
-            let mut state = self.state.lock();
-            if state.retired {
-                return Err(Unpublished::Retired);
-            }
-            let State { log, followers, .. } = &mut *state;
-            let following = || {
-                let each = followers.iter().zip(mailboxes);
-                each.filter(|(count, _)| **count > 0)
-                    .map(|(_, mailbox)| mailbox)
-            };
-            if following().any(|mailbox| mailbox.is_full()) {
-                return Err(Unpublished::Busy);
-            }
-            let position = log.next();
-            let (data, base64) = match &cleared.payload {
-                Cleaned::Data(data) => (Some(&**data), None),
-                Cleaned::Base64(text) => (None, Some(*text)),
-            };
-            let mut publication = Publication {
-                channel: None,
-                data,
-                base64,
-                position: position.to_string(),
-                from: cleared.principal.handle(),
-            };
-            if log.keeps() {
-                let kept = serde_json::to_string(&publication).unwrap_or_default();
-                log.append(kept.into(), Instant::now());
-            } else {
-                log.pass();
-            }
-            publication.channel = Some(self.name.as_str());
-            let mut encoded = None;
-            for mailbox in following() {
-                let frame = encoded.get_or_insert_with(|| {
-                    Prepared::text(&rpc::notification("publication", &publication))
-                });
-                let delivery = Delivery {
-                    channel: self.number,
-                    offset: position.offset(),
-                    frame: frame.clone(),
-                    except,
-                };
-                let weight = frame.as_bytes().len() + size_of::<Delivery>();
-                woken.extend(mailbox.post(delivery, weight));
-            }
-            position
-        };
-        woken.into_iter().for_each(Waker::wake);
-        Ok(position)
-    }
-
     /// Keeps so much from now on, and lets go of what is more.
-    pub(crate) fn keep(&self, history: History, now: Instant) {
-        self.state.lock().log.keep(history, now);
+    pub(crate) fn keep(&self, keep: Keep, now: Instant) {
+        self.log.keep(keep, now);
     }
 
-    /// Whether nobody follows it and nothing is kept.
+    /// Whether nobody follows it and nothing would be lost with it.
     pub(crate) fn is_idle(&self, now: Instant) -> bool {
-        let mut state = self.state.lock();
-        state.is_idle(now)
+        let idle = self.state.lock().is_idle();
+        idle && !self.log.holds(now)
     }
 
     /// Retires the channel if it is idle. Called only by who takes it off the map, so that nobody finds a retired one there.
     pub(crate) fn retire(&self, now: Instant) -> bool {
+        {
+            let mut state = self.state.lock();
+            state.retired = state.is_idle();
+            if !state.retired {
+                return false;
+            }
+        }
+        // Nobody comes in any more. The log's lock is never taken under this one: deliveries take them the other way round.
+        let closed = self.log.close(now);
+        self.state.lock().retired = closed;
+        closed
+    }
+
+    fn post(
+        &self,
+        state: &mut State,
+        offset: u64,
+        except: Option<Origin>,
+        frame: impl FnOnce() -> Prepared,
+    ) {
+        let State {
+            followers, woken, ..
+        } = state;
+        let (mut frame, mut encoded) = (Some(frame), None);
+        for (count, mailbox) in followers.iter().zip(&self.loops.mailboxes) {
+            if *count == 0 {
+                continue;
+            }
+            if let Some(frame) = frame.take() {
+                encoded = Some(frame());
+            }
+            let Some(frame) = &encoded else {
+                continue;
+            };
+            let weight = frame.as_bytes().len() + size_of::<Delivery>();
+            let delivery = Delivery {
+                channel: self.number,
+                offset,
+                frame: frame.clone(),
+                except,
+            };
+            woken.extend(mailbox.post(delivery, weight));
+        }
+        if !woken.is_empty() {
+            self.waking.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Sink for Channel {
+    /// Whether every loop with followers can take more.
+    fn is_ready(&self) -> bool {
+        let state = self.state.lock();
+        let mut each = state.followers.iter().zip(&self.loops.mailboxes);
+        !each.any(|(count, mailbox)| *count > 0 && mailbox.is_full())
+    }
+
+    fn deliver(&self, next: &Placed) {
         let mut state = self.state.lock();
-        state.retired = state.is_idle(now);
-        state.retired
+        let offset = state.moved_to(next.position);
+        if let Some(recent) = &mut state.recent {
+            recent.push(next);
+        }
+        let except = next.publication.except;
+        let except = except.filter(|it| it.process == self.loops.process);
+        let except = except.map(|it| it.origin);
+        self.post(&mut state, offset, except, || {
+            let publication = next.notice(&self.name);
+            Prepared::text(&rpc::notification("publication", publication))
+        });
+    }
+
+    fn lost(&self, up_to: Position) {
+        let mut state = self.state.lock();
+        let offset = state.moved_to(up_to);
+        if let Some(recent) = &mut state.recent {
+            recent.deliveries.clear();
+            recent.bytes = 0;
+            recent.floor = Some(up_to);
+        }
+        self.post(&mut state, offset, None, || {
+            let lagged = Lagged {
+                channel: self.name.as_str(),
+                position: up_to,
+            };
+            Prepared::text(&rpc::notification("lagged", lagged))
+        });
+    }
+
+    fn wake(&self) {
+        if self.waking.swap(false, Ordering::Relaxed) {
+            // Whom it wakes would wait for the lock.
+            let woken = std::mem::take(&mut self.state.lock().woken);
+            woken.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+/// Something of what stands up to this position was left out.
+#[derive(Serialize)]
+struct Lagged<'a> {
+    channel: &'a str,
+    position: Position,
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.recent.is_none() && self.followers.iter().all(|&count| count == 0)
+    }
+
+    /// What followers compare of a position that comes next.
+    fn moved_to(&mut self, position: Position) -> u64 {
+        let Position { epoch, offset } = position;
+        let order = self.order.get_or_insert(Order {
+            epoch,
+            base: 0,
+            delivered: 0,
+            top: 0,
+        });
+        if order.epoch != epoch {
+            *order = Order {
+                epoch,
+                base: order.top,
+                delivered: 0,
+                top: order.top,
+            };
+        }
+        order.delivered = offset;
+        let place = order.base.saturating_add(offset);
+        order.top = order.top.max(place);
+        place
+    }
+}
+
+impl Order {
+    fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            offset: self.delivered,
+        }
+    }
+}
+
+impl Recent {
+    fn push(&mut self, next: &Placed) {
+        self.bytes += next.publication.size();
+        self.deliveries.push_back(next.clone());
+        let (count, bytes) = RECENT;
+        while (self.deliveries.len() > count || self.bytes > bytes)
+            && let Some(oldest) = self.deliveries.pop_front()
+        {
+            self.bytes -= oldest.publication.size();
+            self.floor = Some(oldest.position);
+        }
+    }
+
+    /// Everything after a position of the present epoch. None if not all of it is here.
+    fn after(&self, end: Position) -> Option<Vec<Placed>> {
+        let reaches = self
+            .floor
+            .is_none_or(|floor| floor.epoch == end.epoch && floor.offset <= end.offset);
+        let behind = self.deliveries.iter().filter(|placed| {
+            placed.position.epoch == end.epoch && placed.position.offset > end.offset
+        });
+        reaches.then(|| behind.cloned().collect())
     }
 }

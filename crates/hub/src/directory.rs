@@ -57,7 +57,7 @@ impl Directory {
         name: &ChannelName,
         principal: &Principal,
         limits: &HubLimits,
-        make: impl FnOnce() -> Channel,
+        make: impl FnOnce() -> Arc<Channel>,
     ) -> Result<Arc<Channel>, HubError> {
         if let Some(channel) = self.get(name) {
             return Ok(channel);
@@ -68,7 +68,7 @@ impl Directory {
             return Err(HubError::Limit);
         }
         self.opened.insert(opener, own + 1);
-        let channel = Arc::new(make());
+        let channel = make();
         let entry = Entry {
             channel: channel.clone(),
             opener,

@@ -3,7 +3,7 @@
 //! Only [`clear`] makes a [`Cleared`], and a channel takes nothing else:
 //!
 //! ```compile_fail,E0451
-//! let forged = wardwire_hub::guard::Cleared { channel: todo!(), payload: todo!(), principal: todo!(), history: todo!(), reported: None };
+//! let forged = wardwire_hub::guard::Cleared { channel: todo!(), payload: todo!(), principal: todo!(), keep: todo!(), reported: None };
 //! ```
 
 use std::{borrow::Cow, sync::Arc, time::Instant};
@@ -16,8 +16,9 @@ use wardwire_protocol::channel::ChannelName;
 use crate::{
     HubError,
     content::{Content, Violation},
+    engine::Keep,
     rates::{Rate, Rates},
-    rights::{ChannelRule, History, rule_for},
+    rights::{ChannelRule, rule_for},
 };
 
 /// A publication that may enter its channel. Whom it is from is the server's word, never the sender's.
@@ -26,7 +27,7 @@ pub struct Cleared<'a> {
     pub(crate) channel: &'a ChannelName,
     pub(crate) payload: Cleaned<'a>,
     pub(crate) principal: &'a Principal,
-    pub(crate) history: History,
+    pub(crate) keep: Keep,
     pub(crate) reported: Option<HubError>,
 }
 
@@ -132,7 +133,7 @@ pub fn clear<'a>(
         channel,
         payload,
         principal,
-        history: rule.history,
+        keep: rule.keep(),
         reported,
     })
 }

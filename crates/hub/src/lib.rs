@@ -9,19 +9,23 @@ mod batch;
 mod channel;
 pub mod content;
 mod directory;
-mod engine;
+pub mod engine;
 pub mod fanout;
 pub mod guard;
+mod join;
 pub mod mailbox;
 mod member;
+mod once;
 pub mod outbox;
+mod publish;
 pub mod rates;
 pub mod rights;
 mod sync;
 
 use std::{
+    hash::{BuildHasher as _, RandomState},
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -31,34 +35,34 @@ use parking_lot::RwLock;
 use wardwire_admission::principal::Principal;
 use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 
-pub use channel::Subscribed;
-use channel::{Channel, Unpublished};
+use channel::{Channel, Loops};
 use content::Violation;
 use directory::Directory;
-use engine::Memory;
 pub use engine::Position;
-use fanout::{Delivery, Fanout, Origin, SocketKey};
-use guard::Cleared;
+use engine::{Answer, Engine, EngineError, Keep, Limit, Page, Range, Sink, memory::Memory};
+use fanout::{Fanout, SocketKey};
+pub use join::{Seat, Subscribed};
 use mailbox::Mailbox;
-pub use member::{Member, Published};
+pub use member::Member;
+pub use once::PublicationId;
+pub use publish::Published;
 use rates::{Rate, Rates};
-use rights::{ChannelRule, History, rule_for};
+use rights::{ChannelRule, rule_for};
 
 /// The channels of a server.
 pub struct Hub {
     /// Members have a share of their own, so that no message asks for it.
     rules: RwLock<Arc<Rules>>,
-    engine: Memory,
+    engine: Arc<dyn Engine>,
     /// Locked before any channel's own lock, never after.
     channels: RwLock<Directory>,
     /// What channels have taken of late.
     rates: Rates,
     /// What identities have asked of late.
     identities: Rates,
-    /// Numbers given to channels so far.
+    /// Numbers given to channels and sockets so far.
     numbers: AtomicU64,
-    /// One for each loop.
-    mailboxes: Vec<Arc<Mailbox<Delivery>>>,
+    loops: Arc<Loops>,
 }
 
 /// Who may do what in which channel, and what that may cost.
@@ -115,7 +119,7 @@ pub enum HubError {
     /// Subscribed already, or not at all.
     #[error("already, or not, subscribed")]
     Subscription,
-    /// A loop has more publications than it can take.
+    /// A loop has more publications than it can take, or the engine is full or does not answer: worth another try, later.
     #[error("too much at once")]
     Busy,
     /// The channel, or whoever it is, has had enough for now. The time after which it is not so.
@@ -126,25 +130,39 @@ pub enum HubError {
     Invalid(Violation),
 }
 
+impl From<EngineError> for HubError {
+    fn from(_: EngineError) -> Self {
+        Self::Busy
+    }
+}
+
 impl Hub {
-    /// A hub in which these rules hold, and each of so many loops' sides of it.
+    /// A hub in memory, in which these rules hold, and each of so many loops' sides of it.
     #[must_use]
     pub fn new(rules: Rules, loops: usize) -> (Arc<Self>, Vec<Fanout>) {
-        let limits = rules.limits;
-        let mailboxes: Vec<_> = (0..loops)
-            .map(|_| Arc::new(Mailbox::new(limits.mailbox)))
-            .collect();
+        let engine = Memory::new(rules.limits.history);
+        Self::with(Arc::new(engine), rules, loops)
+    }
+
+    /// A hub whose publications live in this engine.
+    #[must_use]
+    pub fn with(engine: Arc<dyn Engine>, rules: Rules, loops: usize) -> (Arc<Self>, Vec<Fanout>) {
+        let most = rules.limits.mailbox;
+        let mailboxes: Box<[_]> = (0..loops).map(|_| Arc::new(Mailbox::new(most))).collect();
         let sides = mailboxes.iter().cloned().enumerate();
         let sides = sides.map(|(number, mailbox)| Fanout::new(number, mailbox));
         let sides = sides.collect();
         let hub = Arc::new(Self {
             rules: RwLock::new(Arc::new(rules)),
-            engine: Memory::new(limits.history),
+            engine,
             channels: RwLock::default(),
             rates: Rates::default(),
             identities: Rates::default(),
             numbers: AtomicU64::new(0),
-            mailboxes,
+            loops: Arc::new(Loops {
+                process: RandomState::new().hash_one("process"),
+                mailboxes,
+            }),
         });
         (hub, sides)
     }
@@ -175,8 +193,8 @@ impl Hub {
         let all: Vec<Arc<Channel>> = self.channels.read().all();
         for channel in all {
             let rule = rule_for(&rules.channels, &channel.name);
-            let history = rule.map_or_else(History::default, |(rule, _)| rule.history);
-            channel.keep(history, now);
+            let keep = rule.map_or_else(Keep::default, |(rule, _)| rule.keep());
+            channel.keep(keep, now);
             self.tidy(&channel, now);
         }
     }
@@ -204,41 +222,16 @@ impl Hub {
             self.tidy(&channel, now);
         }
         self.channels.write().shrink();
+        self.engine.sweep(now);
         self.rates.sweep(now);
         self.identities.sweep(now);
-    }
-
-    /// Publishes what the guard has cleared, but not to the socket that is excepted.
-    fn publish(
-        &self,
-        cleared: &Cleared<'_>,
-        except: Option<Origin>,
-        limits: &HubLimits,
-    ) -> Result<Position, HubError> {
-        loop {
-            let known = self.channels.read().get(cleared.channel);
-            let channel = match known {
-                Some(channel) => channel,
-                // Nobody hears it and nothing is kept: it stands at the beginning of a life that ends at once.
-                None if cleared.history.size == 0 => {
-                    return Ok(self.engine.open(cleared.history).next());
-                }
-                None => self.open(cleared.channel, cleared.history, cleared.principal, limits)?,
-            };
-            let published = channel.publish(cleared, except, &self.mailboxes);
-            if let Err(Unpublished::Retired) = published {
-                continue;
-            }
-            self.tidy(&channel, Instant::now());
-            return published.map_err(|_| HubError::Busy);
-        }
     }
 
     /// The channel of a name, made for this principal if it must be.
     fn open(
         &self,
         name: &ChannelName,
-        history: History,
+        keep: Keep,
         principal: &Principal,
         limits: &HubLimits,
     ) -> Result<Arc<Channel>, HubError> {
@@ -246,9 +239,30 @@ impl Hub {
             return Ok(channel);
         }
         self.channels.write().open(name, principal, limits, || {
-            let log = self.engine.open(history);
-            Channel::new(name.clone(), self.number(), log, self.mailboxes.len())
+            let log = self.engine.open(name, keep);
+            let channel = Channel::new(name.clone(), self.number(), log, self.loops.clone());
+            let channel = Arc::new(channel);
+            let sink: Weak<dyn Sink> = Arc::downgrade(&channel) as _;
+            channel.log.follow(sink);
+            channel
         })
+    }
+
+    /// Reads what is kept of a channel. One that does not live is not brought to life by it.
+    fn history(
+        &self,
+        name: &ChannelName,
+        keep: Keep,
+        range: Range,
+        limit: Limit,
+    ) -> Answer<Result<Page, HubError>> {
+        let known = self.channels.read().get(name);
+        let log = match known {
+            Some(channel) => channel.log.clone(),
+            None => self.engine.open(name, keep),
+        };
+        let page = log.read(range, limit, Instant::now());
+        page.map(|page| page.map_err(HubError::from))
     }
 
     /// Lets go of a channel if nothing of it remains.

@@ -10,22 +10,16 @@ use wardwire_admission::principal::Principal;
 use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 
 use crate::{
-    Hub, HubError, Position, Rules, Subscribed,
+    Hub, HubError, Position, Published, Rules, Seat, Subscribed,
     channel::Channel,
+    engine::{Answer, Keep, Limit, Page, Range},
     fanout::{Fanout, Origin, SocketKey},
     guard::{self, Payload},
+    join::Joining,
+    once::{PublicationId, Publisher},
     outbox::Outbox,
-    rights::{History, rule_for},
+    rights::rule_for,
 };
-
-/// A publication that entered its channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// Where.
-    pub position: Position,
-    /// Why it would not have, if the channel did more than report.
-    pub reported: Option<HubError>,
-}
 
 /// Whose sockets count together.
 #[derive(Hash)]
@@ -63,6 +57,8 @@ pub struct Member {
     socket: SocketKey,
     encoding: Option<Encoding>,
     principal: Principal,
+    /// Tells it from all others of this process.
+    number: u64,
     subscriptions: Vec<Arc<Channel>>,
     /// What stands for whose it is, all their sockets together.
     who: u64,
@@ -78,6 +74,7 @@ impl Member {
         let rules = hub.rules();
         let who = hub.identities.key(Who::of(&principal));
         Self {
+            number: hub.number(),
             hub,
             rules,
             socket,
@@ -106,37 +103,66 @@ impl Member {
         self.hub.identities.take(self.who, rate, bytes, now)
     }
 
-    /// Follows a channel. With `since`, what was missed comes first, or the answer says that it cannot.
+    /// Finds a place among a channel's followers, to be [taken](Self::join). With `since`, what was missed comes first, or the
+    /// answer says that it cannot.
     ///
     /// # Errors
-    /// No right, subscribed already, or a limit.
+    /// No right, subscribed already, or a limit; or the engine does not answer.
     pub fn subscribe(
-        &mut self,
-        fanout: &mut Fanout,
+        &self,
+        fanout: &Fanout,
         name: &ChannelName,
         since: Option<Position>,
-    ) -> Result<Subscribed, HubError> {
+    ) -> Answer<Result<Seat, HubError>> {
+        match self.begin(fanout.number(), name, since) {
+            Ok(joining) => Answer::of(joining),
+            Err(error) => Answer::Now(Err(error)),
+        }
+    }
+
+    fn begin(
+        &self,
+        number: usize,
+        name: &ChannelName,
+        since: Option<Position>,
+    ) -> Result<Joining, HubError> {
         // The right comes first, so that the answer without it says nothing of what there is.
-        let history = self.may_follow(name).ok_or(HubError::Forbidden)?;
+        let keep = self.may_join(name)?;
+        let limits = &self.rules.limits;
+        loop {
+            let channel = self.hub.open(name, keep, &self.principal, limits)?;
+            let latest = keep.latest;
+            if let Some(it) = Joining::new(channel, number, since, latest, limits.recovery) {
+                return Ok(it);
+            }
+        }
+    }
+
+    /// Takes a place: the channel is followed from now on. What was asked before it was found is asked again, as meanwhile a
+    /// right may have gone.
+    ///
+    /// # Errors
+    /// As for [`subscribe`](Self::subscribe).
+    pub fn join(&mut self, seat: Seat, fanout: &mut Fanout) -> Result<Subscribed, HubError> {
+        self.may_join(&seat.channel.name)?;
+        let (channel, after, subscribed) = seat.take();
+        fanout.follow(channel.number, self.socket, self.encoding, after);
+        // A socket mostly follows one channel.
+        self.subscriptions.reserve_exact(1);
+        self.subscriptions.push(channel);
+        Ok(subscribed)
+    }
+
+    /// What is kept of the channel, if it may be followed now.
+    fn may_join(&self, name: &ChannelName) -> Result<Keep, HubError> {
+        let keep = self.may_follow(name).ok_or(HubError::Forbidden)?;
         if self.place(name).is_some() {
             return Err(HubError::Subscription);
         }
         if self.subscriptions.len() >= self.rules.limits.subscriptions {
             return Err(HubError::Limit);
         }
-        loop {
-            let limits = &self.rules.limits;
-            let channel = self.hub.open(name, history, &self.principal, limits)?;
-            let most = limits.recovery;
-            if let Some(subscribed) = channel.follow(fanout.number(), since, most) {
-                let after = subscribed.position.offset();
-                fanout.follow(channel.number, self.socket, self.encoding, after);
-                // A socket mostly follows one channel.
-                self.subscriptions.reserve_exact(1);
-                self.subscriptions.push(channel);
-                return Ok(subscribed);
-            }
-        }
+        Ok(keep)
     }
 
     /// Stops following a channel, and takes back what of it was not sent yet: who comes back with a position would get it
@@ -158,16 +184,18 @@ impl Member {
     }
 
     /// Publishes, if the guard clears it. A follower gets its own publications too, but for those that are published
-    /// [except](Self::origin) to it: of them it learns the position here, and has no gap where it does not get them.
+    /// [except](Self::origin) to it: of them it learns the position here, and has no gap where it does not get them. With an id
+    /// it publishes once within [five minutes](crate::engine::Once::WINDOW), whatever the repetition says.
     ///
     /// # Errors
-    /// No right, too much, not what the channel takes, or a limit.
+    /// No right, too much, not what the channel takes, or a limit. Nothing that is refused uses up an id.
     pub fn publish<'a>(
         &self,
         name: &ChannelName,
         payload: impl Into<Payload<'a>>,
+        id: Option<PublicationId<'_>>,
         except: Option<Origin>,
-    ) -> Result<Published, HubError> {
+    ) -> Answer<Result<Published, HubError>> {
         let rules = &*self.rules;
         let (rates, now) = (&self.hub.rates, Instant::now());
         let cleared = guard::clear(
@@ -177,10 +205,38 @@ impl Member {
             payload.into(),
             rates,
             now,
-        )?;
-        let position = self.hub.publish(&cleared, except, &rules.limits)?;
-        let reported = cleared.reported;
-        Ok(Published { position, reported })
+        );
+        match cleared {
+            Ok(cleared) => {
+                let id = id.map(|id| (id, self.publisher()));
+                self.hub.publish(cleared, id, except, &rules.limits, now)
+            }
+            Err(error) => Answer::Now(Err(error)),
+        }
+    }
+
+    /// Reads what is kept of a channel, whether it is followed or not.
+    ///
+    /// # Errors
+    /// No right, or the engine does not answer.
+    pub fn history(
+        &self,
+        name: &ChannelName,
+        range: Range,
+        limit: Limit,
+    ) -> Answer<Result<Page, HubError>> {
+        match self.may_follow(name) {
+            Some(keep) => self.hub.history(name, keep, range, limit),
+            None => Answer::Now(Err(HubError::Forbidden)),
+        }
+    }
+
+    fn publisher(&self) -> Publisher<'_> {
+        Publisher {
+            principal: &self.principal,
+            socket: (self.hub.loops.process, self.number),
+            who: self.who,
+        }
     }
 
     /// The socket among all others, the same user's too, for what it publishes and does not want back.
@@ -241,9 +297,9 @@ impl Member {
     }
 
     /// What is kept of the channel, if the right to follow it is there.
-    fn may_follow(&self, name: &ChannelName) -> Option<History> {
+    fn may_follow(&self, name: &ChannelName) -> Option<Keep> {
         let (rule, captures) = rule_for(&self.rules.channels, name)?;
         let held = rule.subscribe.holds(&self.principal, &captures);
-        held.then_some(rule.history)
+        held.then(|| rule.keep())
     }
 }

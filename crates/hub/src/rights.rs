@@ -8,7 +8,10 @@ use serde_json::{Map, Value};
 use wardwire_admission::principal::{Identity, Principal};
 use wardwire_protocol::channel::ChannelName;
 
-use crate::guard::ContentRule;
+use crate::{
+    engine::{Keep, Latest},
+    guard::ContentRule,
+};
 
 /// The rules for all channels whose names fit a pattern. The first rule that fits decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +24,20 @@ pub struct ChannelRule {
     pub publish: Right,
     /// What is kept of them.
     pub history: History,
+    /// What of them a new subscriber gets at once.
+    pub latest: Latest,
     /// What is published to them.
     pub content: ContentRule,
+}
+
+impl ChannelRule {
+    /// What an engine keeps of each of these channels.
+    pub(crate) fn keep(&self) -> Keep {
+        Keep {
+            history: self.history,
+            latest: self.latest,
+        }
+    }
 }
 
 /// How much of a channel is kept for those who come back.

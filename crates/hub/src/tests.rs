@@ -1,5 +1,9 @@
 mod echo;
+mod far;
+mod latest;
+mod once;
 mod order;
+mod stretch;
 
 use std::time::Duration;
 
@@ -73,7 +77,8 @@ impl Socket {
         name: &ChannelName,
         since: Option<Position>,
     ) -> Result<Subscribed, HubError> {
-        self.member.subscribe(&mut self.fanout, name, since)
+        let seat = self.member.subscribe(&self.fanout, name, since);
+        self.member.join(seat.now().unwrap()?, &mut self.fanout)
     }
 
     fn unsubscribe(&mut self, name: &ChannelName) -> Result<(), HubError> {
@@ -88,8 +93,8 @@ impl Socket {
     }
 
     fn publish(&self, name: &ChannelName, data: &RawValue) -> Result<Position, HubError> {
-        let published = self.member.publish(name, data, None);
-        published.map(|it| it.position)
+        let published = self.member.publish(name, data, None, None).now().unwrap();
+        published.map(|published| published.position)
     }
 
     /// A turn of the loop.
@@ -113,6 +118,11 @@ impl Drop for Socket {
 }
 
 fn hub(size: usize) -> Server {
+    let (hub, sides) = Hub::new(rules(size), 8);
+    Server { hub, sides }
+}
+
+fn rules(size: usize) -> Rules {
     let rooms = || Right::Claim {
         claim: "rooms".into(),
         test: Test::Contains,
@@ -127,6 +137,7 @@ fn hub(size: usize) -> Server {
         subscribe,
         publish,
         history,
+        latest: engine::Latest::default(),
         content: guard::ContentRule::default(),
     };
     let rules = vec![
@@ -142,12 +153,10 @@ fn hub(size: usize) -> Server {
         mailbox: 1_000_000,
         identity: rates::Rate::default(),
     };
-    let rules = Rules {
+    Rules {
         channels: rules,
         limits,
-    };
-    let (hub, sides) = Hub::new(rules, 8);
-    Server { hub, sides }
+    }
 }
 
 fn name(text: &str) -> ChannelName {
@@ -173,8 +182,13 @@ fn received(socket: &mut Socket) -> Vec<serde_json::Value> {
     socket.collect();
     let mut bytes = Vec::new();
     socket.outbox.drain(&mut bytes, usize::MAX);
+    payloads(&bytes)
+}
+
+/// What frames carry.
+fn payloads(bytes: &[u8]) -> Vec<serde_json::Value> {
     let mut payloads = Vec::new();
-    let mut rest = &bytes[..];
+    let mut rest = bytes;
     while !rest.is_empty() {
         let (start, length) = match rest[1] {
             126 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),
@@ -428,7 +442,8 @@ fn a_turn_brings_less_where_it_is_deflated_for_several() {
         let key = SocketKey(key);
         let principal = user("carol", IN_LOBBY);
         let mut other = hub.hub.join(principal, key, Some(encoding));
-        other.subscribe(&mut alice.fanout, &lobby, None).unwrap();
+        let seat = other.subscribe(&alice.fanout, &lobby, None).now().unwrap();
+        other.join(seat.unwrap(), &mut alice.fanout).unwrap();
         others.push(other);
     }
     let long = format!("\"{}\"", "tea ".repeat(250));

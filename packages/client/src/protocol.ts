@@ -12,8 +12,11 @@ export type Data = unknown;
 /** Who published it, as the server knows them, never as they say: the token's `sub`, behind `name:` where there are several issuers; `null` for somebody anonymous. */
 export type From = string | null;
 
-/** Where a publication stands in its channel: `epoch:offset`. An epoch is one life of the channel's log, in hexadecimal; offsets are decimal, below 2^64, and grow by one with each publication of the epoch. Positions of two epochs cannot be compared. */
+/** Where a publication stands in its channel: `epoch:offset`. An epoch is one life of the channel's log, in hexadecimal; offsets are decimal, below 2^64, and grow with each publication of the epoch, by one or more. Positions of two epochs cannot be compared. */
 export type Position = string;
+
+/** What a publisher calls a publication of its own: 1 to 64 bytes of UTF-8, as a UUID. It is plain data to everybody else. */
+export type PublicationId = string;
 
 /** `error.data`: what a program can go by beside the code. Members that are not known are to be passed over. */
 export interface ErrorData {
@@ -37,6 +40,8 @@ export interface Publication {
   readonly base64?: Base64;
   /** What was published, as JSON. Either this is there or `base64`. */
   readonly data?: Data;
+  /** What its publisher called it. */
+  readonly id?: PublicationId;
 }
 
 /** What `subscribe` takes. */
@@ -55,8 +60,10 @@ export interface SubscribeResult {
   readonly position: Position;
   /** Whether `publications` is everything after `since`. False without `since`. */
   readonly recovered: boolean;
-  /** What was missed, oldest first. */
+  /** What was missed, oldest first. Where `recovered` is false, the latest value of a channel that keeps one, or of each of its keys. */
   readonly publications: readonly Publication[];
+  /** The channel keeps the latest of each key: who reads slowly gets that, and not everything. */
+  readonly conflated?: true;
 }
 
 /** What `unsubscribe` takes. */
@@ -73,6 +80,8 @@ export interface PublishParams {
   readonly data?: Data;
   /** What, as bytes, in channels that take bytes. */
   readonly base64?: Base64;
+  /** What the publisher calls it. The same publisher's id in the same channel is published once within five minutes, whatever a repetition says; one that was refused counts for nothing. Without a credential a publisher is its socket. */
+  readonly id?: PublicationId;
   /** Whether it is not delivered to this very socket, which learns the position from the answer. The user's other sockets get it all the same. */
   readonly noEcho?: boolean;
 }
@@ -81,6 +90,32 @@ export interface PublishParams {
 export interface PublishResult {
   /** Where it stands. */
   readonly position: Position;
+  /** It had been published before, and stands where it did: nothing was published now. */
+  readonly duplicate?: true;
+}
+
+/** What `history` takes. */
+export interface HistoryParams {
+  /** Which channel. */
+  readonly channel: ChannelName;
+  /** The oldest after this position. Not beside `before`. */
+  readonly after?: Position;
+  /** The newest before this position. */
+  readonly before?: Position;
+  /** The most publications. 50 if it is not there. */
+  readonly limit?: number;
+}
+
+/** What `history` comes to. */
+export interface HistoryResult {
+  /** Oldest first, without a gap among them. */
+  readonly publications: readonly Publication[];
+  /** The channel's end. */
+  readonly position: Position;
+  /** There are further ones in that direction. */
+  readonly more: boolean;
+  /** False where something is missing between the position asked for and these, or beyond them: it is no longer kept, or the position is of another epoch. */
+  readonly complete: boolean;
 }
 
 /** What `refresh` takes. */
@@ -107,6 +142,8 @@ export interface PublicationNotice {
   readonly position: Position;
   /** Who published it. */
   readonly from: From;
+  /** What its publisher called it. */
+  readonly id?: PublicationId;
 }
 
 /** What a client may call. */
@@ -117,6 +154,8 @@ export interface Calls {
   readonly unsubscribe: { readonly params: UnsubscribeParams; readonly result: Readonly<Record<string, never>> };
   /** Says something in a channel. */
   readonly publish: { readonly params: PublishParams; readonly result: PublishResult };
+  /** Reads what is kept of a channel, page by page. */
+  readonly history: { readonly params: HistoryParams; readonly result: HistoryResult };
   /** Puts a fresh token in the place of the one that the socket stands on. */
   readonly refresh: { readonly params: RefreshParams; readonly result: RefreshResult };
   /** Asks whether anybody is there. */

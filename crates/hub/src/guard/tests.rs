@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    rights::{Pattern, Right},
+    rights::{History, Pattern, Right},
     tests::{anonymous, user},
 };
 
@@ -14,6 +14,7 @@ fn rules(content: ContentRule) -> Vec<ChannelRule> {
         subscribe: Right::Anyone,
         publish: Right::Authenticated,
         history: History::default(),
+        latest: crate::engine::Latest::default(),
         content,
     }]
 }

@@ -172,6 +172,7 @@ mod tests {
             subscribe,
             publish,
             history: History::default(),
+            latest: crate::engine::Latest::default(),
             content: ContentRule::default(),
         }
     }

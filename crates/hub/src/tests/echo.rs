@@ -17,9 +17,8 @@ impl Loop {
         let readers = readers.iter().zip(1..).map(|(&(subject, encoding), key)| {
             let principal = user(subject, IN_LOBBY);
             let mut member = server.hub.join(principal, SocketKey(key), encoding);
-            member
-                .subscribe(&mut fanout, &name("chat/lobby"), None)
-                .unwrap();
+            let seat = member.subscribe(&fanout, &name("chat/lobby"), None).now();
+            member.join(seat.unwrap().unwrap(), &mut fanout).unwrap();
             (member, Outbox::default())
         });
         let readers = readers.collect();
@@ -29,8 +28,8 @@ impl Loop {
     fn publish(&self, reader: usize, data: &str, echo: bool) {
         let member = &self.readers[reader].0;
         let except: Option<Origin> = (!echo).then(|| member.origin(&self.fanout));
-        let published = member.publish(&name("chat/lobby"), &raw(data), except);
-        published.unwrap();
+        let published = member.publish(&name("chat/lobby"), &raw(data), None, except);
+        published.now().unwrap().unwrap();
     }
 
     /// A turn. Returns what each reader got, as it is sent.

@@ -50,7 +50,7 @@ fn coming_back_while_others_publish_misses_nothing_and_gets_nothing_twice() {
             let missed = back
                 .publications
                 .iter()
-                .map(|text| serde_json::from_str(text).unwrap());
+                .map(|placed| serde_json::to_value(placed).unwrap());
             let live = received(&mut follower)
                 .into_iter()
                 .map(|mut message| message["params"].take());
@@ -159,7 +159,7 @@ proptest! {
                     let back = follower.subscribe(&lobby, Some(last)).unwrap();
                     prop_assert!(back.recovered);
                     for publication in &back.publications {
-                        let publication: serde_json::Value = serde_json::from_str(publication).unwrap();
+                        let publication = serde_json::to_value(publication).unwrap();
                         heard.push(publication["data"].as_u64().unwrap());
                     }
                     last = back.position;

@@ -8,7 +8,14 @@ use serde_json::value::RawValue;
 use super::optional;
 
 /// What a client may call.
-pub const METHODS: [&str; 5] = ["subscribe", "unsubscribe", "publish", "refresh", "ping"];
+pub const METHODS: [&str; 6] = [
+    "subscribe",
+    "unsubscribe",
+    "publish",
+    "history",
+    "refresh",
+    "ping",
+];
 
 /// What `subscribe` takes.
 #[derive(Deserialize)]
@@ -30,8 +37,11 @@ pub struct SubscribeResult<'a> {
     pub position: Cow<'a, str>,
     /// Whether `publications` is everything after `since`. False without `since`.
     pub recovered: bool,
-    /// What was missed, oldest first.
+    /// What was missed, oldest first. Where `recovered` is false, the latest value of a channel that keeps one, or of each of its keys.
     pub publications: Vec<&'a RawValue>,
+    /// The channel keeps the latest of each key: who reads slowly gets that, and not everything.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub conflated: bool,
 }
 
 /// What `unsubscribe` takes.
@@ -54,6 +64,9 @@ pub struct PublishParams<'a> {
     /// What, as bytes, in channels that take bytes.
     #[serde(borrow, default, deserialize_with = "optional::text")]
     pub base64: Option<Cow<'a, str>>,
+    /// What the publisher calls it. The same publisher's id in the same channel is published once within five minutes, whatever a repetition says; one that was refused counts for nothing. Without a credential a publisher is its socket.
+    #[serde(borrow, default, deserialize_with = "optional::text")]
+    pub id: Option<Cow<'a, str>>,
     /// Whether it is not delivered to this very socket, which learns the position from the answer. The user's other sockets get it all the same.
     #[serde(rename = "noEcho")]
     #[serde(default)]
@@ -65,6 +78,39 @@ pub struct PublishParams<'a> {
 pub struct PublishResult<'a> {
     /// Where it stands.
     pub position: Cow<'a, str>,
+    /// It had been published before, and stands where it did: nothing was published now.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub duplicate: bool,
+}
+
+/// What `history` takes.
+#[derive(Deserialize)]
+pub struct HistoryParams<'a> {
+    /// Which channel.
+    #[serde(borrow)]
+    pub channel: Cow<'a, str>,
+    /// The oldest after this position. Not beside `before`.
+    #[serde(borrow, default, deserialize_with = "optional::text")]
+    pub after: Option<Cow<'a, str>>,
+    /// The newest before this position.
+    #[serde(borrow, default, deserialize_with = "optional::text")]
+    pub before: Option<Cow<'a, str>>,
+    /// The most publications. 50 if it is not there.
+    #[serde(default)]
+    pub limit: Option<u64>,
+}
+
+/// What `history` comes to.
+#[derive(Serialize)]
+pub struct HistoryResult<'a> {
+    /// Oldest first, without a gap among them.
+    pub publications: Vec<&'a RawValue>,
+    /// The channel's end.
+    pub position: Cow<'a, str>,
+    /// There are further ones in that direction.
+    pub more: bool,
+    /// False where something is missing between the position asked for and these, or beyond them: it is no longer kept, or the position is of another epoch.
+    pub complete: bool,
 }
 
 /// What `refresh` takes.
@@ -97,6 +143,9 @@ pub struct PublicationNotice<'a> {
     pub position: Cow<'a, str>,
     /// Who published it.
     pub from: Option<Cow<'a, str>>,
+    /// What its publisher called it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Cow<'a, str>>,
 }
 
 /// `error.data`: what a program can go by beside the code. Members that are not known are to be passed over.
@@ -129,4 +178,7 @@ pub struct Publication<'a> {
     /// What was published, as JSON. Either this is there or `base64`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<&'a RawValue>,
+    /// What its publisher called it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Cow<'a, str>>,
 }

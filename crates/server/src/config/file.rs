@@ -609,6 +609,10 @@ pub struct Channel {
     /// Takes bytes, as `base64` in place of `data`, and nothing else. Refused beside `schema`.
     #[serde(default)]
     pub binary: bool,
+    /// Whether a new subscriber gets the last publication at once. It lasts as long as the history, or a day where there is
+    /// none.
+    #[serde(default)]
+    pub last_value: bool,
 }
 
 /// `channel.mode`

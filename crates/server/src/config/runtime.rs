@@ -27,6 +27,7 @@ use wardwire_admission::{
 use wardwire_hub::{
     self as hub, Hub, HubLimits,
     content::Content,
+    engine::Latest,
     fanout::Fanout,
     guard::{ContentRule, Mode},
     rates::Rate,
@@ -443,6 +444,10 @@ fn rule(channel: &file::Channel, folder: &Folder) -> io::Result<Option<ChannelRu
         subscribe: right(&channel.subscribe),
         publish: right(&channel.publish),
         history: history.unwrap_or_default(),
+        latest: match channel.last_value {
+            true => Latest::Channel,
+            false => Latest::Nothing,
+        },
         content: content(channel, folder)?,
     }))
 }

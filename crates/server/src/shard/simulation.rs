@@ -433,7 +433,8 @@ impl<'a> Simulation<'a> {
     fn publish(&mut self, size: usize) {
         let name = ChannelName::parse(CHANNEL).unwrap();
         let data = RawValue::from_string(format!("\"{}\"", "p".repeat(size))).unwrap();
-        self.world.publisher.publish(&name, &data, None).unwrap();
+        let published = self.world.publisher.publish(&name, &data, None, None);
+        published.now().unwrap().unwrap();
         self.world
             .fanout
             .collect(usize::MAX, usize::MAX, &mut self.buffers.deflater);

@@ -227,11 +227,15 @@ impl Page<'_> {
             let kept = channel.history.map_or("nothing is kept".to_owned(), |it| {
                 format!("the last {} are kept for {}", it.size, it.ttl)
             });
+            let latest = match channel.last_value {
+                true => ", and the last value",
+                false => "",
+            };
             [
                 format!("{} {at}", channel.name),
                 format!("  follow: {}", right(&channel.subscribe)),
                 format!("  publish: {}", right(&channel.publish)),
-                format!("  {kept}"),
+                format!("  {kept}{latest}"),
             ]
         };
         channels.flat_map(line).collect()

@@ -63,8 +63,7 @@ impl Channels {
     /// Reads a message and answers it, or what of it can be answered at once.
     pub(super) fn read(&mut self, text: &str, scope: &mut Scope<'_>) -> Option<Close> {
         self.length = text.len();
-        let unsent = scope.out.len().saturating_add(self.pending.held());
-        self.room = RECOVERY.saturating_sub(unsent);
+        self.make_room(scope);
         let answer = match rpc::read(text) {
             Ok(Incoming::One(entry)) => self.entry(entry, None, scope),
             Ok(Incoming::Batch(entries)) => {
@@ -83,9 +82,17 @@ impl Channels {
         self.errors.verdict()
     }
 
+    /// Says anew how much may be answered, beside what is not sent yet.
+    fn make_room(&mut self, scope: &Scope<'_>) {
+        let unsent = scope.out.len().saturating_add(self.pending.held());
+        self.room = RECOVERY.saturating_sub(unsent);
+    }
+
     /// Goes on with what waits.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, scope: &mut Scope<'_>) -> Option<Close> {
         for (place, finish) in self.pending.ready(cx) {
+            // Many may have been asked while there was room for one.
+            self.make_room(scope);
             let answer = match finish(self, scope) {
                 Conclusion::Result(result) => rpc::result(&place.id, result),
                 Conclusion::Error(error) => rpc::error(Some(&place.id), &error),

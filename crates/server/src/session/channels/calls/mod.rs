@@ -1,5 +1,6 @@
 //! The methods of `wardwire.v1`, a file for each: what it takes, what it does, what it answers.
 
+mod history;
 mod ping;
 mod publish;
 mod refresh;
@@ -8,12 +9,19 @@ mod unsubscribe;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use wardwire_hub::{
+    HubError,
+    engine::{Answer, Placed},
+};
 use wardwire_protocol::{
     channel::ChannelName,
     rpc::{Call, RpcError},
 };
 
-use super::{Channels, pending::Later};
+use super::{
+    Channels,
+    pending::{Conclusion, Finish, Later},
+};
 use crate::session::Scope;
 
 /// A method.
@@ -42,6 +50,7 @@ const METHODS: &[Method] = &[
     publish::METHOD,
     subscribe::METHOD,
     unsubscribe::METHOD,
+    history::METHOD,
     ping::METHOD,
     refresh::METHOD,
 ];
@@ -78,6 +87,50 @@ fn result(value: &impl Serialize) -> Result<Box<RawValue>, RpcError> {
 
 fn now(value: &impl Serialize) -> Outcome {
     result(value).map(Reply::Now)
+}
+
+/// Publications of one channel, as lists hold them. Their bytes are taken from what this turn may answer.
+fn publications(found: &[Placed], channels: &mut Channels) -> Result<Vec<Box<RawValue>>, RpcError> {
+    let found: Vec<_> = found.iter().map(result).collect::<Result<_, _>>()?;
+    let bytes = found
+        .iter()
+        .map(|publication| publication.get().len())
+        .sum();
+    channels.room = channels.room.saturating_sub(bytes);
+    Ok(found)
+}
+
+/// Goes on with what the hub answers, now or later.
+fn answered<T: Send + 'static>(
+    channels: &mut Channels,
+    scope: &mut Scope<'_>,
+    answer: Answer<Result<T, HubError>>,
+    finish: impl FnOnce(
+        Result<T, HubError>,
+        &mut Channels,
+        &mut Scope<'_>,
+    ) -> Result<Box<RawValue>, RpcError>
+    + Send
+    + 'static,
+) -> Outcome {
+    let later = match answer {
+        Answer::Now(answer) => return finish(answer, channels, scope).map(Reply::Now),
+        Answer::Later(later) => later,
+    };
+    Ok(Reply::Later(Box::pin(async move {
+        let answer = later.await;
+        let finish: Finish =
+            Box::new(
+                move |channels, scope| match finish(answer, channels, scope) {
+                    Ok(result) => Conclusion::Result(result),
+                    Err(error) => {
+                        channels.note(&error, scope, || None);
+                        Conclusion::Error(error)
+                    }
+                },
+            );
+        finish
+    })))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! `publish`: says something in a channel.
 
+use serde_json::value::RawValue;
 use wardwire_admission::admit::loggable;
-use wardwire_hub::{HubError, Published, guard::Payload};
+use wardwire_hub::{HubError, PublicationId, Published, guard::Payload};
 use wardwire_protocol::{
     channel::ChannelName,
     rpc::{
@@ -10,7 +11,7 @@ use wardwire_protocol::{
     },
 };
 
-use super::{Method, Outcome, name, now, params};
+use super::{Method, Outcome, answered, name, params, result};
 use crate::session::{
     Scope, Session,
     channels::{Channels, errors::refused},
@@ -18,7 +19,7 @@ use crate::session::{
 
 pub(super) const METHOD: Method = Method {
     name: "publish",
-    waits: false,
+    waits: true,
     call: publish,
 };
 
@@ -42,6 +43,7 @@ fn publish(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> O
         channel,
         data,
         base64,
+        id,
         no_echo,
     } = params(call)?;
     let payload = match (data, &base64) {
@@ -49,19 +51,38 @@ fn publish(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> O
         (None, Some(text)) => Payload::Base64(text),
         _ => return Err(RpcError::PARAMS),
     };
+    let id = match &id {
+        Some(id) => Some(PublicationId::parse(id).ok_or(RpcError::PARAMS)?),
+        None => None,
+    };
     let name = name(&channel)?;
     let member = &channels.member;
     let except = no_echo.then(|| member.origin(scope.fanout));
-    let published = member.publish(&name, payload, except);
+    let published = member.publish(&name, payload, id, except);
+    answered(channels, scope, published, move |published, _, scope| {
+        finish(&name, published, scope)
+    })
+}
+
+fn finish(
+    name: &ChannelName,
+    published: Result<Published, HubError>,
+    scope: &mut Scope<'_>,
+) -> Result<Box<RawValue>, RpcError> {
     if let Err(HubError::Invalid(_)) = published {
         scope.metrics.invalid.add(1);
     }
-    let Published { position, reported } = published.map_err(refused)?;
-    scope.metrics.publications.add(1);
+    let Published {
+        position,
+        duplicate,
+        reported,
+    } = published.map_err(refused)?;
+    scope.metrics.publications.add(u64::from(!duplicate));
     if let Some(why) = reported {
-        report(&name, refused(why), scope);
+        report(name, refused(why), scope);
     }
-    now(&PublishResult {
+    result(&PublishResult {
         position: position.to_string().into(),
+        duplicate,
     })
 }

@@ -1,12 +1,13 @@
 //! `subscribe`: follows a channel, from now on or from a position.
 
-use wardwire_hub::Position;
+use serde_json::value::RawValue;
+use wardwire_hub::{HubError, Position, Seat};
 use wardwire_protocol::rpc::{
     Call, RpcError,
     wire::{SubscribeParams, SubscribeResult},
 };
 
-use super::{Method, Outcome, name, now, params};
+use super::{Method, Outcome, answered, name, params, publications, result};
 use crate::session::{
     Scope,
     channels::{Channels, errors::refused},
@@ -14,7 +15,7 @@ use crate::session::{
 
 pub(super) const METHOD: Method = Method {
     name: "subscribe",
-    waits: false,
+    waits: true,
     call: subscribe,
 };
 
@@ -27,19 +28,29 @@ fn subscribe(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) ->
     let name = name(&channel)?;
     // Who asks for much at once is told that it cannot be had, and can ask for the rest channel by channel.
     let since = since.filter(|_| channels.room > 0);
-    let subscribed = channels
-        .member
-        .subscribe(scope.fanout, &name, since)
-        .map_err(refused)?;
-    let bytes: usize = subscribed.publications.iter().map(|text| text.len()).sum();
-    channels.room = channels.room.saturating_sub(bytes);
-    let publications = subscribed.publications.iter();
-    now(&SubscribeResult {
+    let seat = channels.member.subscribe(scope.fanout, &name, since);
+    answered(channels, scope, seat, finish)
+}
+
+fn finish(
+    seat: Result<Seat, HubError>,
+    channels: &mut Channels,
+    scope: &mut Scope<'_>,
+) -> Result<Box<RawValue>, RpcError> {
+    let seat = seat.map_err(refused)?;
+    let name = seat.channel().clone();
+    let mut subscribed = channels.member.join(seat, scope.fanout).map_err(refused)?;
+    // Others that were asked at once have taken the room.
+    if channels.room == 0 && subscribed.recovered && !subscribed.publications.is_empty() {
+        subscribed.recovered = false;
+        subscribed.publications.clear();
+    }
+    let publications = publications(&subscribed.publications, channels)?;
+    result(&SubscribeResult {
         channel: name.as_str().into(),
         position: subscribed.position.to_string().into(),
         recovered: subscribed.recovered,
-        publications: publications
-            .filter_map(|text| serde_json::from_str(text).ok())
-            .collect(),
+        publications: publications.iter().map(|it| &**it).collect(),
+        conflated: subscribed.conflated,
     })
 }

@@ -1,0 +1,170 @@
+//! Who is present, in memory.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use wardwire_protocol::channel::ChannelName;
+
+use crate::engine::{Answer, Attendance, Attendant, EngineError, Presence, Present, Reply};
+
+/// Who is present in all channels. A channel in which nobody is does not stand here.
+#[derive(Default)]
+pub(super) struct Attendants(Mutex<HashMap<ChannelName, Room>>);
+
+#[derive(Default)]
+struct Room {
+    seats: HashMap<u128, Seat>,
+    /// INVARIANT: each seat by its end.
+    ends: BTreeSet<(Instant, u128)>,
+    /// By name. Nobody stands here without a seat.
+    members: BTreeMap<Arc<str>, Member>,
+    /// How many seats are nobody's in particular.
+    anonymous: usize,
+}
+
+struct Seat {
+    until: Instant,
+    from: Option<Arc<str>>,
+}
+
+#[derive(Default)]
+struct Member {
+    seats: usize,
+    info: Option<Arc<str>>,
+}
+
+/// The most sockets in one channel: more are not taken.
+const ROOM: usize = 100_000;
+
+impl Attendants {
+    pub(super) fn sweep(&self, now: Instant) {
+        let mut rooms = self.0.lock();
+        rooms.retain(|_, room| {
+            room.expire(now);
+            !room.seats.is_empty()
+        });
+        if rooms.len() < rooms.capacity() / 4 {
+            let most = rooms.len() * 2;
+            rooms.shrink_to(most);
+        }
+    }
+}
+
+impl Presence for Attendants {
+    fn enter(
+        &self,
+        channel: &ChannelName,
+        attendant: &Attendant,
+        lease: Duration,
+        now: Instant,
+    ) -> Reply<Attendance> {
+        let mut rooms = self.0.lock();
+        if !rooms.contains_key(channel) {
+            rooms.insert(channel.clone(), Room::default());
+        }
+        let entered = rooms
+            .get_mut(channel)
+            .and_then(|room| room.enter(attendant, now.checked_add(lease)?, now));
+        Answer::Now(entered.ok_or(EngineError::Full))
+    }
+
+    fn leave(
+        &self,
+        channel: &ChannelName,
+        attendant: &Attendant,
+        now: Instant,
+    ) -> Reply<Attendance> {
+        let mut rooms = self.0.lock();
+        let Some(room) = rooms.get_mut(channel) else {
+            let nobody = Attendance {
+                changed: false,
+                count: 0,
+            };
+            return Answer::Now(Ok(nobody));
+        };
+        room.expire(now);
+        let changed = room.leave(attendant.socket);
+        let count = room.members.len();
+        if room.seats.is_empty() {
+            rooms.remove(channel);
+        }
+        Answer::Now(Ok(Attendance { changed, count }))
+    }
+
+    fn list(&self, channel: &ChannelName, most: usize, now: Instant) -> Reply<Present> {
+        let mut rooms = self.0.lock();
+        let Some(room) = rooms.get_mut(channel) else {
+            return Answer::Now(Ok(Present::default()));
+        };
+        room.expire(now);
+        let named = room.members.iter().take(most);
+        Answer::Now(Ok(Present {
+            count: room.members.len(),
+            anonymous: room.anonymous,
+            members: named
+                .map(|(name, member)| (name.clone(), member.info.clone()))
+                .collect(),
+        }))
+    }
+}
+
+impl Room {
+    /// None if it is full.
+    fn enter(&mut self, attendant: &Attendant, until: Instant, now: Instant) -> Option<Attendance> {
+        self.expire(now);
+        let Attendant { socket, from, info } = attendant;
+        if self.seats.len() >= ROOM && !self.seats.contains_key(socket) {
+            return None;
+        }
+        let mut changed = false;
+        match from {
+            None => self.anonymous += 1,
+            Some(name) => {
+                let member = self.members.entry(name.clone()).or_default();
+                changed = member.seats == 0;
+                member.seats += 1;
+                member.info.clone_from(info);
+            }
+        }
+        // After the new one is counted, so that who stays does not go meanwhile.
+        self.leave(*socket);
+        let from = from.clone();
+        self.seats.insert(*socket, Seat { until, from });
+        self.ends.insert((until, *socket));
+        Some(Attendance {
+            changed,
+            count: self.members.len(),
+        })
+    }
+
+    /// True if a member went with it.
+    fn leave(&mut self, socket: u128) -> bool {
+        let Some(Seat { until, from }) = self.seats.remove(&socket) else {
+            return false;
+        };
+        self.ends.remove(&(until, socket));
+        let Some(name) = from else {
+            self.anonymous -= 1;
+            return false;
+        };
+        match self.members.get_mut(&name) {
+            Some(member) if member.seats > 1 => {
+                member.seats -= 1;
+                false
+            }
+            _ => self.members.remove(&name).is_some(),
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while let Some(&(until, socket)) = self.ends.first()
+            && until <= now
+        {
+            self.leave(socket);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `history`: reads what is kept of a channel, page by page.
+
+use serde_json::value::RawValue;
+use wardwire_hub::{
+    HubError, Position,
+    engine::{Limit, Page, Range},
+};
+use wardwire_protocol::rpc::{
+    Call, RpcError,
+    wire::{HistoryParams, HistoryResult},
+};
+
+use super::{Method, Outcome, answered, name, params, publications, result};
+use crate::session::{
+    Scope,
+    channels::{Channels, errors::refused},
+};
+
+pub(super) const METHOD: Method = Method {
+    name: "history",
+    waits: true,
+    call: history,
+};
+
+/// The most publications of a page, and how many it has if nobody says.
+const PAGE: (u64, u64) = (100, 50);
+/// The most bytes of a page.
+const BYTES: usize = 256 * 1024;
+
+fn history(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
+    let HistoryParams {
+        channel,
+        after,
+        before,
+        limit,
+    } = params(call)?;
+    let position = |text: &str| Position::parse(text).ok_or(RpcError::PARAMS);
+    let range = match (&after, &before) {
+        (None, None) => Range::Newest,
+        (Some(after), None) => Range::After(position(after)?),
+        (None, Some(before)) => Range::Before(position(before)?),
+        (Some(_), Some(_)) => return Err(RpcError::PARAMS),
+    };
+    let (most, usual) = PAGE;
+    let count = limit.unwrap_or(usual);
+    if !(1..=most).contains(&count) {
+        return Err(RpcError::PARAMS);
+    }
+    let limit = Limit {
+        count: usize::try_from(count).unwrap_or_default(),
+        // Who asks for many pages at once gets small ones, and at last empty ones.
+        bytes: channels.room.min(BYTES),
+    };
+    let page = channels.member.history(&name(&channel)?, range, limit);
+    answered(channels, scope, page, finish)
+}
+
+fn finish(
+    page: Result<Page, HubError>,
+    channels: &mut Channels,
+    _: &mut Scope<'_>,
+) -> Result<Box<RawValue>, RpcError> {
+    let mut page = page.map_err(refused)?;
+    if channels.room == 0 && !page.publications.is_empty() {
+        page.publications.clear();
+        page.more = true;
+    }
+    let publications = publications(&page.publications, channels)?;
+    result(&HistoryResult {
+        publications: publications.iter().map(|it| &**it).collect(),
+        position: page.end.to_string().into(),
+        more: page.more,
+        complete: page.complete,
+    })
+}
