@@ -2,6 +2,7 @@
 //! `cargo xtask test` does).
 
 mod browser;
+mod opaque;
 mod provider;
 mod sign_in;
 mod sign_out;

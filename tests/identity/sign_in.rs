@@ -5,11 +5,11 @@ use serde_json::json;
 use super::{
     Browser, Provider,
     browser::{ATTEMPT, SESSION, live},
-    provider::{CALLBACK, secret_of},
+    provider::{CALLBACK, secret_of, with_key},
 };
 use crate::{
     attacks::refused,
-    harness::{ORIGIN, Response, Server, Setup, secret},
+    harness::{ORIGIN, Response, Server, Setup},
 };
 
 const LOGIN: &str = "https://localhost/.wardwire/login";
@@ -76,11 +76,7 @@ fn a_browser_signs_in_at_a_real_provider_and_what_that_says_opens_its_socket() {
 #[test]
 fn every_way_of_proving_which_client_it_is_is_taken() {
     for client in ["post", "key", "public"] {
-        let mut setup = Setup::new();
-        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
-        secret(&setup.folder.join("client.pem"), &pair.serialize_pem());
-        setup.issuer.key =
-            jsonwebtoken::EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap();
+        let setup = with_key();
         let provider = Provider::start(&setup);
         let server = provider.server_as(setup, client, "scopes = [\"profile\", \"email\"]");
         let mut browser = Browser::of("alice", &server, &provider);

@@ -449,6 +449,7 @@ impl Gate {
         reason: EndReason,
     ) -> usize {
         self.revocations.insert(revocation, until, self.now());
+        self.rules().issuers.forget(revocation);
         self.leases.revoke(revocation, reason)
     }
 
