@@ -79,6 +79,15 @@ fn a_provider_is_asked_once_in_a_while_and_by_many_at_once_once() {
 }
 
 #[test]
+fn attack_028_what_is_kept_of_a_token_does_not_outlive_it() {
+    let (provider, server) = started(KEPT);
+    let token = provider.issue(&server, &json!({ "account": "alice", "ttl": 2 }));
+    server.open(native(&token)).closes(3000, "expired");
+    refused(&server, &native(&token), 401, "token-expired");
+    assert_eq!(provider.introspections(&server), 1);
+}
+
+#[test]
 fn attack_029_opaque_tokens_that_do_not_hold() {
     let (provider, server) = started(ANEW);
     let issue = |wanted: Value| provider.issue(&server, &wanted);
@@ -123,7 +132,7 @@ fn which_way_a_token_takes_is_its_look_alone() {
         "iss": provider.issuer, "aud": "wardwire", "sub": "alice", "iat": now(), "exp": now() + 300, "jti": "j",
     });
     let jwt = |header: Value| provider.sign(&server, &header, &claims, "");
-    server.open(native(&jwt(json!({ "typ": "at+jwt" }))));
+    let mut socket = server.open(native(&jwt(json!({ "typ": "at+jwt" }))));
     let mut stranger = claims.clone();
     stranger["iss"] = json!("https://other.example");
     let stranger = provider.sign(&server, &json!({ "typ": "at+jwt" }), &stranger, "");
@@ -139,11 +148,7 @@ fn which_way_a_token_takes_is_its_look_alone() {
     ] {
         refused(&server, &native(&token), 401, reason);
     }
-    assert_eq!(
-        provider.introspections(&server),
-        0,
-        "a JWT is shown to nobody"
-    );
+    assert_eq!(provider.introspections(&server), 0, "shown to nobody");
     for (n, token) in ["a.b.c", "eyJ", "eyJ.x", "eyJ.x.y.z.e"]
         .into_iter()
         .enumerate()
@@ -418,6 +423,20 @@ fn attack_040_an_answer_that_comes_too_slowly() {
     server.refused("provider-unavailable");
     assert_eq!(issuer.asked(), 1, "one question for all of them");
     issuer.release();
+}
+
+#[test]
+fn a_token_that_becomes_somebody_elses_ends_its_sockets() {
+    for (name, value) in [("sub", "bob"), ("jti", "j2"), ("aud", "other")] {
+        let (server, issuer) = told_with("", AGAIN);
+        let mut answer = whole(&issuer.url());
+        answer["jti"] = json!("j1");
+        issuer.answer_at("/ask", response("200 OK", "", &answer.to_string()));
+        let mut socket = server.open(native("token"));
+        answer[name] = json!(value);
+        issuer.answer_at("/ask", response("200 OK", "", &answer.to_string()));
+        socket.closes(3000, "revoked");
+    }
 }
 
 #[test]
