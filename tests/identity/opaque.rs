@@ -148,6 +148,8 @@ fn which_way_a_token_takes_is_its_look_alone() {
     ] {
         refused(&server, &native(&token), 401, reason);
     }
+    // Nor is what no token can hold.
+    socket.fails("refresh", json!({ "token": "a b&token=c" }), -32007);
     assert_eq!(provider.introspections(&server), 0, "shown to nobody");
     for (n, token) in ["a.b.c", "eyJ", "eyJ.x", "eyJ.x.y.z.e"]
         .into_iter()
