@@ -17,7 +17,7 @@ use crate::{
     credential::Credential,
     host::HostName,
     lease::{EndReason, Entrance, Lease, Leases},
-    oidc::{Seal, Seen},
+    oidc::{Seal, Used},
     origin::Origin,
     principal::{Identity, Principal},
     refusal::{Reason, Refusal, Stage},
@@ -53,7 +53,7 @@ pub struct Gate {
     revocations: Revocations,
     leases: Arc<Leases>,
     seal: Seal,
-    logout_tokens: Seen,
+    used: Used,
     draining: AtomicBool,
 }
 
@@ -97,7 +97,7 @@ impl Gate {
             revocations: Revocations::default(),
             leases: Leases::new(),
             seal: Seal::new(),
-            logout_tokens: Seen::default(),
+            used: Used::default(),
             draining: AtomicBool::new(false),
         }
     }
@@ -321,9 +321,9 @@ impl Gate {
         &self.seal
     }
 
-    /// Logout tokens that were used.
-    pub(crate) fn logout_tokens(&self) -> &Seen {
-        &self.logout_tokens
+    /// What counts once, and was used.
+    pub(crate) fn used(&self) -> &Used {
+        &self.used
     }
 
     /// The live sockets' leases.

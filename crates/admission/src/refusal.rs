@@ -234,8 +234,8 @@ reasons! {
     KeysUnavailable = "keys-unavailable", SERVICE_UNAVAILABLE, "unavailable";
     /// No such session, or it has ended.
     SessionUnknown = "session-unknown", UNAUTHORIZED, "unauthenticated";
-    /// No sign-in that this browser began: none, another browser's, one that has ended, or one at a provider that is asked no
-    /// longer. Also a sign-in at no provider that there is.
+    /// No sign-in that this browser began: none, another browser's, one that has ended or was answered before, or one at a
+    /// provider that is asked no longer. Also a sign-in at no provider that there is.
     SignInUnknown = "sign-in-unknown", BAD_REQUEST, "bad-request";
     /// A sign-in would lead back to a page that may not connect here.
     SignInReturn = "sign-in-return", BAD_REQUEST, "bad-request";

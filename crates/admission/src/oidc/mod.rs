@@ -23,4 +23,4 @@ pub use self::{
     sign_in::{Begun, Callback, Login, Outcome, SignedIn},
     sign_out::{BackChannel, LoggedOut, Shown},
 };
-pub(crate) use self::{attempt::Seal, form::Pairs, metadata::Held, proof::Proof, seen::Seen};
+pub(crate) use self::{attempt::Seal, form::Pairs, metadata::Held, proof::Proof, seen::Used};

@@ -212,6 +212,11 @@ impl Gate {
         let now = self.now();
         let attempt = self.seal().open(checked.headers(), &callback.state, now);
         let attempt = attempt.ok_or_else(|| unknown("not begun by this browser, or over"))?;
+        // The first answer is the only one, whatever comes of it: a second would have the provider asked again.
+        let ends = Timestamp::from_millis(attempt.ends);
+        if !self.used().states.note(callback.state.hash(), ends, now) {
+            return Err(unknown("answered before"));
+        }
         let rules = &checked.rules;
         let provider = rules.issuers.provider(Some(&attempt.issuer));
         let (issuer, client) = provider.ok_or_else(|| unknown("no such provider any more"))?;

@@ -132,7 +132,8 @@ impl Gate {
         trail.issuer = Some(told.issuer.clone());
         trail.subject = told.subject.clone();
         let (now, issuer) = (self.now(), &told.issuer);
-        if !self.logout_tokens().note(issuer, &told.id, told.ends, now) {
+        let named = (issuer.clone(), told.id.clone());
+        if !self.used().logout_tokens.note(named, told.ends, now) {
             return Err(refuse("used before"));
         }
         let (sessions, sockets) = match (&told.session, &told.subject) {
