@@ -150,6 +150,7 @@ fn which_way_a_token_takes_is_its_look_alone() {
     }
     // Nor is what no token can hold.
     socket.fails("refresh", json!({ "token": "a b&token=c" }), -32007);
+    server.audited(|event| event["detail"] == "not of a token's characters");
     assert_eq!(provider.introspections(&server), 0, "shown to nobody");
     for (n, token) in ["a.b.c", "eyJ", "eyJ.x", "eyJ.x.y.z.e"]
         .into_iter()
