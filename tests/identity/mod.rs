@@ -4,6 +4,7 @@
 mod browser;
 mod opaque;
 mod provider;
+mod sessions;
 mod sign_in;
 mod sign_out;
 

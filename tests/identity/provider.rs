@@ -97,7 +97,16 @@ impl Provider {
     }
 
     /// A server at which browsers sign in there, as this client and with these lines more.
-    pub(crate) fn server_as(&self, mut setup: Setup, client: &str, more: &str) -> Server {
+    pub(crate) fn server_as(&self, setup: Setup, client: &str, more: &str) -> Server {
+        self.server_with(setup, client, "", more)
+    }
+
+    /// The same, which takes its access tokens too.
+    pub(crate) fn server_and_audience(&self, setup: Setup, client: &str, more: &str) -> Server {
+        self.server_with(setup, client, "audience = \"wardwire\"", more)
+    }
+
+    fn server_with(&self, mut setup: Setup, client: &str, tokens: &str, more: &str) -> Server {
         secret(
             &setup.folder.join("client.secret"),
             &format!("{}\n", secret_of()),
@@ -111,7 +120,7 @@ impl Provider {
             _ => "client_auth = \"none\"",
         };
         setup.issuers = format!(
-            "[[issuer]]\nissuer = \"{}\"\nca = \"ca.pem\"\n[issuer.sign_in]\nclient_id = \"{client}\"\n{proof}\n\
+            "[[issuer]]\nissuer = \"{}\"\nca = \"ca.pem\"\n{tokens}\n[issuer.sign_in]\nclient_id = \"{client}\"\n{proof}\n\
              callback = \"{CALLBACK}\"\nafter_logout = \"{GOODBYE}\"\n{more}\n",
             self.issuer
         );

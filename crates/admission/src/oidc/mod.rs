@@ -21,6 +21,6 @@ pub use self::{
     client::{Client, Wish},
     settings::{CALLBACK, ClientAuthentication, ClientKey, NoKey, Settings},
     sign_in::{Begun, Callback, Login, Outcome, SignedIn},
-    sign_out::{BackChannel, LoggedOut, Shown},
+    sign_out::{BackChannel, Leave, LoggedOut, Shown},
 };
 pub(crate) use self::{attempt::Seal, form::Pairs, metadata::Held, proof::Proof, seen::Used};

@@ -12,6 +12,7 @@ use std::{net::SocketAddr, time::Duration};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use wardwire_admission::session;
 
 use super::{
     acme::Acme,
@@ -419,6 +420,10 @@ pub struct SignIn {
     #[serde(default = "two_hours")]
     #[schemars(extend("x-least" = "1m", "x-most" = "30d"))]
     pub idle: Span,
+    /// How many sessions one user may have at once. One more ends the oldest, with its sockets.
+    #[serde(default = "sessions")]
+    #[schemars(range(min = 1, max = 256))]
+    pub sessions: usize,
 }
 
 /// `issuer.sign_in.client_auth`
@@ -808,6 +813,10 @@ const fn a_day() -> Span {
 
 const fn half_a_day() -> Span {
     seconds(12 * 3600)
+}
+
+const fn sessions() -> usize {
+    session::PER_SUBJECT
 }
 
 const fn ten_seconds() -> Span {

@@ -29,6 +29,7 @@ pub(super) fn settings(sign_in: &SignIn, folder: &Folder) -> io::Result<Settings
         after_logout: sign_in.after_logout.clone(),
         lifetime: sign_in.lifetime.0,
         idle: sign_in.idle.0,
+        sessions: sign_in.sessions,
     })
 }
 
