@@ -77,7 +77,7 @@ fn live(token: &str) -> Handshake {
 }
 
 /// A good handshake on the native route.
-fn native(token: &str) -> Handshake {
+pub(crate) fn native(token: &str) -> Handshake {
     Handshake::new("/native").bearer(token)
 }
 

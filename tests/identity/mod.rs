@@ -2,7 +2,9 @@
 //! `cargo xtask test` does).
 
 mod browser;
+mod opaque;
 mod provider;
+mod sessions;
 mod sign_in;
 mod sign_out;
 

@@ -24,6 +24,16 @@ pub(crate) const SECRET: &str = "a secret: of+the client/ that%must be encoded";
 pub(crate) const CALLBACK: &str = "https://localhost/.wardwire/callback";
 pub(crate) const GOODBYE: &str = "https://app.localhost/bye";
 
+/// A folder with the key of the client `key`.
+pub(crate) fn with_key() -> Setup {
+    let mut setup = Setup::new();
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let pem = pair.serialize_pem();
+    secret(&setup.folder.join("client.pem"), &pem);
+    setup.issuer.key = jsonwebtoken::EncodingKey::from_ec_pem(pem.as_bytes()).unwrap();
+    setup
+}
+
 impl Provider {
     /// With the clients `basic`, `post`, `key` (which signs with the folder's `client.pem`), `public` and `nameless`.
     pub(crate) fn start(setup: &Setup) -> Self {
@@ -87,7 +97,16 @@ impl Provider {
     }
 
     /// A server at which browsers sign in there, as this client and with these lines more.
-    pub(crate) fn server_as(&self, mut setup: Setup, client: &str, more: &str) -> Server {
+    pub(crate) fn server_as(&self, setup: Setup, client: &str, more: &str) -> Server {
+        self.server_with(setup, client, "", more)
+    }
+
+    /// The same, which takes its access tokens too.
+    pub(crate) fn server_and_audience(&self, setup: Setup, client: &str, more: &str) -> Server {
+        self.server_with(setup, client, "audience = \"wardwire\"", more)
+    }
+
+    fn server_with(&self, mut setup: Setup, client: &str, tokens: &str, more: &str) -> Server {
         secret(
             &setup.folder.join("client.secret"),
             &format!("{}\n", secret_of()),
@@ -101,7 +120,7 @@ impl Provider {
             _ => "client_auth = \"none\"",
         };
         setup.issuers = format!(
-            "[[issuer]]\nissuer = \"{}\"\nca = \"ca.pem\"\n[issuer.sign_in]\nclient_id = \"{client}\"\n{proof}\n\
+            "[[issuer]]\nissuer = \"{}\"\nca = \"ca.pem\"\n{tokens}\n[issuer.sign_in]\nclient_id = \"{client}\"\n{proof}\n\
              callback = \"{CALLBACK}\"\nafter_logout = \"{GOODBYE}\"\n{more}\n",
             self.issuer
         );
@@ -109,6 +128,40 @@ impl Provider {
         let address = format!("https://localhost:{}", server.address.port());
         self.control(&server, &json!({ "relyingParty": address }));
         server
+    }
+
+    /// A server that asks it about opaque tokens, as this client and with these lines more.
+    pub(crate) fn asked_by(&self, mut setup: Setup, client: &str, more: &str) -> Server {
+        secret(&setup.folder.join("client.secret"), &secret_of());
+        let proof = match client {
+            "key" => {
+                "client_auth = \"private_key\"\nclient_key_file = \"client.pem\"\nclient_key_id = \"k1\""
+            }
+            "post" => "client_auth = \"post\"\nclient_secret_file = \"client.secret\"",
+            _ => "client_secret_file = \"client.secret\"",
+        };
+        setup.issuers = format!(
+            "[[issuer]]\nissuer = \"{}\"\naudience = \"wardwire\"\nca = \"ca.pem\"\n\
+             [issuer.introspection]\nclient_id = \"{client}\"\n{proof}\n{more}\n",
+            self.issuer
+        );
+        setup.start()
+    }
+
+    /// An opaque access token of somebody's.
+    pub(crate) fn opaque(&self, server: &Server, account: &str) -> String {
+        self.issue(server, &json!({ "account": account }))
+    }
+
+    pub(crate) fn issue(&self, server: &Server, wanted: &Value) -> String {
+        let issued = self.control(server, &json!({ "issue": wanted }));
+        issued["token"].as_str().unwrap().to_owned()
+    }
+
+    /// How often it was asked about one.
+    pub(crate) fn introspections(&self, server: &Server) -> u64 {
+        let seen = self.control(server, &json!({}));
+        seen["introspection"].as_u64().unwrap()
     }
 
     /// The usual pair.

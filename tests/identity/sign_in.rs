@@ -5,11 +5,11 @@ use serde_json::json;
 use super::{
     Browser, Provider,
     browser::{ATTEMPT, SESSION, live},
-    provider::{CALLBACK, secret_of},
+    provider::{CALLBACK, secret_of, with_key},
 };
 use crate::{
     attacks::refused,
-    harness::{ORIGIN, Response, Server, Setup, secret},
+    harness::{ORIGIN, Response, Server, Setup},
 };
 
 const LOGIN: &str = "https://localhost/.wardwire/login";
@@ -76,11 +76,7 @@ fn a_browser_signs_in_at_a_real_provider_and_what_that_says_opens_its_socket() {
 #[test]
 fn every_way_of_proving_which_client_it_is_is_taken() {
     for client in ["post", "key", "public"] {
-        let mut setup = Setup::new();
-        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
-        secret(&setup.folder.join("client.pem"), &pair.serialize_pem());
-        setup.issuer.key =
-            jsonwebtoken::EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap();
+        let setup = with_key();
         let provider = Provider::start(&setup);
         let server = provider.server_as(setup, client, "scopes = [\"profile\", \"email\"]");
         let mut browser = Browser::of("alice", &server, &provider);
@@ -370,12 +366,44 @@ fn attack_042_a_code_that_is_used_twice() {
     let events = server.audit().len();
     let response = browser.get(&callback);
     is_refused(&server, events, &response, 400, "sign-in-unknown");
-    // Whoever copied the attempt's cookie before has the provider against him.
+    // Nor does it help to have copied the attempt's cookie before: the provider is not even asked.
+    let shown = || provider.control(&server, &json!({}))["token"].clone();
+    let before = shown();
     let mut thief = Browser::of("alice", &server, &provider);
     thief.cookies = attempts;
     let events = server.audit().len();
     let response = thief.get(&callback);
-    is_refused(&server, events, &response, 400, "sign-in-refused");
+    is_refused(&server, events, &response, 400, "sign-in-unknown");
+    assert_eq!(before, shown(), "the code is shown to nobody");
+}
+
+/// Whoever holds the attempt's cookie, and whatever the first answer came to.
+#[test]
+fn attack_042_the_first_answer_to_an_attempt_is_the_only_one() {
+    let (provider, server) = Provider::and_server();
+    let shown = || provider.control(&server, &json!({}))["token"].clone();
+    for first in ["iss", "error", "code", "broken"] {
+        let mut browser = Browser::of("alice", &server, &provider);
+        let good = browser.up_to_callback(LOGIN);
+        let attempts = browser.cookies.clone();
+        let (spoilt, status) = match first {
+            "iss" => (with(&good, "iss", Some("https%3A%2F%2Fevil.example")), 400),
+            "error" => (
+                with(&with(&good, "code", None), "error", Some("access_denied")),
+                303,
+            ),
+            "code" => (with(&good, "code", Some("invented")), 400),
+            _ => (good.clone(), 503),
+        };
+        provider.control(&server, &json!({ "broken": first == "broken" }));
+        assert_eq!(browser.get(&spoilt).status, status, "{first}");
+        provider.control(&server, &json!({ "broken": false }));
+        let before = shown();
+        browser.cookies = attempts;
+        let events = server.audit().len();
+        is_refused(&server, events, &browser.get(&good), 400, "sign-in-unknown");
+        assert_eq!(before, shown(), "{first}");
+    }
 }
 
 #[test]

@@ -12,9 +12,9 @@ use crate::{
     harness::{Handshake, ORIGIN, Response, Server, Setup, now},
 };
 
-const FORM: &str = "application/x-www-form-urlencoded";
-const JSON: &str = "application/json";
-const LOGOUT: &str = "/.wardwire/logout";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+pub(super) const JSON: &str = "application/json";
+pub(super) const LOGOUT: &str = "/.wardwire/logout";
 
 /// Posts a logout token as a provider does.
 fn told(server: &Server, body: &str) -> Response {
@@ -37,7 +37,7 @@ fn good(provider: &Provider, subject: &str) -> Value {
     })
 }
 
-fn ticket(browser: &mut Browser<'_>) -> String {
+pub(super) fn ticket(browser: &mut Browser<'_>) -> String {
     let response = browser.post("/.wardwire/tickets", JSON, r#"{"route":"/live"}"#);
     assert_eq!(response.status, 201, "{response:?}");
     response.json()["ticket"].as_str().unwrap().to_owned()

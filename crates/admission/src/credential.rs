@@ -108,7 +108,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<Box<str>>, Refusal> {
 }
 
 /// `b64token` of RFC 6750 §2.1.
-fn is_b64token(token: &str) -> bool {
+pub(crate) fn is_b64token(token: &str) -> bool {
     let body = token.trim_end_matches('=');
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
     !body.is_empty() && body.bytes().all(allowed)

@@ -17,15 +17,15 @@ use crate::{
     credential::Credential,
     host::HostName,
     lease::{EndReason, Entrance, Lease, Leases},
-    oidc::{Seal, Seen},
+    oidc::{Seal, Used},
     origin::Origin,
-    principal::{Identity, Principal},
+    principal::{Identity, Principal, SessionId},
     refusal::{Reason, Refusal, Stage},
     revocation::{Revocation, Revocations},
     route::Route,
     rules::Rules,
-    secret::Secret,
-    session::Sessions,
+    secret::{NoRandom, Secret},
+    session::{AtProvider, PER_SUBJECT, Sessions},
     sync::Exchanged,
     ticket::{self, Binding, Tickets},
 };
@@ -53,7 +53,7 @@ pub struct Gate {
     revocations: Revocations,
     leases: Arc<Leases>,
     seal: Seal,
-    logout_tokens: Seen,
+    used: Used,
     draining: AtomicBool,
 }
 
@@ -63,6 +63,16 @@ pub struct IssuedTicket {
     pub ticket: Secret,
     /// How long it lives.
     pub lifetime: Duration,
+}
+
+/// A session, and what it ended.
+pub(crate) struct OpenedSession {
+    pub(crate) secret: Secret,
+    pub(crate) id: SessionId,
+    /// How many older ones.
+    pub(crate) surplus: usize,
+    /// How many sockets of those.
+    pub(crate) ended: usize,
 }
 
 /// What a live socket stands on from now on.
@@ -97,7 +107,7 @@ impl Gate {
             revocations: Revocations::default(),
             leases: Leases::new(),
             seal: Seal::new(),
-            logout_tokens: Seen::default(),
+            used: Used::default(),
             draining: AtomicBool::new(false),
         }
     }
@@ -181,6 +191,35 @@ impl Gate {
         }
         self.sign_out(&identity)
             .ok_or_else(|| Refusal::new(Stage::Identity, Reason::SessionUnknown))
+    }
+
+    /// Opens a cookie session for somebody who has proved who they are by other means than a provider's.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes.
+    pub fn open_session(&self, identity: Identity) -> Result<(Secret, SessionId), NoRandom> {
+        let opened = self.open_session_at(identity, None, PER_SUBJECT)?;
+        Ok((opened.secret, opened.id))
+    }
+
+    /// Opens a session, of which a subject may have so many. Those that are too many end, with their sockets: out of sight,
+    /// no sign-out would find them.
+    pub(crate) fn open_session_at(
+        &self,
+        identity: Identity,
+        provider: Option<AtProvider>,
+        most: usize,
+    ) -> Result<OpenedSession, NoRandom> {
+        let in_use = |identity: &Identity| self.leases.hold_session_of(identity);
+        let now = self.now();
+        let opened = self.sessions.open(identity, provider, most, now, in_use)?;
+        let ended = opened.surplus.iter().filter_map(|it| self.sign_out(it));
+        Ok(OpenedSession {
+            ended: ended.sum(),
+            surplus: opened.surplus.len(),
+            secret: opened.secret,
+            id: opened.id,
+        })
     }
 
     /// Ends the cookie session that a browser brings to a sign-in, so that none can be planted on it beforehand. Returns
@@ -306,8 +345,7 @@ impl Gate {
     }
 
     /// The open cookie sessions.
-    #[must_use]
-    pub fn sessions(&self) -> &Sessions {
+    pub(crate) fn sessions(&self) -> &Sessions {
         &self.sessions
     }
 
@@ -321,9 +359,9 @@ impl Gate {
         &self.seal
     }
 
-    /// Logout tokens that were used.
-    pub(crate) fn logout_tokens(&self) -> &Seen {
-        &self.logout_tokens
+    /// What counts once, and was used.
+    pub(crate) fn used(&self) -> &Used {
+        &self.used
     }
 
     /// The live sockets' leases.
@@ -449,6 +487,7 @@ impl Gate {
         reason: EndReason,
     ) -> usize {
         self.revocations.insert(revocation, until, self.now());
+        self.rules().issuers.forget(revocation);
         self.leases.revoke(revocation, reason)
     }
 

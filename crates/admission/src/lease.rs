@@ -346,6 +346,15 @@ impl Leases {
             .count()
     }
 
+    /// Whom live sockets stand for, of those that are wanted: one for each socket.
+    pub(crate) fn identities(&self, wanted: impl Fn(&Identity) -> bool) -> Vec<Arc<Identity>> {
+        let wanted = |lease: &Arc<Lease>| match lease.principal() {
+            Principal::User(identity) if wanted(&identity) && !lease.has_ended() => Some(identity),
+            _ => None,
+        };
+        self.all().iter().filter_map(wanted).collect()
+    }
+
     fn all(&self) -> Vec<Arc<Lease>> {
         let live = self.live.lock();
         live.groups.values().flat_map(Group::live).collect()

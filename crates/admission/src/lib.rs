@@ -18,6 +18,7 @@ pub mod oidc;
 pub mod origin;
 pub mod principal;
 pub mod proxy;
+pub mod recheck;
 pub mod refusal;
 pub mod revocation;
 pub mod route;

@@ -8,6 +8,7 @@ use crate::{
     certificate::{ClientCertificate, Thumbprint},
     clock::Timestamp,
     refusal::{Reason, Refusal, Stage},
+    token::Introspected,
 };
 
 /// Who holds a socket. `Anonymous` is a principal too, allowed only where a route names it; it is never a bypass.
@@ -81,6 +82,8 @@ pub struct Identity {
     pub token_id: Option<Box<str>>,
     /// `cnf` with `x5t#S256`: the client certificate without which it proves nothing (RFC 8705 §3.1).
     pub bound_to: Option<Thumbprint>,
+    /// What it stands on if its token is opaque: the issuer's word (RFC 7662) in place of its signature.
+    pub introspected: Option<Introspected>,
     /// Every other claim, for rights.
     pub claims: Map<String, Value>,
     /// How and when the user proved who they are.
@@ -142,6 +145,7 @@ pub(crate) mod tests {
             session: None,
             token_id: None,
             bound_to: None,
+            introspected: None,
             claims: Map::new(),
             authentication: Authentication::default(),
             issued_at: Some(Timestamp::from_secs(1000)),

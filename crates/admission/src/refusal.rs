@@ -228,12 +228,14 @@ reasons! {
     TokenLifetime = "token-lifetime", UNAUTHORIZED, "unauthenticated";
     /// `nbf`, `iat` or `auth_time` lies in the future.
     TokenNotYetValid = "token-not-yet-valid", UNAUTHORIZED, "unauthenticated";
+    /// The issuer says that it holds no longer, or does not know it.
+    TokenInactive = "token-inactive", UNAUTHORIZED, "unauthenticated";
     /// The issuer's keys cannot be had.
     KeysUnavailable = "keys-unavailable", SERVICE_UNAVAILABLE, "unavailable";
     /// No such session, or it has ended.
     SessionUnknown = "session-unknown", UNAUTHORIZED, "unauthenticated";
-    /// No sign-in that this browser began: none, another browser's, one that has ended, or one at a provider that is asked no
-    /// longer. Also a sign-in at no provider that there is.
+    /// No sign-in that this browser began: none, another browser's, one that has ended or was answered before, or one at a
+    /// provider that is asked no longer. Also a sign-in at no provider that there is.
     SignInUnknown = "sign-in-unknown", BAD_REQUEST, "bad-request";
     /// A sign-in would lead back to a page that may not connect here.
     SignInReturn = "sign-in-return", BAD_REQUEST, "bad-request";
@@ -241,7 +243,7 @@ reasons! {
     SignInIssuer = "sign-in-issuer", BAD_REQUEST, "bad-request";
     /// The provider took back a sign-in, or its tokens do not hold; the detail says which.
     SignInRefused = "sign-in-refused", BAD_REQUEST, "bad-request";
-    /// A provider cannot be asked, or answers what it should not.
+    /// A provider or issuer cannot be asked, or answers what it should not.
     ProviderUnavailable = "provider-unavailable", SERVICE_UNAVAILABLE, "unavailable";
     /// A logout token that does not hold, or was used before (OpenID Connect Back-Channel Logout §2.6).
     LogoutToken = "logout-token", BAD_REQUEST, "bad-request";

@@ -40,6 +40,16 @@ pub enum Revocation {
 }
 
 impl Revocation {
+    /// Of whom.
+    pub(crate) fn issuer(&self) -> &str {
+        match self {
+            Self::Token { issuer, .. }
+            | Self::Session { issuer, .. }
+            | Self::Subject { issuer, .. }
+            | Self::Issuer { issuer, .. } => issuer,
+        }
+    }
+
     /// Whether this takes back what `identity` stands on.
     #[must_use]
     pub fn covers(&self, identity: &Identity) -> bool {

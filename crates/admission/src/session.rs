@@ -41,6 +41,14 @@ struct Open {
     used: Timestamp,
 }
 
+/// A session that was opened.
+pub(crate) struct Opened {
+    pub(crate) secret: Secret,
+    pub(crate) id: SessionId,
+    /// Whose it ended, as it was one too many.
+    pub(crate) surplus: Vec<Arc<Identity>>,
+}
+
 /// What a session that was opened by a sign-in at a provider stands on.
 #[derive(Clone)]
 pub struct AtProvider {
@@ -53,33 +61,25 @@ pub struct AtProvider {
 }
 
 /// The most sessions of one subject: whoever signs in again and again ends the oldest of their own, and fills nobody's memory.
-const PER_SUBJECT: usize = 256;
+pub const PER_SUBJECT: usize = 256;
 /// How often ended sessions are looked for, in milliseconds.
 const SWEEP: u64 = 60_000;
 
 impl Sessions {
-    /// Opens a session for `identity` until that identity expires. Always a new secret: nobody can fix it beforehand.
+    /// Opens a session for `identity` until that identity expires. Always a new secret: nobody can fix it beforehand. Of one
+    /// subject `most` are open at once: the oldest that are too many end, of which the caller ends the sockets. `in_use` says
+    /// whether anything uses a session, such as an open socket.
     ///
     /// # Errors
     /// If the system gives no random bytes.
-    pub fn open(
-        &self,
-        identity: Identity,
-        now: Timestamp,
-    ) -> Result<(Secret, SessionId), NoRandom> {
-        self.open_at(identity, None, now)
-    }
-
-    /// The same, for somebody who signed in at a provider.
-    ///
-    /// # Errors
-    /// As above.
-    pub(crate) fn open_at(
+    pub(crate) fn open(
         &self,
         identity: Identity,
         provider: Option<AtProvider>,
+        most: usize,
         now: Timestamp,
-    ) -> Result<(Secret, SessionId), NoRandom> {
+        in_use: impl Fn(&Identity) -> bool,
+    ) -> Result<Opened, NoRandom> {
         let secret = Secret::random()?;
         let hash = secret.hash();
         let id = SessionId::new(hash.public_name());
@@ -88,8 +88,10 @@ impl Sessions {
             ..identity
         });
         let mut state = self.state.lock();
-        state.sweep(now);
-        state.make_room(&identity, hash);
+        state.sweep(now, &in_use);
+        let surplus = state.make_room(&identity, most, now, &in_use);
+        let subject = (identity.issuer.clone(), identity.subject.clone());
+        state.of_subject.entry(subject).or_default().push_back(hash);
         if let Some(session) = provider.as_ref().and_then(|it| it.session.clone()) {
             let theirs = state.at_provider.entry((identity.issuer.clone(), session));
             theirs.or_default().push(hash);
@@ -100,7 +102,11 @@ impl Sessions {
             used: now,
         };
         state.open.insert(hash, open);
-        Ok((secret, id))
+        Ok(Opened {
+            secret,
+            id,
+            surplus,
+        })
     }
 
     /// Whose session this is, which is used by that. None if it never was, has ended, has expired, or was unused for too
@@ -114,9 +120,7 @@ impl Sessions {
     ) -> Option<Arc<Identity>> {
         let mut state = self.state.lock();
         let open = state.open.get_mut(&secret.hash())?;
-        let is_idle = |it: &AtProvider| open.used.after(it.idle) <= now;
-        let idle = open.provider.as_ref().is_some_and(is_idle);
-        if open.identity.expires_at <= now || (idle && !in_use(&open.identity)) {
+        if open.has_expired(now) || (open.is_idle(now) && !in_use(&open.identity)) {
             return None;
         }
         open.used = open.used.max(now);
@@ -169,12 +173,24 @@ impl Sessions {
     }
 }
 
+impl Open {
+    fn has_expired(&self, now: Timestamp) -> bool {
+        self.identity.expires_at <= now
+    }
+
+    fn is_idle(&self, now: Timestamp) -> bool {
+        let idle = |it: &AtProvider| self.used.after(it.idle) <= now;
+        self.provider.as_ref().is_some_and(idle)
+    }
+}
+
 impl State {
     fn end(&mut self, hash: &SecretHash) -> Option<Arc<Identity>> {
         self.open.remove(hash).map(|it| it.identity)
     }
 
-    fn sweep(&mut self, now: Timestamp) {
+    /// INVARIANT: what has an open socket is kept, though nobody enters by it any more, so that a sign-out finds that socket.
+    fn sweep(&mut self, now: Timestamp, in_use: impl Fn(&Identity) -> bool) {
         if self.sweep.is_some_and(|due| now < due) {
             return;
         }
@@ -186,8 +202,8 @@ impl State {
             at_provider,
             ..
         } = self;
-        // One that is unused may have a socket; it goes when its time is over.
-        open.retain(|_, open| open.identity.expires_at > now);
+        // One that is unused may come to be used; it goes when its time is over.
+        open.retain(|_, open| !open.has_expired(now) || in_use(&open.identity));
         of_subject.retain(|_, theirs| {
             theirs.retain(|hash| open.contains_key(hash));
             !theirs.is_empty()
@@ -198,19 +214,37 @@ impl State {
         });
     }
 
-    /// Notes one more session of a subject, in the place of their oldest if there are too many.
-    fn make_room(&mut self, identity: &Identity, hash: SecretHash) {
+    /// Ends a subject's oldest sessions until one more has room. Those that are over anyway make room first.
+    fn make_room(
+        &mut self,
+        identity: &Identity,
+        most: usize,
+        now: Timestamp,
+        in_use: impl Fn(&Identity) -> bool,
+    ) -> Vec<Arc<Identity>> {
+        let Self {
+            open, of_subject, ..
+        } = self;
         let subject = (identity.issuer.clone(), identity.subject.clone());
-        let theirs = self.of_subject.entry(subject).or_default();
-        if theirs.len() >= PER_SUBJECT {
-            theirs.retain(|hash| self.open.contains_key(hash));
+        let Some(theirs) = of_subject.get_mut(&subject) else {
+            return Vec::new();
+        };
+        if theirs.len() >= most {
+            theirs.retain(|hash| {
+                let is_over = |it: &Open| it.has_expired(now) || it.is_idle(now);
+                let over = |it: &Open| is_over(it) && !in_use(&it.identity);
+                if open.get(hash).is_some_and(over) {
+                    open.remove(hash);
+                }
+                open.contains_key(hash)
+            });
         }
-        if theirs.len() >= PER_SUBJECT
-            && let Some(oldest) = theirs.pop_front()
-        {
-            self.open.remove(&oldest);
+        let mut surplus = Vec::new();
+        while theirs.len() >= most.max(1) {
+            let oldest = theirs.pop_front().and_then(|hash| open.remove(&hash));
+            surplus.extend(oldest.map(|it| it.identity));
         }
-        theirs.push_back(hash);
+        surplus
     }
 }
 
@@ -225,6 +259,19 @@ mod tests {
         false
     }
 
+    impl Sessions {
+        /// As many as there may be, and none with a socket.
+        fn open_for(
+            &self,
+            who: Identity,
+            at: Option<AtProvider>,
+            now: Timestamp,
+        ) -> (Secret, SessionId) {
+            let opened = self.open(who, at, PER_SUBJECT, now, unused).unwrap();
+            (opened.secret, opened.id)
+        }
+    }
+
     fn at_provider(session: &str) -> Option<AtProvider> {
         Some(AtProvider {
             session: Some(session.into()),
@@ -236,8 +283,12 @@ mod tests {
     #[test]
     fn a_session_that_nothing_uses_ends_and_one_with_an_open_socket_does_not() {
         let sessions = Sessions::default();
-        let open = || sessions.open_at(identity("alice"), at_provider("s"), NOW);
-        let (used, socket) = (open().unwrap().0, open().unwrap().0);
+        let open = || {
+            sessions
+                .open_for(identity("alice"), at_provider("s"), NOW)
+                .0
+        };
+        let (used, socket) = (open(), open());
         let at = |seconds: u64| Timestamp::from_secs(1000 + seconds);
         assert!(sessions.find(&used, at(59), unused).is_some());
         assert!(
@@ -257,8 +308,9 @@ mod tests {
     fn a_provider_ends_what_was_opened_by_its_session_and_nothing_else() {
         let sessions = Sessions::default();
         let open = |name: &str, session| {
-            let opened = sessions.open_at(identity(name), at_provider(session), NOW);
-            opened.unwrap().0
+            sessions
+                .open_for(identity(name), at_provider(session), NOW)
+                .0
         };
         let ended = [open("alice", "one"), open("alice", "one")];
         let (other, bobs) = (open("alice", "two"), open("bob", "three"));
@@ -283,8 +335,8 @@ mod tests {
     #[test]
     fn every_sign_in_makes_a_new_session() {
         let sessions = Sessions::default();
-        let (first, first_id) = sessions.open(identity("alice"), NOW).unwrap();
-        let (second, second_id) = sessions.open(identity("alice"), NOW).unwrap();
+        let (first, first_id) = sessions.open_for(identity("alice"), None, NOW);
+        let (second, second_id) = sessions.open_for(identity("alice"), None, NOW);
         assert!(first != second && first_id != second_id);
         assert_eq!(
             sessions.find(&first, NOW, unused).unwrap().session,
@@ -295,7 +347,7 @@ mod tests {
     #[test]
     fn a_session_ends_with_its_identity_or_when_told() {
         let sessions = Sessions::default();
-        let (secret, _) = sessions.open(identity("alice"), NOW).unwrap();
+        let (secret, _) = sessions.open_for(identity("alice"), None, NOW);
         assert!(
             sessions
                 .find(&secret, Timestamp::from_millis(1_999_999), unused)
@@ -313,7 +365,7 @@ mod tests {
     #[test]
     fn signing_in_again_and_again_ends_ones_own_oldest_session() {
         let sessions = Sessions::default();
-        let open = |name: &str| sessions.open(identity(name), NOW).unwrap().0;
+        let open = |name: &str| sessions.open_for(identity(name), None, NOW).0;
         let (bobs, first, second) = (open("bob"), open("alice"), open("alice"));
         for _ in 2..PER_SUBJECT {
             open("alice");
@@ -332,19 +384,62 @@ mod tests {
     }
 
     #[test]
+    fn as_many_as_may_be_are_open_and_those_that_are_over_go_first() {
+        let sessions = Sessions::default();
+        let at = |seconds: u64| Timestamp::from_secs(1000 + seconds);
+        let open = |seconds: u64, in_use: &dyn Fn(&Identity) -> bool| {
+            let opened = sessions.open(identity("alice"), at_provider("s"), 2, at(seconds), in_use);
+            let Opened {
+                secret,
+                id,
+                surplus,
+            } = opened.unwrap();
+            let ended: Vec<_> = surplus
+                .iter()
+                .map(|it| it.session.clone().unwrap())
+                .collect();
+            (secret, id, ended)
+        };
+        let (first, one, _) = open(0, &unused);
+        let (_, two, ended) = open(10, &unused);
+        assert!(ended.is_empty());
+        let (_, three, ended) = open(20, &unused);
+        assert_eq!(ended, [one]);
+        assert!(sessions.find(&first, at(20), unused).is_none());
+        // The second would be next, but for its socket; the third was unused for too long.
+        let (_, _, ended) = open(80, &|it| it.session.as_ref() == Some(&two));
+        assert!(ended.is_empty(), "{three:?}");
+        let (_, _, ended) = open(80, &|it| it.session.as_ref() == Some(&two));
+        assert_eq!(ended, [two]);
+    }
+
+    #[test]
+    fn a_session_that_is_over_but_has_a_socket_is_found_by_a_sign_out() {
+        let sessions = Sessions::default();
+        let (_, id) = sessions.open_for(identity("alice"), at_provider("s"), NOW);
+        let later = Timestamp::from_secs(3000);
+        let bob = || Identity {
+            expires_at: Timestamp::from_secs(9000),
+            ..identity("bob")
+        };
+        let in_use = |it: &Identity| it.session.as_ref() == Some(&id);
+        sessions
+            .open(bob(), None, PER_SUBJECT, later, in_use)
+            .unwrap();
+        let ended = sessions.end_at_provider("https://id.example", "s");
+        assert_eq!(ended.first().and_then(|it| it.session.clone()), Some(id));
+    }
+
+    #[test]
     fn ended_sessions_are_not_kept() {
         let sessions = Sessions::default();
-        sessions.open(identity("alice"), NOW).unwrap();
+        sessions.open_for(identity("alice"), None, NOW);
         let later = Timestamp::from_secs(2100);
-        sessions
-            .open(
-                Identity {
-                    expires_at: later,
-                    ..identity("bob")
-                },
-                later,
-            )
-            .unwrap();
+        let bob = Identity {
+            expires_at: later,
+            ..identity("bob")
+        };
+        sessions.open_for(bob, None, later);
         assert_eq!(sessions.state.lock().open.len(), 1);
     }
 }

@@ -34,6 +34,7 @@ pub(crate) fn user(subject: &str, claims: &str) -> Principal {
         session: None,
         token_id: None,
         bound_to: None,
+        introspected: None,
         claims: serde_json::from_str(claims).unwrap(),
         authentication: Authentication {
             amr: vec!["otp".into()],

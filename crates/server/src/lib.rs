@@ -17,6 +17,7 @@ pub mod logging;
 pub mod metrics;
 pub mod outbound;
 mod proxied;
+mod recheck;
 pub mod redirect;
 pub mod reload;
 pub mod server;

@@ -14,8 +14,8 @@ const given = JSON.parse(process.argv[2])
 /** Where back-channel calls go: the server under test is started after its provider. */
 let relyingParty = null
 /** What was asked, so that a test can look. */
-const seen = { token: 0, backchannel: [] }
-/** Whether the token endpoint is down. */
+const seen = { token: 0, introspection: 0, backchannel: [] }
+/** Whether the endpoints for tokens and about them are down. */
 let broken = false
 /** Whether it does not say that it names itself in its answers (RFC 9207 §3). */
 let silent = false
@@ -45,6 +45,7 @@ const provider = new Provider(issuer, {
   features: {
     devInteractions: { enabled: false },
     backchannelLogout: { enabled: true },
+    introspection: { enabled: true, allowedPolicy: () => true },
     rpInitiatedLogout: {
       enabled: true,
       logoutSource: (ctx, form) => { ctx.body = form },
@@ -52,6 +53,8 @@ const provider = new Provider(issuer, {
     }
   },
   pkce: { required: () => true },
+  // What it says of an opaque token beside the protocol's own.
+  extraTokenClaims: (_, token) => token.accountId && { rooms: token.accountId === 'mallory' ? [] : ['lobby'] },
   // It lets nobody call loopback by itself.
   fetch: (url, { dispatcher, ...options }) => {
     const asked = new URL(url)
@@ -89,7 +92,21 @@ async function control (asked) {
       .sign(key)
     return { token }
   }
+  if (asked.issue) return { token: await issue(asked.issue) }
+  if (asked.destroy) await (await provider.AccessToken.find(asked.destroy))?.destroy()
   return seen
+}
+
+/** An opaque token of this kind, as a grant of this account's would give. */
+async function issue ({ kind = 'AccessToken', account, audience = 'wardwire', ttl = 300 }) {
+  const client = await provider.Client.find('basic')
+  const grant = new provider.Grant({ clientId: client.clientId, accountId: account })
+  grant.addOIDCScope('openid')
+  const token = new provider[kind]({
+    accountId: account, client, grantId: await grant.save(), scope: 'openid', gty: 'authorization_code', expiresIn: ttl
+  })
+  if (kind === 'AccessToken' && audience) token.setAudience(audience)
+  return token.save()
 }
 
 async function interaction (request, response) {
@@ -121,7 +138,8 @@ async function answer (request, response) {
     await interaction(request, response)
   } else {
     if (path === '/token') seen.token += 1
-    if (path === '/token' && broken) {
+    if (path === '/token/introspection') seen.introspection += 1
+    if (path.startsWith('/token') && broken) {
       response.writeHead(502, { 'content-length': 0 })
       response.end()
       return

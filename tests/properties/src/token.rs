@@ -83,6 +83,7 @@ fn world() -> &'static World {
             leeway: Duration::ZERO,
             max_lifetime: Duration::from_secs(24 * 3600),
             sign_in: None,
+            introspection: None,
         };
         let issuers = Issuers::new(vec![config], Arc::new(Nowhere), Arc::new(Stopped));
         World {

@@ -142,11 +142,7 @@ impl World {
         let credential = Credential::Bearer(token.into());
         let identity = self.gate.verify(&rules, credential).await;
         let identity = Identity::clone(&identity.unwrap());
-        let (secret, _) = self
-            .gate
-            .sessions()
-            .open(identity, self.gate.now())
-            .unwrap();
+        let (secret, _) = self.gate.open_session(identity).unwrap();
         format!("{COOKIE}={}", secret.reveal())
     }
 

@@ -3,21 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use base64::{
-    Engine as _, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD,
-};
-use serde_json::{Map, Value, json};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::{
     attempt::Attempt,
-    form::{Pairs, encode},
-    metadata::{Held, Metadata},
-    settings::{ClientAuthentication, ClientKey, Settings},
+    form::Pairs,
+    metadata::{self, Held, Metadata},
+    proof::Proof,
+    settings::Settings,
 };
 use crate::{
     clock::Timestamp,
-    fetch::{Fetch, Form, Reply},
+    fetch::{Fetch, Reply},
     refusal::{Reason, Refusal, Stage},
     secret::Secret,
     token::strict,
@@ -25,8 +24,6 @@ use crate::{
 
 /// From the first question to the last answer, so that a browser is told 503 before its request's own time is over.
 pub(super) const TIME: Duration = Duration::from_secs(7);
-/// How long our own proof of who we are holds.
-const ASSERTION: Duration = Duration::from_secs(60);
 /// An ID token up to this size goes along when a browser signs out; a URL with a longer one would not arrive.
 const LONGEST_HINT: usize = 4096;
 
@@ -35,7 +32,7 @@ pub struct Client {
     issuer: Box<str>,
     settings: Settings,
     fetch: Arc<dyn Fetch>,
-    metadata: Held,
+    metadata: Held<Metadata>,
 }
 
 /// What a route or a page wants of a sign-in (RFC 9470 §4).
@@ -72,8 +69,18 @@ impl Client {
         &self.settings
     }
 
+    fn proof(&self) -> Proof<'_> {
+        Proof {
+            issuer: &self.issuer,
+            client_id: &self.settings.client_id,
+            by: &self.settings.authentication,
+        }
+    }
+
     pub(super) async fn metadata(&self) -> Result<Arc<Metadata>, Refusal> {
-        let asked = self.metadata.get(&*self.fetch, &self.issuer);
+        let asked = self
+            .metadata
+            .get(&*self.fetch, &self.issuer, metadata::read);
         timeout(TIME, asked)
             .await
             .unwrap_or_else(|_| Err(unavailable("the provider's metadata took too long")))
@@ -129,7 +136,7 @@ impl Client {
             .with("code", code)
             .with("redirect_uri", &self.settings.callback)
             .with("code_verifier", &attempt.verifier);
-        let form = self.proved(pairs, now)?;
+        let form = self.proof().form(pairs, now)?;
         let asked = timeout(TIME, self.fetch.post(&metadata.token, &form)).await;
         let asked = asked.map_err(|_| unavailable("the token endpoint took too long"))?;
         let reply = asked.map_err(unavailable)?;
@@ -156,58 +163,6 @@ impl Client {
         }
         Some(joined(place, query))
     }
-
-    /// A form with our proof of who we are.
-    fn proved(&self, pairs: Pairs, now: Timestamp) -> Result<Form, Refusal> {
-        let id = &self.settings.client_id;
-        let mut authorization = None;
-        let pairs = match &self.settings.authentication {
-            ClientAuthentication::Basic(secret) => {
-                authorization = Some(basic(id, secret));
-                pairs
-            }
-            ClientAuthentication::Post(secret) => {
-                pairs.with("client_id", id).with("client_secret", secret)
-            }
-            ClientAuthentication::PrivateKey(key) => {
-                let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-                pairs
-                    .with("client_id", id)
-                    .with("client_assertion_type", kind)
-                    .with("client_assertion", &self.assertion(key, now)?)
-            }
-            ClientAuthentication::None => pairs.with("client_id", id),
-        };
-        Ok(Form {
-            body: pairs.into_text(),
-            authorization,
-        })
-    }
-
-    /// RFC 7523 §3. Its audience is the issuer and not one of its endpoints, which another issuer could have named too.
-    fn assertion(&self, key: &ClientKey, now: Timestamp) -> Result<String, Refusal> {
-        let id = Secret::random().map_err(unavailable)?;
-        let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
-        header.kid = key.id.as_deref().map(str::to_owned);
-        let claims = json!({
-            "iss": self.settings.client_id,
-            "sub": self.settings.client_id,
-            "aud": *self.issuer,
-            "jti": id.reveal(),
-            "iat": now.as_secs(),
-            "exp": now.after(ASSERTION).as_secs(),
-        });
-        jsonwebtoken::encode(&header, &claims, &key.key).map_err(unavailable)
-    }
-}
-
-/// RFC 6749 §2.3.1: both are encoded as in a form before they are joined.
-fn basic(id: &str, secret: &str) -> String {
-    let mut text = String::new();
-    encode(id, &mut text);
-    text.push(':');
-    encode(secret, &mut text);
-    format!("Basic {}", STANDARD.encode(text))
 }
 
 /// An endpoint may have a query of its own, which stays (RFC 6749 §3.1).
@@ -259,6 +214,8 @@ fn unavailable(detail: impl std::fmt::Display) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn answered(status: u16, body: &Value) -> Result<String, Reason> {
@@ -308,14 +265,5 @@ mod tests {
                 "{body}"
             );
         }
-    }
-
-    #[test]
-    fn a_secret_of_any_text_is_encoded_before_it_is_joined() {
-        // RFC 6749 §2.3.1 with a colon and a space, which would else move the border.
-        assert_eq!(
-            basic("a:b", "c d%"),
-            format!("Basic {}", STANDARD.encode("a%3Ab:c+d%25"))
-        );
     }
 }

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 
 /// Names and values under construction.
 #[derive(Default)]
-pub(super) struct Pairs(String);
+pub(crate) struct Pairs(String);
 
 impl Pairs {
     /// One more.
-    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         if !self.0.is_empty() {
             self.0.push('&');
         }

@@ -1,6 +1,6 @@
-//! What a provider says of itself (OpenID Connect Discovery §3, RFC 8414), as far as a sign-in needs it.
+//! What a provider says of itself (OpenID Connect Discovery §3, RFC 8414), as far as a sign-in or an introspection needs it.
 //!
-//! It is fetched when the first sign-in asks, one fetch at a time, kept for an hour, and used for a day while it cannot be
+//! It is fetched when the first of them asks, one fetch at a time, kept for an hour, and used for a day while it cannot be
 //! fetched again. After a fetch that failed there is none for five seconds, so that a crowd does not queue at a provider
 //! that is down.
 
@@ -30,26 +30,34 @@ pub(super) struct Metadata {
     pub(super) names_itself: bool,
 }
 
-/// The same, kept.
-#[derive(Default)]
-pub(super) struct Held(Mutex<State>);
+/// What is read of it, kept.
+pub(crate) struct Held<T>(Mutex<State<T>>);
 
-#[derive(Default)]
-struct State {
-    known: Option<(Arc<Metadata>, Instant)>,
+struct State<T> {
+    known: Option<(Arc<T>, Instant)>,
     failed: Option<(String, Instant)>,
 }
 
-impl Held {
-    /// What the provider says.
+impl<T> Default for Held<T> {
+    fn default() -> Self {
+        Self(Mutex::new(State {
+            known: None,
+            failed: None,
+        }))
+    }
+}
+
+impl<T> Held<T> {
+    /// What `read` makes of what the issuer says.
     ///
     /// # Errors
     /// [`Reason::ProviderUnavailable`] if that cannot be had.
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         fetch: &dyn Fetch,
         issuer: &str,
-    ) -> Result<Arc<Metadata>, Refusal> {
+        read: impl Fn(&[u8], &str) -> Result<T, String>,
+    ) -> Result<Arc<T>, Refusal> {
         let mut state = self.0.lock().await;
         let now = Instant::now();
         let age = |since: Instant| now.saturating_duration_since(since);
@@ -61,7 +69,7 @@ impl Held {
         let resting = state.failed.as_ref().filter(|it| age(it.1) < RETRY);
         let outcome = match resting {
             Some((cause, _)) => Err(cause.clone()),
-            None => fetched(fetch, issuer).await,
+            None => fetched(fetch, issuer, read).await,
         };
         match outcome {
             Ok(fresh) => {
@@ -86,13 +94,17 @@ impl Held {
     }
 }
 
-async fn fetched(fetch: &dyn Fetch, issuer: &str) -> Result<Metadata, String> {
+async fn fetched<T>(
+    fetch: &dyn Fetch,
+    issuer: &str,
+    read: impl Fn(&[u8], &str) -> Result<T, String>,
+) -> Result<T, String> {
     let url = location(issuer);
     let Document { body, .. } = fetch.get(&url).await.map_err(|error| error.to_string())?;
     read(&body, issuer).map_err(|cause| format!("{url}: {cause}"))
 }
 
-fn read(body: &[u8], issuer: &str) -> Result<Metadata, String> {
+pub(super) fn read(body: &[u8], issuer: &str) -> Result<Metadata, String> {
     let document = strict::object(body)?;
     let text = |name: &str| document.get(name).and_then(|value| value.as_str());
     // §4.3: a document that names somebody else may have been put there by somebody else.

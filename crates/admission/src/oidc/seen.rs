@@ -1,43 +1,61 @@
-//! Logout tokens that were used. Each counts once (OpenID Connect Back-Channel Logout §2.6).
+//! What counts once: logout tokens (OpenID Connect Back-Channel Logout §2.6), and the `state` of a sign-in, of which a second
+//! answer would have the provider asked once more.
 
-use std::collections::{HashSet, VecDeque};
+use std::{
+    collections::{HashSet, VecDeque},
+    hash::Hash,
+};
 
 use parking_lot::Mutex;
 
-use crate::clock::Timestamp;
-
-/// The ids that were seen, for as long as their tokens would be taken.
-#[derive(Default)]
-pub(crate) struct Seen(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    ids: HashSet<Named>,
-    /// In the order in which they came.
-    ends: VecDeque<(Timestamp, Named)>,
-}
+use crate::{clock::Timestamp, secret::SecretHash};
 
 /// Something of an issuer.
 type Named = (Box<str>, Box<str>);
 
-/// The most that are remembered. Only issuers that are trusted can add one, and what an old one would do again is a sign-out.
+/// What was used: the ids of logout tokens, and states.
+#[derive(Default)]
+pub(crate) struct Used {
+    pub(super) logout_tokens: Seen<Named>,
+    pub(super) states: Seen<SecretHash>,
+}
+
+/// What was seen, for as long as it would be taken.
+pub(super) struct Seen<T>(Mutex<State<T>>);
+
+struct State<T> {
+    known: HashSet<T>,
+    /// In the order in which they came.
+    ends: VecDeque<(Timestamp, T)>,
+}
+
+/// The most that are remembered of a kind. What an old one would do again is a sign-out, or a question that the provider
+/// refuses.
 const MOST: usize = 100_000;
 
-impl Seen {
-    /// Notes an id. False if it was noted before.
-    pub(super) fn note(&self, issuer: &str, id: &str, ends: Timestamp, now: Timestamp) -> bool {
+impl<T> Default for Seen<T> {
+    fn default() -> Self {
+        Self(Mutex::new(State {
+            known: HashSet::new(),
+            ends: VecDeque::new(),
+        }))
+    }
+}
+
+impl<T: Clone + Eq + Hash> Seen<T> {
+    /// Notes one. False if it was noted before.
+    pub(super) fn note(&self, one: T, ends: Timestamp, now: Timestamp) -> bool {
         let mut state = self.0.lock();
-        let over = |it: &(Timestamp, Named)| it.0 <= now;
+        let over = |it: &(Timestamp, T)| it.0 <= now;
         while state.ends.front().is_some_and(over) || state.ends.len() >= MOST {
             let Some((_, gone)) = state.ends.pop_front() else {
                 break;
             };
-            state.ids.remove(&gone);
+            state.known.remove(&gone);
         }
-        let named: Named = (issuer.into(), id.into());
-        let new = state.ids.insert(named.clone());
+        let new = state.known.insert(one.clone());
         if new {
-            state.ends.push_back((ends, named));
+            state.ends.push_back((ends, one));
         }
         new
     }
@@ -50,19 +68,19 @@ mod tests {
     #[test]
     fn an_id_counts_once_for_each_issuer_and_is_forgotten_with_its_token() {
         let (seen, at) = (Seen::default(), Timestamp::from_secs);
-        assert!(seen.note("a", "1", at(10), at(0)));
-        assert!(!seen.note("a", "1", at(10), at(9)));
-        assert!(seen.note("b", "1", at(20), at(9)));
-        assert!(seen.note("c", "1", at(20), at(10)));
-        assert_eq!(seen.0.lock().ids.len(), 2);
+        assert!(seen.note(("a", "1"), at(10), at(0)));
+        assert!(!seen.note(("a", "1"), at(10), at(9)));
+        assert!(seen.note(("b", "1"), at(20), at(9)));
+        assert!(seen.note(("c", "1"), at(20), at(10)));
+        assert_eq!(seen.0.lock().known.len(), 2);
     }
 
     #[test]
     fn they_are_few() {
         let (seen, never) = (Seen::default(), Timestamp::NEVER);
         for n in 0..=MOST {
-            assert!(seen.note("a", &n.to_string(), never, Timestamp::from_secs(0)));
+            assert!(seen.note(n, never, Timestamp::from_secs(0)));
         }
-        assert_eq!(seen.0.lock().ids.len(), MOST);
+        assert_eq!(seen.0.lock().known.len(), MOST);
     }
 }

@@ -24,6 +24,8 @@ pub struct Settings {
     pub lifetime: Duration,
     /// Nor this long without a request or an open socket.
     pub idle: Duration,
+    /// How many one user may have at once: one more ends the oldest.
+    pub sessions: usize,
 }
 
 /// How a client proves to the token endpoint who it is (OpenID Connect Core §9).

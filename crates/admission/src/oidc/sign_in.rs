@@ -10,7 +10,7 @@ use super::{
 use crate::{
     admit::{OriginChecked, Trail},
     clock::Timestamp,
-    gate::Gate,
+    gate::{Gate, OpenedSession},
     origin::{AllowedOrigins, Origin},
     principal::{Identity, Principal, SessionId},
     refusal::{Reason, Refusal, Stage},
@@ -90,8 +90,10 @@ pub struct SignedIn {
     pub secret: Secret,
     /// Where the browser goes.
     pub location: String,
-    /// How many sockets of the session before ended.
+    /// How many sockets ended: of the session that the browser had, and of older ones that are too many by now.
     pub ended: usize,
+    /// How many older sessions were.
+    pub surplus: usize,
 }
 
 impl Login {
@@ -212,6 +214,11 @@ impl Gate {
         let now = self.now();
         let attempt = self.seal().open(checked.headers(), &callback.state, now);
         let attempt = attempt.ok_or_else(|| unknown("not begun by this browser, or over"))?;
+        // The first answer is the only one, whatever comes of it: a second would have the provider asked again.
+        let ends = Timestamp::from_millis(attempt.ends);
+        if !self.used().states.note(callback.state.hash(), ends, now) {
+            return Err(unknown("answered before"));
+        }
         let rules = &checked.rules;
         let provider = rules.issuers.provider(Some(&attempt.issuer));
         let (issuer, client) = provider.ok_or_else(|| unknown("no such provider any more"))?;
@@ -241,24 +248,25 @@ impl Gate {
         let identity = verified.map_err(not_taken)?;
         trail.subject = Some(identity.subject.clone());
         let ended = self.forget_session(checked).unwrap_or(0);
-        let secret = self.open_session(rules, client, identity, &tokens.id, now)?;
+        let opened = self.open_for(rules, client, identity, &tokens.id, now)?;
         Ok(Outcome::SignedIn(SignedIn {
-            secret,
+            secret: opened.secret,
             location: attempt.return_to,
-            ended,
+            ended: ended + opened.ended,
+            surplus: opened.surplus,
         }))
     }
 
     /// Opens a session for somebody who signed in. It counts from `begun`, before the provider was asked: whoever was signed
     /// out everywhere since then is.
-    fn open_session(
+    fn open_for(
         &self,
         rules: &std::sync::Arc<Rules>,
         client: &Client,
         verified: Identity,
         id_token: &str,
         begun: Timestamp,
-    ) -> Result<Secret, Refusal> {
+    ) -> Result<OpenedSession, Refusal> {
         let settings = client.settings();
         let at_provider = AtProvider {
             session: verified.session.as_ref().map(|it| it.as_str().into()),
@@ -278,19 +286,18 @@ impl Gate {
             session: theirs,
             ..identity.clone()
         }));
-        let sessions = self.sessions();
-        let opened = sessions.open_at(identity, Some(at_provider), self.now());
+        let opened = self.open_session_at(identity, Some(at_provider), settings.sessions);
         let failed = |_| Refusal::new(Stage::Identity, Reason::ProviderUnavailable);
-        let (secret, _) = opened.map_err(failed)?;
+        let opened = opened.map_err(failed)?;
         // INVARIANT: a session is open before this is asked, and a sign-out at the provider is remembered before it looks for
         // sessions. So of the two at the same instant, one always sees the other; as of a reload.
         let holds = self.check_revoked(&of_provider).map_err(not_taken);
         let holds = holds.and_then(|()| self.check_current(rules));
         if let Err(refusal) = holds {
-            sessions.end(&secret);
+            self.sessions().end(&opened.secret);
             return Err(refusal);
         }
-        Ok(secret)
+        Ok(opened)
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde::Deserialize;
+
 use super::{Client, form};
 use crate::{
     admit::{OriginChecked, Trail},
@@ -20,10 +22,45 @@ const LONGEST_STATE: usize = 128;
 /// How long a provider's session that has ended is remembered: no access token of it lives longer.
 const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// What a page asks for that signs its user out.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leave {
+    /// Comes back with the browser from the provider.
+    pub state: Option<String>,
+    /// Out of every session that the user has, and of whatever their access tokens opened.
+    #[serde(default)]
+    pub everywhere: bool,
+}
+
+impl Leave {
+    /// Reads a form. Where it leads is configured, so that it says nothing but how far it goes; what else stands in it is of
+    /// the page.
+    ///
+    /// # Errors
+    /// It does not decode, or says that neither yes nor no.
+    pub fn of_form(body: &[u8]) -> Result<Self, Refusal> {
+        let bad = |detail: &str| Refusal::new(Stage::Head, Reason::BadBody).because(detail);
+        let text = std::str::from_utf8(body).map_err(|_| bad("not a form"))?;
+        let mut form = form::read(text).map_err(bad)?;
+        let everywhere = match form.remove("everywhere").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(bad("everywhere")),
+        };
+        Ok(Self {
+            state: None,
+            everywhere,
+        })
+    }
+}
+
 /// A user who signed out.
 pub struct LoggedOut {
     /// How many sockets that ended; none if there was no session.
     pub ended: Option<usize>,
+    /// How many sessions, if it was out of all.
+    pub sessions: Option<usize>,
     /// With whom they signed in, and the ID token.
     provider: Option<(Arc<Client>, Arc<str>)>,
     state: Option<String>,
@@ -65,48 +102,63 @@ pub struct BackChannel {
 }
 
 impl Gate {
-    /// Signs out whoever's session cookie a page brings, and all its sockets. Without a session there is nothing to do.
+    /// Signs out whoever's session cookie a page brings, and all its sockets. Without a session there is nothing to do, unless
+    /// it is to be everywhere: only a session that holds says whose others end.
     ///
     /// # Errors
-    /// The request does not come from a page, or what the page gives along is too long.
-    pub fn log_out(
+    /// The request does not come from a page, or what the page gives along is too long; or it asks for all sessions of a
+    /// user whom it does not prove.
+    pub async fn log_out(
         &self,
         checked: &OriginChecked<'_>,
-        state: Option<&str>,
+        leave: &Leave,
         trail: &mut Trail,
     ) -> Result<LoggedOut, Refusal> {
         if checked.origin.is_none() {
             return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
         }
-        let plain = |text: &&str| {
+        let plain = |text: &String| {
             (1..=LONGEST_STATE).contains(&text.len())
                 && text.bytes().all(|it| it.is_ascii_graphic())
         };
-        if state.is_some_and(|text| !plain(&text)) {
+        if leave.state.as_ref().is_some_and(|text| !plain(text)) {
             return Err(Refusal::new(Stage::Head, Reason::BadBody).because("state"));
         }
         let nothing = LoggedOut {
             ended: None,
+            sessions: None,
             provider: None,
             state: None,
         };
         let Credential::Session(secret) = Credential::find(checked.headers(), &[])? else {
-            return Ok(nothing);
+            return match leave.everywhere {
+                true => Err(Refusal::new(Stage::Identity, Reason::CredentialMissing)),
+                false => Ok(nothing),
+            };
         };
         trail.credential = Some("cookie");
+        if leave.everywhere {
+            checked.authenticate(self, trail).await?;
+        }
         let at_provider = self.sessions().at_provider(&secret);
         let Some(identity) = self.sessions().end(&secret) else {
             return Ok(nothing);
         };
-        trail.issuer = Some(identity.issuer.clone());
-        trail.subject = Some(identity.subject.clone());
-        let provider = checked.rules.issuers.provider(Some(&identity.issuer));
+        let (issuer, subject) = (&identity.issuer, &identity.subject);
+        trail.issuer = Some(issuer.clone());
+        trail.subject = Some(subject.clone());
+        let provider = checked.rules.issuers.provider(Some(issuer));
         let client = provider.map(|(_, client)| client.clone());
+        // Signed out here in any case: a provider that is down keeps nobody signed in.
+        let own = self.sign_out(&identity);
+        let others = leave
+            .everywhere
+            .then(|| self.end_of_subject(issuer, subject, self.now()));
         Ok(LoggedOut {
-            // Signed out here in any case: a provider that is down keeps nobody signed in.
-            ended: self.sign_out(&identity),
+            ended: own.map(|own| own + others.map_or(0, |(_, sockets)| sockets)),
+            sessions: others.map(|(sessions, _)| 1 + sessions),
             provider: client.zip(at_provider.map(|it| it.id_token)),
-            state: state.map(str::to_owned),
+            state: leave.state.clone(),
         })
     }
 
@@ -132,7 +184,8 @@ impl Gate {
         trail.issuer = Some(told.issuer.clone());
         trail.subject = told.subject.clone();
         let (now, issuer) = (self.now(), &told.issuer);
-        if !self.logout_tokens().note(issuer, &told.id, told.ends, now) {
+        let named = (issuer.clone(), told.id.clone());
+        if !self.used().logout_tokens.note(named, told.ends, now) {
             return Err(refuse("used before"));
         }
         let (sessions, sockets) = match (&told.session, &told.subject) {

@@ -21,6 +21,15 @@ const LATEST: f64 = 253_402_300_799.0;
 /// Claims that ID tokens (OpenID Connect Core §2, §3.1.3.6) and logout tokens (Back-Channel Logout §2.4) have, access tokens not.
 const OF_OTHER_TOKENS: [&str; 3] = ["nonce", "at_hash", "events"];
 
+/// What becomes of a token that does not say when it ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Endless {
+    /// It is refused, as nothing would end it.
+    Refused,
+    /// It lasts for as long as any could: its issuer is asked again and again.
+    AskedAgain,
+}
+
 /// What one issuer's tokens have to say.
 pub(super) struct Rules {
     pub(super) name: Option<Box<str>>,
@@ -46,16 +55,60 @@ impl Rules {
     pub(super) fn judge(
         &self,
         issuer: &str,
+        claims: Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<Identity, Refusal> {
+        self.judge_until(issuer, claims, now, Endless::Refused)
+    }
+
+    /// Judges what `issuer` answered about an opaque token (RFC 7662 §2.2) by the same rules.
+    pub(super) fn judge_answer(
+        &self,
+        issuer: &str,
         mut claims: Map<String, Value>,
         now: Timestamp,
+        endless: Endless,
+    ) -> Result<Identity, Refusal> {
+        match claims.get("iss") {
+            None => {}
+            Some(named) if named == issuer => {}
+            Some(named) => return Err(refuse(Reason::TokenIssuer).because(named)),
+        }
+        let token_type = claims.remove("token_type");
+        let kind = token_type.as_ref().map(Value::as_str);
+        let is_bearer = match (&self.profile, kind) {
+            (_, Some(Some(kind))) => kind.eq_ignore_ascii_case("bearer"),
+            // As with a JWT that has no `typ`: the discriminator tells.
+            (Profile::Jwt(_), None) => true,
+            (Profile::Rfc9068, None) | (_, Some(None)) => false,
+        };
+        let used_as = claims.get("token_use").and_then(Value::as_str);
+        if !is_bearer || used_as.is_some_and(|it| it != "access_token") {
+            let detail = format_args!("token_type {token_type:?}, token_use {used_as:?}");
+            return Err(refuse(Reason::TokenType).because(detail));
+        }
+        self.judge_until(issuer, claims, now, endless)
+    }
+
+    fn judge_until(
+        &self,
+        issuer: &str,
+        mut claims: Map<String, Value>,
+        now: Timestamp,
+        endless: Endless,
     ) -> Result<Identity, Refusal> {
         self.judge_kind(&claims)?;
         let audience = self.judge_audience(claims.remove("aud"))?;
         claims.remove("iss");
         let subject = name(&mut claims, "sub")?.ok_or_else(|| missing("sub"))?;
-        let expires = date(&mut claims, "exp")?.ok_or_else(|| missing("exp"))?;
+        let expires = date(&mut claims, "exp")?;
         let not_before = date(&mut claims, "nbf")?;
         let issued_at = date(&mut claims, "iat")?;
+        let expires = match (expires, endless) {
+            (Some(told), _) => told,
+            (None, Endless::AskedAgain) => self.longest(issued_at, now),
+            (None, Endless::Refused) => return Err(missing("exp")),
+        };
         let expires_at = expires.after(self.leeway);
         // RFC 7519 §4.1.4: "on or after" exp it is over.
         if now >= expires_at {
@@ -79,6 +132,7 @@ impl Rules {
             session: name(&mut claims, "sid")?.map(SessionId::new),
             token_id: name(&mut claims, "jti")?,
             bound_to: bound_to(claims.remove("cnf"))?,
+            introspected: None,
             authentication: Authentication {
                 acr: name(&mut claims, "acr")?,
                 amr: methods(claims.remove("amr"))?,

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use super::Algorithm;
+use super::{Algorithm, IntrospectionConfig};
 use crate::oidc;
 
 /// The longest leeway: a socket may outlive its token by no more.
@@ -30,6 +30,8 @@ pub struct IssuerConfig {
     pub max_lifetime: Duration,
     /// How browsers sign in there. None where they do not; then only its access tokens count.
     pub sign_in: Option<oidc::Settings>,
+    /// How it is asked about opaque tokens. None if it is not; one issuer at most is, as such a token does not say whose it is.
+    pub introspection: Option<IntrospectionConfig>,
 }
 
 /// The names of which a token's `aud` must hold one.
@@ -102,6 +104,19 @@ pub enum IssuerConfigError {
     /// Browsers would be sent there over an open line.
     #[error("nobody can sign in at issuer {0}: it has to be an https URL")]
     SignIn(String),
+    /// Of whom would an opaque token be asked? It would be shown to the other.
+    #[error(
+        "issuer {0} is not the only one that is asked about opaque tokens: they do not say whose they are, so `introspection` can stand at one issuer only"
+    )]
+    Introspection(String),
+    /// Whoever could ask without proof could try tokens out, or they would travel over an open line.
+    #[error("issuer {issuer} cannot be asked about opaque tokens: {cause}")]
+    Asking {
+        /// Who.
+        issuer: String,
+        /// Why not.
+        cause: &'static str,
+    },
     /// Keys would come over an open line.
     #[error("the keys of issuer {issuer} cannot be had from {url}: it has to be an https URL")]
     NotHttps {
@@ -153,6 +168,9 @@ impl IssuerConfig {
         if self.sign_in.is_some() && !super::is_https(&self.issuer) {
             return Err(IssuerConfigError::SignIn(issuer()));
         }
+        if let Some(asked) = &self.introspection {
+            self.check_introspection(asked)?;
+        }
         if self.algorithms.is_empty() {
             return Err(IssuerConfigError::NoAlgorithm(issuer()));
         }
@@ -166,6 +184,22 @@ impl IssuerConfig {
             Profile::Jwt(_) | Profile::Rfc9068 => Ok(()),
         }
     }
+
+    fn check_introspection(&self, asked: &IntrospectionConfig) -> Result<(), IssuerConfigError> {
+        let cause = match &asked.endpoint {
+            _ if self.audience.0.is_empty() => "there is no `audience` that tokens could mean",
+            Some(url) if !super::is_https(url) => "its endpoint has to be an https URL",
+            None if !super::is_https(&self.issuer) => {
+                "name its endpoint, as the issuer is no https URL"
+            }
+            _ if asked.authentication == oidc::ClientAuthentication::None => {
+                "nothing would prove who asks"
+            }
+            _ => return Ok(()),
+        };
+        let issuer = self.issuer.clone();
+        Err(IssuerConfigError::Asking { issuer, cause })
+    }
 }
 
 /// Whether an issuer can be called so. INVARIANT: no name holds a colon, so that the first one in `name:sub` ends it.
@@ -174,6 +208,17 @@ pub fn is_name(name: &str) -> bool {
     let allowed =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
     (1..=32).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+/// Opaque tokens are asked about in one place.
+pub(super) fn check_introspection<'a>(
+    configs: impl Iterator<Item = &'a IssuerConfig>,
+) -> Result<(), IssuerConfigError> {
+    let mut asked = configs.filter(|config| config.introspection.is_some());
+    match (asked.next(), asked.next()) {
+        (Some(_), Some(other)) => Err(IssuerConfigError::Introspection(other.issuer.clone())),
+        _ => Ok(()),
+    }
 }
 
 /// Each of several has a name, and no two the same.

@@ -106,6 +106,7 @@ impl Proved<'_, '_> {
             session: name(&mut claims, "sid")?.map(crate::principal::SessionId::new),
             token_id: name(&mut claims, "jti")?,
             bound_to: None,
+            introspected: None,
             authentication: Authentication {
                 acr: name(&mut claims, "acr")?,
                 amr: methods(claims.remove("amr"))?,

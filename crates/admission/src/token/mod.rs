@@ -4,12 +4,16 @@
 //! claims, so that whoever cannot sign learns nothing of what we would accept. Until the signature holds, `iss` selects
 //! an issuer and nothing else. Keys come from the issuer's own key set, never from anything that a token names: `jku`,
 //! `x5u`, `jwk` and `x5c` are not read at all (RFC 8725 §3.10).
+//!
+//! What does not look like a JWT is opaque: the one issuer that may be asked about those is ([`introspection`]). Which way a
+//! token takes is decided by its look alone ([`is_jwt`]), and it takes no other when that fails.
 
 mod algorithm;
 mod claims;
 mod config;
 mod discovery;
 mod id_token;
+mod introspection;
 mod jws;
 mod keys;
 mod logout;
@@ -23,25 +27,34 @@ pub use self::{
     config::{
         Audience, Discriminator, IssuerConfig, IssuerConfigError, KeySource, Profile, is_name,
     },
+    introspection::{Introspected, IntrospectionConfig},
 };
 pub(crate) use self::{
     discovery::{is_https, location},
     id_token::Expected,
 };
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
-use self::{claims::Rules, jws::Jws, keys::Wanted, ring::KeyRing};
+use self::{
+    claims::{Endless, Rules},
+    introspection::{Answer, Ask, Introspection},
+    jws::Jws,
+    keys::Wanted,
+    ring::KeyRing,
+};
 use crate::{
     clock::Clock,
+    credential::is_b64token,
     fetch::Fetch,
     oidc::Client,
     principal::{Identity, Principal},
     refusal::{Reason, Refusal, Stage},
+    revocation::Revocation,
 };
 
 /// The longest token that is looked at, in bytes.
@@ -58,6 +71,7 @@ struct Issuer {
     keys: KeyRing,
     rules: Rules,
     client: Option<Arc<Client>>,
+    introspection: Option<Arc<Introspection>>,
 }
 
 /// A token whose signature holds, by an issuer that is trusted.
@@ -109,6 +123,7 @@ impl Issuers {
         configs: Vec<(IssuerConfig, Arc<dyn Fetch>)>,
     ) -> Result<Self, IssuerConfigError> {
         config::check_names(configs.iter().map(|(config, _)| config))?;
+        config::check_introspection(configs.iter().map(|(config, _)| config))?;
         let clock = self.clock.clone();
         let mut issuers = HashMap::with_capacity(configs.len());
         for (config, fetch) in configs {
@@ -121,7 +136,11 @@ impl Issuers {
                 let settings = client.settings();
                 (settings.client_id.as_str().into(), settings.lifetime)
             });
+            // Answers were judged by the rules before: none is kept.
+            let asked = config.introspection.clone();
+            let asked = asked.map(|it| Introspection::new(&config.issuer, it, fetch.clone()));
             let issuer = Issuer {
+                introspection: asked.map(Arc::new),
                 keys: KeyRing::new(&config, fetch, before.map(|it| &it.keys))?,
                 algorithms: config.algorithms.into(),
                 client,
@@ -156,6 +175,11 @@ impl Issuers {
         let Some(issuer) = self.issuers.get(&identity.issuer) else {
             return Err(refuse(Reason::TokenIssuer).because("trusted no longer"));
         };
+        if !issuer.asks_about(identity) {
+            return Err(
+                refuse(Reason::TokenIssuer).because("asked about opaque tokens otherwise by now")
+            );
+        }
         let (audience, issued_at) = (&identity.audience, identity.issued_at);
         // Both with the leeway that is granted: what holds for longer than any token could now was granted more.
         match issuer.rules.vouches(audience, issued_at, self.clock.now()) {
@@ -195,6 +219,9 @@ impl Issuers {
     /// # Errors
     /// The first question it does not answer. [`Reason::KeysUnavailable`] says that this may change by itself.
     pub async fn verify(&self, token: &str) -> Result<Identity, Refusal> {
+        if let (Some(asked), false) = (self.asked(), is_jwt(token)) {
+            return self.introspect(asked, token, Ask::IfUnknown).await;
+        }
         let kind = |rules: &Rules, typ: Option<&str>| rules.judge_type(typ);
         let proved = self.prove(token, kind).await?;
         let (rules, now) = (&proved.issuer.rules, self.clock.now());
@@ -202,6 +229,66 @@ impl Issuers {
         identity
             .token_id
             .get_or_insert_with(|| name_of(proved.signed));
+        Ok(identity)
+    }
+
+    /// The same of an opaque token, of which the issuer is asked whatever it said before.
+    ///
+    /// # Errors
+    /// As above, and [`Reason::ProviderUnavailable`] if the issuer does not answer.
+    pub(crate) async fn verify_anew(&self, token: &str) -> Result<Identity, Refusal> {
+        let asked = self.asked();
+        let asked = asked.ok_or_else(|| refuse(Reason::TokenIssuer).because("asked no longer"))?;
+        self.introspect(asked, token, Ask::Anew).await
+    }
+
+    /// How often tokens of open sockets are asked about again.
+    pub(crate) fn recheck(&self) -> Option<Duration> {
+        self.asked()?.2.recheck()
+    }
+
+    /// Forgets what was said of opaque tokens that are taken back.
+    pub(crate) fn forget(&self, revocation: &Revocation) {
+        let issuer = self.issuers.get(revocation.issuer());
+        if let Some(asked) = issuer.and_then(|it| it.introspection.as_ref()) {
+            asked.forget(revocation);
+        }
+    }
+
+    /// The one issuer that is asked about opaque tokens.
+    fn asked(&self) -> Option<(&str, &Issuer, &Arc<Introspection>)> {
+        let mut each = self.issuers.iter();
+        each.find_map(|(name, it)| Some((&**name, it, it.introspection.as_ref()?)))
+    }
+
+    async fn introspect(
+        &self,
+        (name, issuer, asked): (&str, &Issuer, &Arc<Introspection>),
+        token: &str,
+        ask: Ask,
+    ) -> Result<Identity, Refusal> {
+        if token.len() > LONGEST {
+            return Err(refuse(Reason::TokenTooLarge));
+        }
+        if !is_b64token(token) {
+            return Err(refuse(Reason::TokenMalformed).because("not of a token's characters"));
+        }
+        let answer = asked.answer(token, ask, self.clock.now()).await?;
+        let Answer::Active { claims, asked: at } = answer else {
+            return Err(refuse(Reason::TokenInactive));
+        };
+        let endless = match asked.recheck() {
+            Some(_) => Endless::AskedAgain,
+            None => Endless::Refused,
+        };
+        let now = self.clock.now();
+        let claims = Arc::unwrap_or_clone(claims);
+        let mut identity = issuer.rules.judge_answer(name, claims, now, endless)?;
+        identity.token_id.get_or_insert_with(|| name_of(token));
+        identity.introspected = Some(Introspected {
+            asked: at,
+            token: asked.recheck().map(|_| token.into()),
+        });
         Ok(identity)
     }
 
@@ -275,6 +362,15 @@ impl Supposed {
 }
 
 impl Issuer {
+    /// Whether it would be asked about this identity's token as it was, and as often as it is by now.
+    fn asks_about(&self, identity: &Identity) -> bool {
+        match (&identity.introspected, &self.introspection) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(held), Some(asked)) => held.token.is_some() || asked.recheck().is_none(),
+        }
+    }
+
     /// The algorithm, by exact name, if this issuer signs by it (RFC 8725 §3.1).
     fn algorithm(&self, jws: &Jws<'_>) -> Result<Algorithm, Refusal> {
         let named = jws.header.alg.as_str();
@@ -308,10 +404,19 @@ fn kind_of(typ: Option<&str>) -> Option<String> {
     Some(kind.to_owned())
 }
 
+/// Whether a token is judged as a JWT, by its look: three parts, and a first that can be the base64url of an object, which
+/// begins with `{` and then `"` or white space. An encrypted one (JWE) has five.
+fn is_jwt(token: &str) -> bool {
+    token.matches('.').count() == 2 && (token.starts_with("ey") || token.starts_with("ew"))
+}
+
 /// What stands in for a `jti` that is missing, so that every token can be signed out of and no other goes with it. Of what was
-/// signed, as the signature itself can be spelled in two ways that both hold (ECDSA).
-fn name_of(signed: &str) -> Box<str> {
-    let digest = digest(&SHA256, signed.as_bytes());
+/// signed, as the signature itself can be spelled in two ways that both hold (ECDSA); of all of a token that is opaque.
+fn name_of(text: &str) -> Box<str> {
+    name_of_digest(digest(&SHA256, text.as_bytes()).as_ref())
+}
+
+fn name_of_digest(digest: &[u8]) -> Box<str> {
     format!("sha256:{}", URL_SAFE_NO_PAD.encode(digest)).into()
 }
 

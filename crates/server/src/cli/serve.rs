@@ -25,7 +25,7 @@ use crate::{
     audit::Event,
     config::{Config, Running, assemble},
     listen::{self, Door},
-    logging, redirect,
+    logging, recheck, redirect,
     reload::{self, Cause, Reloader, Seen},
     server::Server,
     service::{Inherited, Manager},
@@ -158,6 +158,7 @@ pub fn run(
         let mut ended = start_shards(&server, sides, doors(public, certificates))?;
         let redirect = start_redirect(&server, redirect, port)?;
         let sweeping = tokio::spawn(sweep(server.clone()));
+        tokio::spawn(recheck::run(server.clone()));
         if let Some(acme) = server.acme() {
             tokio::spawn(Renewal::new(acme.clone(), server.clone()).run());
         }

@@ -12,6 +12,7 @@ use std::{net::SocketAddr, time::Duration};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use wardwire_admission::session;
 
 use super::{
     acme::Acme,
@@ -379,6 +380,8 @@ pub struct Issuer {
     pub ca: Option<FilePath>,
     /// Browsers sign in there, and get a session cookie of this server's (OpenID Connect).
     pub sign_in: Option<SignIn>,
+    /// It is asked about opaque tokens: those that do not look like a JWT (RFC 7662). One issuer at most is.
+    pub introspection: Option<Introspection>,
 }
 
 /// `issuer.sign_in`
@@ -417,6 +420,10 @@ pub struct SignIn {
     #[serde(default = "two_hours")]
     #[schemars(extend("x-least" = "1m", "x-most" = "30d"))]
     pub idle: Span,
+    /// How many sessions one user may have at once. One more ends the oldest, with its sockets.
+    #[serde(default = "sessions")]
+    #[schemars(range(min = 1, max = 256))]
+    pub sessions: usize,
 }
 
 /// `issuer.sign_in.client_auth`
@@ -432,6 +439,76 @@ pub enum ClientAuth {
     PrivateKey,
     /// Not at all: a public client, with PKCE alone.
     None,
+}
+
+/// `issuer.introspection`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Introspection {
+    /// The name by which it knows this server as a client that may ask.
+    #[schemars(length(min = 1))]
+    pub client_id: String,
+    /// How the server proves to it that it is that client, as for `issuer.sign_in`. `"none"` is refused: whoever may ask without
+    /// proof may try tokens out.
+    #[serde(default)]
+    pub client_auth: ClientAuth,
+    /// Holds the client's secret: one line of visible ASCII, mode 0600. For `client_auth` `"basic"` and `"post"`.
+    pub client_secret_file: Option<FilePath>,
+    /// Holds the client's private key, PKCS#8 PEM on P-256, mode 0600. For `client_auth = "private_key"`.
+    pub client_key_file: Option<FilePath>,
+    /// The `kid` that it knows the key by.
+    #[schemars(length(min = 1))]
+    pub client_key_id: Option<String>,
+    /// Where it is asked: an https URL.
+    #[schemars(extend("x-default" = "by discovery"))]
+    pub endpoint: Option<String>,
+    /// How long an answer counts at most: for so long a token that was taken back there opens sockets here. `"0s"`: it is asked
+    /// each time.
+    #[serde(default = "ten_seconds")]
+    #[schemars(extend("x-least" = "0s", "x-most" = "5m"))]
+    pub cache: Span,
+    /// How often it is asked again about the tokens of open sockets, which end when it says no, or does not answer for twice as
+    /// long (3000 `revoked`). Without it they last until `exp`, and a token that has none is refused.
+    #[schemars(extend("x-least" = "1s", "x-most" = "1h", "x-default" = "never"))]
+    pub recheck: Option<Span>,
+}
+
+/// How this server shows to a provider which client it is, and with what.
+pub struct ClientProof<'a> {
+    /// By which of these.
+    pub auth: ClientAuth,
+    /// A secret.
+    pub secret: &'a Option<FilePath>,
+    /// A key.
+    pub key: &'a Option<FilePath>,
+    /// What that is called there.
+    pub key_id: Option<&'a str>,
+}
+
+impl SignIn {
+    /// What its `client_` keys say.
+    #[must_use]
+    pub fn proof(&self) -> ClientProof<'_> {
+        ClientProof {
+            auth: self.client_auth,
+            secret: &self.client_secret_file,
+            key: &self.client_key_file,
+            key_id: self.client_key_id.as_deref(),
+        }
+    }
+}
+
+impl Introspection {
+    /// The same.
+    #[must_use]
+    pub fn proof(&self) -> ClientProof<'_> {
+        ClientProof {
+            auth: self.client_auth,
+            secret: &self.client_secret_file,
+            key: &self.client_key_file,
+            key_id: self.client_key_id.as_deref(),
+        }
+    }
 }
 
 /// `issuer.profile`
@@ -740,6 +817,14 @@ const fn a_day() -> Span {
 
 const fn half_a_day() -> Span {
     seconds(12 * 3600)
+}
+
+const fn sessions() -> usize {
+    session::PER_SUBJECT
+}
+
+const fn ten_seconds() -> Span {
+    seconds(10)
 }
 
 const fn two_hours() -> Span {

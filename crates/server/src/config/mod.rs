@@ -36,9 +36,10 @@ pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use certificates::Certificates;
 pub use environment::{Override, Variable};
 pub use file::{
-    Admin, AuditFile, CertificateFiles, Channel, ChannelRate, ClientAuth, Compression, Deflate,
-    Development, Discriminator, File, History, Issuer, Kind, Limits, Mode, Outbound, PlainRight,
-    Profile, ProxyProtocol, Require, Right, Rotate, Route, RouteLimits, Server, SignIn, Tls,
+    Admin, AuditFile, CertificateFiles, Channel, ChannelRate, ClientAuth, ClientProof, Compression,
+    Deflate, Development, Discriminator, File, History, Introspection, Issuer, Kind, Limits, Mode,
+    Outbound, PlainRight, Profile, ProxyProtocol, Require, Right, Rotate, Route, RouteLimits,
+    Server, SignIn, Tls,
 };
 pub use names::Names;
 pub(crate) use path::read as read_file;

@@ -57,9 +57,16 @@ fn named(file: &File) -> Vec<(String, &FilePath)> {
                 ("sign_in.client_key_file", &it.client_key_file),
             ]
         });
+        let of_asking = it.introspection.iter().flat_map(|it| {
+            [
+                ("introspection.client_secret_file", &it.client_secret_file),
+                ("introspection.client_key_file", &it.client_key_file),
+            ]
+        });
         files
             .into_iter()
             .chain(of_client)
+            .chain(of_asking)
             .filter_map(move |(key, file)| Some((format!("issuer.{at}.{key}"), file.as_ref()?)))
     });
     let clients = file.server.client_certificates.iter().flat_map(|it| {

@@ -319,6 +319,10 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<Issue
             Some(it) => Some(sign_in::settings(it, folder)?),
             None => None,
         },
+        introspection: match &issuer.introspection {
+            Some(it) => Some(sign_in::introspection(it, folder)?),
+            None => None,
+        },
     })
 }
 

@@ -1,12 +1,15 @@
-//! `issuer.sign_in`, with what its files hold.
+//! `issuer.sign_in` and `issuer.introspection`, with what their files hold.
 
 use std::io;
 
-use wardwire_admission::oidc::{ClientAuthentication, ClientKey, Settings};
+use wardwire_admission::{
+    oidc::{ClientAuthentication, ClientKey, Settings},
+    token::IntrospectionConfig,
+};
 
 use super::{
     Folder,
-    file::{ClientAuth, SignIn},
+    file::{ClientAuth, ClientProof, Introspection, SignIn},
     path::{self, FilePath},
 };
 
@@ -20,28 +23,53 @@ const LONGEST_SECRET: usize = 1024;
 pub(super) fn settings(sign_in: &SignIn, folder: &Folder) -> io::Result<Settings> {
     Ok(Settings {
         client_id: sign_in.client_id.clone(),
-        authentication: authentication(sign_in, folder)?,
+        authentication: authentication(&sign_in.proof(), folder)?,
         callback: sign_in.callback.clone(),
         scopes: sign_in.scopes.clone(),
         after_logout: sign_in.after_logout.clone(),
         lifetime: sign_in.lifetime.0,
         idle: sign_in.idle.0,
+        sessions: sign_in.sessions,
     })
 }
 
-fn authentication(sign_in: &SignIn, folder: &Folder) -> io::Result<ClientAuthentication> {
+/// As admission knows it.
+///
+/// # Errors
+/// A file that is missing, or of no use.
+pub(super) fn introspection(
+    asked: &Introspection,
+    folder: &Folder,
+) -> io::Result<IntrospectionConfig> {
+    Ok(IntrospectionConfig {
+        endpoint: asked.endpoint.clone(),
+        client_id: asked.client_id.clone(),
+        authentication: authentication(&asked.proof(), folder)?,
+        cache: asked.cache.0,
+        recheck: asked.recheck.as_ref().map(|it| it.0),
+    })
+}
+
+/// What proves to a provider which client this is.
+///
+/// # Errors
+/// A file that is missing, or of no use.
+pub(super) fn authentication(
+    proof: &ClientProof<'_>,
+    folder: &Folder,
+) -> io::Result<ClientAuthentication> {
     let read = |file: &Option<FilePath>, key: &str| {
         let file = file.as_ref();
         let file = file.ok_or_else(|| io::Error::other(format!("there is no {key}")))?;
         path::read(&folder.find(file)?)
     };
-    let secret = || secret(&read(&sign_in.client_secret_file, "client_secret_file")?);
-    Ok(match sign_in.client_auth {
+    let secret = || secret(&read(proof.secret, "client_secret_file")?);
+    Ok(match proof.auth {
         ClientAuth::Basic => ClientAuthentication::Basic(secret()?.into()),
         ClientAuth::Post => ClientAuthentication::Post(secret()?.into()),
         ClientAuth::PrivateKey => {
-            let pem = read(&sign_in.client_key_file, "client_key_file")?;
-            let key = ClientKey::read(&pem, sign_in.client_key_id.as_deref());
+            let pem = read(proof.key, "client_key_file")?;
+            let key = ClientKey::read(&pem, proof.key_id);
             ClientAuthentication::PrivateKey(key.map_err(io::Error::other)?)
         }
         ClientAuth::None => ClientAuthentication::None,

@@ -78,6 +78,7 @@ impl DemoIssuer {
             leeway: Duration::ZERO,
             max_lifetime: LIFETIME,
             sign_in: None,
+            introspection: None,
         })
     }
 
@@ -93,6 +94,7 @@ impl DemoIssuer {
             session: None,
             token_id: None,
             bound_to: None,
+            introspected: None,
             claims,
             authentication: Authentication {
                 acr: None,

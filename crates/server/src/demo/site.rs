@@ -81,7 +81,7 @@ impl DemoSite {
         trail.issuer = Some(identity.issuer.clone());
         trail.subject = Some(identity.subject.clone());
         let failed = |_| Refusal::new(Stage::Identity, Reason::KeysUnavailable);
-        let (secret, session) = server.gate.sessions().open(identity, now).map_err(failed)?;
+        let (secret, session) = server.gate.open_session(identity).map_err(failed)?;
         let token = self.issuer.token(account, Some(&session), now);
         let answer = json!({
             "subject": account.name(),

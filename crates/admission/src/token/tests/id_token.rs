@@ -18,6 +18,7 @@ fn issuers(signer: &Signer) -> Issuers {
             after_logout: None,
             lifetime: DAY,
             idle: DAY,
+            sessions: 8,
         }),
         ..config(KeySource::Static(key_set(&[signer])))
     })

@@ -150,6 +150,7 @@ fn config(keys: KeySource) -> IssuerConfig {
         leeway: Duration::ZERO,
         max_lifetime: DAY,
         sign_in: None,
+        introspection: None,
     }
 }
 

@@ -45,3 +45,40 @@ async fn the_leeway_that_a_token_was_granted_is_not_held_against_it() {
     let refused = lenient(9).vouch(&identity).unwrap_err();
     assert_eq!(refused.reason, Reason::TokenLifetime, "less is granted now");
 }
+
+#[tokio::test]
+async fn an_opaque_token_counts_only_where_its_issuer_is_still_asked_as_often() {
+    let signer = Signer::new("a", Algorithm::Es256);
+    let asking = |recheck: Option<u64>| {
+        trusting_as(IssuerConfig {
+            introspection: Some(IntrospectionConfig {
+                endpoint: None,
+                client_id: "gate".to_owned(),
+                authentication: crate::oidc::ClientAuthentication::Post("s".into()),
+                cache: Duration::ZERO,
+                recheck: recheck.map(Duration::from_secs),
+            }),
+            ..config(KeySource::Static(key_set(&[&signer])))
+        })
+    };
+    let proved = asking(None).verify(&signer.sign(&claims())).await.unwrap();
+    let standing_on = |token: Option<&str>| Identity {
+        introspected: Some(Introspected {
+            asked: Timestamp::from_secs(NOW),
+            token: token.map(Into::into),
+        }),
+        ..proved.clone()
+    };
+    let (once, again) = (standing_on(None), standing_on(Some("t")));
+    assert!(asking(None).vouch(&once).is_ok() && asking(None).vouch(&again).is_ok());
+    assert!(asking(Some(60)).vouch(&again).is_ok());
+    let asked_by_nobody = trusting(&[&signer]);
+    for refused in [
+        asking(Some(60)).vouch(&once),
+        asked_by_nobody.vouch(&once),
+        asked_by_nobody.vouch(&again),
+    ] {
+        assert_eq!(refused.unwrap_err().reason, Reason::TokenIssuer);
+    }
+    assert!(asked_by_nobody.vouch(&proved).is_ok());
+}

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::Path};
 use serde_json::Value;
 
 use super::{hosts, networks, notes, right, sign_in, whence};
-use crate::config::{Config, Issuer, Kind, Profile, Route, Security};
+use crate::config::{Config, Introspection, Issuer, Kind, Profile, Route, Security};
 
 pub(super) fn explain(config: &Config, path: &Path) -> String {
     let page = Page { config, path };
@@ -160,6 +160,10 @@ impl Page<'_> {
                 issuer.issuer, issuer.audience
             ));
             lines.push(format!("  {}", tokens(issuer)));
+            if let Some(asked) = &issuer.introspection {
+                let at = self.at(&format!("issuer.{index}.introspection"));
+                lines.push(format!("  {} {at}", opaque(asked)));
+            }
         }
         lines.push(
             "Users of any of them can enter every route, as far as it takes them.".to_owned(),
@@ -324,6 +328,22 @@ impl Page<'_> {
         let line = |(key, text): (String, String)| format!("{text} {}", self.at(&key));
         notes.into_iter().map(line).collect()
     }
+}
+
+fn opaque(asked: &Introspection) -> String {
+    let place = match &asked.endpoint {
+        Some(url) => url.as_str(),
+        None => "it",
+    };
+    let again = match &asked.recheck {
+        Some(every) => format!("and every {every} about those of open sockets"),
+        None => "and never again about those of open sockets, which last until the token's `exp`"
+            .to_owned(),
+    };
+    format!(
+        "opaque tokens: {place} is asked as {:?}, an answer counts for {}, {again}",
+        asked.client_id, asked.cache
+    )
 }
 
 /// How its tokens are judged.

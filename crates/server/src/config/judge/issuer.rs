@@ -1,5 +1,7 @@
 //! `[[issuer]]`: who is believed, and for what.
 
+mod client;
+mod introspection;
 mod sign_in;
 
 use std::{collections::HashSet, path::PathBuf, sync::Arc};
@@ -90,6 +92,9 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
         trial.owned();
         if let Some(sign_in) = &issuer.sign_in {
             sign_in::judge(&mut trial, sign_in);
+        }
+        if let Some(asked) = &issuer.introspection {
+            introspection::judge(&mut trial, asked);
         }
         trial.last();
     }

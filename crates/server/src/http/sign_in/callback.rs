@@ -41,6 +41,9 @@ fn answered(server: &Server, outcome: Outcome, trail: &Trail) -> Result<Response
     match outcome {
         Outcome::SignedIn(signed_in) => {
             let mut event = Event::new("sign-in").about(trail);
+            let surplus = signed_in.surplus;
+            let detail = || format!("older sessions ended: {surplus}").into();
+            event.outcome.detail = (surplus > 0).then(detail);
             event.outcome.ended = (signed_in.ended > 0).then_some(signed_in.ended);
             server.audit.record(event);
             let mut response = answer::redirect(&signed_in.location)?;

@@ -3,12 +3,11 @@
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header, request};
-use serde::Deserialize;
 use serde_json::json;
 use wardwire_admission::{
     admit::{OriginChecked, Trail},
     credential::COOKIE,
-    oidc::Shown,
+    oidc::{Leave, Shown},
     refusal::{Reason, Refusal, Stage},
 };
 
@@ -19,13 +18,6 @@ use crate::{
     server::Server,
 };
 
-/// What a script may give along.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    state: Option<String>,
-}
-
 pub(super) async fn respond(
     server: &Server,
     head: &request::Parts,
@@ -34,19 +26,19 @@ pub(super) async fn respond(
     trail: &mut Trail,
 ) -> Result<Response<Bytes>, Refusal> {
     let is_form = answer::require_form(head).is_ok();
-    let asked = match is_form {
-        // A form has nothing to say: where it leads is configured.
-        true => Asked::default(),
+    let leave = match is_form {
+        true => Leave::of_form(body)?,
         false => {
             api::require_json(head)?;
             let malformed = |_| Refusal::new(Stage::Head, Reason::BadBody);
             serde_json::from_slice(body).map_err(malformed)?
         }
     };
-    let state = asked.state.as_deref();
-    let out = server.gate.log_out(checked, state, trail)?;
+    let out = server.gate.log_out(checked, &leave, trail).await?;
     if let Some(ended) = out.ended {
         let mut event = Event::new("sign-out").about(trail);
+        let detail = |sessions| format!("everywhere; sessions: {sessions}").into();
+        event.outcome.detail = out.sessions.map(detail);
         event.outcome.ended = Some(ended);
         server.audit.record(event);
     }
@@ -63,7 +55,13 @@ pub(super) async fn respond(
             answer::redirect(&format!("{home}/"))?
         }
         (false, location) => {
-            let answer = json!({ "ended": out.ended.unwrap_or(0), "continue": location });
+            let ended = out.ended.unwrap_or(0);
+            let answer = match out.sessions {
+                None => json!({ "ended": ended, "continue": location }),
+                Some(sessions) => {
+                    json!({ "ended": ended, "sessions": sessions, "continue": location })
+                }
+            };
             answer::quiet(json_response(StatusCode::OK, &answer))
         }
     };

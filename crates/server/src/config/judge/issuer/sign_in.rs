@@ -6,15 +6,7 @@ use wardwire_admission::{
     origin::Origin,
 };
 
-use super::{
-    super::super::{
-        certificate::is_shared,
-        file::{ClientAuth, SignIn},
-        path::FilePath,
-        sign_in::settings,
-    },
-    Trial,
-};
+use super::{super::super::file::SignIn, Trial, client};
 use crate::outbound;
 
 pub(super) fn judge(trial: &mut Trial<'_, '_>, sign_in: &SignIn) {
@@ -57,7 +49,7 @@ pub(super) fn judge(trial: &mut Trial<'_, '_>, sign_in: &SignIn) {
             "Make `idle` no longer than `lifetime`.",
         );
     }
-    proof(trial, sign_in);
+    client::judge(trial, "sign_in", &sign_in.proof());
 }
 
 fn callback(trial: &mut Trial<'_, '_>, sign_in: &SignIn) {
@@ -84,63 +76,4 @@ fn callback(trial: &mut Trial<'_, '_>, sign_in: &SignIn) {
             "Name one of server.hosts.",
         );
     }
-}
-
-/// The file that `client_auth` needs is there, ours alone and of use; and no other, which would seem to protect something.
-fn proof(trial: &mut Trial<'_, '_>, sign_in: &SignIn) {
-    let files = [
-        ("sign_in.client_secret_file", &sign_in.client_secret_file),
-        ("sign_in.client_key_file", &sign_in.client_key_file),
-    ];
-    let needed = match sign_in.client_auth {
-        ClientAuth::Basic | ClientAuth::Post => Some("sign_in.client_secret_file"),
-        ClientAuth::PrivateKey => Some("sign_in.client_key_file"),
-        ClientAuth::None => None,
-    };
-    for (key, file) in files {
-        match (needed == Some(key), file) {
-            (true, Some(file)) => secret(trial, sign_in, key, file),
-            (true, None) => trial.refuse(
-                key,
-                "there is nothing by which this server could prove to be that client",
-                format!("Add {}, or say how else: client_auth = \"private_key\", or \"none\" for a public client.", bare(key)),
-            ),
-            (false, Some(_)) => trial.refuse(
-                key,
-                format!("{} is not asked for with this client_auth", bare(key)),
-                "Drop it, or change client_auth.",
-            ),
-            (false, None) => {}
-        }
-    }
-    if sign_in.client_key_id.is_some() && sign_in.client_auth != ClientAuth::PrivateKey {
-        trial.refuse(
-            "sign_in.client_key_id",
-            "client_key_id is not asked for with this client_auth",
-            "Drop it, or write client_auth = \"private_key\".",
-        );
-    }
-}
-
-fn secret(trial: &mut Trial<'_, '_>, sign_in: &SignIn, key: &str, file: &FilePath) {
-    let Some(path) = trial.find(key, file) else {
-        return;
-    };
-    if is_shared(&path) {
-        let message = format!("{} can be read or written by others", path.display());
-        let remedy = "Ask the provider for another, which they have not read, and keep it in a file of mode 0600.";
-        trial.refuse(key, message, remedy);
-    }
-    if let Err(error) = settings(sign_in, trial.judge.trial.folder) {
-        let message = format!("{} is of no use: {error}", path.display());
-        trial.refuse(
-            key,
-            message,
-            "Write what the provider gave, and nothing else, into a file of mode 0600.",
-        );
-    }
-}
-
-fn bare(key: &str) -> &str {
-    key.strip_prefix("sign_in.").unwrap_or(key)
 }

@@ -1,0 +1,323 @@
+//! Opaque tokens: their issuer is asked what they are (RFC 7662).
+//!
+//! One question about a token is under way at a time, in a task of its own, so that a peer that goes away stops nobody
+//! else's. What is answered is kept for a moment ([`answers`]) and judged at each use, so that no token outlives its `exp`
+//! there. Strangers can have the issuer asked by inventing tokens: so few are asked about at once.
+//!
+//! INVARIANT: whatever the issuer does not answer in time, in size and as the RFC has it is no answer, and opens nothing.
+
+mod answers;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use serde_json::{Map, Value};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::{Instant, timeout},
+};
+
+use self::answers::{Answers, Digest};
+use super::{is_https, refuse, strict};
+use crate::{
+    clock::Timestamp,
+    fetch::{Fetch, Reply},
+    oidc::{ClientAuthentication, Held, Pairs, Proof},
+    refusal::{Reason, Refusal},
+    revocation::Revocation,
+};
+
+/// From the first question to the last answer: shorter than the handshake's deadline, so that a peer is told 503.
+const TIME: Duration = Duration::from_secs(6);
+/// The largest answer, in bytes: a JWT that says so much would not be taken either.
+const LARGEST: usize = 16 * 1024;
+/// How many tokens are asked about at the same time.
+const AT_ONCE: usize = 32;
+/// And how many may wait for that. More are told to come back.
+const WAITING: usize = 1024;
+
+/// How an issuer is asked about opaque tokens.
+#[derive(Clone, Debug)]
+pub struct IntrospectionConfig {
+    /// Where: an https URL. None if discovery tells it (RFC 8414 §2).
+    pub endpoint: Option<String>,
+    /// Who we are there.
+    pub client_id: String,
+    /// How we prove that. Whoever could ask without proof could try tokens out (RFC 7662 §4).
+    pub authentication: ClientAuthentication,
+    /// How long an answer counts, at most.
+    pub cache: Duration,
+    /// How often tokens of open sockets are asked about again. None if not at all.
+    pub recheck: Option<Duration>,
+}
+
+/// An issuer that is asked.
+pub(super) struct Introspection {
+    issuer: Box<str>,
+    config: IntrospectionConfig,
+    fetch: Arc<dyn Fetch>,
+    endpoint: Held<Box<str>>,
+    answers: Mutex<Answers>,
+    room: Semaphore,
+}
+
+/// What an issuer says of a token.
+#[derive(Clone, Debug)]
+pub(super) enum Answer {
+    /// It holds, and these are its claims.
+    Active {
+        claims: Arc<Map<String, Value>>,
+        /// When it was asked.
+        asked: Timestamp,
+    },
+    /// It does not, whatever the reason.
+    Inactive,
+}
+
+/// What a question came to; nothing as long as it is under way.
+type Flight = watch::Receiver<Option<Result<Answer, Refusal>>>;
+
+/// Whether what is known already will do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    IfUnknown,
+    Anew,
+}
+
+/// What an identity stands on whose token says nothing by itself.
+#[derive(Clone)]
+pub struct Introspected {
+    /// When the issuer was asked.
+    pub(crate) asked: Timestamp,
+    /// What to ask about again. Kept only where that is configured.
+    pub(crate) token: Option<Arc<str>>,
+}
+
+/// Without the token.
+impl fmt::Debug for Introspected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Introspected")
+            .field("asked", &self.asked)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Introspection {
+    pub(super) fn new(issuer: &str, config: IntrospectionConfig, fetch: Arc<dyn Fetch>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            config,
+            fetch,
+            endpoint: Held::default(),
+            answers: Mutex::default(),
+            room: Semaphore::new(AT_ONCE),
+        }
+    }
+
+    pub(super) fn recheck(&self) -> Option<Duration> {
+        self.config.recheck
+    }
+
+    /// What the issuer says.
+    ///
+    /// # Errors
+    /// [`Reason::ProviderUnavailable`] if that cannot be had.
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        token: &str,
+        ask: Ask,
+        now: Timestamp,
+    ) -> Result<Answer, Refusal> {
+        let key = Digest::of(token);
+        let mut flight = {
+            let mut answers = self.answers.lock();
+            let known = answers.find(&key, Instant::now());
+            if let (Some(known), Ask::IfUnknown) = (known, ask) {
+                return Ok(known);
+            }
+            match answers.under_way(&key) {
+                Some(flight) => flight,
+                None => self.take_off(&mut answers, key, token, now)?,
+            }
+        };
+        // Ends in an error when the task is gone without a word.
+        let landed = flight.wait_for(Option::is_some).await;
+        let landed = landed.ok().and_then(|it| it.clone());
+        landed.unwrap_or_else(|| Err(unavailable("the question was lost")))
+    }
+
+    /// Forgets what was said of tokens that are taken back.
+    pub(super) fn forget(&self, revocation: &Revocation) {
+        self.answers.lock().forget(revocation);
+    }
+
+    fn take_off(
+        self: &Arc<Self>,
+        answers: &mut Answers,
+        key: Digest,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Flight, Refusal> {
+        if answers.flights.len() >= WAITING {
+            return Err(unavailable("too many tokens are asked about already"));
+        }
+        let (tell, flight) = watch::channel(None);
+        let begun = answers.begin(key, flight.clone());
+        let (this, token) = (Arc::clone(self), token.to_owned());
+        // Counted from when it is asked: an answer was true at some time since.
+        let until = Instant::now() + self.config.cache;
+        tokio::spawn(async move {
+            let asked = timeout(TIME, this.ask(&token, now)).await;
+            let outcome = asked.unwrap_or_else(|_| Err(unavailable("the issuer took too long")));
+            this.answers.lock().land(key, begun, &outcome, until);
+            tell.send_replace(Some(outcome));
+        });
+        Ok(flight)
+    }
+
+    async fn ask(&self, token: &str, now: Timestamp) -> Result<Answer, Refusal> {
+        let _room = self.room.acquire().await.map_err(unavailable)?;
+        let endpoint = match &self.config.endpoint {
+            Some(url) => url.as_str().into(),
+            None => {
+                let told = self.endpoint.get(&*self.fetch, &self.issuer, endpoint);
+                told.await?.as_ref().clone()
+            }
+        };
+        let proof = Proof {
+            issuer: &self.issuer,
+            client_id: &self.config.client_id,
+            by: &self.config.authentication,
+        };
+        // RFC 7662 §2.1. The hint saves the issuer a look, and binds it to nothing.
+        let pairs = Pairs::default()
+            .with("token", token)
+            .with("token_type_hint", "access_token");
+        let form = proof.form(pairs, now)?;
+        let reply = self.fetch.post(&endpoint, &form).await;
+        read(&reply.map_err(unavailable)?, now)
+    }
+}
+
+/// Where the issuer's own document says that it is asked.
+fn endpoint(document: &[u8], issuer: &str) -> Result<Box<str>, String> {
+    let document = strict::object(document)?;
+    let text = |name: &str| document.get(name).and_then(Value::as_str);
+    if text("issuer") != Some(issuer) {
+        return Err("it names another issuer".to_owned());
+    }
+    match text("introspection_endpoint") {
+        Some(url) if is_https(url) => Ok(url.into()),
+        Some(_) => Err("its introspection_endpoint is not an https URL".to_owned()),
+        None => Err("it has no introspection_endpoint".to_owned()),
+    }
+}
+
+/// RFC 7662 §2.2. Whatever is not an answer to the question leaves it open, and so is the issuer's fault.
+fn read(reply: &Reply, asked: Timestamp) -> Result<Answer, Refusal> {
+    if reply.body.len() > LARGEST {
+        return Err(unavailable("the issuer's answer is too long"));
+    }
+    let members = strict::object(&reply.body);
+    if reply.status != 200 {
+        let word = members.as_ref().ok().and_then(|it| it.get("error"));
+        let word = word.and_then(Value::as_str);
+        let detail = format!("the issuer answered {} {word:?}", reply.status);
+        return Err(unavailable(detail));
+    }
+    let mut members = members.map_err(|cause| unavailable(format!("the answer: {cause}")))?;
+    match members.remove("active") {
+        Some(Value::Bool(true)) => Ok(Answer::Active {
+            claims: Arc::new(members),
+            asked,
+        }),
+        Some(Value::Bool(false)) => Ok(Answer::Inactive),
+        _ => Err(unavailable("the answer does not say whether it is active")),
+    }
+}
+
+fn unavailable(detail: impl fmt::Display) -> Refusal {
+    let refusal = refuse(Reason::ProviderUnavailable).because(detail);
+    refusal.retry_after(Duration::from_secs(5))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn answered(status: u16, body: &str) -> Result<Answer, Reason> {
+        let body = body.as_bytes().to_vec();
+        read(&Reply { status, body }, Timestamp::from_secs(0)).map_err(|it| it.reason)
+    }
+
+    #[test]
+    fn only_true_and_false_are_answers() {
+        let whole = r#"{"active":true,"sub":"alice"}"#;
+        assert!(
+            matches!(answered(200, whole), Ok(Answer::Active { claims, .. }) if claims["sub"] == "alice")
+        );
+        assert!(matches!(
+            answered(200, r#"{"active":false,"sub":"alice"}"#),
+            Ok(Answer::Inactive)
+        ));
+        let long = json!({ "active": true, "pad": "x".repeat(LARGEST) }).to_string();
+        for (status, body) in [
+            (200, ""),
+            (200, "{}"),
+            (200, "[true]"),
+            (200, r#"{"active":"true"}"#),
+            (200, r#"{"active":1}"#),
+            (200, r#"{"active":null}"#),
+            (200, r#"{"active":false,"active":true}"#),
+            (200, r#"{"active":true} "#.repeat(2).as_str()),
+            (200, &long),
+            (201, whole),
+            (204, ""),
+            (401, r#"{"error":"invalid_client"}"#),
+            (404, whole),
+            (500, whole),
+        ] {
+            assert_eq!(
+                answered(status, body).err(),
+                Some(Reason::ProviderUnavailable),
+                "{status} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_elses_document_says_where_to_ask() {
+        let document = |issuer: &str, endpoint: Value| {
+            let document = json!({ "issuer": issuer, "introspection_endpoint": endpoint });
+            self::endpoint(document.to_string().as_bytes(), "https://id.example")
+        };
+        let good = json!("https://id.example/introspect");
+        assert_eq!(
+            &*document("https://id.example", good.clone()).unwrap(),
+            "https://id.example/introspect"
+        );
+        assert!(document("https://evil.example", good).is_err());
+        for url in [
+            json!("http://id.example/introspect"),
+            json!("https://u@id.example/"),
+            Value::Null,
+            json!(7),
+        ] {
+            assert!(
+                document("https://id.example", url.clone()).is_err(),
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_written_down_of_an_identity_holds_no_token() {
+        let held = Introspected {
+            asked: Timestamp::from_secs(0),
+            token: Some("a-secret".into()),
+        };
+        assert!(!format!("{held:?}").contains("a-secret"));
+    }
+}
