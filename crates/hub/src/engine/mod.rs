@@ -69,6 +69,8 @@ pub enum Durability {
 
 /// One channel's publications, in the one order that all processes see.
 ///
+/// Every answer comes in time: after so long as the engine's makers find bearable, that it is unavailable.
+///
 /// Times are `now` for engines that keep it themselves; others have a clock of their own.
 pub trait Log: Send + Sync {
     /// Hands publications to a sink, in place of any before: whatever stands after an answer that this log gives from now on
@@ -80,7 +82,7 @@ pub trait Log: Send + Sync {
     /// same instant. An error says nothing of whether they stand there: who repeats them does it with a [`Once`].
     ///
     /// Of two calls the first stands first, whenever they are answered. The entries of a batch keep their order among each other;
-    /// others may come between. It answers in time: after so long as its makers find bearable, that it is unavailable.
+    /// others may come between.
     fn append(&self, batch: &[Entry], now: Instant) -> Reply<Stands>;
 
     /// What is kept of a range, oldest first.

@@ -93,8 +93,10 @@ impl Values {
 }
 
 impl Value {
-    /// In bytes, with what it costs to keep it at all.
+    /// In bytes, with what it costs to keep it at all, and its key, which stands there twice.
     fn size(&self) -> usize {
-        self.placed.publication.size() + 2 * size_of::<Self>()
+        let publication = &self.placed.publication;
+        let key = publication.key.as_ref().map_or(0, |key| key.len());
+        publication.size() + key + 2 * size_of::<Self>()
     }
 }

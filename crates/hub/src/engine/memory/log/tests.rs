@@ -155,6 +155,13 @@ fn the_values_of_one_channel_are_no_more_than_its_bytes() {
         "the newest"
     );
     assert!(common.used() <= BYTES);
+    let before = common.used();
+    let key = "k".repeat(1000);
+    put(&log, "", Some(&key), now);
+    assert!(
+        common.used() - before > 2 * key.len(),
+        "a key counts as often as it is kept"
+    );
     put(&log, "small", Some("9"), now);
     log.keep(Keep::default(), now);
     assert_eq!(common.used(), 0);
