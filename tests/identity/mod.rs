@@ -2,6 +2,7 @@
 //! `cargo xtask test` does).
 
 mod browser;
+mod doctor;
 mod opaque;
 mod provider;
 mod sessions;

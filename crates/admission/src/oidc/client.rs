@@ -44,6 +44,17 @@ pub struct Wish {
     pub max_age: Option<u64>,
 }
 
+/// Whether a provider takes us for the client that we say we are.
+#[derive(Debug)]
+pub enum Known {
+    /// It does.
+    Yes,
+    /// It does not, for what it says.
+    No(String),
+    /// It could not be asked, or says something else.
+    Unclear(String),
+}
+
 /// What a code was exchanged for.
 pub(super) struct Tokens {
     pub(super) id: String,
@@ -141,6 +152,38 @@ impl Client {
         let asked = asked.map_err(|_| unavailable("the token endpoint took too long"))?;
         let reply = asked.map_err(unavailable)?;
         tokens(&reply)
+    }
+
+    /// Asks with a code that nobody has: who is not known is told so before the code is looked at (RFC 6749 §5.2).
+    pub(crate) async fn try_itself(&self, now: Timestamp) -> Known {
+        let invented = || Secret::random().map(|it| it.reveal());
+        let asked = async {
+            let metadata = self.metadata().await?;
+            let (code, verifier) = (
+                invented().map_err(unavailable)?,
+                invented().map_err(unavailable)?,
+            );
+            let pairs = Pairs::default()
+                .with("grant_type", "authorization_code")
+                .with("code", &code)
+                .with("redirect_uri", &self.settings.callback)
+                .with("code_verifier", &verifier);
+            let form = self.proof().form(pairs, now)?;
+            let reply = self.fetch.post(&metadata.token, &form).await;
+            reply.map_err(unavailable)
+        };
+        let reply = match timeout(TIME, asked).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(refusal)) => return Known::Unclear(refusal.detail),
+            Err(_) => return Known::Unclear("it took too long".to_owned()),
+        };
+        let answer = strict::object(&reply.body).unwrap_or_default();
+        let said = format!("{} {:?}", reply.status, text(&answer, "error"));
+        match (reply.status, text(&answer, "error")) {
+            (_, Some("invalid_grant")) => Known::Yes,
+            (401, _) | (_, Some("invalid_client" | "unauthorized_client")) => Known::No(said),
+            _ => Known::Unclear(said),
+        }
     }
 
     /// Where a browser signs out (RP-Initiated Logout §2), if the provider has such a place.
