@@ -242,6 +242,22 @@ fn what_a_provider_lacks_is_named_in_plain_words() {
             ["FAULT introspection: its document names no", "endpoint = "],
         ),
         (
+            "pushed_authorization_request_endpoint",
+            json!(format!("{url}/par")),
+            [
+                "ok    sign-in: requests are left there beforehand (PAR)",
+                "",
+            ],
+        ),
+        (
+            "pushed_authorization_request_endpoint",
+            json!("http://id.test/par"),
+            [
+                "FAULT sign-in: its pushed_authorization_request_endpoint is not https",
+                "Mend it there.",
+            ],
+        ),
+        (
             "end_session_endpoint",
             Value::Null,
             [

@@ -5,6 +5,7 @@ mod browser;
 mod doctor;
 mod opaque;
 mod provider;
+mod pushed;
 mod sessions;
 mod sign_in;
 mod sign_out;

@@ -12,10 +12,16 @@ use crate::{
     harness::{ORIGIN, Response, Server, Setup},
 };
 
-const LOGIN: &str = "https://localhost/.wardwire/login";
+pub(super) const LOGIN: &str = "https://localhost/.wardwire/login";
 
 /// A refusal of an ordinary request, as a browser sees it.
-fn is_refused(server: &Server, events: usize, response: &Response, status: u16, reason: &str) {
+pub(super) fn is_refused(
+    server: &Server,
+    events: usize,
+    response: &Response,
+    status: u16,
+    reason: &str,
+) {
     assert_eq!(response.status, status, "{response:?}");
     assert_eq!(response.header("content-type"), "application/problem+json");
     assert!(
@@ -28,7 +34,7 @@ fn is_refused(server: &Server, events: usize, response: &Response, status: u16, 
 }
 
 /// The value of a parameter.
-fn parameter(address: &str, name: &str) -> String {
+pub(super) fn parameter(address: &str, name: &str) -> String {
     let query = address.split_once('?').map_or("", |(_, query)| query);
     let found = query.split('&').filter_map(|pair| pair.split_once('='));
     let mut found = found.filter(|(known, _)| *known == name);

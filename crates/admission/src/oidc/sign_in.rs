@@ -191,8 +191,9 @@ impl Gate {
         };
         let value = self.seal().close(&attempt, &state).map_err(random)?;
         let forget = attempt::surplus(checked.headers(), value.len());
+        let asked = client.authorization(&metadata, &attempt, &state, &login.wish, self.now());
         Ok(Begun {
-            location: client.authorization(&metadata, &attempt, &state, &login.wish),
+            location: asked.await?,
             cookie: (attempt::cookie_name(&state), value),
             lifetime: Duration::from_secs(attempt::LIFETIME),
             forget,

@@ -60,6 +60,15 @@ fn offers(patient: &Patient<'_>, sign_in: &SignIn, document: &Document, report: 
             "Demand PKCE by S256 of this client there.",
         ),
     }
+    match document.text("pushed_authorization_request_endpoint") {
+        Some(place) if !is_fetchable(place) => report.fault(
+            "sign-in",
+            "its pushed_authorization_request_endpoint is not https: nothing of it is believed",
+            "Mend it there.",
+        ),
+        Some(_) => report.good("sign-in", "requests are left there beforehand (PAR)"),
+        None => {}
+    }
     for scope in &sign_in.scopes {
         if lacks("scopes_supported", scope) {
             report.note(
