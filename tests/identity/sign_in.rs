@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     attacks::refused,
-    harness::{ORIGIN, Response, Server, Setup},
+    harness::{ORIGIN, Response, Server, Setup, now},
 };
 
 pub(super) const LOGIN: &str = "https://localhost/.wardwire/login";
@@ -410,6 +410,18 @@ fn attack_042_the_first_answer_to_an_attempt_is_the_only_one() {
         is_refused(&server, events, &browser.get(&good), 400, "sign-in-unknown");
         assert_eq!(before, shown(), "{first}");
     }
+}
+
+#[test]
+fn a_sign_in_that_is_asked_for_anew_counts_from_when_it_was_asked_for() {
+    let (provider, server) = Provider::and_server();
+    let mut browser = Browser::of("alice", &server, &provider);
+    let callback = browser.up_to_callback(&format!("{LOGIN}?max_age=0"));
+    // The second of `auth_time` is over by the time of the answer.
+    let begun = now();
+    while now() == begun {}
+    assert_eq!(browser.get(&callback).status, 303);
+    assert_eq!(browser.who().json()["subject"], "alice");
 }
 
 #[test]

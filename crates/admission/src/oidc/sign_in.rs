@@ -244,6 +244,7 @@ impl Gate {
             nonce: &attempt.nonce,
             access_token: &tokens.access,
             max_age: attempt.max_age,
+            asked: attempt.begun(),
         };
         let verified = rules.issuers.verify_id_token(&tokens.id, &expected).await;
         let identity = verified.map_err(not_taken)?;
