@@ -2,8 +2,10 @@
 //! `cargo xtask test` does).
 
 mod browser;
+mod doctor;
 mod opaque;
 mod provider;
+mod pushed;
 mod sessions;
 mod sign_in;
 mod sign_out;

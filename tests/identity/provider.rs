@@ -106,7 +106,21 @@ impl Provider {
         self.server_with(setup, client, "audience = \"wardwire\"", more)
     }
 
-    fn server_with(&self, mut setup: Setup, client: &str, tokens: &str, more: &str) -> Server {
+    fn server_with(&self, setup: Setup, client: &str, tokens: &str, more: &str) -> Server {
+        let server = self.configured(setup, client, tokens, more).start();
+        let address = format!("https://localhost:{}", server.address.port());
+        self.control(&server, &json!({ "relyingParty": address }));
+        server
+    }
+
+    /// With these lines of the issuer and of its sign-in.
+    pub(crate) fn configured(
+        &self,
+        mut setup: Setup,
+        client: &str,
+        tokens: &str,
+        more: &str,
+    ) -> Setup {
         secret(
             &setup.folder.join("client.secret"),
             &format!("{}\n", secret_of()),
@@ -124,10 +138,7 @@ impl Provider {
              callback = \"{CALLBACK}\"\nafter_logout = \"{GOODBYE}\"\n{more}\n",
             self.issuer
         );
-        let server = setup.start();
-        let address = format!("https://localhost:{}", server.address.port());
-        self.control(&server, &json!({ "relyingParty": address }));
-        server
+        setup
     }
 
     /// A server that asks it about opaque tokens, as this client and with these lines more.

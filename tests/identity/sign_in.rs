@@ -9,13 +9,19 @@ use super::{
 };
 use crate::{
     attacks::refused,
-    harness::{ORIGIN, Response, Server, Setup},
+    harness::{ORIGIN, Response, Server, Setup, now},
 };
 
-const LOGIN: &str = "https://localhost/.wardwire/login";
+pub(super) const LOGIN: &str = "https://localhost/.wardwire/login";
 
 /// A refusal of an ordinary request, as a browser sees it.
-fn is_refused(server: &Server, events: usize, response: &Response, status: u16, reason: &str) {
+pub(super) fn is_refused(
+    server: &Server,
+    events: usize,
+    response: &Response,
+    status: u16,
+    reason: &str,
+) {
     assert_eq!(response.status, status, "{response:?}");
     assert_eq!(response.header("content-type"), "application/problem+json");
     assert!(
@@ -28,7 +34,7 @@ fn is_refused(server: &Server, events: usize, response: &Response, status: u16, 
 }
 
 /// The value of a parameter.
-fn parameter(address: &str, name: &str) -> String {
+pub(super) fn parameter(address: &str, name: &str) -> String {
     let query = address.split_once('?').map_or("", |(_, query)| query);
     let found = query.split('&').filter_map(|pair| pair.split_once('='));
     let mut found = found.filter(|(known, _)| *known == name);
@@ -404,6 +410,18 @@ fn attack_042_the_first_answer_to_an_attempt_is_the_only_one() {
         is_refused(&server, events, &browser.get(&good), 400, "sign-in-unknown");
         assert_eq!(before, shown(), "{first}");
     }
+}
+
+#[test]
+fn a_sign_in_that_is_asked_for_anew_counts_from_when_it_was_asked_for() {
+    let (provider, server) = Provider::and_server();
+    let mut browser = Browser::of("alice", &server, &provider);
+    let callback = browser.up_to_callback(&format!("{LOGIN}?max_age=0"));
+    // The second of `auth_time` is over by the time of the answer.
+    let begun = now();
+    while now() == begun {}
+    assert_eq!(browser.get(&callback).status, 303);
+    assert_eq!(browser.who().json()["subject"], "alice");
 }
 
 #[test]

@@ -14,11 +14,13 @@ const given = JSON.parse(process.argv[2])
 /** Where back-channel calls go: the server under test is started after its provider. */
 let relyingParty = null
 /** What was asked, so that a test can look. */
-const seen = { token: 0, introspection: 0, backchannel: [] }
+const seen = { token: 0, introspection: 0, pushed: 0, backchannel: [] }
 /** Whether the endpoints for tokens and about them are down. */
 let broken = false
 /** Whether it does not say that it names itself in its answers (RFC 9207 §3). */
 let silent = false
+/** Whether it says that requests may be left with it (RFC 9126). */
+let pushed = false
 
 const { privateKey } = await generateKeyPair('ES256', { extractable: true })
 const jwk = { ...(await exportJWK(privateKey)), kid: 'provider', use: 'sig', alg: 'ES256' }
@@ -84,6 +86,7 @@ async function control (asked) {
   if ('relyingParty' in asked) relyingParty = asked.relyingParty
   if ('broken' in asked) broken = asked.broken
   if ('silent' in asked) silent = asked.silent
+  if ('pushed' in asked) pushed = asked.pushed
   if (asked.sign) {
     const { header, claims, by } = asked.sign
     const key = by === 'stranger' ? stranger : await importJWK(jwk, 'ES256')
@@ -130,16 +133,19 @@ async function answer (request, response) {
     const body = []
     for await (const chunk of request) body.push(chunk)
     say(await control(JSON.parse(Buffer.concat(body).toString() || '{}')))
-  } else if (silent && request.url === '/.well-known/openid-configuration') {
+  } else if (request.url === '/.well-known/openid-configuration') {
     const own = await globalThis.fetch(`${issuer}${path}?as-it-is`)
-    const { authorization_response_iss_parameter_supported: _, ...others } = await own.json()
-    say(others)
+    const said = await own.json()
+    if (silent) delete said.authorization_response_iss_parameter_supported
+    if (!pushed) delete said.pushed_authorization_request_endpoint
+    say(said)
   } else if (path.startsWith('/interaction/')) {
     await interaction(request, response)
   } else {
     if (path === '/token') seen.token += 1
     if (path === '/token/introspection') seen.introspection += 1
-    if (path.startsWith('/token') && broken) {
+    if (path === '/request') seen.pushed += 1
+    if ((path.startsWith('/token') || path === '/request') && broken) {
       response.writeHead(502, { 'content-length': 0 })
       response.end()
       return

@@ -46,6 +46,13 @@ pub(super) struct Attempt {
     pub(super) ends: u64,
 }
 
+impl Attempt {
+    /// When the browser was sent away.
+    pub(super) fn begun(&self) -> Timestamp {
+        Timestamp::from_millis(self.ends.saturating_sub(LIFETIME * 1000))
+    }
+}
+
 /// Seals attempts, with a key that lives as long as the process.
 pub(crate) struct Seal(Option<RandomizedNonceKey>);
 

@@ -24,6 +24,8 @@ const RETRY: Duration = Duration::from_secs(5);
 pub(super) struct Metadata {
     pub(super) authorization: Box<str>,
     pub(super) token: Box<str>,
+    /// Where requests are left before browsers come (RFC 9126 §5).
+    pub(super) pushed: Option<Box<str>>,
     /// RP-Initiated Logout §2.1.
     pub(super) end_session: Option<Box<str>>,
     /// Whether every authorization response says whom it is from (RFC 9207 §3).
@@ -130,6 +132,7 @@ pub(super) fn read(body: &[u8], issuer: &str) -> Result<Metadata, String> {
     Ok(Metadata {
         authorization: needed("authorization_endpoint")?,
         token: needed("token_endpoint")?,
+        pushed: https("pushed_authorization_request_endpoint")?,
         end_session: https("end_session_endpoint")?,
         names_itself: names_itself.is_some_and(|it| it == &serde_json::Value::Bool(true)),
     })
@@ -175,6 +178,10 @@ mod tests {
             ),
             ("authorization_endpoint", json!("javascript:alert(1)")),
             ("end_session_endpoint", json!("ftp://id.example")),
+            (
+                "pushed_authorization_request_endpoint",
+                json!("http://id.example/par"),
+            ),
             ("code_challenge_methods_supported", json!(["plain"])),
         ] {
             assert!(

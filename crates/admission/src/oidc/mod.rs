@@ -18,7 +18,7 @@ mod sign_out;
 
 pub use self::{
     attempt::PREFIX as ATTEMPT_COOKIE,
-    client::{Client, Wish},
+    client::{Client, Known, Wish},
     settings::{CALLBACK, ClientAuthentication, ClientKey, NoKey, Settings},
     sign_in::{Begun, Callback, Login, Outcome, SignedIn},
     sign_out::{BackChannel, Leave, LoggedOut, Shown},

@@ -191,8 +191,9 @@ impl Gate {
         };
         let value = self.seal().close(&attempt, &state).map_err(random)?;
         let forget = attempt::surplus(checked.headers(), value.len());
+        let asked = client.authorization(&metadata, &attempt, &state, &login.wish, self.now());
         Ok(Begun {
-            location: client.authorization(&metadata, &attempt, &state, &login.wish),
+            location: asked.await?,
             cookie: (attempt::cookie_name(&state), value),
             lifetime: Duration::from_secs(attempt::LIFETIME),
             forget,
@@ -243,6 +244,7 @@ impl Gate {
             nonce: &attempt.nonce,
             access_token: &tokens.access,
             max_age: attempt.max_age,
+            asked: attempt.begun(),
         };
         let verified = rules.issuers.verify_id_token(&tokens.id, &expected).await;
         let identity = verified.map_err(not_taken)?;

@@ -4,7 +4,8 @@ use super::strict;
 use crate::fetch::{Document, Fetch};
 
 /// Where the document is: a slash at the issuer's end is not doubled (§4.1).
-pub(crate) fn location(issuer: &str) -> String {
+#[must_use]
+pub fn location(issuer: &str) -> String {
     let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
     format!("{issuer}/.well-known/openid-configuration")
 }

@@ -25,8 +25,10 @@ pub(crate) struct Expected<'a> {
     pub(crate) nonce: &'a str,
     /// What came with it.
     pub(crate) access_token: &'a str,
-    /// How long ago the sign-in may be, in seconds, if that was asked for.
+    /// How long before the question the sign-in may be, in seconds, if that was asked for.
     pub(crate) max_age: Option<u64>,
+    /// When the question was asked.
+    pub(crate) asked: Timestamp,
 }
 
 /// How long an ID token may have been on its way, in seconds: it is fetched as soon as it is made.
@@ -89,7 +91,9 @@ impl Proved<'_, '_> {
         if let Some(age) = expected.max_age {
             let signed_in = signed_in.ok_or_else(|| missing("auth_time"))?;
             let until = signed_in.after(std::time::Duration::from_secs(age));
-            if until.after(rules.leeway) < now {
+            // As of the question, which is all that a provider can judge; `auth_time` counts whole seconds. With 0 whoever
+            // signed in for it is recent enough, however long the way back took.
+            if until.after(rules.leeway) < Timestamp::from_secs(expected.asked.as_secs()) {
                 return Err(refuse(Reason::TokenClaims).because("signed in too long ago"));
             }
         }

@@ -73,6 +73,41 @@ impl KeySet {
     }
 }
 
+/// What a key set holds, for an operator to read.
+#[derive(Debug)]
+pub struct KeySurvey {
+    /// Each key that may verify a token: its id, and the algorithms that it is for.
+    pub usable: Vec<(Option<Box<str>>, Vec<Algorithm>)>,
+    /// How many are of no use: for encrypting, symmetric, too short, or of a kind that is not known here.
+    pub others: usize,
+}
+
+/// Reads a key set as a token's verification does.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn survey(document: &[u8]) -> Result<KeySurvey, String> {
+    let set = KeySet::parse(document)?;
+    let members = strict::object(document)?;
+    let all = members.get("keys").and_then(Value::as_array);
+    let usable = set.0.iter().map(|key| {
+        let fits = |it: &&Algorithm| {
+            key.fits(Wanted {
+                id: key.id.as_deref(),
+                algorithm: **it,
+            })
+        };
+        (
+            key.id.clone(),
+            Algorithm::ALL.iter().filter(fits).copied().collect(),
+        )
+    });
+    Ok(KeySurvey {
+        others: all.map_or(0, Vec::len).saturating_sub(set.0.len()),
+        usable: usable.collect(),
+    })
+}
+
 impl Key {
     pub(super) fn material(&self) -> &DecodingKey {
         &self.material

@@ -27,12 +27,12 @@ pub use self::{
     config::{
         Audience, Discriminator, IssuerConfig, IssuerConfigError, KeySource, Profile, is_name,
     },
+    discovery::location,
     introspection::{Introspected, IntrospectionConfig},
+    keys::{KeySurvey, survey},
+    strict::object as read_object,
 };
-pub(crate) use self::{
-    discovery::{is_https, location},
-    id_token::Expected,
-};
+pub(crate) use self::{discovery::is_https, id_token::Expected};
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -51,7 +51,7 @@ use crate::{
     clock::Clock,
     credential::is_b64token,
     fetch::Fetch,
-    oidc::Client,
+    oidc::{Client, Known},
     principal::{Identity, Principal},
     refusal::{Reason, Refusal, Stage},
     revocation::Revocation,
@@ -203,6 +203,13 @@ impl Issuers {
             (Some((iss, _, client)), None) => Some((iss, client)),
             _ => None,
         }
+    }
+
+    /// Whether a provider takes this server for the client that the configuration says: it is asked with a code that nobody has.
+    /// None if nobody signs in there.
+    pub async fn try_client(&self, issuer: &str) -> Option<Known> {
+        let client = self.issuers.get(issuer)?.client.as_ref()?;
+        Some(client.try_itself(self.clock.now()).await)
     }
 
     /// Whether another provider sends browsers back to the same place.

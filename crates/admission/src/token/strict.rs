@@ -15,7 +15,7 @@ const DEPTH: u8 = 32;
 ///
 /// # Errors
 /// What is wrong with it, in words that repeat nothing of it but a member's name.
-pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
+pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let members = json
         .deserialize_map(Members { left: DEPTH })

@@ -1,9 +1,10 @@
-//! The command line: `serve`, `demo`, `check`, `schema`, `completions`, `man`, `token`, `audit verify`, `audit key`.
+//! The command line: `serve`, `demo`, `check`, `doctor identity`, `schema`, `completions`, `man`, `token`, `audit verify`, `audit key`.
 //!
 //! Exit codes: 0 all is well, 1 the thing asked for failed, 2 the command line was not understood.
 
 mod audit;
 mod check;
+mod doctor;
 mod listeners;
 mod manual;
 mod serve;
@@ -46,6 +47,11 @@ enum Command {
     Demo(demo::Arguments),
     /// Name every problem of a configuration, or who may do what with it
     Check(check::Arguments),
+    /// Ask what the configuration relies on whether it is as it has to be
+    Doctor {
+        #[command(subcommand)]
+        command: doctor::Command,
+    },
     /// Print the JSON Schema of the configuration file, for editors
     Schema,
     /// Print what a shell needs to complete this command
@@ -76,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Serve { config } => serve::command(&config),
         Command::Demo(arguments) => demo::command(&arguments),
         Command::Check(arguments) => check::command(&arguments),
+        Command::Doctor { command } => doctor::command(&command),
         Command::Schema => schema(),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { into } => manual::pages(into.as_deref()),

@@ -50,7 +50,7 @@ pub(crate) use problem::visible;
 pub use problem::{Place, Problem, Problems, Told};
 use read::Reading;
 pub use reloaded::{Changes, Prints, bound_to_start, changes, named_files, needs_restart, spoken};
-pub use runtime::{Parts, Running, assemble, parts, routes, rules, supposed};
+pub use runtime::{Parts, Running, assemble, parts, reachable, routes, rules, supposed};
 pub use schema::schema;
 pub use units::{Bytes, Network, Span};
 

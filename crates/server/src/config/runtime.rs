@@ -373,6 +373,15 @@ pub fn supposed(config: &Config) -> io::Result<Issuers> {
     Issuers::new(configs?, Arc::new(Nowhere), Arc::new(SystemClock)).map_err(io::Error::other)
 }
 
+/// The issuers, each with its own way out: for asking them what they would answer.
+///
+/// # Errors
+/// A file that was there a moment ago is gone.
+pub fn reachable(config: &Config) -> io::Result<Issuers> {
+    let each = issuers(config, Vec::new(), &mut Ways::default(), &Ways::default())?;
+    Issuers::each(each, Arc::new(SystemClock)).map_err(io::Error::other)
+}
+
 /// Fetches nothing.
 pub(super) struct Nowhere;
 

@@ -60,6 +60,8 @@ async fn judged(
         nonce: "n",
         access_token: ACCESS,
         max_age,
+        // Within the second of which `auth_time` can tell.
+        asked: Timestamp::from_millis(NOW * 1000 + 999),
     };
     issuers(signer).verify_id_token(&token, &expected).await
 }
