@@ -18,7 +18,7 @@ use crate::{
     content::{Content, Violation},
     engine::Keep,
     rates::{Rate, Rates},
-    rights::{ChannelRule, rule_for},
+    rights::{Action, ChannelRules, Standing},
 };
 
 /// A publication that may enter its channel. Whom it is from is the server's word, never the sender's.
@@ -91,23 +91,21 @@ pub enum Mode {
     Report,
 }
 
-/// Asks whether `principal` may publish this to the channel now.
+/// Asks whether somebody may publish this to the channel now.
 ///
 /// # Errors
 /// No right, or no such channel: the answer is the same, and existence is never looked up. Too much for the channel's rate.
 /// Or it does not fit: it is JSON where bytes are taken or the other way round, or against the schema.
 pub fn clear<'a>(
-    rules: &'a [ChannelRule],
-    principal: &'a Principal,
+    rules: &'a ChannelRules,
+    standing: &'a Standing,
     channel: &'a ChannelName,
     payload: Payload<'a>,
     rates: &Rates,
     now: Instant,
 ) -> Result<Cleared<'a>, HubError> {
-    let (rule, captures) = rule_for(rules, channel).ok_or(HubError::Forbidden)?;
-    if !rule.publish.holds(principal, &captures) {
-        return Err(HubError::Forbidden);
-    }
+    let rule = rules.verdict(standing, channel, Action::Publish);
+    let rule = rule.ok_or(HubError::Forbidden)?;
     let ContentRule { rate, mode, .. } = &rule.content;
     let mut reported = None;
     if let Some(rate) = rate {
@@ -132,7 +130,7 @@ pub fn clear<'a>(
     Ok(Cleared {
         channel,
         payload,
-        principal,
+        principal: standing.principal(),
         keep: rule.keep(),
         reported,
     })

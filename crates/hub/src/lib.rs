@@ -47,7 +47,7 @@ pub use member::Member;
 pub use once::PublicationId;
 pub use publish::Published;
 use rates::{Rate, Rates};
-use rights::{ChannelRule, rule_for};
+use rights::{ChannelRule, ChannelRules};
 
 /// The channels of a server.
 pub struct Hub {
@@ -68,8 +68,8 @@ pub struct Hub {
 /// Who may do what in which channel, and what that may cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// The first that fits a channel decides.
-    pub channels: Vec<ChannelRule>,
+    /// The most specific that a channel fits decides.
+    pub channels: ChannelRules,
     /// Only those of channels and subscriptions can change while it runs.
     pub limits: HubLimits,
 }
@@ -192,8 +192,8 @@ impl Hub {
         let rules = self.rules();
         let all: Vec<Arc<Channel>> = self.channels.read().all();
         for channel in all {
-            let rule = rule_for(&rules.channels, &channel.name);
-            let keep = rule.map_or_else(Keep::default, |(rule, _)| rule.keep());
+            let rule = rules.channels.rule(&channel.name);
+            let keep = rule.map_or_else(Keep::default, ChannelRule::keep);
             channel.keep(keep, now);
             self.tidy(&channel, now);
         }

@@ -18,7 +18,7 @@ use crate::{
     join::Joining,
     once::{PublicationId, Publisher},
     outbox::Outbox,
-    rights::rule_for,
+    rights::{Action, ChannelRule, Standing},
 };
 
 /// Whose sockets count together.
@@ -56,7 +56,7 @@ pub struct Member {
     rules: Arc<Rules>,
     socket: SocketKey,
     encoding: Option<Encoding>,
-    principal: Principal,
+    standing: Standing,
     /// Tells it from all others of this process.
     number: u64,
     subscriptions: Vec<Arc<Channel>>,
@@ -79,7 +79,7 @@ impl Member {
             rules,
             socket,
             encoding,
-            principal,
+            standing: principal.into(),
             subscriptions: Vec::new(),
             who,
         }
@@ -88,7 +88,7 @@ impl Member {
     /// Of a socket without a credential: it counts with all others of its address, of which an IPv6 /64 is one.
     #[must_use]
     pub fn from_address(mut self, address: Option<IpAddr>) -> Self {
-        if let (Principal::Anonymous, Some(address)) = (&self.principal, address) {
+        if let (Principal::Anonymous, Some(address)) = (self.standing.principal(), address) {
             self.who = self.hub.identities.key(Who::At(network(address)));
         }
         self
@@ -129,8 +129,9 @@ impl Member {
         // The right comes first, so that the answer without it says nothing of what there is.
         let keep = self.may_join(name)?;
         let limits = &self.rules.limits;
+        let principal = self.standing.principal();
         loop {
-            let channel = self.hub.open(name, keep, &self.principal, limits)?;
+            let channel = self.hub.open(name, keep, principal, limits)?;
             let latest = keep.latest;
             if let Some(it) = Joining::new(channel, number, since, latest, limits.recovery) {
                 return Ok(it);
@@ -155,7 +156,7 @@ impl Member {
 
     /// What is kept of the channel, if it may be followed now.
     fn may_join(&self, name: &ChannelName) -> Result<Keep, HubError> {
-        let keep = self.may_follow(name).ok_or(HubError::Forbidden)?;
+        let keep = self.may(Action::Subscribe, name)?.keep();
         if self.place(name).is_some() {
             return Err(HubError::Subscription);
         }
@@ -200,7 +201,7 @@ impl Member {
         let (rates, now) = (&self.hub.rates, Instant::now());
         let cleared = guard::clear(
             &rules.channels,
-            &self.principal,
+            &self.standing,
             name,
             payload.into(),
             rates,
@@ -225,15 +226,15 @@ impl Member {
         range: Range,
         limit: Limit,
     ) -> Answer<Result<Page, HubError>> {
-        match self.may_follow(name) {
-            Some(keep) => self.hub.history(name, keep, range, limit),
-            None => Answer::Now(Err(HubError::Forbidden)),
+        match self.may(Action::History, name) {
+            Ok(rule) => self.hub.history(name, rule.keep(), range, limit),
+            Err(error) => Answer::Now(Err(error)),
         }
     }
 
     fn publisher(&self) -> Publisher<'_> {
         Publisher {
-            principal: &self.principal,
+            principal: self.standing.principal(),
             socket: (self.hub.loops.process, self.number),
             who: self.who,
         }
@@ -253,7 +254,7 @@ impl Member {
         outbox: &mut Outbox,
         principal: Principal,
     ) -> Vec<ChannelName> {
-        self.principal = principal;
+        self.standing = principal.into();
         self.leave_lost(fanout, outbox)
     }
 
@@ -268,7 +269,7 @@ impl Member {
         let all = std::mem::take(&mut self.subscriptions);
         let (kept, lost): (Vec<_>, Vec<_>) = all
             .into_iter()
-            .partition(|channel| self.may_follow(&channel.name).is_some());
+            .partition(|channel| self.may(Action::Subscribe, &channel.name).is_ok());
         self.subscriptions = kept;
         for channel in &lost {
             outbox.withdraw(channel.number);
@@ -296,10 +297,12 @@ impl Member {
             .position(|channel| channel.name == *name)
     }
 
-    /// What is kept of the channel, if the right to follow it is there.
-    fn may_follow(&self, name: &ChannelName) -> Option<Keep> {
-        let (rule, captures) = rule_for(&self.rules.channels, name)?;
-        let held = rule.subscribe.holds(&self.principal, &captures);
-        held.then(|| rule.keep())
+    /// The rule that decides for a channel, if it lets this socket do that there.
+    ///
+    /// # Errors
+    /// No right, or no such channel: the answer is the same, and existence is never looked up.
+    pub(crate) fn may(&self, action: Action, name: &ChannelName) -> Result<&ChannelRule, HubError> {
+        let verdict = self.rules.channels.verdict(&self.standing, name, action);
+        verdict.ok_or(HubError::Forbidden)
     }
 }

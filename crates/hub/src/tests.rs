@@ -18,7 +18,7 @@ use wardwire_protocol::deflate::{Deflater, Level, Window};
 use super::*;
 use crate::{
     outbox::Outbox,
-    rights::{History, Pattern, Right, Test},
+    rights::{ChannelRule, History, Pattern, Right, Template, Test},
 };
 
 pub(crate) fn anonymous() -> Principal {
@@ -124,10 +124,14 @@ fn hub(size: usize) -> Server {
 }
 
 fn rules(size: usize) -> Rules {
+    keeping(size, engine::Latest::default())
+}
+
+fn keeping(size: usize, lobbys: engine::Latest) -> Rules {
     let rooms = || Right::Claim {
         claim: "rooms".into(),
         test: Test::Contains,
-        value: "{room}".into(),
+        value: Template::parse("{room}").unwrap(),
     };
     let history = History {
         size,
@@ -135,16 +139,17 @@ fn rules(size: usize) -> Rules {
     };
     let rule = |pattern: &str, subscribe, publish| ChannelRule {
         pattern: Pattern::parse(pattern).unwrap(),
+        read: Right::clone(&subscribe),
         subscribe,
         publish,
         history,
         latest: engine::Latest::default(),
         content: guard::ContentRule::default(),
+        presence: None,
     };
-    let rules = vec![
-        rule("chat/{room}", rooms(), rooms()),
-        rule("news", Right::Anyone, Right::Nobody),
-    ];
+    let mut lobby = rule("chat/{room}", rooms(), rooms());
+    lobby.latest = lobbys;
+    let rules = vec![lobby, rule("news", Right::Anyone, Right::Nobody)];
     let limits = HubLimits {
         channels: 10,
         channels_per_subject: 8,
@@ -155,7 +160,7 @@ fn rules(size: usize) -> Rules {
         identity: rates::Rate::default(),
     };
     Rules {
-        channels: rules,
+        channels: ChannelRules::new(rules).unwrap(),
         limits,
     }
 }

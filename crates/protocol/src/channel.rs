@@ -15,7 +15,8 @@ pub struct ChannelName(Box<str>);
 #[error("not a channel name")]
 pub struct BadChannelName;
 
-const LONGEST: usize = 255;
+/// The most bytes of a name.
+pub const LONGEST: usize = 255;
 
 impl ChannelName {
     /// Reads a name.
@@ -29,6 +30,11 @@ impl ChannelName {
         } else {
             Err(BadChannelName)
         }
+    }
+
+    /// What stands between its slashes: none of it is empty.
+    pub fn segments(&self) -> impl Iterator<Item = &str> + Clone {
+        self.0.split('/')
     }
 
     /// The name.

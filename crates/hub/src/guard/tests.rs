@@ -2,21 +2,24 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    rights::{History, Pattern, Right},
+    rights::{ChannelRule, ChannelRules, History, Pattern, Right, Standing},
     tests::{anonymous, user},
 };
 
 const SCHEMA: &str = r#"{"type":"object","properties":{"text":{"type":"string","maxLength":5,"x-sanitise":"text"}}}"#;
 
-fn rules(content: ContentRule) -> Vec<ChannelRule> {
-    vec![ChannelRule {
+fn rules(content: ContentRule) -> ChannelRules {
+    let rule = ChannelRule {
         pattern: Pattern::parse("chat/{room}").unwrap(),
         subscribe: Right::Anyone,
         publish: Right::Authenticated,
         history: History::default(),
         latest: crate::engine::Latest::default(),
         content,
-    }]
+        read: Right::Nobody,
+        presence: None,
+    };
+    ChannelRules::new(vec![rule]).unwrap()
 }
 
 fn with_schema(mode: Mode) -> ContentRule {
@@ -33,7 +36,7 @@ fn raw(text: &str) -> Box<RawValue> {
 
 /// What is delivered of data, and what is told of it.
 fn publish(content: ContentRule, data: &str) -> Result<(String, Option<HubError>), HubError> {
-    let (rules, alice) = (rules(content), user("alice", "{}"));
+    let (rules, alice) = (rules(content), Standing::from(user("alice", "{}")));
     let (channel, data) = (ChannelName::parse("chat/1").unwrap(), raw(data));
     let rates = Rates::default();
     let cleared = clear(
@@ -91,7 +94,10 @@ fn the_right_is_asked_before_the_rate_and_the_rate_before_the_content() {
         ..with_schema(Mode::Enforce)
     };
     let rules = rules(content);
-    let (alice, stranger) = (user("alice", "{}"), anonymous());
+    let (alice, stranger) = (
+        Standing::from(user("alice", "{}")),
+        Standing::from(anonymous()),
+    );
     let (channel, bad) = (ChannelName::parse("chat/1").unwrap(), raw("[]"));
     let (rates, now) = (Rates::default(), Instant::now());
     let ask = |who, now| clear(&rules, who, &channel, (&bad).into(), &rates, now).map(|_| ());
@@ -123,7 +129,7 @@ fn a_channel_takes_bytes_or_json_and_never_both() {
         mode: Mode::Report,
         ..ContentRule::default()
     };
-    let alice = user("alice", "{}");
+    let alice = Standing::from(user("alice", "{}"));
     let channel = ChannelName::parse("chat/1").unwrap();
     let rates = Rates::default();
     let ask = |content: &ContentRule, payload: Payload<'_>| {

@@ -218,8 +218,7 @@ fn followers_are_told_of_what_an_engine_has_lost() {
 #[test]
 fn who_missed_more_while_it_was_read_than_may_be_sent_gets_what_holds_now() {
     let cluster = Cluster::new();
-    let mut rules = rules(100);
-    rules.channels[0].latest = engine::Latest::Channel;
+    let mut rules = keeping(100, engine::Latest::Channel);
     rules.limits.recovery = 1000;
     let (hub, sides) = Hub::with(Arc::new(Far(cluster.clone())), rules, 8);
     let mut server = Server { hub, sides };

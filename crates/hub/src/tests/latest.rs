@@ -3,12 +3,6 @@
 use super::*;
 use crate::engine::{Content, Entry, Latest, Placed, Publication};
 
-fn keeping(size: usize, latest: Latest) -> Rules {
-    let mut rules = rules(size);
-    rules.channels[0].latest = latest;
-    rules
-}
-
 fn server(size: usize) -> Server {
     let (hub, sides) = Hub::new(keeping(size, Latest::Channel), 8);
     Server { hub, sides }
@@ -82,7 +76,7 @@ fn a_last_value_lasts_a_day_and_its_channel_with_it() {
 fn a_value_that_is_told_anew_while_the_old_one_is_read_stands_once() {
     let cluster = far::Cluster::new();
     let rules = keeping(0, Latest::Keys);
-    let keep = rules.channels[0].keep();
+    let keep = rules.channels.rule(&name("chat/lobby")).unwrap().keep();
     let (hub, sides) = Hub::with(Arc::new(far::Far(cluster.clone())), rules, 1);
     let mut server = Server { hub, sides };
     let mut alice = server.socket(user("alice", IN_LOBBY));

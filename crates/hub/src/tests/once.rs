@@ -116,7 +116,9 @@ fn who_has_lost_the_right_learns_nothing_by_repeating_and_who_has_it_again_what_
     assert_eq!(publish(&bob, "a", "1"), Err(HubError::Forbidden));
     bob.renew(user("bob", IN_LOBBY));
     let mut closed = rules(0);
-    closed.channels[0].publish = Right::Nobody;
+    let mut lobby = closed.channels.rule(&name("chat/lobby")).unwrap().clone();
+    lobby.publish = Right::Nobody;
+    closed.channels = ChannelRules::new(vec![lobby]).unwrap();
     hub.hub.reload(closed);
     bob.member.rejudge(&mut bob.fanout, &mut bob.outbox);
     assert_eq!(publish(&bob, "a", "1"), Err(HubError::Forbidden));

@@ -17,6 +17,7 @@ use wardwire_admission::session;
 use super::{
     acme::Acme,
     path::FilePath,
+    right::{Presence, Right},
     units::{Bytes, Network, Span},
 };
 
@@ -49,7 +50,7 @@ pub struct File {
     #[serde(default)]
     #[schemars(length(min = 1), extend("x-required" = true))]
     pub route: Vec<Route>,
-    /// Who may do what. The first whose `name` fits decides; a channel that none fits does not exist for anybody.
+    /// Who may do what. The most specific `name` that fits decides; a channel that none fits does not exist for anybody.
     #[serde(default)]
     pub channel: Vec<Channel>,
     /// Overrides that make it unsafe, one by one. Each prints a warning at every start. Never in production.
@@ -673,6 +674,10 @@ pub struct Channel {
     pub publish: Right,
     /// `{ size = 100, ttl = "1h" }`: publications kept in memory for those who come back.
     pub history: Option<History>,
+    /// `true`, or `{ see = "authenticated", info = ["name"] }`: who follows is told to those who may see it.
+    #[serde(default)]
+    #[schemars(extend("x-default" = "`false`"))]
+    pub presence: Presence,
     /// What may be published, and how its strings are made safe to show: a file with a JSON Schema (2020-12), at most
     /// 256 KiB. [channels.md](channels.md) tells what it may hold. Over it: error -32008.
     #[schemars(extend("x-default" = "any JSON"))]
@@ -719,66 +724,8 @@ pub struct ChannelRate {
     pub per: Span,
 }
 
-/// `channel.subscribe`, `channel.publish`
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(
-    untagged,
-    expecting = "it is \"nobody\", \"authenticated\", \"anyone\", { claim = \"...\", contains = \"...\" } or { claim = \"...\", equals = \"...\" }"
-)]
-#[schemars(extend("x-type" = "right"))]
-pub enum Right {
-    /// Whoever it is.
-    Plain(PlainRight),
-    /// Whoever's token has a claim that is an array with this string: `{ claim = "rooms", contains = "{room}" }`.
-    Contains(ContainsRight),
-    /// Whoever's token has a claim that is this string: `{ claim = "sub", equals = "{user}" }`.
-    Equals(EqualsRight),
-}
-
-impl Default for Right {
-    fn default() -> Self {
-        Self::Plain(PlainRight::Nobody)
-    }
-}
-
-/// A right without a claim.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PlainRight {
-    /// Nobody.
-    Nobody,
-    /// Whoever is signed in.
-    Authenticated,
-    /// Whoever has a socket, anonymous ones too.
-    Anyone,
-}
-
-/// A claim that is an array.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct ContainsRight {
-    /// The claim's name.
-    #[schemars(length(min = 1))]
-    pub claim: String,
-    /// One of its elements; `{room}` stands for what the pattern's hole took.
-    #[schemars(length(min = 1))]
-    pub contains: String,
-}
-
-/// A claim that is a string.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct EqualsRight {
-    /// The claim's name.
-    #[schemars(length(min = 1))]
-    pub claim: String,
-    /// Its value; `{user}` stands for what the pattern's hole took.
-    #[schemars(length(min = 1))]
-    pub equals: String,
-}
-
 /// `channel.history`
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct History {
     /// The most publications.
@@ -787,6 +734,9 @@ pub struct History {
     /// For how long.
     #[schemars(extend("x-least" = "1s", "x-most" = "365d"))]
     pub ttl: Span,
+    /// Who may read what is kept, whether they follow or not.
+    #[schemars(extend("x-default" = "as `subscribe`"))]
+    pub read: Option<Right>,
 }
 
 /// `[development]`

@@ -18,6 +18,7 @@ mod problem;
 mod ranges;
 mod read;
 mod reloaded;
+mod right;
 mod runtime;
 mod schema;
 mod sign_in;
@@ -38,8 +39,7 @@ pub use environment::{Override, Variable};
 pub use file::{
     Admin, AuditFile, CertificateFiles, Channel, ChannelRate, ClientAuth, ClientProof, Compression,
     Deflate, Development, Discriminator, File, History, Introspection, Issuer, Kind, Limits, Mode,
-    Outbound, PlainRight, Profile, ProxyProtocol, Require, Right, Rotate, Route, RouteLimits,
-    Server, SignIn, Tls,
+    Outbound, Profile, ProxyProtocol, Require, Rotate, Route, RouteLimits, Server, SignIn, Tls,
 };
 pub use names::Names;
 pub(crate) use path::read as read_file;
@@ -50,6 +50,7 @@ pub(crate) use problem::visible;
 pub use problem::{Place, Problem, Problems, Told};
 use read::Reading;
 pub use reloaded::{Changes, Prints, bound_to_start, changes, named_files, needs_restart, spoken};
+pub use right::{PlainRight, Presence, Right, Seen};
 pub use runtime::{Parts, Running, assemble, parts, reachable, routes, rules, supposed};
 pub use schema::schema;
 pub use units::{Bytes, Network, Span};
@@ -151,6 +152,7 @@ impl Config {
         };
         let prints = reloaded::prints(&file, &folder);
         let trial = judge::Trial {
+            source: &source,
             file: &file,
             folder: &folder,
             places: &places,

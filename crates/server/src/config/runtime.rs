@@ -31,14 +31,19 @@ use wardwire_hub::{
     fanout::Fanout,
     guard::{ContentRule, Mode},
     rates::Rate,
-    rights::{ChannelRule, History, Pattern, Right, Test},
+    rights::{
+        BadRight, ChannelRule, ChannelRules, History, Pattern, Presence, Right, Several, Template,
+        Test,
+    },
 };
 use wardwire_protocol::{connection, deflate::Level};
 
 use super::{
     Config, Folder, Security, clients, file,
-    file::{Kind, PlainRight, Profile},
-    path, sign_in,
+    file::{Kind, Profile},
+    path,
+    right::{self as file_right, PlainRight},
+    sign_in,
     units::Network,
 };
 use crate::{
@@ -357,10 +362,10 @@ pub fn routes(file: &file::File) -> Vec<Route> {
 ///
 /// # Errors
 /// A schema that was sound a moment ago is not, or gone.
-pub fn rules(config: &Config) -> io::Result<Vec<ChannelRule>> {
+pub fn rules(config: &Config) -> io::Result<ChannelRules> {
     let each = config.file.channel.iter();
-    each.filter_map(|it| rule(it, &config.folder).transpose())
-        .collect()
+    let rules: io::Result<_> = each.map(|it| rule(it, &config.folder)).collect();
+    ChannelRules::new(rules?).map_err(io::Error::other)
 }
 
 /// The issuers, of whom no key is ever fetched: for asking what a token's claims would do.
@@ -443,26 +448,38 @@ fn compression(deflate: file::Deflate) -> Option<Compression> {
     })
 }
 
-/// None if the pattern is none, which was refused.
-fn rule(channel: &file::Channel, folder: &Folder) -> io::Result<Option<ChannelRule>> {
-    let Ok(pattern) = Pattern::parse(&channel.name) else {
-        return Ok(None);
-    };
-    let history = channel.history.map(|kept| History {
+fn rule(channel: &file::Channel, folder: &Folder) -> io::Result<ChannelRule> {
+    let kept = channel.history.as_ref();
+    let history = kept.map(|kept| History {
         size: kept.size,
         ttl: kept.ttl.0,
     });
-    Ok(Some(ChannelRule {
-        pattern,
-        subscribe: right(&channel.subscribe),
-        publish: right(&channel.publish),
+    let asked = |written: &file_right::Right| right(written).map_err(io::Error::other);
+    let subscribe = asked(&channel.subscribe)?;
+    let or_follow = |own: Option<&file_right::Right>| match own {
+        Some(own) => asked(own),
+        None => Ok(subscribe.clone()),
+    };
+    let presence = channel.presence.seen();
+    let presence = presence.map(|seen| {
+        Ok::<_, io::Error>(Presence {
+            see: or_follow(seen.see.as_ref())?,
+            info: seen.info.into_iter().map(Into::into).collect(),
+        })
+    });
+    Ok(ChannelRule {
+        pattern: Pattern::parse(&channel.name).map_err(io::Error::other)?,
+        publish: asked(&channel.publish)?,
         history: history.unwrap_or_default(),
         latest: match channel.last_value {
             true => Latest::Channel,
             false => Latest::Nothing,
         },
+        read: or_follow(kept.and_then(|it| it.read.as_ref()))?,
+        presence: presence.transpose()?,
         content: content(channel, folder)?,
-    }))
+        subscribe,
+    })
 }
 
 fn content(channel: &file::Channel, folder: &Folder) -> io::Result<ContentRule> {
@@ -500,17 +517,28 @@ fn identities(limits: &file::Limits) -> Rate {
     }
 }
 
-pub(super) fn right(right: &file::Right) -> Right {
-    let claim = |claim: &str, test, value: &str| Right::Claim {
-        claim: claim.into(),
-        test,
-        value: value.into(),
+fn right(right: &file_right::Right) -> Result<Right, BadRight> {
+    use file_right::Right as Written;
+    let claim = |claim: &str, test, value: &str| {
+        Ok(Right::Claim {
+            claim: claim.into(),
+            test,
+            value: Template::parse(value)?,
+        })
+    };
+    let each = |several: &[Written]| -> Result<Several, BadRight> {
+        Several::new(several.iter().map(self::right).collect::<Result<_, _>>()?)
     };
     match right {
-        file::Right::Plain(PlainRight::Nobody) => Right::Nobody,
-        file::Right::Plain(PlainRight::Authenticated) => Right::Authenticated,
-        file::Right::Plain(PlainRight::Anyone) => Right::Anyone,
-        file::Right::Contains(it) => claim(&it.claim, Test::Contains, &it.contains),
-        file::Right::Equals(it) => claim(&it.claim, Test::Equals, &it.equals),
+        Written::Plain(PlainRight::Nobody) => Ok(Right::Nobody),
+        Written::Plain(PlainRight::Authenticated) => Ok(Right::Authenticated),
+        Written::Plain(PlainRight::Anyone) => Ok(Right::Anyone),
+        Written::Plain(PlainRight::Server) => Ok(Right::Server),
+        Written::Plain(PlainRight::Granted) => Ok(Right::Granted),
+        Written::Scope(it) => Ok(Right::Scope(Template::parse(&it.scope)?)),
+        Written::Contains(it) => claim(&it.claim, Test::Contains, &it.contains),
+        Written::Equals(it) => claim(&it.claim, Test::Equals, &it.equals),
+        Written::Any(it) => Ok(Right::Any(each(&it.any)?)),
+        Written::All(it) => Ok(Right::All(each(&it.all)?)),
     }
 }

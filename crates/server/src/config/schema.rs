@@ -153,10 +153,18 @@ impl<'a> Shape<'a> {
         self.0.get(name)
     }
 
+    /// What it names, if it is spoken of elsewhere: only what can hold itself is.
+    fn named(self) -> Self {
+        let target = self.0.get("$ref").and_then(Value::as_str);
+        let found = target.and_then(|target| schema().pointer(target.strip_prefix('#')?));
+        found.map_or(self, Shape)
+    }
+
     /// Itself, what its items are, and what else may stand here.
     fn tables(self) -> impl Iterator<Item = Self> {
-        let items = self.0.get("items").map(Self);
-        std::iter::once(self)
+        let own = self.named();
+        let items = own.0.get("items").map(Self).map(Self::named);
+        std::iter::once(own)
             .chain(items)
             .flat_map(|it| std::iter::once(it).chain(it.ways()))
     }
@@ -166,6 +174,6 @@ impl<'a> Shape<'a> {
             .into_iter()
             .filter_map(move |name| self.0.get(name)?.as_array())
             .flatten()
-            .map(Self)
+            .map(|way| Self(way).named())
     }
 }

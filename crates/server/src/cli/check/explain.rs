@@ -15,7 +15,7 @@ pub(super) fn explain(config: &Config, path: &Path) -> String {
         ("Who is believed", page.issuers()),
         ("Who may enter", page.routes()),
         (
-            "Who may do what (the first pattern that fits decides)",
+            "Who may do what (the most specific pattern that fits decides)",
             page.channels(),
         ),
         ("What one peer may cost", page.limits()),
@@ -228,19 +228,33 @@ impl Page<'_> {
         let channels = self.config.file.channel.iter().enumerate();
         let line = |(index, channel): (usize, &crate::config::Channel)| {
             let at = self.at(&format!("channel.{index}.name"));
-            let kept = channel.history.map_or("nothing is kept".to_owned(), |it| {
-                format!("the last {} are kept for {}", it.size, it.ttl)
-            });
             let latest = match channel.last_value {
                 true => ", and the last value",
                 false => "",
             };
-            [
+            let follow = right(&channel.subscribe);
+            let mut lines = vec![
                 format!("{} {at}", channel.name),
-                format!("  follow: {}", right(&channel.subscribe)),
+                format!("  follow: {follow}"),
                 format!("  publish: {}", right(&channel.publish)),
-                format!("  {kept}{latest}"),
-            ]
+            ];
+            lines.push(match &channel.history {
+                None => format!("  nothing is kept{latest}"),
+                Some(it) => {
+                    let who = it.read.as_ref().map_or(follow.clone(), right);
+                    let (size, ttl) = (it.size, it.ttl);
+                    format!("  the last {size} are kept for {ttl}{latest}; read: {who}")
+                }
+            });
+            if let Some(seen) = channel.presence.seen() {
+                let who = seen.see.as_ref().map_or(follow, right);
+                let with = match &*seen.info {
+                    [] => String::new(),
+                    info => format!(", with the claims {}", info.join(", ")),
+                };
+                lines.push(format!("  see who follows{with}: {who}"));
+            }
+            lines
         };
         channels.flat_map(line).collect()
     }

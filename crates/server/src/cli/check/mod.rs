@@ -24,13 +24,8 @@ pub(super) struct Arguments {
     explain: bool,
     #[command(flatten)]
     user: User,
-    /// Only what the user may do in this channel; may stand several times
-    #[arg(
-        long = "channel",
-        value_name = "NAME",
-        requires = "explain",
-        requires = "User"
-    )]
+    /// Only what the user may do in this channel, and why; may stand several times
+    #[arg(long = "channel", value_name = "NAME", requires = "User")]
     channels: Vec<String>,
 }
 
@@ -40,10 +35,10 @@ pub(super) struct Arguments {
 struct User {
     /// Say what a user with the claims of this token may do: a file with claims as JSON, or with a JWT, whose signature is
     /// not checked
-    #[arg(long = "as", value_name = "FILE", requires = "explain")]
+    #[arg(long = "as", value_name = "FILE")]
     token: Option<PathBuf>,
     /// The same, with the claims here: '{"sub":"alice","rooms":["lobby"]}'
-    #[arg(long, value_name = "JSON", requires = "explain")]
+    #[arg(long, value_name = "JSON")]
     claims: Option<String>,
 }
 
@@ -61,7 +56,7 @@ pub(super) fn command(arguments: &Arguments) -> ExitCode {
         }
     };
     let said = match (&arguments.user.token, &arguments.user.claims) {
-        _ if !arguments.explain => Ok(summary(&config)),
+        (None, None) if !arguments.explain => Ok(summary(&config)),
         (None, None) => Ok(explain::explain(&config, path)),
         (Some(file), _) => user::claims_of(file).and_then(|it| answer(&config, arguments, it)),
         (None, Some(text)) => user::parse(text).and_then(|it| answer(&config, arguments, it)),
@@ -220,11 +215,23 @@ fn sign_in(route: &Route) -> Vec<String> {
 }
 
 fn right(right: &Right) -> String {
+    let each = |several: &[Right], between: &str| {
+        let each = several.iter().map(|it| match it {
+            Right::Any(_) | Right::All(_) => format!("({})", self::right(it)),
+            single => self::right(single),
+        });
+        each.collect::<Vec<_>>().join(between)
+    };
     match right {
         Right::Plain(PlainRight::Nobody) => "nobody".to_owned(),
         Right::Plain(PlainRight::Authenticated) => "whoever is signed in".to_owned(),
         Right::Plain(PlainRight::Anyone) => "whoever is connected".to_owned(),
+        Right::Plain(PlainRight::Server) => "only the application's backend".to_owned(),
+        Right::Plain(PlainRight::Granted) => "whoever was granted it".to_owned(),
+        Right::Scope(it) => format!("whoever has the scope {:?}", it.scope),
         Right::Contains(it) => format!("whoever's claim {} contains {:?}", it.claim, it.contains),
         Right::Equals(it) => format!("whoever's claim {} is {:?}", it.claim, it.equals),
+        Right::Any(it) => each(&it.any, " or "),
+        Right::All(it) => each(&it.all, " and "),
     }
 }

@@ -151,8 +151,9 @@ impl Notes {
                 self.add(format!("{place}.publish"), text);
             }
             if nobody(&channel.subscribe) && nobody(&channel.publish) {
-                let text =
-                    format!("Nobody may do anything in {name}, and it hides what stands below.");
+                let text = format!(
+                    "Nobody may follow {name} or publish to it, whatever wider patterns say."
+                );
                 self.add(format!("{place}.name"), text);
             }
             let rights = [
@@ -177,5 +178,10 @@ fn nobody(right: &Right) -> bool {
 }
 
 fn asks_for_subject(right: &Right) -> bool {
-    matches!(right, Right::Equals(it) if it.claim == "sub")
+    match right {
+        Right::Equals(it) => it.claim == "sub",
+        Right::Any(it) => it.any.iter().any(asks_for_subject),
+        Right::All(it) => it.all.iter().any(asks_for_subject),
+        Right::Plain(_) | Right::Scope(_) | Right::Contains(_) => false,
+    }
 }

@@ -1,4 +1,4 @@
-//! `wardwire check --explain --as FILE`: what a user with these claims may do. The claims are judged by admission and the rights
+//! `wardwire check --as FILE`: what a user with these claims may do. The claims are judged by admission and the rights
 //! by the hub, as for a socket; only the signature is not asked for.
 
 use std::{
@@ -15,11 +15,15 @@ use wardwire_admission::{
     clock::{Clock as _, SystemClock},
     principal::Principal,
 };
-use wardwire_hub::rights::ask::{Allowed, decide, overview};
+use wardwire_hub::rights::{
+    Action, Standing,
+    ask::{Allowed, decide, overview},
+    explain::{Because, explain},
+};
 use wardwire_protocol::channel::ChannelName;
 
 use super::whence;
-use crate::config::{Config, Issuer, routes, rules, supposed};
+use crate::config::{Config, Issuer, Presence, Seen, routes, rules, supposed};
 
 pub(super) type Claims = Map<String, Value>;
 
@@ -174,34 +178,77 @@ fn rights(
     channels: &[String],
 ) -> Result<String, String> {
     let rules = rules(config).map_err(|error| error.to_string())?;
+    let standing = Standing::from(principal.clone());
+    let at = |rule: usize, key: &str| whence(config, path, &format!("channel.{rule}.{key}"));
     let mut out = String::from("Channels\n");
-    let mut tell = |it: &Allowed| {
-        let at = whence(config, path, &format!("channel.{}.name", it.rule));
-        let may = match (it.subscribe, it.publish) {
-            (true, true) => "may follow and publish",
-            (true, false) => "may follow",
-            (false, true) => "may publish",
-            (false, false) => "nothing",
-        };
-        let _ = writeln!(out, "  {}: {may} ({at})", it.channel);
-    };
+    let line = |it: &Allowed| format!("  {}: {} ({})\n", it.channel, may(it), at(it.rule, "name"));
     if channels.is_empty() {
-        overview(&rules, principal).iter().for_each(tell);
+        out.extend(overview(&rules, &standing).iter().map(line));
         out.push_str("  every other channel: nothing\n");
         return Ok(out);
     }
-    let mut unknown = Vec::new();
     for name in channels {
         let channel = ChannelName::parse(name).map_err(|_| {
             format!("--channel {name:?} is not a channel name, such as \"chat/lobby\"")
         })?;
-        match decide(&rules, principal, &channel) {
-            Some(allowed) => tell(&allowed),
-            None => unknown.push(name),
+        let Some(allowed) = decide(&rules, &standing, &channel) else {
+            let _ = writeln!(out, "  {name}: nothing, no [[channel]] fits");
+            continue;
+        };
+        out.push_str(&line(&allowed));
+        for action in Action::ALL {
+            let Some(because) = explain(&rules, &standing, &channel, action) else {
+                continue;
+            };
+            let at = at(allowed.rule, key(config, allowed.rule, action));
+            let (name, verdict) = (action.name(), verdict(&because));
+            let _ = writeln!(out, "    {name}: {verdict} ({at})");
+            parts(&mut out, &because, 3);
         }
     }
-    for name in unknown {
-        let _ = writeln!(out, "  {name}: nothing, no [[channel]] fits");
-    }
     Ok(out)
+}
+
+/// What they may, in words.
+fn may(allowed: &Allowed) -> String {
+    let word = |action| match action {
+        Action::Subscribe => "follow",
+        Action::Publish => "publish",
+        Action::History => "read what is kept",
+        Action::Presence => "see who follows",
+    };
+    let words: Vec<_> = allowed.may.iter().map(word).collect();
+    match &*words {
+        [] => "nothing".to_owned(),
+        [only] => format!("may {only}"),
+        [before @ .., last] => format!("may {} and {last}", before.join(", ")),
+    }
+}
+
+/// Where a right is written: it may be that to follow, too.
+fn key(config: &Config, rule: usize, action: Action) -> &'static str {
+    let channel = config.file.channel.get(rule);
+    let read = channel.and_then(|it| it.history.as_ref()?.read.as_ref());
+    match action {
+        Action::Publish => "publish",
+        Action::History if read.is_some() => "history.read",
+        Action::Presence => match channel.map(|it| &it.presence) {
+            Some(Presence::Tuned(Seen { see: Some(_), .. })) => "presence.see",
+            Some(Presence::Tuned(_) | Presence::Switch(true)) => "subscribe",
+            Some(Presence::Switch(false)) | None => "presence",
+        },
+        Action::History | Action::Subscribe => "subscribe",
+    }
+}
+
+fn verdict(because: &Because) -> String {
+    let word = if because.held { "yes" } else { "no" };
+    format!("{word}: {}", because.words)
+}
+
+fn parts(out: &mut String, because: &Because, depth: usize) {
+    for part in &because.parts {
+        let _ = writeln!(out, "{:width$}{}", "", verdict(part), width = depth * 2);
+        parts(out, part, depth + 1);
+    }
 }

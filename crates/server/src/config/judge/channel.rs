@@ -2,41 +2,40 @@
 
 use wardwire_hub::{
     content::{BadSchema, Content},
-    rights::{Pattern, Right},
+    rights::{BadTemplate, Conflict, DEPTH, LEAVES, Pattern, Template, conflicts},
 };
 
 use super::{
     super::{
         file::{Channel, Mode},
         path::{self, FilePath},
-        runtime,
+        right::{Presence, Right, Seen},
     },
     Judge,
 };
 
+/// The most claims that are told of each who follows.
+const CLAIMS: usize = 16;
+
 pub(super) fn judge(judge: &mut Judge<'_>) {
-    let mut earlier: Vec<Pattern> = Vec::new();
     let file = judge.file;
+    // Those that are patterns, each with its place among all.
+    let mut patterns: Vec<(usize, Pattern)> = Vec::new();
     for (index, channel) in file.channel.iter().enumerate() {
         let place = format!("channel.{index}");
         match Pattern::parse(&channel.name) {
             Ok(pattern) => {
-                if earlier.iter().any(|other| other.covers(&pattern)) {
-                    judge.refuse(
-                        &format!("{place}.name"),
-                        "a pattern before this one takes all its channels: it would never decide",
-                        "The first that fits decides. Move this one up, or drop it.",
-                    );
-                }
-                for (key, right) in [
-                    ("subscribe", &channel.subscribe),
-                    ("publish", &channel.publish),
-                ] {
-                    let place = format!("{place}.{key}");
-                    holds(judge, &place, channel, &pattern, &runtime::right(right));
+                for (key, right) in rights(channel) {
+                    let mut asked = Asked {
+                        judge: &mut *judge,
+                        channel,
+                        pattern: &pattern,
+                        leaves: 0,
+                    };
+                    asked.right(&format!("{place}.{key}"), right, 0);
                 }
                 content(judge, &place, channel);
-                earlier.push(pattern);
+                patterns.push((index, pattern));
             }
             Err(error) => judge.refuse(
                 &format!("{place}.name"),
@@ -44,6 +43,41 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
                 "Write a pattern like \"chat/{room}\".",
             ),
         }
+        info(judge, &place, channel);
+    }
+    specificity(judge, &patterns);
+}
+
+/// Which of two rules decides must not depend on where they stand.
+fn specificity(judge: &mut Judge<'_>, patterns: &[(usize, Pattern)]) {
+    let only: Vec<_> = patterns.iter().map(|(_, pattern)| pattern).collect();
+    for Conflict {
+        first,
+        second,
+        overlap,
+    } in conflicts(&only)
+    {
+        let (Some((first, one)), Some((second, other))) =
+            (patterns.get(first), patterns.get(second))
+        else {
+            continue;
+        };
+        let line = judge.line(&format!("channel.{first}.name"));
+        let (message, remedy) = match overlap {
+            None => (
+                format!("\"{other}\" is for the same channels as \"{one}\" {line}"),
+                "Keep one of the two, with all that is to hold.".to_owned(),
+            ),
+            Some(overlap) => (
+                format!(
+                    "\"{overlap}\" fits \"{other}\" here and \"{one}\" {line}, and neither is the more specific"
+                ),
+                format!(
+                    "Say what holds there in a [[channel]] with name = \"{overlap}\", or change one of the two."
+                ),
+            ),
+        };
+        judge.refuse(&format!("channel.{second}.name"), message, remedy);
     }
 }
 
@@ -97,25 +131,122 @@ fn schema(judge: &mut Judge<'_>, place: &str, file: &FilePath) {
     }
 }
 
-fn holds(judge: &mut Judge<'_>, place: &str, channel: &Channel, pattern: &Pattern, right: &Right) {
-    if let Right::Claim { claim, value, .. } = right
-        && (claim.is_empty() || value.is_empty())
+/// The rights that a channel has, each with its key.
+fn rights(channel: &Channel) -> Vec<(&'static str, &Right)> {
+    let mut all = vec![
+        ("subscribe", &channel.subscribe),
+        ("publish", &channel.publish),
+    ];
+    let read = channel.history.as_ref().and_then(|it| it.read.as_ref());
+    all.extend(read.map(|right| ("history.read", right)));
+    if let Presence::Tuned(Seen {
+        see: Some(right), ..
+    }) = &channel.presence
     {
+        all.push(("presence.see", right));
+    }
+    all
+}
+
+/// The claims that everybody who sees a channel's followers is told.
+fn info(judge: &mut Judge<'_>, place: &str, channel: &Channel) {
+    let Presence::Tuned(Seen { info, .. }) = &channel.presence else {
+        return;
+    };
+    let place = format!("{place}.presence.info");
+    if info.len() > CLAIMS {
         judge.refuse(
-            place,
-            "a right that asks for nothing",
-            "Name a claim and what it must be or contain.",
+            &place,
+            format!("{} claims are told of everybody", info.len()),
+            format!("Choose at most {CLAIMS}: each goes to everybody who sees the channel."),
         );
     }
-    for hole in right.holes().filter(|hole| !pattern.has_hole(hole)) {
-        judge.refuse(
-            place,
-            format!(
-                "a right speaks of {{{}}}, which {:?} does not have",
-                hole.escape_debug(),
-                channel.name
+    for (index, claim) in info.iter().enumerate() {
+        if claim.is_empty() || info.iter().take(index).any(|it| it == claim) {
+            judge.refuse(
+                &format!("{place}.{index}"),
+                format!("the claim {claim:?} is no name, or stands twice"),
+                "Name each claim once, like \"name\".",
+            );
+        }
+    }
+}
+
+/// Judges one right of a channel, and all that it is made of.
+struct Asked<'a, 'b> {
+    judge: &'a mut Judge<'b>,
+    channel: &'a Channel,
+    pattern: &'a Pattern,
+    /// What it asks in all.
+    leaves: usize,
+}
+
+impl Asked<'_, '_> {
+    fn right(&mut self, place: &str, right: &Right, depth: usize) {
+        let (key, several) = match right {
+            Right::Any(it) => ("any", &it.any),
+            Right::All(it) => ("all", &it.all),
+            single => return self.leaf(place, single),
+        };
+        if several.is_empty() {
+            let message = format!("`{key}` of no rights");
+            let remedy = "Write down a right, or \"nobody\".";
+            return self.judge.refuse(place, message, remedy);
+        }
+        if depth == DEPTH {
+            let message = format!("rights in rights, more than {DEPTH} deep");
+            let remedy = "Say it in fewer steps; who reads it has to understand it.";
+            return self.judge.refuse(place, message, remedy);
+        }
+        for (index, right) in several.iter().enumerate() {
+            self.right(&format!("{place}.{key}.{index}"), right, depth + 1);
+        }
+    }
+
+    fn leaf(&mut self, place: &str, right: &Right) {
+        self.leaves += 1;
+        if self.leaves == LEAVES + 1 {
+            let message = format!("a right made of more than {LEAVES}");
+            let remedy = "Have your issuer say it in one claim, or in a scope.";
+            self.judge.refuse(place, message, remedy);
+        }
+        let (claim, value) = match right {
+            Right::Scope(it) => ("scope", &it.scope),
+            Right::Contains(it) => (&*it.claim, &it.contains),
+            Right::Equals(it) => (&*it.claim, &it.equals),
+            Right::Plain(_) | Right::Any(_) | Right::All(_) => return,
+        };
+        let value = match Template::parse(value) {
+            Ok(value) if !claim.is_empty() => value,
+            Ok(_) => return self.unasked(place, BadTemplate::Empty),
+            Err(error) => return self.unasked(place, error),
+        };
+        for hole in value.holes().filter(|hole| !self.pattern.has_hole(hole)) {
+            let hole = hole.escape_debug();
+            let message = format!(
+                "a right speaks of {{{hole}}}, which {:?} does not have",
+                self.channel.name
+            );
+            let remedy = "Name a hole of the channel's pattern.";
+            self.judge.refuse(place, message, remedy);
+        }
+    }
+
+    fn unasked(&mut self, place: &str, error: BadTemplate) {
+        let (message, remedy) = match error {
+            BadTemplate::Empty => (
+                "a right that asks for nothing".to_owned(),
+                "Name a claim and what it must be or contain, or a scope.",
             ),
-            "Name a hole of the channel's pattern.",
-        );
+            BadTemplate::Braces => (
+                format!("a right cannot be asked: {error}"),
+                "Write holes like {room}, and no brace beside them.",
+            ),
+            BadTemplate::Adjacent => (
+                format!("a right is not for one channel: {error}"),
+                "Put a / between the two, as in \"{room}/{seat}\".",
+            ),
+        };
+        self.judge.refuse(place, message, remedy);
     }
 }

@@ -17,11 +17,13 @@ use super::{
     file::File,
     path::{FilePath, Folder},
     places::Places,
+    problem::{Place, Source},
 };
 
 /// A file on trial, and what is known of it.
 #[derive(Clone, Copy)]
 pub(super) struct Trial<'a> {
+    pub(super) source: &'a Source<'a>,
     pub(super) file: &'a File,
     pub(super) folder: &'a Folder,
     pub(super) places: &'a Places,
@@ -70,6 +72,15 @@ impl Judge<'_> {
     fn warn(&mut self, place: &str, message: impl Into<String>, remedy: impl Into<String>) {
         self.warnings
             .push(Problem::new(message, remedy).at(self.trial.places.at(place)));
+    }
+
+    /// Where something else stands of which a problem speaks, in words.
+    fn line(&self, place: &str) -> String {
+        match self.trial.source.place(&self.trial.places.at(place)) {
+            Place::Line(line, _) => format!("in line {line}"),
+            Place::Variable(name) => format!("in ${name}"),
+            Place::Whole => "elsewhere".to_owned(),
+        }
     }
 
     /// Where the file is that is named at `place`. A credential where there are none is refused.

@@ -488,16 +488,109 @@ mod routes_and_channels {
     }
 
     #[test]
-    fn a_channel_that_an_earlier_one_hides() {
+    fn two_channels_that_leave_open_which_decides() {
         let folder = Folder::new();
-        for name in ["chat/{room}", "chat/{other}", "chat/admin"] {
-            let text = and(&format!("[[channel]]\nname = \"{name}\" # hidden"));
-            one(&folder, &text, "# hidden", "never decide");
+        let first = line_of(SAFE, "name = \"chat/{room}\"");
+        for name in ["chat/{room}", "chat/{other}"] {
+            let text = and(&format!("[[channel]]\nname = \"{name}\" # second"));
+            let says = format!("for the same channels as \"chat/{{room}}\" in line {first}");
+            one(&folder, &text, "# second", &says);
         }
-        for name in ["chat", "chat/{room}/private", "{any}/admin", "{any}/{all}"] {
+        let text = and("[[channel]]\nname = \"{any}/admin\" # second");
+        let says =
+            format!("and \"chat/{{room}}\" in line {first}, and neither is the more specific");
+        one(&folder, &text, "# second", &says);
+        let problem = folder.problems(&text).join("");
+        assert!(problem.contains("name = \"chat/admin\""), "{problem}");
+        let settled = format!("{text}\n[[channel]]\nname = \"chat/admin\"");
+        assert_eq!(folder.problems(&settled), [""; 0]);
+        for name in ["chat", "chat/admin", "chat/{room}/private", "{any}/{all}"] {
             let text = and(&format!("[[channel]]\nname = \"{name}\""));
             assert_eq!(folder.problems(&text), [""; 0], "{name}");
         }
+    }
+
+    #[test]
+    fn a_right_that_is_none_is_named_where_it_stands() {
+        let folder = Folder::new();
+        for (right, says) in [
+            ("\"autenticated\"", "did you mean \"authenticated\"?"),
+            ("7", "a right: \"nobody\""),
+            ("{ claim = \"team\" }", "needs `equals` or `contains`"),
+            ("{ equals = \"a\" }", "needs the `claim`"),
+            (
+                "{ scope = \"a\", claim = \"b\", equals = \"c\" }",
+                "asks one thing",
+            ),
+            (
+                "{ claim = \"a\", equals = \"b\", contains = \"c\" }",
+                "asks one thing",
+            ),
+            ("{}", "needs `scope`, `claim`, `any` or `all`"),
+            ("{ any = [] }", "`any` of no rights"),
+            ("{ all = [{ any = [] }] }", "`any` of no rights"),
+            ("{ any = [{ scope = \"\" }] }", "asks for nothing"),
+            ("{ scope = \"{rom}\" }", "{rom}"),
+            ("{ scope = \"a{\" }", "braces do not pair"),
+            ("{ scope = \"{room}{room}\" }", "not for one channel"),
+            (
+                "{ any = [{ scoop = \"a\" }, \"nobody\"] }",
+                "has no key `scoop`",
+            ),
+        ] {
+            let text = with("\"authenticated\"", right);
+            let problems = folder.problems(&text);
+            let line = format!("{}: ", line_of(&text, "publish ="));
+            assert!(
+                problems
+                    .iter()
+                    .any(|it| it.contains(says) && it.starts_with(&line)),
+                "{right}: {problems:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_right_that_is_too_deep_or_too_large() {
+        let folder = Folder::new();
+        let nested = |depth: usize| {
+            let (open, close) = ("{ all = [".repeat(depth), "] }".repeat(depth));
+            with("\"authenticated\"", &format!("{open}\"anyone\"{close}"))
+        };
+        assert_eq!(folder.problems(&nested(4)), [""; 0]);
+        one(&folder, &nested(5), "publish =", "more than 4 deep");
+        let wide = |count: usize| {
+            let each = vec!["\"anyone\""; count].join(", ");
+            with("\"authenticated\"", &format!("{{ any = [{each}] }}"))
+        };
+        assert_eq!(folder.problems(&wide(32)), [""; 0]);
+        one(&folder, &wide(33), "publish =", "made of more than 32");
+    }
+
+    #[test]
+    fn rights_of_history_and_presence_are_judged_too() {
+        let folder = Folder::new();
+        for (key, says) in [
+            (
+                "history = { size = 1, ttl = \"1h\", read = { scope = \"{rom}\" } }",
+                "{rom}",
+            ),
+            (
+                "presence = { see = { claim = \"a\", equals = \"{rom}\" } }",
+                "{rom}",
+            ),
+            ("presence = { info = [\"name\", \"\"] }", "is no name"),
+            ("presence = { info = [\"name\", \"name\"] }", "stands twice"),
+            ("presence = 7", "true, false or"),
+            ("presence = { sea = \"anyone\" }", "`see`"),
+        ] {
+            let text = format!("{SAFE}{key}\n");
+            let problems = folder.problems(&text).join("");
+            assert!(problems.contains(says), "{key}: {problems}");
+        }
+        let claims: Vec<_> = (0..17).map(|n| format!("\"c{n}\"")).collect();
+        let text = format!("{SAFE}presence = {{ info = [{}] }}\n", claims.join(", "));
+        one(&folder, &text, "presence =", "17 claims are told");
     }
 
     #[test]

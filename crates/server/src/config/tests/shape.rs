@@ -20,7 +20,8 @@ fn line_in(table: &str, key: &str) -> String {
 fn tables() -> Vec<(String, Vec<&'static str>)> {
     fn collect(shape: Shape<'static>, path: &str, all: &mut Vec<(String, Vec<&'static str>)>) {
         let keys = shape.keys();
-        for key in &keys {
+        // Rights lie in rights, without end.
+        for key in keys.iter().filter(|key| !["any", "all"].contains(key)) {
             let path = crate::config::places::inner(path, key);
             collect(shape.key(key).unwrap(), &path, all);
         }
@@ -204,8 +205,12 @@ fn rights_that_are_two_or_half_are_refused() {
         "[\"authenticated\"]",
         "\"Anyone\"",
     ] {
-        let text = with("\"authenticated\"", right);
-        one(&folder, &text, "publish =", "it is \"nobody\"");
+        one(
+            &folder,
+            &with("\"authenticated\"", right),
+            "publish =",
+            "right",
+        );
     }
 }
 

@@ -1,0 +1,57 @@
+//! What somebody stands on when a right is asked for.
+
+use wardwire_admission::principal::Principal;
+use wardwire_protocol::channel::ChannelName;
+
+use super::{Action, Grants};
+
+/// What somebody stands on when a right is asked for: who they are, as the gate has proved it, and what their token grants.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    principal: Principal,
+    /// Read once, as each publication asks. Nothing without a claim, or where anything in it is wrong.
+    granted: Option<Box<Grants>>,
+}
+
+impl From<Principal> for Standing {
+    fn from(principal: Principal) -> Self {
+        let granted = principal.identity().and_then(|it| Grants::of(it).ok());
+        let granted = granted.filter(|it| !it.is_empty()).map(Box::new);
+        Self { principal, granted }
+    }
+}
+
+impl Standing {
+    /// Who they are.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Whether they were given this for one channel.
+    pub(super) fn is_granted(&self, channel: &ChannelName, action: Action) -> bool {
+        let granted = self.granted.as_ref();
+        granted.is_some_and(|it| it.contains(channel, action))
+    }
+
+    /// The channels of which a grant speaks, in the order of their names.
+    pub(super) fn granted_channels(&self) -> Vec<&ChannelName> {
+        let granted = self.granted.iter();
+        let mut all: Vec<_> = granted.flat_map(|it| it.channels()).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// The same, in words for an operator.
+    pub(super) fn why_granted(&self, channel: &ChannelName, action: Action) -> String {
+        let name = action.name();
+        match self.principal.identity().map(Grants::of) {
+            None => "nobody is signed in".to_owned(),
+            Some(Err(error)) => format!("the claim `channels` grants nothing: {error}"),
+            Some(Ok(_)) if self.is_granted(channel, action) => {
+                format!("the claim `channels` grants \"{name}\" here")
+            }
+            Some(Ok(_)) => format!("the claim `channels` does not grant \"{name}\" here"),
+        }
+    }
+}
