@@ -17,7 +17,7 @@ pub enum Right {
     Anyone,
     /// The application's own backend, and so nobody who holds a socket.
     Server,
-    /// Whom a token or a signed grant names for this channel and action.
+    /// Whose token names this channel and action.
     Granted,
     /// Whoever has a scope (RFC 9068 §2.2.3).
     Scope(Template),

@@ -49,7 +49,7 @@ pub enum PlainRight {
     Anyone,
     /// No socket: the application's own backend.
     Server,
-    /// Whoever's token, or signed grant, names the channel and this action.
+    /// Whoever's token names the channel and this action, in its claim `channels`.
     Granted,
 }
 
