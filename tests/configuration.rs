@@ -295,10 +295,10 @@ fn check_says_what_a_user_with_these_claims_may_do() {
         "\"alice\" of \"https://id.test\", if its signature holds, which was not asked",
         "/live: may enter",
         "/mfa: refused with 401: insufficient-authentication acr",
-        "chat/lobby: may follow and publish (wardwire.toml:",
+        "chat/lobby: may follow, publish and read what is kept (wardwire.toml:",
         "chat/{room}: nothing",
-        "news: may follow (",
-        "free/{any}: may follow and publish",
+        "news: may follow and read what is kept (",
+        "free/{any}: may follow, publish and read what is kept",
         "every other channel: nothing",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
@@ -318,6 +318,44 @@ fn check_says_what_a_user_with_these_claims_may_do() {
         &[],
     );
     assert!(text.contains("no claims in JSON"), "{text}");
+}
+
+/// Each verdict has its reason and its line, and no claim's own words are shown that the rules do not name.
+#[test]
+fn check_explains_every_verdict_in_a_channel() {
+    let mut setup = configured();
+    setup.rest += "[[channel]]\nname = \"chat/vip\"\n\
+        subscribe = { all = [{ scope = \"vip\" }, { claim = \"rooms\", contains = \"vip\" }] }\n\
+        publish = \"granted\"\npresence = { see = \"server\" }\n";
+    fs::write(setup.folder.join("wardwire.toml"), setup.config()).unwrap();
+    let ask = |claims: &str, channel: &str| {
+        let arguments = ["check", "--claims", claims, "--channel", channel];
+        said(&setup.folder, &arguments, &[])
+    };
+    let claims = r#"{"sub":"alice","rooms":["secret-room"],"scope":"vip","channels":{"chat/vip":["publish"]}}"#;
+    let text = ask(claims, "chat/vip");
+    for line in [
+        "chat/vip: may publish (wardwire.toml:",
+        "subscribe: no: all of these have to hold (wardwire.toml:",
+        "yes: the scope \"vip\" is there",
+        "no: the claim `rooms` does not contain \"vip\": it is an array with 1 string among 1",
+        "publish: yes: the claim `channels` grants \"publish\" here",
+        "presence: no: only the application's backend may",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(!text.contains("secret-room"), "{text}");
+    let text = ask(
+        r#"{"sub":"alice","channels":{"chat/*":["publish"]}}"#,
+        "chat/vip",
+    );
+    let says = "publish: no: the claim `channels` grants nothing: \"chat/*\" is not a channel name";
+    assert!(text.contains(says), "{text}");
+    let text = ask(claims, "nowhere");
+    assert!(
+        text.contains("nowhere: nothing, no [[channel]] fits"),
+        "{text}"
+    );
 }
 
 /// Of claims without `exp` it takes one for granted that the issuer could sign.
