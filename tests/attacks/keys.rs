@@ -277,3 +277,25 @@ crate::harness::over_http2![
     attack_040_keys_that_were_had_still_serve,
     attack_040_keys_that_come_too_slowly,
 ];
+
+/// Of keys that are fetched the same is asked beside the code, where a minute passes at once.
+#[test]
+fn attack_080_a_key_that_is_taken_out_of_its_file() {
+    let server = Server::start();
+    let (old, mut new) = (server.issuer.clone(), Issuer::new("https://id.test"));
+    new.kid = "k2".into();
+    let mut socket = server.open(native(&old.token("alice").mint()));
+    let file = server.folder.join("jwks.json");
+    let both = json!({ "keys": [old.jwk(), new.jwk()] });
+    for (keys, taken) in [(both, vec![&old, &new]), (new.jwks(), vec![&new])] {
+        std::fs::write(&file, keys.to_string()).unwrap();
+        let reloaded = server.admin("POST", "/reload", "");
+        assert_eq!(reloaded.status, 200, "{reloaded:?}");
+        for issuer in taken {
+            server.open(native(&issuer.token("bob").mint()));
+        }
+    }
+    refused(&server, &native(&old.token("bob").mint()), 401, "token-key");
+    // It was let in by what held then, until its `exp` or a revocation.
+    socket.ok("ping", json!({}));
+}

@@ -178,3 +178,6 @@ fn silence() -> Refusal {
 fn is_same(held: &Identity, fresh: &Identity) -> bool {
     held.subject == fresh.subject && held.token_id == fresh.token_id
 }
+
+#[cfg(test)]
+mod tests;
