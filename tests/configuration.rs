@@ -326,7 +326,7 @@ fn check_explains_every_verdict_in_a_channel() {
     let mut setup = configured();
     setup.rest += "[[channel]]\nname = \"chat/vip\"\n\
         subscribe = { all = [{ scope = \"vip\" }, { claim = \"rooms\", contains = \"vip\" }] }\n\
-        publish = \"granted\"\npresence = { see = \"server\" }\n";
+        publish = \"granted\"\nhistory = { size = 1, ttl = \"1h\", read = \"server\" }\n";
     fs::write(setup.folder.join("wardwire.toml"), setup.config()).unwrap();
     let ask = |claims: &str, channel: &str| {
         let arguments = ["check", "--claims", claims, "--channel", channel];
@@ -340,7 +340,7 @@ fn check_explains_every_verdict_in_a_channel() {
         "yes: the scope \"vip\" is there",
         "no: the claim `rooms` does not contain \"vip\": it is an array with 1 string among 1",
         "publish: yes: the claim `channels` grants \"publish\" here",
-        "presence: no: only the application's backend may",
+        "history: no: only the application's backend may",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }

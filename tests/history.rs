@@ -163,3 +163,23 @@ crate::harness::over_http2![
     a_page_of_large_publications_ends_early_and_says_so,
     history_is_read_by_who_may_and_asked_for_as_it_should_be,
 ];
+
+/// Who was not there before could say any position.
+#[test]
+fn who_may_follow_but_not_read_what_is_kept_is_not_caught_up_with_it() {
+    let mut setup = Setup::new();
+    setup.rest += "[[channel]]\nname = \"from-now-on\"\nsubscribe = \"authenticated\"\npublish = \"authenticated\"\n\
+        history = { size = 10, ttl = \"1h\", read = { claim = \"sub\", equals = \"alice\" } }\n";
+    let server = setup.start();
+    let (mut alice, mut bob) = (server.socket("alice"), server.socket("bob"));
+    let say = |ws: &mut Ws| {
+        ws.ok("publish", json!({ "channel": "from-now-on", "data": 1 }))["position"].clone()
+    };
+    let since = say(&mut alice);
+    say(&mut alice);
+    let ask = json!({ "channel": "from-now-on", "since": since });
+    let told = alice.ok("subscribe", ask.clone());
+    assert_eq!((&told["recovered"], data(&told)), (&json!(true), vec![1]));
+    let told = bob.ok("subscribe", ask);
+    assert_eq!((&told["recovered"], data(&told)), (&json!(false), vec![]));
+}

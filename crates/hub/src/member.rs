@@ -104,7 +104,7 @@ impl Member {
     }
 
     /// Finds a place among a channel's followers, to be [taken](Self::join). With `since`, what was missed comes first, or the
-    /// answer says that it cannot.
+    /// answer says that it cannot: also to who may not read what is kept, as anybody can say since when they followed.
     ///
     /// # Errors
     /// No right, subscribed already, or a limit; or the engine does not answer.
@@ -128,6 +128,7 @@ impl Member {
     ) -> Result<Joining, HubError> {
         // The right comes first, so that the answer without it says nothing of what there is.
         let keep = self.may_join(name)?;
+        let since = since.filter(|_| self.may(Action::History, name).is_ok());
         let limits = &self.rules.limits;
         let principal = self.standing.principal();
         loop {

@@ -674,7 +674,7 @@ pub struct Channel {
     pub publish: Right,
     /// `{ size = 100, ttl = "1h" }`: publications kept in memory for those who come back.
     pub history: Option<History>,
-    /// `true`, or `{ see = "authenticated", info = ["name"] }`: who follows is told to those who may see it.
+    /// Who is told who follows. Nobody is yet: anything but `false` is refused.
     #[serde(default)]
     #[schemars(extend("x-default" = "`false`"))]
     pub presence: Presence,
@@ -734,7 +734,7 @@ pub struct History {
     /// For how long.
     #[schemars(extend("x-least" = "1s", "x-most" = "365d"))]
     pub ttl: Span,
-    /// Who may read what is kept, whether they follow or not.
+    /// Who may read what is kept, whether they follow or not. Who may not is not caught up after a reconnect either.
     #[schemars(extend("x-default" = "as `subscribe`"))]
     pub read: Option<Right>,
 }
