@@ -4,10 +4,9 @@
  * It reconnects nothing and remembers nothing; whoever made it does.
  */
 
-import { rpcError, WardwireError } from './error.js';
+import { ConnectionError, rpcError, UsageError, type WardwireError } from './error.js';
+import { type Frame, type Notification, readFrame } from './frames.js';
 import type { Platform, SocketLike, Timer } from './platform.js';
-import type { Calls } from './protocol.js';
-import { type Frame, readFrame } from './wire.js';
 
 /** How a connection ended: the close code and the first word of its reason. */
 export interface End {
@@ -18,6 +17,8 @@ export interface End {
 /** Close codes of this side. Browsers let a page send 1000 and 3000 to 4999 only. */
 export const localEnds = {
   done: { code: 1000, word: 'done' },
+  /** Of a page that goes to the browser's cache. */
+  cached: { code: 1000, word: 'cached' },
   malformed: { code: 4002, word: 'malformed' },
   protocol: { code: 4003, word: 'protocol' },
   dead: { code: 1006, word: 'dead' },
@@ -30,14 +31,13 @@ export interface ConnectionLimits {
   readonly requestMs: number;
   readonly pingEveryMs: number;
   readonly maxPending: number;
-  readonly maxMessageBytes: number;
   readonly maxBufferedBytes: number;
 }
 
 /** Who is told. After `ended` nothing more comes. */
 export interface ConnectionListener {
   opened(): void;
-  notified(frame: Extract<Frame, { kind: 'publication' | 'expiring' | 'unknown' }>): void;
+  notified(notification: Notification): void;
   ended(end: End): void;
 }
 
@@ -50,6 +50,9 @@ interface Pending {
 }
 
 const subprotocol = 'wardwire.v1';
+
+/** A frame of more UTF-16 units than this comes from no server that is well. */
+const longestFrame = 16 * 1024 * 1024;
 
 export class Connection {
   readonly #socket: SocketLike;
@@ -85,24 +88,29 @@ export class Connection {
     this.#watch = platform.clock.after(limits.handshakeMs, () => this.drop(localEnds.slowHandshake));
   }
 
-  /** Asks the server. Rejects with a {@link WardwireError}; every request of a connection that ends is rejected. */
-  request<Method extends keyof Calls>(method: Method, params: Calls[Method]['params']): Promise<unknown> {
-    const refuse = (code: string, title: string): Promise<never> =>
-      Promise.reject(new WardwireError({ code, title, trace: this.#trace }));
-    if (this.#phase !== 'open') return refuse('disconnected', 'There is no open connection.');
-    const id = this.#nextId++;
-    const text = encode({ jsonrpc: '2.0', id, method, params });
-    if (text === null) return refuse('not-json', 'That cannot be written as JSON.');
-    if (!fits(text, this.#limits.maxMessageBytes)) return refuse('message-too-large', 'The message is too large; nothing was sent.');
+  /**
+   * Asks the server; `params` is JSON. Rejects with a {@link WardwireError}; every request of a connection that ends is
+   * rejected.
+   */
+  request(method: string, params: string): Promise<unknown> {
+    if (this.#phase !== 'open') return Promise.reject(this.#failure('disconnected', 'There is no open connection.'));
     if (this.#pending.size >= this.#limits.maxPending || this.#socket.bufferedAmount > this.#limits.maxBufferedBytes) {
-      return refuse('queue-full', 'Too much waits to be sent or answered.');
+      return Promise.reject(new UsageError({ code: 'queue-full', title: 'Too much waits to be sent or answered.', trace: this.#trace }));
     }
+    const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const timer = this.#platform.clock.after(this.#limits.requestMs, () => {
-        reject(new WardwireError({ code: 'timeout', title: 'The server did not answer in time.', trace: this.#trace }));
+        reject(this.#failure('timeout', 'The server did not answer in time.'));
       });
       this.#pending.set(id, { method, resolve, reject, timer });
-      this.#socket.send(text);
+      this.#socket.send(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`);
+    });
+  }
+
+  /** Asks whether the server lives; one that keeps silent is dead. */
+  probe(): void {
+    this.request('ping', '{}').catch((error: WardwireError) => {
+      if (error.code === 'timeout' || error.code === 'queue-full') this.drop(localEnds.dead);
     });
   }
 
@@ -125,6 +133,7 @@ export class Connection {
 
   #received(data: unknown): void {
     if (this.#phase !== 'open') return;
+    if (typeof data === 'string' && data.length > longestFrame) return this.drop(localEnds.malformed);
     const frame = readFrame(data);
     if (frame === null) return this.drop(localEnds.malformed);
     this.#heard();
@@ -139,7 +148,7 @@ export class Connection {
     this.#pending.delete(id);
     pending.timer.cancel();
     if (frame.kind === 'result') pending.resolve(frame.result);
-    else pending.reject(rpcError(frame, this.#trace));
+    else pending.reject(rpcError(frame.code, frame.message, frame.data, this.#trace));
   }
 
   /**
@@ -154,11 +163,7 @@ export class Connection {
   /** Starts the silence anew: after `pingEveryMs` of it the server is asked, and a server that keeps silent is dead. */
   #heard(): void {
     this.#watch.cancel();
-    this.#watch = this.#platform.clock.after(this.#limits.pingEveryMs, () => {
-      this.request('ping', {}).catch((error: WardwireError) => {
-        if (error.code === 'timeout' || error.code === 'queue-full') this.drop(localEnds.dead);
-      });
-    });
+    this.#watch = this.#platform.clock.after(this.#limits.pingEveryMs, () => this.probe());
   }
 
   #end(end: End): void {
@@ -169,27 +174,17 @@ export class Connection {
     this.#pending.clear();
     for (const { reject, timer } of pending) {
       timer.cancel();
-      reject(new WardwireError({ code: 'disconnected', title: 'The connection ended before the answer came.', trace: this.#trace }));
+      reject(this.#failure('disconnected', 'The connection ended before the answer came.'));
     }
     this.#listener.ended(end);
+  }
+
+  #failure(code: string, title: string): ConnectionError {
+    return new ConnectionError({ code, title, trace: this.#trace });
   }
 }
 
 /** The stable word that a reason begins with. */
 function firstWord(reason: string): string {
   return /^[a-z0-9-]*/.exec(reason)?.[0] ?? '';
-}
-
-function encode(message: object): string | null {
-  try {
-    return JSON.stringify(message);
-  } catch {
-    return null;
-  }
-}
-
-/** Whether `text` has at most `bytes` bytes as UTF-8; a UTF-16 unit becomes one to three of them. */
-function fits(text: string, bytes: number): boolean {
-  if (text.length > bytes) return false;
-  return text.length * 3 <= bytes || new TextEncoder().encode(text).length <= bytes;
 }

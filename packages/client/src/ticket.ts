@@ -6,25 +6,34 @@
  */
 
 import { readRetryAfter } from './backoff.js';
-import { WardwireError } from './error.js';
+import { ConnectionError, RefusedError, WardwireError } from './error.js';
 import type { Platform } from './platform.js';
-import { asRecord, own } from './wire.js';
+import { asRecord, own } from './frames.js';
 
-/** How this application proves who its user is. */
-export type Credential =
-  /** The `__Host-wardwire` session cookie, from a page of the same site. */
-  | { readonly kind: 'cookie' }
-  /** An access token; asked for before every attempt, so return a fresh one. */
-  | { readonly kind: 'token'; readonly token: () => string | Promise<string> }
-  /**
-   * A ticket that the application's own backend fetched; asked for before every attempt. Throw a {@link WardwireError}
-   * with a status to tell a refusal (401: signed out) from a failure worth trying again. `signOut` ends the session there.
-   */
-  | {
-      readonly kind: 'ticket';
-      readonly ticket: () => string | Promise<string>;
-      readonly signOut?: () => void | Promise<void>;
-    };
+/** How this application proves who its user is: {@link session}, {@link bearer} or {@link tickets}. */
+export type Auth =
+  | { readonly kind: 'session' }
+  | { readonly kind: 'bearer'; readonly token: () => string | Promise<string> }
+  | { readonly kind: 'tickets'; readonly ticket: () => string | Promise<string>; readonly signOut: () => void | Promise<void> };
+
+/** The `__Host-wardwire` session cookie, from a page of the same site. */
+export function session(): Auth {
+  return { kind: 'session' };
+}
+
+/** An access token. `token` is asked before every attempt and when the current one expires, so return a fresh one. */
+export function bearer(token: () => string | Promise<string>): Auth {
+  return { kind: 'bearer', token };
+}
+
+/**
+ * Tickets that the application's own backend fetches; `ticket` is asked before every attempt. Throw a
+ * {@link WardwireError} with a status to tell a refusal (401: signed out) from a failure worth trying again. `signOut`
+ * ends the session there.
+ */
+export function tickets(ticket: () => string | Promise<string>, signOut: () => void | Promise<void> = () => undefined): Auth {
+  return { kind: 'tickets', ticket, signOut };
+}
 
 /** The server, as this client addresses it. */
 export interface Endpoint {
@@ -43,7 +52,8 @@ export interface Endpoint {
  * or a user: those are where credentials leak from.
  */
 export function readEndpoint(url: string | URL, route?: string): Endpoint {
-  const base = (globalThis as { location?: { href: string } }).location?.href;
+  // The origin alone: nothing else of the page's own address may decide where a credential goes.
+  const base = (globalThis as { location?: { origin: string } }).location?.origin;
   const parsed = new URL(url, base);
   const plain = parsed.protocol === 'ws:' || parsed.protocol === 'http:';
   if (!plain && parsed.protocol !== 'wss:' && parsed.protocol !== 'https:') throw new TypeError('The URL must be wss: or https:.');
@@ -63,7 +73,7 @@ export function readEndpoint(url: string | URL, route?: string): Endpoint {
 /** One request to the gate. */
 export interface Ask {
   readonly endpoint: Endpoint;
-  readonly credential: Credential;
+  readonly auth: Auth;
   readonly trace: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -72,7 +82,7 @@ export interface Ask {
 /** Fetches a ticket for one attempt. Rejects with a {@link WardwireError}. */
 export async function fetchTicket(ask: Ask, platform: Platform): Promise<string> {
   return within(ask, platform, async (signal) => {
-    if (ask.credential.kind === 'ticket') return checked(await inOurWords(ask.credential.ticket, ask.trace), ask.trace);
+    if (ask.auth.kind === 'tickets') return checked(await inOurWords(ask.auth.ticket, ask.trace), ask.trace);
     const response = await request(ask, platform, signal, 'POST', '/.wardwire/tickets', { route: ask.endpoint.route });
     const body = asRecord(await response.json().catch(() => null));
     return checked(body && own(body, 'ticket'), ask.trace);
@@ -81,9 +91,9 @@ export async function fetchTicket(ask: Ask, platform: Platform): Promise<string>
 
 /** Ends the session at the server. Rejects with a {@link WardwireError} where that could not be done. */
 export async function endSession(ask: Ask, platform: Platform): Promise<void> {
-  const { credential } = ask;
+  const { auth } = ask;
   await within(ask, platform, async (signal) => {
-    if (credential.kind === 'ticket') await inOurWords(async () => credential.signOut?.(), ask.trace);
+    if (auth.kind === 'tickets') await inOurWords(auth.signOut, ask.trace);
     else await request(ask, platform, signal, 'DELETE', '/.wardwire/session', null);
   });
 }
@@ -98,8 +108,8 @@ async function request(
 ): Promise<Response> {
   const headers: Record<string, string> = { 'wardwire-trace': ask.trace };
   if (body !== null) headers['content-type'] = 'application/json';
-  if (ask.credential.kind === 'token') {
-    headers['authorization'] = `Bearer ${await inOurWords(ask.credential.token, ask.trace)}`;
+  if (ask.auth.kind === 'bearer') {
+    headers['authorization'] = `Bearer ${await inOurWords(ask.auth.token, ask.trace)}`;
   }
   let response: Response;
   try {
@@ -108,14 +118,14 @@ async function request(
       headers,
       body: body === null ? null : JSON.stringify(body),
       // A cookie beside a bearer token would be a second credential, which the gate refuses.
-      credentials: ask.credential.kind === 'cookie' ? 'include' : 'omit',
+      credentials: ask.auth.kind === 'session' ? 'include' : 'omit',
       cache: 'no-store',
       redirect: 'error',
       referrerPolicy: 'no-referrer',
       signal,
     });
   } catch (cause) {
-    throw new WardwireError({ code: 'unreachable', title: 'The server cannot be reached.', trace: ask.trace, cause });
+    throw new ConnectionError({ code: 'unreachable', title: 'The server cannot be reached.', trace: ask.trace, cause });
   }
   if (!response.ok) throw await refusal(response, ask.trace, platform.clock.now());
   return response;
@@ -126,7 +136,7 @@ async function refusal(response: Response, trace: string, now: number): Promise<
   const problem = asRecord(await response.json().catch(() => null));
   const code = problem && own(problem, 'code');
   const title = problem && own(problem, 'title');
-  return new WardwireError({
+  return new RefusedError({
     code: typeof code === 'string' && /^[a-z][a-z0-9-]{0,63}$/.test(code) ? code : `http-${response.status}`,
     title: typeof title === 'string' && title.length <= 200 ? title : `The server answered ${response.status}.`,
     status: response.status,
@@ -142,14 +152,14 @@ async function inOurWords<T>(ask: () => T | Promise<T>, trace: string): Promise<
   } catch (cause) {
     if (cause instanceof WardwireError) throw cause;
     const title = 'The function that gives the credential failed.';
-    throw new WardwireError({ code: 'credential-function', title, trace, cause });
+    throw new ConnectionError({ code: 'credential-function', title, trace, cause });
   }
 }
 
 /** A ticket goes into a header, so nothing but its own alphabet may. */
 function checked(ticket: unknown, trace: string): string {
   if (typeof ticket === 'string' && /^[A-Za-z0-9_-]{16,512}$/.test(ticket)) return ticket;
-  throw new WardwireError({ code: 'malformed-answer', title: 'That is no ticket.', trace });
+  throw new ConnectionError({ code: 'malformed-answer', title: 'That is no ticket.', trace });
 }
 
 /** One deadline around everything, the application's own function included. */
@@ -160,7 +170,7 @@ async function within<T>(ask: Ask, platform: Platform, work: (signal: AbortSigna
   let timer: { cancel(): void } | null = null;
   const late = new Promise<never>((_, reject) => {
     timer = platform.clock.after(ask.timeoutMs, () => {
-      reject(new WardwireError({ code: 'timeout', title: 'The server did not answer in time.', trace: ask.trace }));
+      reject(new ConnectionError({ code: 'timeout', title: 'The server did not answer in time.', trace: ask.trace }));
       inner.abort();
     });
   });

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 
 import { type WebSocket as Socket, WebSocket, WebSocketServer } from 'ws';
 
-import { Client, type Options, type SocketConstructor, type State } from '../src/index.js';
+import { type AnyChannels, bearer, type Options, type SocketConstructor, type State, Wire } from '../src/index.js';
 
 /** A request that the gate saw. */
 export interface Seen {
@@ -44,7 +44,10 @@ export class Peer {
 
 /** What a test's answer throws to send a JSON-RPC error. */
 export class RpcFailure extends Error {
-  constructor(readonly code: number) {
+  constructor(
+    readonly code: number,
+    readonly data?: object,
+  ) {
     super('no');
   }
 }
@@ -57,7 +60,7 @@ export class Gate {
   answer: Answer = () => ({});
   /** Chooses among the offered subprotocols. */
   select: (offered: readonly string[]) => string | false = () => 'wardwire.v1';
-  readonly #clients: Client[] = [];
+  readonly #clients: Pick<Wire, 'close'>[] = [];
   #tickets = 0;
   readonly #used = new Set<string>();
   readonly #waiting: ((peer: Peer) => void)[] = [];
@@ -89,10 +92,9 @@ export class Gate {
   }
 
   /** A client of this gate, quick to come back. */
-  client(options: Partial<Options> = {}): Client {
-    const client = new Client({
-      url: `${this.origin}/live`,
-      credential: { kind: 'token', token: () => 'secret-token' },
+  client<Channels = AnyChannels>(options: Partial<Options> = {}, url: string = `${this.origin}/live`): Wire<Channels> {
+    const client = new Wire<Channels>(url, {
+      auth: bearer(() => 'secret-token'),
       backoff: { baseMs: 1, capMs: 4 },
       ...options,
       platform: { WebSocket: WebSocket as unknown as SocketConstructor, ...options.platform },
@@ -129,7 +131,8 @@ export class Gate {
         const result = this.answer(call, peer);
         if (result !== undefined) reply({ result });
       } catch (error) {
-        reply({ error: { code: (error as RpcFailure).code, message: 'no' } });
+        const { code, data } = error as RpcFailure;
+        reply({ error: { code, message: 'no', ...(data === undefined ? {} : { data }) } });
       }
     });
     this.#waiting.shift()?.(peer);
@@ -153,7 +156,7 @@ export class Gate {
 }
 
 /** Resolves once the client is in a state of that kind. */
-export function reaches<Kind extends State['kind']>(client: Client, kind: Kind): Promise<Extract<State, { kind: Kind }>> {
+export function reaches<Kind extends State['kind']>(client: Wire, kind: Kind): Promise<Extract<State, { kind: Kind }>> {
   return new Promise((resolve) => {
     const check = (state: State): void => {
       if (state.kind !== kind) return;

@@ -1,6 +1,6 @@
 /** The lobby: what others say on the left, one's own words on the right, all of it as text. */
 
-import { type Client, type Publication, WardwireError } from '/client/index.js';
+import { type Publication, WardwireError, type Wire } from '/client/index.js';
 
 import { clockTime, element } from './dom.js';
 
@@ -19,10 +19,11 @@ interface Message {
 }
 
 /** Shows the room for `account` and follows the lobby. */
-export function showRoom(room: HTMLElement, client: Client, account: string): void {
+export function showRoom(room: HTMLElement, client: Wire, account: string): void {
   const list = element('div', { class: 'messages', role: 'log', 'aria-live': 'polite', 'aria-label': 'Messages', 'data-testid': 'messages', tabindex: '0' });
   const note = element('p', { class: 'notice', role: 'status', 'data-testid': 'notice' });
   note.hidden = true;
+  const channel = client.channel(lobby);
   const unsent = new Map<string, HTMLElement>();
 
   const show = (bubble: HTMLElement): void => {
@@ -47,8 +48,8 @@ export function showRoom(room: HTMLElement, client: Client, account: string): vo
     const bubble = bubbleOf(account, message, true, 'Sending');
     if (message.key !== null) unsent.set(message.key, bubble);
     show(bubble);
-    client
-      .publish(lobby, message)
+    channel
+      .publish(message)
       .then(() => settle(bubble, 'Delivered'), (error: unknown) => settle(bubble, `Not delivered: ${codeOf(error)}`));
   };
 
@@ -64,7 +65,8 @@ export function showRoom(room: HTMLElement, client: Client, account: string): vo
     composer(account, send),
   );
 
-  client.subscribe(lobby, receive).then(
+  channel.on('publication', receive);
+  channel.subscribe().then(
     () => room.setAttribute('data-joined', 'yes'),
     (error: unknown) => {
       if (!note.isConnected || codeOf(error) !== 'forbidden') return;

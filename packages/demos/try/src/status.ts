@@ -42,6 +42,7 @@ function tone(state: State): string {
     case 'waiting':
       return 'busy';
     case 'idle':
+    case 'suspended':
       return 'idle';
     case 'ended':
       return isRefusal(state.reason) ? 'bad' : 'idle';
@@ -51,6 +52,7 @@ function tone(state: State): string {
 function sentence(state: State): string {
   switch (state.kind) {
     case 'idle':
+    case 'suspended':
       return 'Not connected';
     case 'connecting':
       return 'Connecting';

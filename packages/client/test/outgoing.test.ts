@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+
+import { type State, type Surrounding, WardwireError, type Wire } from '../src/index.js';
+import { handClock } from './clock.js';
+import { Gate, type Peer, reaches, subscribed } from './gate.js';
+
+let gate: Gate;
+beforeEach(async () => void (gate = await Gate.open()));
+afterEach(() => gate.close());
+
+const code = (expected: string) => (error: unknown) => error instanceof WardwireError && error.code === expected;
+
+/** The state anew: TypeScript takes a getter for a constant. */
+const now = (client: Wire): State => client.state;
+
+const calls = (peer: Peer | undefined): unknown[] => peer?.calls.map(({ method, params }) => [method, params['id'], params['data']]) ?? [];
+
+test('what was sent and not acknowledged is sent again under its id, as it was, in order, after the channels', async () => {
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : undefined);
+  const client = gate.client();
+  const room = client.channel('a');
+  const arrived = gate.nextPeer();
+  client.start();
+  const peer = await arrived;
+  await room.subscribe();
+  const first = { text: 'one' };
+  const sent = [room.publish(first, { id: 'A' }), room.publish({ text: 'two' }, { id: 'B' })];
+  first.text = 'changed since';
+  await new Promise<void>((resolve) => peer.socket.on('message', () => peer.calls.length === 3 && resolve()));
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : { position: 'e:1', duplicate: true });
+  peer.socket.terminate();
+  await reaches(client, 'waiting');
+  const late = room.publish({ text: 'three' }, { id: 'C' });
+  assert.deepEqual(await Promise.all([...sent, late]), Array(3).fill({ position: 'e:1', duplicate: true }));
+  assert.deepEqual(calls(gate.peers[1]), [
+    ['subscribe', undefined, undefined],
+    ['publish', 'A', { text: 'one' }],
+    ['publish', 'B', { text: 'two' }],
+    ['publish', 'C', { text: 'three' }],
+  ]);
+});
+
+test('a publication without an id gets one of its own', async () => {
+  gate.answer = () => ({ position: 'e:1' });
+  const client = gate.client();
+  client.start();
+  await Promise.all([client.channel('a').publish(1), client.channel('a').publish(1)]);
+  const ids = gate.peers[0]?.calls.map(({ params }) => String(params['id'])) ?? [];
+  assert.equal(new Set(ids).size, 2);
+  for (const id of ids) assert.match(id, /^[A-Za-z0-9_-]{22}$/);
+});
+
+test('each promise is kept in time, and says whether it may have been published', async () => {
+  gate.answer = () => undefined;
+  const clock = handClock();
+  const client = gate.client({ publishTimeoutMs: 5000, platform: { clock } });
+  const arrived = gate.nextPeer();
+  client.start();
+  const never = client.channel('a').publish('before the connection');
+  clock.fire(5000);
+  await assert.rejects(never, code('not-sent'));
+  const peer = await arrived;
+  await reaches(client, 'open');
+  const unsure = client.channel('a').publish('sent');
+  await new Promise((resolve) => peer.socket.once('message', resolve));
+  clock.fire(5000);
+  await assert.rejects(unsure, code('unconfirmed'));
+  const long = gate.client({ publishTimeoutMs: 86_400_000, platform: { clock } });
+  long.start();
+  void long.channel('a').publish(1).catch(() => undefined);
+  assert.ok(clock.waits.includes(240_000), 'longer than the server remembers ids');
+});
+
+test('the queue is bounded, empties 32 at a time, and loses nothing', async () => {
+  let held: (() => void)[] = [];
+  gate.answer = (call, peer) => {
+    held.push(() => peer.socket.send(JSON.stringify({ jsonrpc: '2.0', id: call.id, result: { position: 'e:1' } })));
+    if (held.length === 32 || gate.peers[0]?.calls.length === 100) for (const give of held.splice(0)) give();
+    assert.ok(held.length < 33);
+    return undefined;
+  };
+  const client = gate.client({ maxPending: 100 });
+  client.start();
+  const room = client.channel('a');
+  const all = Array.from({ length: 100 }, (_, n) => room.publish(n));
+  await assert.rejects(room.publish('one too many'), code('queue-full'));
+  const big = gate.client();
+  big.start();
+  const large = Array.from({ length: 69 }, () => big.channel('a').publish('x'.repeat(60_000)));
+  await assert.rejects(big.channel('a').publish('x'.repeat(60_000)), code('queue-full'));
+  big.close();
+  for (const result of await Promise.allSettled(large)) assert.equal(result.status, 'rejected');
+  await Promise.all(all);
+  assert.deepEqual(gate.peers[0]?.calls.map(({ params }) => params['data']), Array.from({ length: 100 }, (_, n) => n));
+});
+
+test('an abort takes a publication out of the queue, and sign-out all of them', async () => {
+  gate.answer = () => ({ position: 'e:1' });
+  const client = gate.client();
+  client.start();
+  const room = client.channel('a');
+  const abort = new AbortController();
+  const given = room.publish('given up', { signal: abort.signal });
+  abort.abort(new Error('enough'));
+  await assert.rejects(given, /enough/);
+  const wiped = room.publish('of the user before');
+  await Promise.all([assert.rejects(wiped, code('signed-out')), client.signOut()]);
+  client.start();
+  await room.publish('of the next');
+  assert.deepEqual(gate.peers.flatMap((peer) => peer.calls).map(({ params }) => params['data']), ['of the next']);
+});
+
+test('a page that is cached leaves and comes back, a network that is back is used, a sleeper asks', async () => {
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 2) : {});
+  const clock = handClock();
+  let tell: (event: Surrounding) => void = () => assert.fail('nobody listens');
+  const surroundings = (listener: typeof tell): (() => void) => ((tell = listener), () => void (tell = () => undefined));
+  const client = gate.client({ backoff: { baseMs: 100, capMs: 60_000 }, platform: { clock, random: () => 0.5, surroundings } });
+  const room = client.channel('a');
+  const arrived = gate.nextPeer();
+  client.start();
+  const peer = await arrived;
+  await room.subscribe();
+  const asked = new Promise((resolve) => peer.socket.once('message', resolve));
+  tell('awake');
+  await asked;
+  assert.equal(peer.calls.at(-1)?.method, 'ping');
+
+  const closed = new Promise((resolve) => peer.socket.on('close', resolve));
+  tell('cached');
+  assert.equal(await closed, 1000);
+  assert.equal(client.state.kind, 'suspended');
+  assert.equal(room.state.kind, 'waiting');
+  gate.refusals.push({ status: 503, code: 'unavailable' }, { status: 429, code: 'too-many-requests', retryAfter: '9' });
+  tell('restored');
+  const first = await reaches(client, 'waiting');
+  tell('online');
+  assert.deepEqual(clock.waits.filter((ms) => ms < 5000), [50]);
+  assert.deepEqual(now(client), { ...now(client), attempt: first.attempt });
+  clock.fire(50);
+  await reaches(client, 'connecting');
+  const { until } = await reaches(client, 'waiting');
+  tell('online');
+  assert.deepEqual(now(client), { ...now(client), until }, 'a server that named a time was asked before it');
+  client.start();
+  await room.subscribe();
+  assert.deepEqual(gate.peers.at(-1)?.calls[0]?.params, { channel: 'a', since: 'e:2' });
+  client.close();
+  tell('online');
+  assert.equal(client.state.kind, 'ended');
+});
+
+test('a signal closes the client for good', async () => {
+  const abort = new AbortController();
+  const client = gate.client({ signal: abort.signal });
+  client.start();
+  await reaches(client, 'open');
+  abort.abort();
+  assert.equal(client.state.kind, 'ended');
+  client.start();
+  assert.equal(client.state.kind, 'ended');
+});
