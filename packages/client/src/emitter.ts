@@ -55,8 +55,4 @@ export class Emitter<Events> {
   get isEmpty(): boolean {
     return [...this.#listeners.values()].every((listeners) => listeners.size === 0);
   }
-
-  clear(): void {
-    this.#listeners.clear();
-  }
 }

@@ -99,6 +99,8 @@ export class Followings {
 
   /** Drops what nobody holds or listens to. */
   forget(following: Following): void {
+    // After a sign-out the name may be another user's.
+    if (this.#all.get(following.channel) !== following) return;
     if (following.holds.size === 0 && following.events.isEmpty) this.#all.delete(following.channel);
   }
 
@@ -145,14 +147,13 @@ export class Followings {
     for (const following of [...this.#all.values()]) this.#finish(following, error, true);
   }
 
-  /** Forgets everything, listeners included. */
+  /** Forgets everything: with what is known of a channel its listeners go, too. */
   wipe(error: WardwireError): void {
     this.#send = null;
     for (const following of [...this.#all.values()]) {
       this.#finish(following, error);
       following.position = following.grant = null;
       following.enter({ kind: 'idle' });
-      following.events.clear();
     }
     this.#all.clear();
   }
@@ -188,8 +189,8 @@ export class Followings {
   }
 
   #failed(following: Following, send: Send, error: WardwireError): void {
-    // The connection ended: the next one asks again.
-    if (error.code === 'disconnected' || !this.#current(following, send)) return;
+    // Of a connection that ended: the next one asks again.
+    if (!this.#current(following, send)) return;
     // Whether the server follows the channel is unknown now; a new connection knows.
     if (error.code === 'timeout') return this.#broken('dead');
     if (error.code !== 'rate' && error.code !== 'queue-full') return this.#refused(following, error);

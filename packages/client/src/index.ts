@@ -15,6 +15,7 @@ export type { Change, Member, Publication } from './frames.js';
 export type { AnyChannels, DataOf, NameOf, PatternOf } from './names.js';
 export { type Clock, newTrace, type Platform, type SocketConstructor, type SocketLike, type Surrounding, type Timer } from './platform.js';
 export type { ErrorData } from './protocol.js';
+export { SecureWebSocket, type SecureWebSocketOptions } from './secure-websocket.js';
 export type { Reason, State, SubscriptionState } from './state.js';
 export { type Auth, bearer, session, tickets } from './ticket.js';
 export { connect, type Events, type Options, Wire } from './wire.js';

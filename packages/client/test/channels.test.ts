@@ -169,6 +169,15 @@ test('one listener of two may leave; the channel ends with the last', async () =
   assert.equal(room.state.kind, 'idle');
 });
 
+test('nothing is asked of the server by naming a channel or watching its state', async () => {
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  room.on('state', () => assert.fail('it was followed'));
+  room.on('publication', () => undefined, { signal: AbortSignal.abort() });
+  await client.ping();
+  assert.deepEqual([peer.calls.map((call) => call.method), room.state.kind], [['ping'], 'idle']);
+});
+
 test('iterating reads in order, follows only while it lasts, and ends with its signal', async () => {
   gate.answer = (call) => subscribed(call, 1, true, ['one']);
   const { client, peer } = await open();
@@ -202,6 +211,34 @@ test('an iteration that does not keep up fails, after what was kept, rather than
   assert.deepEqual([(await messages.next()).value.data, (await messages.next()).value.data], [1, 2]);
   await assert.rejects(messages.next(), code('backlog-full'));
   assert.equal((await messages.next()).done, true);
+});
+
+test('an iteration may not keep more than 16 MiB either', async () => {
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : {});
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  const messages = room.messages();
+  await enters(room, 'live');
+  for (const n of [1, 2, 3, 4, 5]) peer.publish('a', 'x'.repeat(4 * 1024 * 1024 - 2), n);
+  await client.ping();
+  for (const n of [1, 2, 3, 4]) assert.equal((await messages.next()).value.position, `e:${n}`);
+  await assert.rejects(messages.next(), code('backlog-full'));
+});
+
+test('a listener of the user before takes nothing from the next', async () => {
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : {});
+  const client = gate.client();
+  const stop = client.channel('a').on('publication', () => assert.fail('a listener outlived its user'));
+  client.start();
+  await reaches(client, 'open');
+  await client.signOut();
+  client.start();
+  const room = client.channel('a');
+  const heard = next<Publication>((give) => room.on('publication', give));
+  await room.subscribe();
+  stop();
+  gate.peers.at(-1)?.publish('a', 'for the next', 1);
+  assert.equal((await heard).data, 'for the next');
 });
 
 test('who is there, who comes and goes, and what was left out are told', async () => {

@@ -123,6 +123,10 @@ export class Gate {
 
   #admit(peer: Peer): void {
     this.peers.push(peer);
+    if (peer.socket.protocol !== 'wardwire.v1') {
+      peer.socket.on('message', (bytes, binary) => peer.socket.send(bytes, { binary }));
+      return this.#waiting.shift()?.(peer);
+    }
     peer.socket.on('message', (bytes) => {
       const call = JSON.parse(String(bytes)) as Call;
       peer.calls.push(call);
