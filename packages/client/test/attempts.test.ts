@@ -179,3 +179,21 @@ test('addresses that would carry or leak a credential are refused', () => {
   }
   gate.client({}, 'wss://example.com/live');
 });
+
+test('of a page’s own address nothing but its origin is used', async () => {
+  const scope = globalThis as { location?: unknown };
+  const asked: string[] = [];
+  const answerless = (async (input: unknown) => (asked.push(String(input)), new Response(null, { status: 403 }))) as typeof fetch;
+  scope.location = { origin: 'https://app.example', href: 'https://user:pw@app.example/deep/page?url=wss://evil.example#token=abc' };
+  try {
+    for (const url of ['/live', 'live']) {
+      const client = gate.client({ platform: { fetch: (input, init) => (asked.push(String(init?.body)), answerless(input)) } }, url);
+      client.start();
+      await reaches(client, 'ended');
+    }
+  } finally {
+    delete scope.location;
+  }
+  const once = ['{"route":"/live"}', 'https://app.example/.wardwire/tickets'];
+  assert.deepEqual(asked, [...once, ...once]);
+});
