@@ -382,6 +382,9 @@ test('a server that stops answering is found dead and left for a new connection'
   assert.equal(peer.calls[0]?.method, 'ping');
 });
 
+/** Does not come back while the test looks. */
+const patient = { backoff: { baseMs: 600_000, capMs: 600_000 }, platform: { random: () => 0.9 } };
+
 test('malformed frames end the connection', async () => {
   const note = (method: string, params: string): string => `{"jsonrpc":"2.0","method":"${method}","params":${params}}`;
   for (const frame of [
@@ -411,7 +414,7 @@ test('malformed frames end the connection', async () => {
     note('expiring', '{}'),
     Buffer.from([1, 2, 3]),
   ]) {
-    const { client, peer } = await open();
+    const { client, peer } = await open(patient);
     const closed = next<number>((give) => peer.socket.on('close', give));
     peer.socket.send(frame);
     assert.equal(await closed, 4002, String(frame).slice(0, 200));
@@ -428,7 +431,7 @@ test('malformed answers end the connection too', async () => {
     ['presence', { count: 'many' }],
   ] as const) {
     gate.answer = () => answer;
-    const { client, peer } = await open();
+    const { client, peer } = await open(patient);
     const closed = next<number>((give) => peer.socket.on('close', give));
     const room = client.channel('a');
     const calls = { subscribe: () => room.subscribe(), publish: () => room.publish(1), history: () => room.history(), presence: () => room.presence() };

@@ -8,6 +8,9 @@ import { type WebSocket as Socket, WebSocket, WebSocketServer } from 'ws';
 
 import { type AnyChannels, bearer, type Options, type SocketConstructor, type State, Wire } from '../src/index.js';
 
+/** What this Node is given to connect with: nothing from 22 on, which has a `WebSocket` of its own. */
+export const ownSocket = 'WebSocket' in globalThis ? {} : { WebSocket: WebSocket as unknown as SocketConstructor };
+
 /** A request that the gate saw. */
 export interface Seen {
   readonly method: string;
@@ -97,7 +100,7 @@ export class Gate {
       auth: bearer(() => 'secret-token'),
       backoff: { baseMs: 1, capMs: 4 },
       ...options,
-      platform: { WebSocket: WebSocket as unknown as SocketConstructor, ...options.platform },
+      platform: { ...ownSocket, ...options.platform },
     });
     this.#clients.push(client);
     return client;

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
-import { WebSocket } from 'ws';
-
-import { bearer, SecureWebSocket, type SecureWebSocketOptions, type SocketConstructor } from '../src/index.js';
-import { Gate } from './gate.js';
+import { bearer, SecureWebSocket, type SecureWebSocketOptions, tickets } from '../src/index.js';
+import { Gate, ownSocket } from './gate.js';
 
 let gate: Gate;
 const opened: SecureWebSocket[] = [];
@@ -16,8 +14,7 @@ afterEach(async () => {
 
 function dial(protocols: string | string[] = [], options: SecureWebSocketOptions = {}): SecureWebSocket {
   gate.select = (offered) => (offered.includes('chat') ? 'chat' : 'wardwire.raw');
-  const platform = { WebSocket: WebSocket as unknown as SocketConstructor };
-  const socket = new SecureWebSocket(`${gate.origin}/echo`, protocols, { auth: bearer(() => 'secret-token'), platform, ...options });
+  const socket = new SecureWebSocket(`${gate.origin}/echo`, protocols, { auth: bearer(() => 'secret-token'), platform: ownSocket, ...options });
   opened.push(socket);
   return socket;
 }
@@ -70,16 +67,25 @@ test('a refusal is an error and a close with 1006, and its true reason can be re
 
 test('closing before it is open fails it once, and nothing opens later', async () => {
   const socket = dial();
+  let knocks = 0;
+  gate.http.prependListener('upgrade', () => void (knocks += 1));
   const seen: string[] = [];
   for (const name of ['open', 'error', 'close']) socket.addEventListener(name, () => seen.push(name));
   socket.close(1000, 'never mind');
   assert.equal(socket.readyState, 2);
   socket.close();
   await next(socket, 'close');
+  socket.close();
+  assert.equal(socket.readyState, 3);
+  let give: (ticket: string) => void = () => undefined;
+  const slow = dial([], { auth: tickets(() => new Promise((resolve) => (give = resolve))) });
+  slow.close();
+  give('ticket-that-comes-too-late');
+  await next(slow, 'close');
   const later = dial();
   await next(later, 'open');
   assert.deepEqual(seen, ['error', 'close']);
-  assert.deepEqual(gate.peers.length, 1);
+  assert.deepEqual([gate.peers.length, knocks], [1, 1]);
 });
 
 test('it closes as the original does', async () => {
