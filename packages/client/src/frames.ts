@@ -147,7 +147,8 @@ function readNotification(method: string, params: unknown): Frame | null {
     }
     case 'revoked': {
       const reason = own(fields, 'reason');
-      return reason === 'rights' || reason === 'grant' ? { kind: 'revoked', channel, reason } : null;
+      // Today `rights` or `grant`; a further word is no reason to leave.
+      return typeof reason === 'string' && /^[a-z-]{1,64}$/.test(reason) ? { kind: 'revoked', channel, reason } : null;
     }
     case 'lagged': {
       const position = own(fields, 'position');

@@ -410,6 +410,7 @@ test('malformed frames end the connection', async () => {
     note('joined', '{"channel":"a","members":[{}],"count":1}'),
     note('left', '{"channel":"a","members":[],"count":-1}'),
     note('revoked', '{"channel":"a"}'),
+    note('revoked', '{"channel":"a","reason":"<b>"}'),
     note('lagged', '{"channel":"a","position":1}'),
     note('expiring', '{}'),
     Buffer.from([1, 2, 3]),

@@ -50,7 +50,7 @@ export function showRoom(room: HTMLElement, client: Wire, account: string): void
     show(bubble);
     channel
       .publish(message)
-      .then(() => settle(bubble, 'Delivered'), (error: unknown) => settle(bubble, `Not delivered: ${codeOf(error)}`));
+      .then(() => settle(bubble, 'Delivered'), (error: unknown) => settle(bubble, `Not delivered: ${explain(error)}`));
   };
 
   room.replaceChildren(
@@ -124,6 +124,14 @@ function readMessage(data: unknown): Message {
   const at = typeof fields.at === 'number' && Math.abs(Date.now() - fields.at) < 86_400_000 ? fields.at : Date.now();
   const key = typeof fields.key === 'string' ? fields.key : null;
   return { text: typeof fields.text === 'string' ? fields.text : JSON.stringify(data), at, key };
+}
+
+/** What was wrong, where, and what helps. */
+function explain(error: unknown): string {
+  if (!(error instanceof WardwireError)) return 'unknown';
+  const { pointer, keyword } = error.data ?? {};
+  const place = pointer === undefined ? '' : ` at "${pointer}"${keyword === undefined ? '' : ` (${keyword})`}`;
+  return `${error.code}${place}. ${error.remedy}`;
 }
 
 function codeOf(error: unknown): string {
