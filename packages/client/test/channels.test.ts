@@ -93,6 +93,24 @@ test('a subscription made without a connection waits for one', async () => {
   assert.equal((await ready).position, 'e:0');
 });
 
+test('a subscription without an answer is asked for again, over the next connection', async () => {
+  gate.answer = () => undefined;
+  const { client, peer } = await open({ requestTimeoutMs: 30 });
+  const room = client.channel('a');
+  room.on('state', ({ kind }) => assert.notEqual(kind, 'ended'));
+  const asked = new Promise((resolve) => peer.socket.once('message', resolve));
+  const ready = room.subscribe();
+  await asked;
+  // Once as the connection is lost, once as the server keeps silent.
+  peer.socket.terminate();
+  await reaches(client, 'waiting');
+  await reaches(client, 'open');
+  const { reason } = await reaches(client, 'waiting');
+  assert.deepEqual(reason.kind === 'closed' && reason.word, 'dead');
+  gate.answer = (call) => subscribed(call, 3);
+  assert.equal((await ready).position, 'e:3');
+});
+
 test('forbidden is told plainly, at first and when the right was taken away later, and is not asked again', async () => {
   gate.answer = () => {
     throw new RpcFailure(-32001);
