@@ -30,7 +30,7 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
     if (waiter !== undefined) return waiter.resolve({ done: false, value: item });
     const chars = item.data instanceof Uint8Array ? item.data.length : JSON.stringify(item.data).length;
     if (this.#items.length >= this.#max || this.#chars + chars > maxChars) {
-      return this.end(new UsageError({ code: 'backlog-full', title: 'This channel is read more slowly than it is written.' }));
+      return this.end(new UsageError('backlog-full'));
     }
     this.#items.push({ item, chars });
     this.#chars += chars;
@@ -39,8 +39,8 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
   /** Nothing more comes; what waits is still read, and then comes the error, if there is one. */
   end(error: WardwireError | null): void {
     if (this.#end !== null) return;
-    // At sign-out nothing of the user before is handed out any more.
-    if (error?.code === 'signed-out') this.#items.length = 0;
+    // At sign-out, and when another user is signed in, nothing of the user before is handed out any more.
+    if (error?.code === 'signed-out' || error?.code === 'another-user') this.#items.length = 0;
     this.#end = { error };
     this.#released();
     for (const waiter of this.#waiters.splice(0)) this.#finish(waiter);

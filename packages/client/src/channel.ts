@@ -1,6 +1,6 @@
 /** One channel, as an application holds it. Making one costs nothing; it is followed while somebody listens. */
 
-import { type History, type Presence, type Published, readHistory, readPresence } from './answers.js';
+import type { Published } from './answers.js';
 import { Backlog } from './backlog.js';
 import { type Abortable, type Unsubscribe, whenAborted } from './emitter.js';
 import { UsageError, type WardwireError } from './error.js';
@@ -22,6 +22,7 @@ export interface Doors {
   readonly followings: Followings;
   /** Asks and reads; waits for a connection. */
   ask<T>(method: string, params: object, read: (result: unknown) => T | null, signal: AbortSignal | undefined): Promise<T>;
+  /** The same for `publish`, over reconnects. */
   publish(params: object, signal: AbortSignal | undefined): Promise<Published>;
 }
 
@@ -40,15 +41,6 @@ export interface PublishOptions extends Abortable {
   readonly id?: string;
   /** Not delivered to this socket; to the user's others it is. */
   readonly noEcho?: boolean;
-}
-
-export interface HistoryOptions extends Abortable {
-  /** The newest before this position. */
-  readonly before?: string;
-  /** The oldest after this position. */
-  readonly after?: string;
-  /** 1 to 100; default 50. */
-  readonly limit?: number;
 }
 
 export interface MessagesOptions extends Abortable {
@@ -142,22 +134,16 @@ export class Channel<Data = unknown> {
   async publish(data: Data, options: PublishOptions = {}): Promise<Published> {
     const id = options.id ?? newTrace();
     if (!/^[\x21-\x7e]{1,64}$/.test(id)) throw usage('An id is 1 to 64 characters of printable ASCII.');
-    const params = { channel: this.name, ...payload(data), id, ...(options.noEcho === true ? { noEcho: true } : {}) };
-    return this.#doors.publish(params, options.signal);
+    return this.#doors.publish({ channel: this.name, ...payload(data), id, ...(options.noEcho === true && { noEcho: true }) }, options.signal);
   }
 
-  /** A page of what was published: the newest, or before or after a position. */
-  async history(options: HistoryOptions = {}): Promise<History<Data>> {
-    const { signal, ...page } = options;
-    if (page.before !== undefined && page.after !== undefined) throw usage('Either `before` or `after`, not both.');
-    const read = (result: unknown): History | null => readHistory(result, this.name);
-    return (await this.#doors.ask('history', { channel: this.name, ...page }, read, signal)) as History<Data>;
-  }
-
-  /** Who is here; with `list: false` only how many. */
-  presence(options: Abortable & { readonly list?: boolean } = {}): Promise<Presence> {
-    const { signal, ...rest } = options;
-    return this.#doors.ask('presence', { channel: this.name, ...rest }, readPresence, signal);
+  /**
+   * Asks something about this channel.
+   *
+   * @internal For {@link history} and {@link presence}.
+   */
+  ask<T>(method: string, params: object, read: (result: unknown) => T | null, signal: AbortSignal | undefined): Promise<T> {
+    return this.#doors.ask(method, { channel: this.name, ...params }, read, signal);
   }
 
   /**
@@ -185,5 +171,5 @@ export class Channel<Data = unknown> {
 }
 
 function usage(title: string): UsageError {
-  return new UsageError({ code: 'usage', title });
+  return new UsageError('usage', { title });
 }

@@ -4,7 +4,7 @@
  * It reconnects nothing and remembers nothing; whoever made it does.
  */
 
-import { ConnectionError, rpcError, UsageError, type WardwireError } from './error.js';
+import { ConnectionError, type LocalCode, rpcError, UsageError, type WardwireError } from './error.js';
 import { type Frame, type Notification, readFrame } from './frames.js';
 import type { Platform, SocketLike, Timer } from './platform.js';
 
@@ -25,31 +25,38 @@ export const localEnds = {
   slowHandshake: { code: 1006, word: 'slow-handshake' },
 } as const satisfies Record<string, End>;
 
-/** Bounds in milliseconds, bytes and pieces. */
+/** Bounds in milliseconds and pieces. */
 export interface ConnectionLimits {
-  readonly handshakeMs: number;
-  readonly requestMs: number;
+  readonly connectTimeoutMs: number;
+  readonly requestTimeoutMs: number;
   readonly pingEveryMs: number;
   readonly maxPending: number;
-  readonly maxBufferedBytes: number;
 }
 
 /** Who is told. After `ended` nothing more comes. */
 export interface ConnectionListener {
   opened(): void;
   notified(notification: Notification): void;
-  ended(end: End): void;
+  ended(end: End): unknown;
 }
 
-/** A request without an answer. One that nobody waits for any more stays until its answer comes, so that order is kept. */
+/** A request without an answer. One that nobody waits for any more stays until its answer comes, as an error without an id may be its. */
 interface Pending {
-  readonly method: string;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: WardwireError) => void;
   readonly timer: Timer;
 }
 
+/** An error that names no request, and the first id that was not sent yet when it came. */
+interface Unclaimed {
+  readonly error: WardwireError;
+  readonly before: number;
+}
+
 const subprotocol = 'wardwire.v1';
+
+/** More that the platform has not sent yet is a peer that does not read. */
+const maxBufferedBytes = 4 * 1024 * 1024;
 
 /** A frame of more UTF-16 units than this comes from no server that is well. */
 const longestFrame = 16 * 1024 * 1024;
@@ -57,6 +64,7 @@ const longestFrame = 16 * 1024 * 1024;
 export class Connection {
   readonly #socket: SocketLike;
   readonly #pending = new Map<number, Pending>();
+  readonly #unclaimed: Unclaimed[] = [];
   readonly #platform: Platform;
   readonly #limits: ConnectionLimits;
   readonly #listener: ConnectionListener;
@@ -85,7 +93,7 @@ export class Connection {
     };
     // A browser tells nothing here, and a close event follows. npm `ws` throws without a listener.
     this.#socket.onerror = () => undefined;
-    this.#watch = platform.clock.after(limits.handshakeMs, () => this.drop(localEnds.slowHandshake));
+    this.#watch = platform.clock.after(limits.connectTimeoutMs, () => this.drop(localEnds.slowHandshake));
   }
 
   /**
@@ -93,16 +101,16 @@ export class Connection {
    * rejected.
    */
   request(method: string, params: string): Promise<unknown> {
-    if (this.#phase !== 'open') return Promise.reject(this.#failure('disconnected', 'There is no open connection.'));
-    if (this.#pending.size >= this.#limits.maxPending || this.#socket.bufferedAmount > this.#limits.maxBufferedBytes) {
-      return Promise.reject(new UsageError({ code: 'queue-full', title: 'Too much waits to be sent or answered.', trace: this.#trace }));
+    if (this.#phase !== 'open') return Promise.reject(this.#failure('disconnected'));
+    if (this.#pending.size >= this.#limits.maxPending || this.#socket.bufferedAmount > maxBufferedBytes) {
+      return Promise.reject(new UsageError('queue-full', { trace: this.#trace }));
     }
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      const timer = this.#platform.clock.after(this.#limits.requestMs, () => {
-        reject(this.#failure('timeout', 'The server did not answer in time.'));
+      const timer = this.#platform.clock.after(this.#limits.requestTimeoutMs, () => {
+        reject(this.#failure('timeout'));
       });
-      this.#pending.set(id, { method, resolve, reject, timer });
+      this.#pending.set(id, { resolve, reject, timer });
       this.#socket.send(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`);
     });
   }
@@ -142,22 +150,35 @@ export class Connection {
   }
 
   #answered(frame: Extract<Frame, { kind: 'result' | 'error' }>): void {
-    const id = frame.id ?? this.#oldest();
-    const pending = id === null ? undefined : this.#pending.get(id);
-    if (id === null || pending === undefined) return;
+    if (frame.kind === 'error') {
+      const error = rpcError(frame.code, frame.message, frame.data, this.#trace);
+      if (frame.id !== null) this.#take(frame.id)?.reject(error);
+      else if (this.#unclaimed.length < this.#pending.size) this.#unclaimed.push({ error, before: this.#nextId });
+    } else this.#take(frame.id)?.resolve(frame.result);
+    this.#claim();
+  }
+
+  #take(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    pending?.timer.cancel();
     this.#pending.delete(id);
-    pending.timer.cancel();
-    if (frame.kind === 'result') pending.resolve(frame.result);
-    else pending.reject(rpcError(frame.code, frame.message, frame.data, this.#trace));
+    return pending;
   }
 
   /**
-   * The request that an answer without an id belongs to. The server reads and answers in order, all but `refresh`, for
-   * which it may have to ask the issuer's keys; so it is the oldest other one.
+   * Gives errors without an id (JSON-RPC 2.0 §5: the server could not read whose) to their requests, once there is no
+   * doubt: answers come in any order, so an error is of one of those that were sent before it and have no answer yet, and
+   * as soon as there are only as many of these as of errors, it is known of which. Until then nobody's request is ended.
    */
-  #oldest(): number | null {
-    for (const [id, { method }] of this.#pending) if (method !== 'refresh') return id;
-    return null;
+  #claim(): void {
+    for (let count = 1; count <= this.#unclaimed.length; count += 1) {
+      const { before } = this.#unclaimed[count - 1] as Unclaimed;
+      const left = [...this.#pending.keys()].filter((id) => id < before);
+      if (left.length !== count) continue;
+      const claimed = this.#unclaimed.splice(0, count);
+      for (const [at, id] of left.entries()) this.#take(id)?.reject((claimed[at] as Unclaimed).error);
+      count = 0;
+    }
   }
 
   /** Starts the silence anew: after `pingEveryMs` of it the server is asked, and a server that keeps silent is dead. */
@@ -174,13 +195,13 @@ export class Connection {
     this.#pending.clear();
     for (const { reject, timer } of pending) {
       timer.cancel();
-      reject(this.#failure('disconnected', 'The connection ended before the answer came.'));
+      reject(this.#failure('disconnected'));
     }
     this.#listener.ended(end);
   }
 
-  #failure(code: string, title: string): ConnectionError {
-    return new ConnectionError({ code, title, trace: this.#trace });
+  #failure(code: LocalCode): ConnectionError {
+    return new ConnectionError(code, { trace: this.#trace });
   }
 }
 

@@ -36,12 +36,14 @@ export type LocalCode =
   /** The client was closed by the application. */
   | 'closed'
   /** The user signed out, here or elsewhere. */
-  | 'signed-out';
+  | 'signed-out'
+  /** Somebody else is signed in than before: what the one before left was dropped. */
+  | 'another-user';
 
-/** What an error is made of. */
+/** What is known of an error beside its code. */
 export interface WardwireErrorFields {
-  readonly code: string;
-  readonly title: string;
+  /** Default: what is written for the code. */
+  readonly title?: string;
   readonly status?: number | null;
   readonly rpc?: number | null;
   readonly data?: ErrorData | null;
@@ -50,49 +52,38 @@ export interface WardwireErrorFields {
   readonly cause?: unknown;
 }
 
-/** What helps, by code. */
-const remedies: Readonly<Record<string, string>> = {
-  unreachable: 'Check the address and that the server allows this origin.',
-  timeout: 'Try again later.',
-  'credential-function': 'Look at the cause: the function given to `auth` failed.',
-  'malformed-answer': 'Update client and server to versions that fit.',
-  disconnected: 'Wait for the state "open"; call start() if it is "idle" or "ended".',
-  unconfirmed: 'Publish again with the same `id` within five minutes: it is then published once.',
-  'not-sent': 'Nothing was published; publish again once the state is "open".',
-  'queue-full': 'Wait for earlier promises to settle, or unsubscribe.',
-  'backlog-full': 'Read faster, allow a larger `backlog`, or use on("publication").',
-  'message-too-large': 'Send less, or raise `maxMessageBytes` here and the limit at the server.',
-  'not-json': 'Publish plain JSON, or a Uint8Array on a binary channel.',
-  revoked: 'The right to this channel was lost: ask for it, then subscribe again.',
-  closed: 'Call start() to connect again.',
-  'signed-out': 'Sign in, then call start().',
-  unauthenticated: 'Sign in, then call start().',
-  forbidden: 'Ask whoever runs the server for the right; asking again does not help.',
-  'origin-not-allowed': 'Add this origin to the server’s configuration.',
-  rate: 'Wait for `retryAfterMs`.',
-  limit: 'Unsubscribe from what is not needed.',
-  'content-refused': 'Send JSON that all readers read alike, without doubled keys or unsafe numbers.',
-  'channel-name': 'Use a name of non-empty segments.',
-  invalid: 'Change the place that `data.pointer` names, as `data.keyword` asks.',
-  'too-large': 'Send less.',
-  token: 'Bring a fresh token of the same user.',
+/** What happened and what helps, by the codes of this side. What helps with the server's is in {@link remedyFor}. */
+const titles: Readonly<Record<LocalCode, string>> = {
+  unreachable: 'The server cannot be reached.',
+  timeout: 'No answer in time.',
+  'credential-function': 'The function given to `auth` failed.',
+  'malformed-answer': 'The answer breaks the protocol.',
+  disconnected: 'There is no connection.',
+  unconfirmed: 'Sent, but nobody knows whether it is published.',
+  'not-sent': 'Nothing was sent in time.',
+  'queue-full': 'Too much waits already.',
+  'backlog-full': 'Read more slowly than published.',
+  'message-too-large': 'Larger than `maxMessageBytes`.',
+  'not-json': 'Neither JSON nor a Uint8Array.',
+  usage: 'Not as documented.',
+  revoked: 'The right to this channel ended.',
+  unsubscribed: 'Unsubscribed.',
+  closed: 'The client was closed.',
+  'signed-out': 'Signed out.',
+  'another-user': 'Another user is signed in now.',
 };
 
 /**
  * A refusal or a failed call; always one of the classes below.
  *
- * `code` is stable and meant for programs, `title` and `remedy` for people. A refusal names its `trace`: quote it to
- * whoever runs the server, who finds the precise reason under it in the audit log.
+ * `code` is stable and meant for programs, `title` for people. A refusal names its `trace`: quote it to whoever runs the
+ * server, who finds the precise reason under it in the audit log.
  */
 export class WardwireError extends Error {
   override readonly name: string = 'WardwireError';
-  /** A stable word: the server's public code (`unauthenticated`, `forbidden`, ...) or a {@link LocalCode}. */
-  readonly code: string;
-  /** One sentence for people. */
+  readonly code: LocalCode | (string & {});
   readonly title: string;
-  /** What helps, in one sentence. */
-  readonly remedy: string;
-  /** The HTTP status of a refusal; `null` where HTTP said nothing. */
+  /** The HTTP status of a refusal; `null` elsewhere. */
   readonly status: number | null;
   /** The JSON-RPC error code of a failed call; `null` elsewhere. */
   readonly rpc: number | null;
@@ -103,12 +94,11 @@ export class WardwireError extends Error {
   /** The id of the attempt in the server's audit log. */
   readonly trace: string | null;
 
-  constructor(fields: WardwireErrorFields) {
-    const remedy = Object.hasOwn(remedies, fields.code) ? remedies[fields.code] : undefined;
-    super(`${fields.title} (${fields.code})`, fields.cause === undefined ? undefined : { cause: fields.cause });
-    this.code = fields.code;
-    this.title = fields.title;
-    this.remedy = remedy ?? 'Quote the trace to whoever runs the server.';
+  constructor(code: LocalCode | (string & {}), fields: WardwireErrorFields = {}) {
+    const title = fields.title ?? (isLocal(code) ? titles[code] : code);
+    super(`${title} (${code})`, fields.cause === undefined ? undefined : { cause: fields.cause });
+    this.code = code;
+    this.title = title;
     this.status = fields.status ?? null;
     this.rpc = fields.rpc ?? null;
     this.data = fields.data ?? null;
@@ -144,25 +134,16 @@ export function adviceForRefusal(error: WardwireError): Advice {
   return status === 401 ? 'after-sign-in' : 'never';
 }
 
-const rpcCodes: ReadonlyMap<number, string> = new Map([
-  [-32700, 'parse-error'],
-  [-32600, 'invalid-request'],
-  [-32601, 'method-not-found'],
-  [-32602, 'invalid-params'],
-  [-32603, 'internal-error'],
-  [-32001, 'forbidden'],
-  [-32002, 'rate'],
-  [-32003, 'limit'],
-  [-32004, 'content-refused'],
-  [-32005, 'channel-name'],
-  [-32006, 'subscription'],
-  [-32007, 'token'],
-  [-32008, 'invalid'],
-  [-32009, 'too-large'],
-]);
-
-/** The error of a call that the server answered with a JSON-RPC error. */
-export function rpcError(code: number, message: string, data: ErrorData | null, trace: string): CallError {
+/**
+ * The error of a call that the server answered with a JSON-RPC error. Its code is the server's word, unless that is one of
+ * this side's: on those the client itself goes by.
+ */
+export function rpcError(code: number, title: string, data: ErrorData | null, trace: string): CallError {
   const retryAfterMs = data?.retryAfter === undefined ? null : Math.ceil(data.retryAfter * 1000);
-  return new CallError({ code: rpcCodes.get(code) ?? `rpc${code}`, title: message, rpc: code, data, retryAfterMs, trace });
+  const word = data === null || isLocal(data.word) ? `rpc${code}` : data.word;
+  return new CallError(word, { title, rpc: code, data, retryAfterMs, trace });
+}
+
+function isLocal(code: string): code is LocalCode {
+  return Object.hasOwn(titles, code);
 }

@@ -73,7 +73,7 @@ export class Followings {
   of(channel: string): Following {
     const known = this.#all.get(channel);
     if (known !== undefined) return known;
-    if (this.#all.size >= maxChannels) throw new UsageError({ code: 'queue-full', title: `More than ${maxChannels} channels.` });
+    if (this.#all.size >= maxChannels) throw new UsageError('queue-full');
     const made = new Following(channel);
     this.#all.set(channel, made);
     return made;
@@ -106,7 +106,7 @@ export class Followings {
 
   /** Ends every hold. */
   end(following: Following): void {
-    const error = new UsageError({ code: 'unsubscribed', title: 'Unsubscribed.' });
+    const error = new UsageError('unsubscribed');
     this.#finish(following, error);
     this.#leave(following);
   }
@@ -136,7 +136,7 @@ export class Followings {
         return following.events.emit('lagged', { position: notification.position });
       case 'revoked': {
         const data = { word: notification.reason };
-        return this.#refused(following, new ConnectionError({ code: 'revoked', title: 'The server ended this subscription.', data }));
+        return this.#refused(following, new ConnectionError('revoked', { data }));
       }
     }
   }

@@ -2,7 +2,7 @@
  * Frames of `wardwire.v1` (JSON-RPC 2.0), read defensively.
  *
  * Whatever is not exactly what the protocol promises reads as `null`, and the caller ends the connection. Members are
- * looked up as own properties only and never merged into other objects, so that a `__proto__` in a frame is plain data.
+ * read out of objects without a prototype, so that a `__proto__` in a frame is plain data.
  */
 
 import type { ErrorData } from './protocol.js';
@@ -53,17 +53,22 @@ export type Frame =
   | { readonly kind: 'error'; readonly id: number | null; readonly code: number; readonly message: string; readonly data: ErrorData | null }
   | Notification;
 
-type Fields = Record<string, unknown>;
+/** Members that this side knows; of each it is yet to be seen whether it is what was promised. */
+export type Fields = {
+  readonly [Name in
+    | ('jsonrpc' | 'id' | 'method' | 'params' | 'result' | 'error' | 'code' | 'message' | 'title')
+    | ('word' | 'pointer' | 'keyword' | 'retryAfter' | 'ticket' | 'handle' | 'expires_at' | 'reason')
+    | ('channel' | 'data' | 'base64' | 'position' | 'from' | 'recovered' | 'duplicate' | 'publications')
+    | ('more' | 'complete' | 'count' | 'anonymous' | 'members' | 'truncated' | 'info')]?: unknown;
+};
 
 /** Reads one text frame; `null` where it is malformed. */
 export function readFrame(text: unknown): Frame | null {
-  const frame = asRecord(parse(text));
-  if (frame === null || own(frame, 'jsonrpc') !== '2.0') return null;
-  const method = own(frame, 'method');
-  if (method !== undefined) return typeof method === 'string' ? readNotification(method, own(frame, 'params')) : null;
-  const id = own(frame, 'id');
-  if (Object.hasOwn(frame, 'error')) return readError(id, asRecord(frame['error']));
-  return typeof id === 'number' && Object.hasOwn(frame, 'result') ? { kind: 'result', id, result: frame['result'] } : null;
+  const { jsonrpc, id, method, params, result, error } = asRecord(parse(text)) ?? {};
+  if (jsonrpc !== '2.0') return null;
+  if (method !== undefined) return typeof method === 'string' ? readNotification(method, asRecord(params) ?? {}) : null;
+  if (error !== undefined) return readError(id, asRecord(error) ?? {});
+  return typeof id === 'number' && result !== undefined ? { kind: 'result', id, result } : null;
 }
 
 /** Reads publications, those of an answer without their channel. */
@@ -78,8 +83,7 @@ export function readMembers(list: unknown): readonly Member[] | null {
 
 /** Reads an expiry, in seconds since the epoch, as milliseconds since the epoch. */
 export function readExpiry(value: unknown): number | null {
-  const fields = asRecord(value);
-  const seconds = fields && own(fields, 'expires_at');
+  const seconds = asRecord(value)?.expires_at;
   return typeof seconds === 'number' && Number.isFinite(seconds) ? seconds * 1000 : null;
 }
 
@@ -95,65 +99,55 @@ export function isPosition(value: unknown): value is string {
   return typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}:[0-9]{1,20}$/.test(value);
 }
 
+/** A stable code or word. */
+export function isWord(value: unknown): value is string {
+  return typeof value === 'string' && /^[a-z][a-z0-9-]{0,63}$/.test(value);
+}
+
 /** A count of something. */
 export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** An object that JSON made, by its own members only. */
+/** The members of an object that JSON made, in an object without a prototype: what is not there is `undefined`, whatever others put into prototypes. */
 export function asRecord(value: unknown): Fields | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : null;
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? ({ __proto__: null, ...value } as Fields) : null;
 }
 
-/** An own member; `undefined` where there is none, whatever the prototype says. */
-export function own(record: Fields, name: string): unknown {
-  return Object.hasOwn(record, name) ? record[name] : undefined;
-}
-
-function readError(id: unknown, fields: Fields | null): Frame | null {
-  const code = fields && own(fields, 'code');
-  const message = fields && own(fields, 'message');
+function readError(id: unknown, { code, message, data }: Fields): Frame | null {
   if ((typeof id !== 'number' && id !== null) || typeof code !== 'number' || typeof message !== 'string') return null;
-  return { kind: 'error', id, code, message: message.slice(0, 500), data: readErrorData(fields && own(fields, 'data')) };
+  return { kind: 'error', id, code, message: message.slice(0, 500), data: readErrorData(data) };
 }
 
 /** What helps is taken, all else left: an error is not the place to be strict in. */
 function readErrorData(value: unknown): ErrorData | null {
-  const fields = asRecord(value);
-  const word = fields && own(fields, 'word');
-  if (fields === null || typeof word !== 'string' || !/^[a-z][a-z0-9-]{0,63}$/.test(word)) return null;
-  const [pointer, keyword, retryAfter] = ['pointer', 'keyword', 'retryAfter'].map((name) => own(fields, name));
+  const { word, pointer, keyword, retryAfter } = asRecord(value) ?? {};
+  if (!isWord(word)) return null;
   return {
     word,
-    ...(typeof pointer === 'string' ? { pointer: pointer.slice(0, 1000) } : {}),
-    ...(typeof keyword === 'string' ? { keyword: keyword.slice(0, 100) } : {}),
-    ...(typeof retryAfter === 'number' && retryAfter >= 0 ? { retryAfter: Math.min(retryAfter, 86_400) } : {}),
+    ...(typeof pointer === 'string' && { pointer: pointer.slice(0, 1000) }),
+    ...(typeof keyword === 'string' && { keyword: keyword.slice(0, 100) }),
+    ...(typeof retryAfter === 'number' && retryAfter >= 0 && { retryAfter: Math.min(retryAfter, 86_400) }),
   };
 }
 
-function readNotification(method: string, params: unknown): Frame | null {
-  const fields = asRecord(params);
+function readNotification(method: string, fields: Fields): Frame | null {
+  const { channel, position, reason } = fields;
   if (method === 'expiring') {
     const expiresAt = readExpiry(fields);
-    return expiresAt === null ? null : { kind: 'expiring', expiresAt };
+    return expiresAt === null ? null : { kind: method, expiresAt };
   }
   if (!['publication', 'joined', 'left', 'revoked', 'lagged'].includes(method)) return { kind: 'unknown', method };
-  const channel = fields && own(fields, 'channel');
-  if (fields === null || typeof channel !== 'string') return null;
+  if (typeof channel !== 'string') return null;
   switch (method) {
     case 'publication': {
       const publication = readPublication(fields, channel);
-      return publication && { kind: 'publication', publication };
+      return publication && { kind: method, publication };
     }
-    case 'revoked': {
-      const reason = own(fields, 'reason');
-      // Today `rights` or `grant`; a further word is no reason to leave.
-      return typeof reason === 'string' && /^[a-z-]{1,64}$/.test(reason) ? { kind: 'revoked', channel, reason } : null;
-    }
-    case 'lagged': {
-      const position = own(fields, 'position');
-      return isPosition(position) ? { kind: 'lagged', channel, position } : null;
-    }
+    case 'revoked':
+      return isWord(reason) ? { kind: method, channel, reason } : null;
+    case 'lagged':
+      return isPosition(position) ? { kind: method, channel, position } : null;
     default: {
       const change = readChange(fields);
       return change && { kind: method as 'joined' | 'left', channel, change };
@@ -161,32 +155,27 @@ function readNotification(method: string, params: unknown): Frame | null {
   }
 }
 
-function readChange(fields: Fields): Change | null {
-  const count = own(fields, 'count');
-  const members = readMembers(own(fields, 'members') ?? []);
-  return isCount(count) && members !== null ? { count, members, truncated: own(fields, 'truncated') === true } : null;
+function readChange({ count, members = [], truncated }: Fields): Change | null {
+  const list = readMembers(members);
+  return isCount(count) && list ? { count, members: list, truncated: truncated === true } : null;
 }
 
 function readMember(value: unknown): Member | null {
-  const fields = asRecord(value);
-  const from = fields && own(fields, 'from');
-  if (fields === null || typeof from !== 'string') return null;
-  const info = Object.entries(asRecord(own(fields, 'info')) ?? {});
-  const plain = info.filter((entry): entry is [string, string | number | boolean] => ['string', 'number', 'boolean'].includes(typeof entry[1]));
+  const { from, info } = asRecord(value) ?? {};
+  if (typeof from !== 'string') return null;
+  const plain = Object.entries(asRecord(info) ?? {}).filter(
+    (entry): entry is [string, string | number | boolean] => ['string', 'number', 'boolean'].includes(typeof entry[1]),
+  );
   return { from, info: new Map(plain) };
 }
 
 function readPublication(value: unknown, channel: string): Publication | null {
-  const fields = asRecord(value);
-  if (fields === null) return null;
-  const position = own(fields, 'position');
-  const from = own(fields, 'from') ?? null;
-  const id = own(fields, 'id') ?? null;
+  const { position, from = null, id = null, data, base64 } = asRecord(value) ?? {};
   if (!isPosition(position) || (from !== null && typeof from !== 'string') || (id !== null && typeof id !== 'string')) return null;
   // Exactly one of the two.
-  if (Object.hasOwn(fields, 'data') === Object.hasOwn(fields, 'base64')) return null;
-  const data = Object.hasOwn(fields, 'data') ? fields['data'] : fromBase64(fields['base64']);
-  return data === undefined ? null : { channel, data, position, from, id };
+  if ((data === undefined) === (base64 === undefined)) return null;
+  const read = data === undefined ? fromBase64(base64) : data;
+  return read === undefined ? null : { channel, data: read, position, from, id };
 }
 
 /** Reads base64 with padding (RFC 4648 §4). */

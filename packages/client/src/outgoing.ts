@@ -1,33 +1,43 @@
 /**
- * What waits to be published. Each publication has an id, under which the server publishes it once, so it can be sent
- * again after a reconnect; and each promise is kept: acknowledged, or rejected with whether it may have been published.
+ * What waits to be sent and answered, in order. Each promise is kept: answered, or rejected with what is known.
+ *
+ * A publication has an id, under which the server publishes it once, so it is sent again after a reconnect. Any other call
+ * is sent once, and waits behind no publication.
  */
 
-import { type Published, readPublished } from './answers.js';
 import { orAborted } from './emitter.js';
-import { ConnectionError, UsageError, WardwireError } from './error.js';
+import { CallError, ConnectionError, UsageError, type WardwireError } from './error.js';
 import type { Send } from './following.js';
 import type { Clock, Timer } from './platform.js';
 
-/** Bounds in pieces, UTF-16 units and milliseconds. */
+/** Bounds in pieces and milliseconds. */
 export interface OutgoingLimits {
-  readonly maxQueued: number;
-  readonly maxQueuedChars: number;
-  /** How long a publication may wait in all; under the five minutes for which the server remembers ids. */
-  readonly publishMs: number;
+  readonly maxPending: number;
+  /** How long a publication may wait in all. */
+  readonly publishTimeoutMs: number;
+  /** How long any other call may wait for a connection. */
+  readonly requestTimeoutMs: number;
 }
 
 interface Item {
+  readonly method: string;
   readonly params: string;
   readonly timer: Timer;
-  readonly settle: (outcome: Published | WardwireError) => void;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: WardwireError) => void;
   /** Whether it was ever handed to a socket. */
   sent: boolean;
   underway: boolean;
 }
 
-/** So many are underway at once: the server's batch. More would fill its queue for this socket after a reconnect. */
+/** So many are underway at once, as the server lets a socket wait for no more. */
 const window = 32;
+
+/** The server forgets ids after five minutes; a publication that is repeated must be sooner. */
+const longestPublishMs = 240_000;
+
+/** UTF-16 units of JSON that may wait. */
+const maxQueuedChars = 4 * 1024 * 1024;
 
 /** When the socket's own buffer is full it tells nobody when there is room. */
 const retryMs = 50;
@@ -36,29 +46,31 @@ export class Outgoing {
   readonly #items = new Set<Item>();
   readonly #limits: OutgoingLimits;
   readonly #clock: Clock;
-  readonly #malformed: () => void;
+  readonly #repeats: boolean;
   #chars = 0;
   #underway = 0;
   #send: Send | null = null;
   #retry: Timer | null = null;
 
-  constructor(limits: OutgoingLimits, clock: Clock, malformed: () => void) {
+  /** `repeats`: these are publications, and are sent again after a reconnect. */
+  constructor(limits: OutgoingLimits, clock: Clock, repeats: boolean) {
+    this.#repeats = repeats;
     this.#limits = limits;
     this.#clock = clock;
-    this.#malformed = malformed;
   }
 
-  /** Queues a publication; `params` is JSON with an `id`. */
-  add(params: string, signal: AbortSignal | undefined): Promise<Published> {
-    if (signal?.aborted === true) return Promise.reject(signal.reason);
-    if (this.#items.size >= this.#limits.maxQueued || this.#chars + params.length > this.#limits.maxQueuedChars) {
-      return Promise.reject(new UsageError({ code: 'queue-full', title: 'Too much waits to be published.' }));
-    }
-    let given: Item | null = null;
-    const promise = new Promise<Published>((resolve, reject) => {
-      const settle = (outcome: Published | WardwireError): void => (outcome instanceof Error ? reject(outcome) : resolve(outcome));
-      const timer = this.#clock.after(this.#limits.publishMs, () => this.#settle(item, unanswered(item)));
-      const item: Item = { params, timer, settle, sent: false, underway: false };
+  /** Queues a call; `params` is JSON, with an `id` where it is a publication. */
+  add(method: string, params: string, signal: AbortSignal | undefined): Promise<unknown> {
+    const { maxPending, publishTimeoutMs, requestTimeoutMs } = this.#limits;
+    if (this.#items.size >= maxPending || this.#chars + params.length > maxQueuedChars) return Promise.reject(new UsageError('queue-full'));
+    let given: Item | undefined;
+    const promise = new Promise((resolve, reject) => {
+      // Of a call that was sent the connection tells when it was not answered in time.
+      const ms = this.#repeats ? Math.min(longestPublishMs, publishTimeoutMs) : requestTimeoutMs;
+      const timer = this.#clock.after(ms, () => {
+        if (this.#repeats || !item.sent) this.#fail(item, new ConnectionError('disconnected'));
+      });
+      const item: Item = { method, params, timer, resolve, reject, sent: false, underway: false };
       given = item;
       this.#items.add(item);
       this.#chars += params.length;
@@ -81,7 +93,7 @@ export class Outgoing {
   /** Rejects all that waits. */
   abandon(error: WardwireError): void {
     this.#send = null;
-    for (const item of [...this.#items]) this.#settle(item, item.sent ? unanswered(item, error) : error);
+    for (const item of [...this.#items]) this.#fail(item, error);
   }
 
   #pump(): void {
@@ -90,40 +102,42 @@ export class Outgoing {
     for (const item of this.#items) {
       if (this.#underway >= window) return;
       if (item.underway) continue;
-      item.sent = item.underway = true;
       this.#underway += 1;
-      void this.#deliver(item, send);
+      void this.#deliver(item, send, item.sent);
+      item.sent = item.underway = true;
     }
   }
 
-  async #deliver(item: Item, send: Send): Promise<void> {
-    let outcome: Published | WardwireError | null;
+  async #deliver(item: Item, send: Send, sentBefore: boolean): Promise<void> {
     try {
-      outcome = readPublished(await send('publish', item.params));
-    } catch (error) {
-      outcome = error as WardwireError;
+      const result = await send(item.method, item.params);
+      this.#forget(item);
+      item.resolve(result);
+    } catch (cause) {
+      const error = cause as WardwireError;
+      // The next connection asks again, if it may.
+      if (error.code === 'disconnected' && this.#repeats) return;
+      if (error.code === 'queue-full' && this.#send === send) return this.#later(item, sentBefore);
+      this.#fail(item, error);
     }
-    // Of a connection before: whatever it says, the next one asks again.
-    if (this.#send !== send || (outcome instanceof Error && outcome.code === 'disconnected')) return;
+    if (this.#send !== send) return;
     this.#underway -= 1;
-    if (outcome instanceof Error && outcome.code === 'queue-full') return this.#later(item);
-    if (outcome === null) {
-      this.#settle(item, new ConnectionError({ code: 'malformed-answer', title: 'The server broke the protocol.' }));
-      return this.#malformed();
-    }
-    this.#settle(item, outcome instanceof Error && outcome.code === 'timeout' ? unanswered(item, outcome) : outcome);
     this.#pump();
   }
 
-  #later(item: Item): void {
+  #later(item: Item, sentBefore: boolean): void {
+    this.#underway -= 1;
     item.underway = false;
+    item.sent = sentBefore;
     this.#retry?.cancel();
     this.#retry = this.#clock.after(retryMs, () => this.#pump());
   }
 
-  #settle(item: Item, outcome: Published | WardwireError): void {
+  /** Honest about whether it may have been published: only the server's own word says that it was not. */
+  #fail(item: Item, error: WardwireError): void {
     this.#forget(item);
-    item.settle(outcome);
+    const known = !this.#repeats || error instanceof CallError || (!item.sent && error.code !== 'disconnected');
+    item.reject(known ? error : new ConnectionError(item.sent ? 'unconfirmed' : 'not-sent', { cause: error }));
   }
 
   #forget(item: Item): void {
@@ -131,11 +145,4 @@ export class Outgoing {
     this.#chars -= item.params.length;
     item.timer.cancel();
   }
-}
-
-/** No answer came: honest about whether it may have been published. */
-function unanswered(item: Item, cause?: WardwireError): WardwireError {
-  return item.sent
-    ? new ConnectionError({ code: 'unconfirmed', title: 'Sent, and not confirmed: it may be published, or not.', cause })
-    : new ConnectionError({ code: 'not-sent', title: 'There was no connection in time; nothing was sent.', cause });
 }

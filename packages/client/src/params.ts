@@ -8,17 +8,15 @@ const envelopeBytes = 128;
 /** @throws UsageError for what is no JSON, or is larger than a message may be. */
 export function encodeParams(params: object, maxMessageBytes: number): string {
   const text = encode(params);
-  if (text === null) throw new UsageError({ code: 'not-json', title: 'That cannot be written as JSON.' });
-  if (!fits(text, maxMessageBytes - envelopeBytes)) {
-    throw new UsageError({ code: 'message-too-large', title: 'The message is too large; nothing was sent.' });
-  }
+  if (text === null) throw new UsageError('not-json');
+  if (!fits(text, maxMessageBytes - envelopeBytes)) throw new UsageError('message-too-large');
   return text;
 }
 
 /** What is published: bytes as base64 (RFC 4648 §4), all else as JSON. */
 export function payload(data: unknown): { readonly base64: string } | { readonly data: unknown } {
   if (data instanceof Uint8Array) return { base64: toBase64(data) };
-  if (encode(data) === null) throw new UsageError({ code: 'not-json', title: 'That cannot be written as JSON.' });
+  if (encode(data) === null) throw new UsageError('not-json');
   return { data };
 }
 

@@ -156,15 +156,14 @@ export class SecureWebSocket extends EventTarget {
 
   async #connect(endpoint: Endpoint, options: SecureWebSocketOptions, platform: Platform): Promise<void> {
     const trace = newTrace();
-    const { auth = session(), connectTimeoutMs: timeoutMs = 15_000 } = options;
+    const { auth = session(), connectTimeoutMs = 15_000 } = options;
     try {
-      const ticket = await fetchTicket({ endpoint, auth, trace, timeoutMs, signal: this.#abort.signal }, platform);
+      const { ticket } = await fetchTicket({ endpoint, auth, trace, connectTimeoutMs, signal: this.#abort.signal, platform });
       if (this.#readyState !== 0) return;
       this.#open(platform, [...this.#protocols, raw, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
     } catch (cause) {
       if (this.#readyState !== 0) return;
-      const title = 'The socket could not be opened.';
-      this.#refusal = cause instanceof WardwireError ? cause : new ConnectionError({ code: 'unreachable', title, trace, cause });
+      this.#refusal = cause instanceof WardwireError ? cause : new ConnectionError('unreachable', { trace, cause });
       this.#fail();
     }
   }
@@ -187,7 +186,7 @@ export class SecureWebSocket extends EventTarget {
     // As the original: who offers protocols gets one of them, or no connection.
     if (asked ? !this.#protocols.includes(inner.protocol) : inner.protocol !== raw && inner.protocol !== '') {
       const title = asked ? 'The server selected none of the protocols.' : 'The server selected what was not offered.';
-      this.#refusal = new ConnectionError({ code: 'malformed-answer', title });
+      this.#refusal = new ConnectionError('malformed-answer', { title });
       return this.#fail();
     }
     this.#protocol = asked ? inner.protocol : '';

@@ -9,8 +9,8 @@ export type Reason =
   | { readonly kind: 'refused'; readonly error: WardwireError }
   /** The socket closed. `word` is the stable first word of the server's reason. */
   | { readonly kind: 'closed'; readonly code: number; readonly word: string; readonly advice: Advice; readonly trace: string }
-  /** The user signed out, on this client or (`word` of the close) at the server. */
-  | { readonly kind: 'signed-out'; readonly by: 'client' | 'server'; readonly word: string }
+  /** The user signed out, on this client or (`word` of the close) at the server; or the session is another user's now. */
+  | { readonly kind: 'signed-out'; readonly by: 'client' | 'server' | 'another-user'; readonly word: string }
   /** The application called `close()`. */
   | { readonly kind: 'stopped' };
 

@@ -1,12 +1,12 @@
 /** The client: gets in with a fresh ticket, comes back as the server advises, and forgets everything at sign-out. */
 
-import type { Published } from './answers.js';
+import { readPublished } from './answers.js';
 import { type Backoff, defaultBackoff, waitMs } from './backoff.js';
 import { Channel, type Doors } from './channel.js';
 import { type Advice, adviceFor } from './codes.js';
-import { Connection, type ConnectionLimits, type End, localEnds } from './connection.js';
-import { type Abortable, Emitter, orAborted, type Unsubscribe, whenAborted } from './emitter.js';
-import { adviceForRefusal, ConnectionError, UsageError, WardwireError } from './error.js';
+import { Connection, type End, localEnds } from './connection.js';
+import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitter.js';
+import { adviceForRefusal, ConnectionError, WardwireError } from './error.js';
 import { Followings, type Send } from './following.js';
 import { type Notification, readExpiry } from './frames.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
@@ -14,7 +14,7 @@ import { Outgoing } from './outgoing.js';
 import { encodeParams } from './params.js';
 import { newTrace, type Platform, platformWith, type Surrounding, type Timer } from './platform.js';
 import type { Reason, State } from './state.js';
-import { type Ask, type Auth, type Endpoint, endSession, fetchTicket, readEndpoint } from './ticket.js';
+import { type Ask, type Auth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
 
 /** How to connect. Only `auth` is needed. */
 export interface Options extends Abortable {
@@ -54,62 +54,52 @@ export interface Events {
   'signed-out': Extract<Reason, { kind: 'signed-out' }>;
 }
 
-/** What the state holds inside; never two booleans. */
-type Phase =
-  | { readonly kind: 'idle' | 'ended' | 'suspended' }
-  | { readonly kind: 'asking'; readonly abort: AbortController }
-  | { readonly kind: 'linked'; readonly connection: Connection; readonly stable: Timer | null }
-  | { readonly kind: 'waiting'; readonly timer: Timer };
-
-/** The server forgets ids after five minutes; a publication that is repeated must be sooner. */
-const longestPublishMs = 240_000;
-
 /** A server that tells of expiry again and again must not have tokens asked for in a loop. */
 const refreshEveryMs = 5000;
 
+/** The options, each with its value. */
+type Settings = Options & Required<Omit<Options, 'auth' | 'route' | 'signal' | 'platform'>>;
+
 export class Wire<Channels = AnyChannels> {
-  readonly #options: Options;
+  readonly #settings: Settings;
   readonly #platform: Platform;
   readonly #endpoint: Endpoint;
-  readonly #limits: ConnectionLimits;
   readonly #emitter = new Emitter<Events>();
   readonly #followings: Followings;
-  readonly #outgoing: Outgoing;
+  readonly #publications: Outgoing;
+  readonly #calls: Outgoing;
+  /** What goes on over the next connection, in this order. */
+  readonly #parts: readonly (Followings | Outgoing)[];
   readonly #doors: Doors;
-  readonly #waiters = new Set<(outcome: Send | WardwireError) => void>();
   #watching: Unsubscribe | null = null;
   #state: State = { kind: 'idle' };
-  #phase: Phase = { kind: 'idle' };
+  /** Stops what the state says is going on. */
+  #stop: ((end: End) => void) | null = null;
+  #connection: Connection | null = null;
+  /** Of a connection that is open. */
   #send: Send | null = null;
+  #stable: Timer | null = null;
   #failures = 0;
   #refreshedAt = -Infinity;
+  /** Whose everything here is, as the server says; `null` for nobody in particular, `undefined` before it said. */
+  #handle: Entry['handle'];
 
   /**
    * An idle client; {@link Wire.start} begins. In a page a path will do as the address. Throws TypeError for one with a
    * query, a fragment, a user or a password, and for plain `ws:` that leaves this machine.
    */
   constructor(url: string | URL, options: Options) {
-    this.#options = options;
-    this.#platform = platformWith(options.platform ?? {});
-    this.#endpoint = readEndpoint(url, options.route);
-    const maxPending = options.maxPending ?? 1000;
-    this.#limits = {
-      handshakeMs: options.connectTimeoutMs ?? 15_000,
-      requestMs: options.requestTimeoutMs ?? 10_000,
-      pingEveryMs: options.pingEveryMs ?? 25_000,
-      maxPending,
-      maxBufferedBytes: 4 * 1024 * 1024,
-    };
-    this.#followings = new Followings(this.#platform, (how) => this.#drop(localEnds[how]));
-    const publishMs = Math.min(longestPublishMs, options.publishTimeoutMs ?? 30_000);
-    const queue = { maxQueued: maxPending, maxQueuedChars: 4 * 1024 * 1024, publishMs };
-    this.#outgoing = new Outgoing(queue, this.#platform.clock, () => this.#drop(localEnds.malformed));
-    this.#doors = {
-      followings: this.#followings,
-      ask: (method, params, read, signal) => this.#ask(method, params, read, signal),
-      publish: (params, signal) => this.#publish(params, signal),
-    };
-    if (options.signal?.aborted !== true) whenAborted(options.signal, () => this.close());
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    const settings: Settings = { ...defaults, ...(Object.fromEntries(given) as unknown as Options) };
+    this.#settings = settings;
+    this.#platform = platformWith(settings.platform ?? {});
+    this.#endpoint = readEndpoint(url, settings.route);
+    this.#followings = new Followings(this.#platform, (how) => this.#connection?.drop(localEnds[how]));
+    this.#publications = new Outgoing(settings, this.#platform.clock, true);
+    this.#calls = new Outgoing(settings, this.#platform.clock, false);
+    this.#parts = [this.#followings, this.#publications, this.#calls];
+    this.#doors = { followings: this.#followings, ask: this.#ask.bind(this), publish: (params, signal) => this.#ask('publish', params, readPublished, signal, this.#publications) };
+    if (settings.signal?.aborted !== true) whenAborted(settings.signal, () => this.close());
   }
 
   get state(): State {
@@ -130,9 +120,10 @@ export class Wire<Channels = AnyChannels> {
 
   /** Connects now: for the first time, after an end, after signing in, or instead of waiting longer. */
   start(): void {
-    if (this.#options.signal?.aborted === true || this.#phase.kind === 'asking' || this.#phase.kind === 'linked') return;
-    if (this.#phase.kind === 'waiting') this.#phase.timer.cancel();
-    else this.#failures = 0;
+    const { kind } = this.#state;
+    if (this.#settings.signal?.aborted === true || kind === 'connecting' || kind === 'open') return;
+    if (kind !== 'waiting') this.#failures = 0;
+    this.#leave();
     this.#watching ??= this.#platform.surroundings((event) => this.#around(event));
     void this.#attempt();
   }
@@ -140,7 +131,7 @@ export class Wire<Channels = AnyChannels> {
   /** Ends the connection and stays away until {@link Wire.start}. What waits is rejected; listeners are kept. */
   close(): void {
     this.#leave();
-    this.#end({ kind: 'stopped' }, new ConnectionError({ code: 'closed', title: 'The client was closed.' }));
+    this.#end({ kind: 'stopped' }, new ConnectionError('closed'));
   }
 
   /**
@@ -150,12 +141,12 @@ export class Wire<Channels = AnyChannels> {
   async signOut(): Promise<void> {
     this.#leave();
     this.#wipe({ kind: 'signed-out', by: 'client', word: '' });
-    await endSession(this.#asking(this.#trace(), new AbortController().signal), this.#platform);
+    await endSession(this.#asking(this.#settings.newTrace(), new AbortController().signal));
   }
 
   /** Calls any method of the server. Waits for a connection while one is coming. */
   call(method: string, params: object = {}, options: Abortable = {}): Promise<unknown> {
-    return this.#request(method, params, options.signal);
+    return this.#add(this.#calls, method, params, options.signal);
   }
 
   /** Replaces the proof of who this is with a fresh token of the same subject. Resolves with its expiry in ms since the epoch. */
@@ -165,59 +156,57 @@ export class Wire<Channels = AnyChannels> {
 
   /** Asks whether the server lives. Resolves with the round trip in milliseconds. */
   async ping(options: Abortable = {}): Promise<number> {
-    const sent = this.#platform.clock.now();
-    await this.#request('ping', {}, options.signal);
-    return this.#platform.clock.now() - sent;
+    const { clock } = this.#platform;
+    const sent = clock.now();
+    await this.call('ping', {}, options);
+    return clock.now() - sent;
   }
 
   async #attempt(): Promise<void> {
-    const trace = this.#trace();
+    const trace = this.#settings.newTrace();
     const abort = new AbortController();
-    this.#enter({ kind: 'asking', abort }, { kind: 'connecting', attempt: this.#failures, trace });
-    let ticket: string;
+    this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, () => abort.abort());
     try {
-      ticket = await fetchTicket(this.#asking(trace, abort.signal), this.#platform);
-    } catch (cause) {
+      const { ticket, handle } = await fetchTicket(this.#asking(trace, abort.signal));
       if (abort.signal.aborted) return;
-      const error = cause instanceof WardwireError ? cause : new ConnectionError({ code: 'unreachable', title: String(cause), trace });
-      return this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
-    }
-    if (abort.signal.aborted) return;
-    try {
+      if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) {
+        return this.#wipe({ kind: 'signed-out', by: 'another-user', word: '' });
+      }
+      this.#handle = handle;
+      // The constructor throws where the page's own policy forbids the address.
       this.#link(ticket, trace);
     } catch (cause) {
-      // The constructor throws where the page's own policy forbids the address.
-      const error = new ConnectionError({ code: 'unreachable', title: 'The socket could not be opened.', trace, cause });
-      this.#decide('later', { kind: 'refused', error }, error);
+      if (abort.signal.aborted) return;
+      const error = cause instanceof WardwireError ? cause : new ConnectionError('unreachable', { trace, cause });
+      this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
     }
   }
 
   #link(ticket: string, trace: string): void {
-    const connection: Connection = new Connection(this.#endpoint.socket, ticket, trace, this.#platform, this.#limits, {
+    const connection: Connection = new Connection(this.#endpoint.socket, ticket, trace, this.#platform, this.#settings, {
       opened: () => this.#opened(connection, trace),
       notified: (notification) => this.#notified(notification),
-      ended: (end) => this.#ended(connection, end, trace),
+      ended: (end) => this.#connection === connection && this.#ended(end, trace),
     });
-    this.#phase = { kind: 'linked', connection, stable: null };
+    this.#connection = connection;
+    this.#stop = (end) => connection.drop(end);
   }
 
   #opened(connection: Connection, trace: string): void {
-    const stable = this.#platform.clock.after(this.#options.stableAfterMs ?? 5000, () => void (this.#failures = 0));
+    this.#stable = this.#platform.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
     const send: Send = (method, params) => connection.request(method, params);
     this.#send = send;
-    this.#enter({ kind: 'linked', connection, stable }, { kind: 'open', trace });
+    this.#enter({ kind: 'open', trace }, this.#stop);
     // A listener of the state may have closed already.
     if (this.#send !== send) return;
-    this.#followings.resume(send);
-    this.#outgoing.resume(send);
-    this.#wake(send);
+    for (const part of this.#parts) part.resume(send);
   }
 
   #notified(notification: Notification): void {
     if (notification.kind === 'unknown') return;
     if (notification.kind !== 'expiring') return this.#followings.deliver(notification);
     this.#emitter.emit('expiring', { expiresAt: notification.expiresAt });
-    const { auth } = this.#options;
+    const { auth } = this.#settings;
     const now = this.#platform.clock.now();
     if (auth.kind !== 'bearer' || now - this.#refreshedAt < refreshEveryMs) return;
     this.#refreshedAt = now;
@@ -225,83 +214,79 @@ export class Wire<Channels = AnyChannels> {
     void (async () => this.refresh(await auth.token()))().catch(() => undefined);
   }
 
-  #ended(connection: Connection, end: End, trace: string): void {
-    if (this.#phase.kind !== 'linked' || this.#phase.connection !== connection) return;
-    this.#unlink(this.#phase.stable);
-    if (end.code === 3000 && (end.word === 'logged-out' || end.word === 'revoked')) {
-      return this.#wipe({ kind: 'signed-out', by: 'server', word: end.word });
-    }
-    const advice = adviceFor(end.code, end.word);
-    const title = `The connection was closed: ${end.code} ${end.word}`.trimEnd();
-    this.#decide(advice, { kind: 'closed', ...end, advice, trace }, new ConnectionError({ code: 'disconnected', title, trace }));
+  #ended({ code, word }: End, trace: string): void {
+    this.#unlink();
+    if (code === 3000 && (word === 'logged-out' || word === 'revoked')) return this.#wipe({ kind: 'signed-out', by: 'server', word });
+    const advice = adviceFor(code, word);
+    const title = `The connection was closed: ${code} ${word}`.trimEnd();
+    this.#decide(advice, { kind: 'closed', code, word, advice, trace }, new ConnectionError('disconnected', { title, trace }));
   }
 
   #decide(advice: Advice, reason: Reason, error: WardwireError): void {
     if (advice === 'never' || advice === 'after-sign-in') return this.#end(reason, error);
     // A server that says "at once" again and again would be called in a loop: the second time there is a wait.
     const atOnce = advice === 'at-once' && this.#failures === 0;
-    const { clock, random } = this.#platform;
-    const wait = atOnce ? 0 : waitMs(this.#options.backoff ?? defaultBackoff, this.#failures, error.retryAfterMs, random);
+    const wait = atOnce ? 0 : this.#jitter(this.#failures, error.retryAfterMs);
     this.#failures += 1;
-    const timer = clock.after(wait, () => void this.#attempt());
-    this.#enter({ kind: 'waiting', timer }, { kind: 'waiting', until: clock.now() + wait, attempt: this.#failures, reason });
+    this.#wait(wait, this.#failures, reason);
+  }
+
+  #jitter(failures: number, retryAfterMs: number | null): number {
+    return waitMs(this.#settings.backoff, failures, retryAfterMs, this.#platform.random);
+  }
+
+  #wait(ms: number, attempt: number, reason: Reason): void {
+    const { clock } = this.#platform;
+    const timer = clock.after(ms, () => void this.#attempt());
+    this.#enter({ kind: 'waiting', until: clock.now() + ms, attempt, reason }, () => timer.cancel());
   }
 
   /** What a page is told of its surroundings. A network that is back is used soon, not by all at one moment. */
   #around(event: Surrounding): void {
-    const phase = this.#phase;
-    if (event === 'restored') return phase.kind === 'suspended' ? this.start() : undefined;
-    if (event === 'cached' && phase.kind !== 'idle' && phase.kind !== 'ended') {
+    const state = this.#state;
+    if (event === 'restored') return state.kind === 'suspended' ? this.start() : undefined;
+    if (event === 'cached') {
       this.#leave(localEnds.cached);
-      return this.#enter({ kind: 'suspended' }, { kind: 'suspended' });
+      return this.#enter({ kind: 'suspended' });
     }
-    if (phase.kind === 'linked' && this.#send !== null) return phase.connection.probe();
-    if (event !== 'online' || phase.kind !== 'waiting' || this.#state.kind !== 'waiting') return;
-    const { reason, attempt } = this.#state;
+    if (this.#send !== null) return this.#connection?.probe();
+    if (event !== 'online' || state.kind !== 'waiting') return;
+    const { reason, attempt } = state;
     // A server that named a time is not asked before it.
     if (reason.kind === 'refused' && reason.error.retryAfterMs !== null) return;
-    phase.timer.cancel();
-    const { clock, random } = this.#platform;
-    const wait = waitMs(this.#options.backoff ?? defaultBackoff, 0, null, random);
-    const timer = clock.after(wait, () => void this.#attempt());
-    this.#enter({ kind: 'waiting', timer }, { kind: 'waiting', until: clock.now() + wait, attempt, reason });
+    this.#leave();
+    this.#wait(this.#jitter(0, null), attempt, reason);
   }
 
   #end(reason: Reason, error: WardwireError): void {
     this.#rest();
-    this.#followings.abandon(error);
-    this.#outgoing.abandon(error);
-    this.#wake(error);
-    this.#enter({ kind: 'ended' }, { kind: 'ended', reason });
+    for (const part of this.#parts) part.abandon(error);
+    this.#enter({ kind: 'ended', reason });
   }
 
+  /** Forgets all of the user before: nothing of it may reach the next, or be published in their name. */
   #wipe(reason: Extract<Reason, { kind: 'signed-out' }>): void {
-    const error = new ConnectionError({ code: 'signed-out', title: 'Signed out.' });
+    const error = new ConnectionError(reason.by === 'another-user' ? reason.by : reason.kind);
     this.#rest();
     this.#followings.wipe(error);
-    this.#outgoing.abandon(error);
-    this.#wake(error);
+    for (const part of this.#parts) part.abandon(error);
     this.#failures = 0;
-    this.#enter({ kind: 'ended' }, { kind: 'ended', reason });
+    this.#handle = undefined;
+    this.#enter({ kind: 'ended', reason });
     this.#emitter.emit('signed-out', reason);
   }
 
-  /** Stops whatever goes on. INVARIANT: nothing of the phase that was left calls back afterwards. */
+  /** Stops whatever goes on. INVARIANT: nothing of what was left calls back afterwards. */
   #leave(end: End = localEnds.done): void {
-    const left = this.#phase;
-    this.#phase = { kind: 'ended' };
-    if (left.kind === 'asking') left.abort.abort();
-    if (left.kind === 'waiting') left.timer.cancel();
-    if (left.kind !== 'linked') return;
-    this.#unlink(left.stable);
-    left.connection.drop(end);
+    const stop = this.#stop;
+    this.#unlink();
+    stop?.(end);
   }
 
-  #unlink(stable: Timer | null): void {
-    stable?.cancel();
-    this.#send = null;
-    this.#followings.resume(null);
-    this.#outgoing.resume(null);
+  #unlink(): void {
+    this.#stable?.cancel();
+    this.#connection = this.#send = this.#stop = null;
+    for (const part of this.#parts) part.resume(null);
   }
 
   /** Nothing around matters to a client that stays away. */
@@ -310,80 +295,29 @@ export class Wire<Channels = AnyChannels> {
     this.#watching = null;
   }
 
-  #enter(phase: Phase, state: State): void {
-    this.#phase = phase;
+  #enter(state: State, stop: ((end: End) => void) | null = null): void {
+    this.#stop = stop;
     this.#state = state;
     this.#emitter.emit('state', state);
   }
 
-  #drop(end: End): void {
-    if (this.#phase.kind === 'linked') this.#phase.connection.drop(end);
-  }
-
-  #wake(outcome: Send | WardwireError): void {
-    const waiters = [...this.#waiters];
-    this.#waiters.clear();
-    for (const waiter of waiters) waiter(outcome);
-  }
-
-  /** The connection, once there is one; not for longer than an answer may take. */
-  #connected(): Promise<Send> {
-    if (this.#send !== null) return Promise.resolve(this.#send);
-    const none = (): ConnectionError => new ConnectionError({ code: 'disconnected', title: 'There is no open connection.' });
-    if (this.#state.kind === 'idle' || this.#state.kind === 'ended') return Promise.reject(none());
-    if (this.#waiters.size >= this.#limits.maxPending) {
-      return Promise.reject(new UsageError({ code: 'queue-full', title: 'Too much waits for a connection.' }));
-    }
-    return new Promise((resolve, reject) => {
-      const settle = (outcome: Send | WardwireError): void => {
-        timer.cancel();
-        this.#waiters.delete(settle);
-        if (typeof outcome === 'function') resolve(outcome);
-        else reject(outcome);
-      };
-      const timer = this.#platform.clock.after(this.#limits.requestMs, () => settle(none()));
-      this.#waiters.add(settle);
-    });
-  }
-
-  async #request(method: string, params: object, signal: AbortSignal | undefined): Promise<unknown> {
+  async #add(queue: Outgoing, method: string, params: object, signal: AbortSignal | undefined): Promise<unknown> {
     signal?.throwIfAborted();
-    const text = this.#encode(params);
-    const ask = async (): Promise<unknown> => {
-      const send = this.#send ?? (await this.#connected());
-      signal?.throwIfAborted();
-      return send(method, text);
-    };
-    return orAborted(ask(), signal);
+    const text = encodeParams(params, this.#settings.maxMessageBytes);
+    if (this.#state.kind === 'idle' || this.#state.kind === 'ended') throw new ConnectionError('disconnected');
+    return queue.add(method, text, signal);
   }
 
-  async #ask<T>(method: string, params: object, read: (result: unknown) => T | null, signal: AbortSignal | undefined): Promise<T> {
-    const value = read(await this.#request(method, params, signal));
+  async #ask<T>(method: string, params: object, read: (result: unknown) => T | null, signal: AbortSignal | undefined, queue = this.#calls): Promise<T> {
+    const value = read(await this.#add(queue, method, params, signal));
     if (value !== null) return value;
     // What the protocol promises; a server that breaks it is left.
-    this.#drop(localEnds.malformed);
-    throw new ConnectionError({ code: 'malformed-answer', title: 'The server broke the protocol.' });
-  }
-
-  async #publish(params: object, signal: AbortSignal | undefined): Promise<Published> {
-    const text = this.#encode(params);
-    if (this.#state.kind === 'idle' || this.#state.kind === 'ended') {
-      throw new ConnectionError({ code: 'disconnected', title: 'There is no open connection, and none is coming.' });
-    }
-    return this.#outgoing.add(text, signal);
-  }
-
-  #encode(params: object): string {
-    return encodeParams(params, this.#options.maxMessageBytes ?? 65_536);
-  }
-
-  #trace(): string {
-    return (this.#options.newTrace ?? newTrace)();
+    this.#connection?.drop(localEnds.malformed);
+    throw new ConnectionError('malformed-answer');
   }
 
   #asking(trace: string, signal: AbortSignal): Ask {
-    const timeoutMs = this.#options.connectTimeoutMs ?? 15_000;
-    return { endpoint: this.#endpoint, auth: this.#options.auth, trace, timeoutMs, signal };
+    return { ...this.#settings, endpoint: this.#endpoint, platform: this.#platform, trace, signal };
   }
 }
 
@@ -393,3 +327,15 @@ export function connect<Channels = AnyChannels>(url: string | URL, options: Opti
   wire.start();
   return wire;
 }
+
+const defaults = {
+  backoff: defaultBackoff,
+  stableAfterMs: 5000,
+  connectTimeoutMs: 15_000,
+  requestTimeoutMs: 10_000,
+  publishTimeoutMs: 30_000,
+  pingEveryMs: 25_000,
+  maxMessageBytes: 65_536,
+  maxPending: 1000,
+  newTrace,
+};

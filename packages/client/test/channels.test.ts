@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
-import { bearer, type Channel, type Options, type Publication, type SubscriptionState, WardwireError, type Wire } from '../src/index.js';
+import { bearer, type Channel, history, type Options, presence, type Publication, remedyFor, session, type SubscriptionState, WardwireError, type Wire } from '../src/index.js';
 import { handClock } from './clock.js';
 import { Gate, type Peer, reaches, RpcFailure, subscribed } from './gate.js';
 
@@ -273,10 +273,10 @@ test('who is there, who comes and goes, and what was left out are told', async (
   peer.notify('joined', { channel: 'a', members: [{ from: 'carol' }], count: 3 });
   peer.notify('left', { channel: 'a', truncated: true, count: 1 });
   peer.notify('lagged', { channel: 'a', position: 'e:9' });
-  const { count, anonymous, members } = await room.presence();
+  const { count, anonymous, members } = await presence(room);
   assert.deepEqual(told, [['joined', ['carol'], 3], ['left', [], 1], ['lagged', 'e:9']]);
   assert.deepEqual([count, anonymous, members.map(({ from, info }) => [from, [...info]])], [2, 1, [['alice', [['name', 'Alice']]], ['bob', []]]]);
-  await room.presence({ list: false });
+  await presence(room, { list: false });
   assert.deepEqual(peer.calls.at(-1)?.params, { channel: 'a', list: false });
   assert.equal(room.position, 'e:9');
 });
@@ -285,14 +285,14 @@ test('history comes in pages, and bytes as bytes', async () => {
   gate.answer = (call) => ({ ...subscribed(call, 2, true, ['one', 'two']), more: true, complete: false });
   const { client, peer } = await open();
   const room = client.channel('a');
-  const page = await room.history({ before: 'e:3', limit: 2 });
+  const page = await history(room, { before: 'e:3', limit: 2 });
   assert.deepEqual(page.publications.map(({ data }) => data), ['one', 'two']);
   assert.deepEqual([page.position, page.more, page.complete], ['e:2', true, false]);
   assert.deepEqual(peer.calls[0]?.params, { channel: 'a', before: 'e:3', limit: 2 });
-  await assert.rejects(room.history({ before: 'e:3', after: 'e:1' }), code('usage'));
+  await assert.rejects(history(room, { before: 'e:3', after: 'e:1' }), code('usage'));
 
   gate.answer = () => ({ publications: [{ base64: 'AAH/', position: 'e:1' }], position: 'e:1', more: false, complete: true });
-  assert.deepEqual((await room.history()).publications[0]?.data, Uint8Array.of(0, 1, 255));
+  assert.deepEqual((await history(room)).publications[0]?.data, Uint8Array.of(0, 1, 255));
   gate.answer = () => ({ position: 'e:2' });
   await room.publish(Uint8Array.of(0, 1, 255), { id: 'b' });
   assert.deepEqual(peer.calls.at(-1)?.params, { channel: 'a', base64: 'AAH/', id: 'b' });
@@ -301,7 +301,7 @@ test('history comes in pages, and bytes as bytes', async () => {
 test('calls that wait are rejected when the connection ends, and at once without one that comes', async () => {
   gate.answer = () => undefined;
   const { client, peer } = await open();
-  const waiting = [client.ping(), client.refresh('t'), client.channel('a').history()];
+  const waiting = [client.ping(), client.refresh('t'), history(client.channel('a'))];
   const settled = Promise.allSettled(waiting);
   peer.socket.terminate();
   for (const result of await settled) assert.ok(result.status === 'rejected' && code('disconnected')(result.reason));
@@ -344,30 +344,72 @@ test('a failed call carries what the server says of it, and what helps', async (
   await assert.rejects(client.channel('a').publish({ text: 'long' }), (error: WardwireError) => {
     assert.deepEqual(error.data, { word: 'invalid', pointer: '/text', keyword: 'maxLength' });
     assert.deepEqual([error.name, error.code, error.rpc], ['CallError', 'invalid', -32008]);
-    assert.match(error.remedy, /data\.pointer/);
+    assert.match(remedyFor(error), /data\.pointer/);
     return true;
   });
 });
 
-test('an answer without an id belongs to the oldest request, also after one was given up', async () => {
+test('an error without an id ends the call that it must be of, and never another', async () => {
   gate.answer = () => undefined;
   const clock = handClock();
-  const { client, peer } = await open({ requestTimeoutMs: 777, platform: { clock } });
+  const { client, peer } = await open({ auth: session(), requestTimeoutMs: 777, platform: { clock } });
   const answer = (fields: object): void => peer.socket.send(JSON.stringify({ jsonrpc: '2.0', ...fields }));
-  const refused = { id: null, error: { code: -32004, message: 'no' } };
-  const late = client.call('x');
-  await new Promise((resolve) => peer.socket.once('message', resolve));
+  const refused = (message: string): void => answer({ id: null, error: { code: -32004, message, data: { word: 'content' } } });
+  const outcome = (call: Promise<unknown>): Promise<unknown> => call.catch((error: WardwireError) => `${error.code}: ${error.title}`);
+  const asked = (count: number): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => void (peer.calls.length === count && resolve());
+      peer.socket.on('message', look);
+      look();
+    });
+
+  // Nobody waits for this one any more, but the error may be its.
+  const late = client.call('given-up');
+  await asked(1);
   clock.fire(777);
   await assert.rejects(late, code('timeout'));
-  const settled = Promise.allSettled([client.refresh('t'), client.call('y'), client.call('z')]);
-  answer(refused); // Of the one that was given up.
-  answer({ id: 3, result: { position: 'e:2' } });
-  answer(refused);
-  answer({ id: 2, result: { expires_at: 9 } });
-  const [refresh, y, z] = await settled;
-  assert.deepEqual([refresh.status, y.status], ['fulfilled', 'fulfilled']);
-  assert.ok(z.status === 'rejected' && code('content-refused')(z.reason));
+  const [a, b, c] = [client.call('a'), client.call('b'), client.call('c')].map(outcome);
+  await asked(4);
+  refused('of a');
+  const heard = next<unknown>((give) => client.on('expiring', give));
+  peer.notify('expiring', { expires_at: 1 });
+  await heard;
+  const d = outcome(client.call('d'));
+  await asked(5);
+  // Of those that were sent before it, all but one are answered, in any order: `d` was sent after it.
+  answer({ id: 4, result: 'c' });
+  answer({ id: 1, result: 'late' });
+  assert.equal(await c, 'c');
+  answer({ id: 3, result: 'b' });
+  assert.deepEqual([await a, await b], ['content: of a', 'b']);
+  answer({ id: 5, result: 'd' });
+  assert.equal(await d, 'd');
+
+  // As many errors as calls are each known at once.
+  const [e, f] = [client.call('e'), client.call('f')].map(outcome);
+  await asked(7);
+  refused('of e');
+  refused('of f');
+  assert.deepEqual([await e, await f], ['content: of e', 'content: of f']);
+
+  // Of none: nobody's, and kept for nobody.
+  for (let n = 0; n < 10; n += 1) refused('of nobody');
+  const again = next<unknown>((give) => client.on('expiring', give));
+  peer.notify('expiring', { expires_at: 1 });
+  await again;
+  const g = outcome(client.call('g'));
+  await asked(8);
+  answer({ id: 8, result: 'g' });
+  assert.equal(await g, 'g');
   assert.equal(client.state.kind, 'open');
+});
+
+test('a word of the server can not pass for one of this side, by which the client goes', async () => {
+  gate.answer = () => {
+    throw new RpcFailure(-32001, { word: 'disconnected' });
+  };
+  const { client } = await open();
+  await assert.rejects(client.channel('a').publish(1), code('rpc-32001'));
 });
 
 test('publish gives the position, refresh the new expiry', async () => {
@@ -453,7 +495,7 @@ test('malformed answers end the connection too', async () => {
     const { client, peer } = await open(patient);
     const closed = next<number>((give) => peer.socket.on('close', give));
     const room = client.channel('a');
-    const calls = { subscribe: () => room.subscribe(), publish: () => room.publish(1), history: () => room.history(), presence: () => room.presence() };
+    const calls = { subscribe: () => room.subscribe(), publish: () => room.publish(1), history: () => history(room), presence: () => presence(room) };
     const called = calls[method]();
     called.catch(() => undefined);
     assert.equal(await closed, 4002, method);

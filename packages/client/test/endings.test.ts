@@ -105,7 +105,7 @@ test('the advice table knows the codes that a user can do something about', () =
 });
 
 test('what was refused before the socket is advised by its status', () => {
-  const advice = (status: number | null) => adviceForRefusal(new WardwireError({ code: 'x', title: 'x', status }));
+  const advice = (status: number | null) => adviceForRefusal(new WardwireError('x', { status }));
   assert.deepEqual([401, 400, 403, 404, 421, 431].map(advice), ['after-sign-in', ...Array<string>(5).fill('never')]);
   assert.deepEqual([null, 408, 429, 500, 502, 503].map(advice), Array(6).fill('later'));
 });

@@ -49,7 +49,7 @@ export class Peer {
 export class RpcFailure extends Error {
   constructor(
     readonly code: number,
-    readonly data?: object,
+    readonly data: object = { word: 'forbidden' },
   ) {
     super('no');
   }
@@ -57,6 +57,8 @@ export class RpcFailure extends Error {
 
 export class Gate {
   readonly seen: Seen[] = [];
+  /** Whose tickets are said to be. */
+  handle: string | null | undefined = undefined;
   readonly peers: Peer[] = [];
   /** Refusals to give before tickets, first one first. */
   readonly refusals: { status: number; code: string; retryAfter?: string }[] = [];
@@ -158,7 +160,7 @@ export class Gate {
     }
     this.#tickets += 1;
     response.writeHead(201, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ ticket: `ticket-of-one-use-${this.#tickets}`, expires_in: 30 }));
+    response.end(JSON.stringify({ ticket: `ticket-of-one-use-${this.#tickets}`, expires_in: 30, ...(this.handle === undefined ? {} : { handle: this.handle }) }));
   }
 }
 

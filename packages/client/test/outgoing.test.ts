@@ -48,7 +48,7 @@ test('a publication without an id gets one of its own', async () => {
   await Promise.all([client.channel('a').publish(1), client.channel('a').publish(1)]);
   const ids = gate.peers[0]?.calls.map(({ params }) => String(params['id'])) ?? [];
   assert.equal(new Set(ids).size, 2);
-  for (const id of ids) assert.match(id, /^[A-Za-z0-9_-]{22}$/);
+  for (const id of ids) assert.match(id, /^[A-Za-z0-9_-]{28}$/);
 });
 
 test('each promise is kept in time, and says whether it may have been published', async () => {
@@ -175,4 +175,61 @@ test('a signal closes the client for good', async () => {
   assert.equal(client.state.kind, 'ended');
   client.start();
   assert.equal(client.state.kind, 'ended');
+});
+
+test('a client that comes back as somebody else forgets what the one before left, and publishes none of it', async () => {
+  for (const [before, after] of [['alice', 'bob'], ['alice', null], [null, 'bob']] as const) {
+    gate.handle = before;
+    gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 7) : undefined);
+    const client = gate.client();
+    const room = client.channel('a');
+    const arrived = gate.nextPeer();
+    client.start();
+    const peer = await arrived;
+    const reading = room.messages();
+    room.on('publication', () => assert.fail('a listener outlived its user'));
+    await room.subscribe();
+    room.on('publication', () => undefined);
+    const sent = room.publish('sent');
+    await new Promise((resolve) => peer.socket.once('message', resolve));
+    gate.handle = after;
+    peer.socket.terminate();
+    await reaches(client, 'waiting');
+    const unsent = room.publish('not sent');
+    await Promise.all([
+      assert.rejects(unsent, code('another-user')),
+      assert.rejects(sent, (error: WardwireError) => error.code === 'unconfirmed' && (error.cause as WardwireError).code === 'another-user'),
+      assert.rejects(reading.next(), code('another-user')),
+    ]);
+    const { reason } = await reaches(client, 'ended');
+    assert.deepEqual(reason, { kind: 'signed-out', by: 'another-user', word: '' });
+    assert.deepEqual([room.state.kind, room.position], ['idle', null]);
+
+    // On as the next: with nothing of the one before, and not ended again.
+    const next = gate.nextPeer();
+    client.start();
+    const { calls } = await next;
+    await reaches(client, 'open');
+    gate.answer = () => ({});
+    await client.ping();
+    assert.deepEqual(calls.map(({ method }) => method), ['ping']);
+    client.close();
+  }
+});
+
+test('somebody who stays who they are, or of whom the server says nothing, is taken up again', async () => {
+  for (const handle of ['alice', null, undefined]) {
+    gate.handle = handle;
+    gate.answer = (call) => subscribed(call, 7);
+    const client = gate.client();
+    const room = client.channel('a');
+    client.start();
+    await room.subscribe();
+    gate.peers.at(-1)?.socket.close(1012, 'restart');
+    await reaches(client, 'waiting');
+    await reaches(client, 'open');
+    await room.subscribe();
+    assert.deepEqual(gate.peers.at(-1)?.calls[0]?.params, { channel: 'a', since: 'e:7' });
+    client.close();
+  }
 });

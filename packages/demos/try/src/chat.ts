@@ -1,6 +1,6 @@
 /** The lobby: what others say on the left, one's own words on the right, all of it as text. */
 
-import { type Publication, WardwireError, type Wire } from '/client/index.js';
+import { type Publication, remedyFor, WardwireError, type Wire } from '/client/index.js';
 
 import { clockTime, element } from './dom.js';
 
@@ -131,7 +131,7 @@ function explain(error: unknown): string {
   if (!(error instanceof WardwireError)) return 'unknown';
   const { pointer, keyword } = error.data ?? {};
   const place = pointer === undefined ? '' : ` at "${pointer}"${keyword === undefined ? '' : ` (${keyword})`}`;
-  return `${error.code}${place}. ${error.remedy}`;
+  return `${error.code}${place}. ${remedyFor(error)}`;
 }
 
 function codeOf(error: unknown): string {

@@ -28,6 +28,7 @@ export function because(reason: Reason): string {
     case 'closed':
       return reason.word === '' ? `The connection was lost (${reason.code}).` : `The server closed: ${reason.word} (${reason.code}).`;
     case 'signed-out':
+      if (reason.by === 'another-user') return 'Somebody else signed in here. Reload to go on as them.';
       return reason.by === 'client' ? 'Signed out.' : `The server ended this session: ${reason.word}.`;
     case 'stopped':
       return 'Disconnected.';
