@@ -55,6 +55,8 @@ export class SecureWebSocket extends EventTarget {
   #binaryType: 'blob' | 'arraybuffer' = 'blob';
   #protocol = '';
   #unsent = 0;
+  /** Whether `close` was told. */
+  #over = false;
   #refusal: WardwireError | null = null;
 
   /**
@@ -63,11 +65,11 @@ export class SecureWebSocket extends EventTarget {
    */
   constructor(url: string | URL, protocols: string | readonly string[] = [], options: SecureWebSocketOptions = {}) {
     super();
+    if (arguments.length === 0) throw new TypeError('An address is needed.');
     const endpoint = endpointOf(url, options.route);
     this.url = endpoint.socket;
     this.#protocols = typeof protocols === 'string' ? [protocols] : [...protocols];
-    const lower = new Set(this.#protocols.map((name) => name.toLowerCase()));
-    if (lower.size !== this.#protocols.length || this.#protocols.some((name) => !token.test(name) || /^wardwire\./i.test(name))) {
+    if (new Set(this.#protocols).size !== this.#protocols.length || this.#protocols.some((name) => !token.test(name) || /^wardwire\./i.test(name))) {
       throw new DOMException('The protocols are doubled, no tokens, or of Wardwire itself.', 'SyntaxError');
     }
     const platform = platformWith(options.platform ?? {});
@@ -135,17 +137,19 @@ export class SecureWebSocket extends EventTarget {
 
   /** @throws DOMException `InvalidStateError` before it is open. Once it closes, what is sent is only counted, as in the original. */
   send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void {
+    if (arguments.length === 0) throw new TypeError('There is nothing to send.');
     if (this.#readyState === 0) throw new DOMException('Still in CONNECTING state.', 'InvalidStateError');
     if (this.#readyState === 1) this.#inner?.send(data);
     else this.#unsent += sizeOf(data);
   }
 
   /** @throws DOMException `InvalidAccessError` for any code but 1000 and 3000 to 4999, `SyntaxError` for a reason over 123 bytes. */
-  close(code?: number, reason = ''): void {
+  close(given?: number, reason = ''): void {
+    const code = given === undefined ? given : Math.trunc(Number(given)) || 0;
     if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
       throw new DOMException('The code must be 1000, or between 3000 and 4999.', 'InvalidAccessError');
     }
-    if (sizeOf(reason) > 123) throw new DOMException('The reason is longer than 123 bytes.', 'SyntaxError');
+    if (sizeOf(String(reason)) > 123) throw new DOMException('The reason is longer than 123 bytes.', 'SyntaxError');
     if (this.#readyState >= 2) return;
     const connecting = this.#readyState === 0;
     this.#readyState = 2;
@@ -176,7 +180,7 @@ export class SecureWebSocket extends EventTarget {
     inner.onmessage = ({ data }: { data: unknown }) => {
       if (this.#readyState === 1) this.dispatchEvent(new MessageEvent('message', { data, origin: new URL(this.url).origin }));
     };
-    inner.onerror = () => this.#readyState < 3 && this.dispatchEvent(new Event('error'));
+    inner.onerror = () => this.#failed();
     inner.onclose = ({ code, reason, wasClean }: { code: number; reason: string; wasClean: boolean }) => this.#ended(code, String(reason), wasClean);
   }
 
@@ -205,13 +209,21 @@ export class SecureWebSocket extends EventTarget {
       inner.close();
     }
     setTimeout(() => {
-      this.dispatchEvent(new Event('error'));
+      this.#failed();
       this.#ended(1006, '', false);
     });
   }
 
-  #ended(code: number, reason: string, wasClean: boolean): void {
+  /** An error is the first that is told of a connection that failed; it is closed by then, and `close` comes next. */
+  #failed(): void {
     if (this.#readyState === 3) return;
+    this.#readyState = 3;
+    this.dispatchEvent(new Event('error'));
+  }
+
+  #ended(code: number, reason: string, wasClean: boolean): void {
+    if (this.#over) return;
+    this.#over = true;
     this.#readyState = 3;
     this.#stopWatching();
     this.dispatchEvent(closeEvent(code, reason, wasClean));
@@ -247,7 +259,9 @@ function closeEvent(code: number, reason: string, wasClean: boolean): Event {
   return Object.defineProperties(new Event('close'), { code: { value: code }, reason: { value: reason }, wasClean: { value: wasClean } });
 }
 
-function sizeOf(data: string | ArrayBufferLike | Blob | ArrayBufferView): number {
-  if (typeof data === 'string') return new TextEncoder().encode(data).length;
-  return 'size' in data ? data.size : data.byteLength;
+/** What is neither bytes nor a blob is sent as text, as in the original. */
+function sizeOf(data: unknown): number {
+  if (data instanceof Blob) return data.size;
+  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) return data.byteLength;
+  return new TextEncoder().encode(String(data)).length;
 }

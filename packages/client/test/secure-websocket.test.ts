@@ -123,7 +123,7 @@ test('addresses and protocols that are not fit are refused at the call', () => {
   for (const url of ['ws://example.com/', 'wss://user@example.com/', 'wss://example.com/?token=1', 'wss://example.com/#a', 'ftp://example.com/', 'nonsense']) {
     assert.throws(() => new SecureWebSocket(url), named('SyntaxError'), url);
   }
-  for (const protocols of [['a', 'A'], ['a b'], [''], ['wardwire.v1'], ['Wardwire.ticket.x']]) {
+  for (const protocols of [['a', 'a'], ['a b'], [''], ['wardwire.v1'], ['Wardwire.ticket.x']]) {
     assert.throws(() => new SecureWebSocket('wss://example.com/', protocols), named('SyntaxError'), String(protocols));
   }
 });
