@@ -256,6 +256,7 @@ fn a_ticket_opens_what_it_was_issued_for() {
     assert_eq!(response.header("cache-control"), "no-store");
     let answer = response.json();
     assert_eq!(answer["expires_in"], 30);
+    assert_eq!(answer["handle"], "alice", "whose it is");
     let mut ws = server.open(
         Handshake::new("/live")
             .origin(ORIGIN)

@@ -193,7 +193,7 @@ test('mallory is let in, and told plainly that she may do nothing', async () => 
   await signIn(page, 'mallory');
   await page.getByTestId('notice').getByText('Forbidden').waitFor();
   await say(page, 'Let me in');
-  await bubble(page, 'mallory', 'Not delivered: forbidden').waitFor();
+  await bubble(page, 'mallory', 'Not delivered: forbidden. Ask whoever runs the server for the right').waitFor();
   await shoot(page, 'mallory-light');
   await leave();
 });

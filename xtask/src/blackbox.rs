@@ -71,6 +71,7 @@ pub(crate) fn enter(server: &Fixture) -> Result<()> {
         "tests/clients/ws.test.mjs",
         "tests/clients/undici.test.mjs",
         "tests/clients/json-rpc.test.mjs",
+        "tests/clients/wardwire.test.mjs",
     ]);
     server.tell(&mut node)?;
     let of_node = run(&mut node);

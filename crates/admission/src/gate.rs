@@ -63,6 +63,8 @@ pub struct IssuedTicket {
     pub ticket: Secret,
     /// How long it lives.
     pub lifetime: Duration,
+    /// Whose it is, as channels name them: [`Identity::handle`](crate::principal::Identity::handle).
+    pub handle: Box<str>,
 }
 
 /// A session, and what it ended.
@@ -163,6 +165,7 @@ impl Gate {
             return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
         }
         route.permit(&Principal::User(identity.clone()), self.now())?;
+        let handle = identity.handle().into();
         let binding = Binding {
             identity,
             origin: checked.origin.clone(),
@@ -172,6 +175,7 @@ impl Gate {
         Ok(IssuedTicket {
             ticket,
             lifetime: ticket::LIFETIME,
+            handle,
         })
     }
 

@@ -3,36 +3,18 @@
 /** When to come back after a connection that ended. */
 export type Advice = 'at-once' | 'later' | 'after-sign-in' | 'never';
 
-/** What to do after each close code, and after some with a certain word (RFC 6455 §7.4.1, IANA's registry). */
+/** What to do after a close code, and after some with a certain word (RFC 6455 §7.4.1, IANA's registry), where it is not `later`. */
 const advice: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ['1000', 'never'],
-  ['1001', 'later'],
   ['1002', 'never'],
   ['1003', 'never'],
-  ['1003 text-only', 'never'],
-  ['1005', 'later'],
-  ['1006', 'later'],
   ['1007', 'never'],
-  ['1007 utf-8', 'never'],
-  ['1007 deflate', 'never'],
-  ['1008', 'later'],
-  ['1008 errors', 'never'],
-  ['1009', 'later'],
-  ['1009 size', 'later'],
-  ['1011', 'later'],
-  ['1012', 'later'],
-  ['1012 restart', 'later'],
-  ['1013', 'later'],
-  ['1013 slow', 'at-once'],
   ['3000', 'after-sign-in'],
-  ['3000 expired', 'after-sign-in'],
-  ['3000 revoked', 'after-sign-in'],
-  ['3000 logged-out', 'after-sign-in'],
   ['3003', 'never'],
-  ['3003 subject', 'never'],
-  ['3003 forbidden', 'later'],
   ['3008', 'at-once'],
-  ['3008 idle', 'at-once'],
+  ['1008 errors', 'never'],
+  ['1013 slow', 'at-once'],
+  ['3003 forbidden', 'later'],
   ['3008 no-close', 'later'],
 ]);
 

@@ -4,10 +4,9 @@
  * It reconnects nothing and remembers nothing; whoever made it does.
  */
 
-import { rpcError, WardwireError } from './error.js';
+import { ConnectionError, type LocalCode, rpcError, UsageError, type WardwireError } from './error.js';
+import { type Frame, type Notification, readFrame } from './frames.js';
 import type { Platform, SocketLike, Timer } from './platform.js';
-import type { Calls } from './protocol.js';
-import { type Frame, readFrame } from './wire.js';
 
 /** How a connection ended: the close code and the first word of its reason. */
 export interface End {
@@ -18,42 +17,54 @@ export interface End {
 /** Close codes of this side. Browsers let a page send 1000 and 3000 to 4999 only. */
 export const localEnds = {
   done: { code: 1000, word: 'done' },
+  /** Of a page that goes to the browser's cache. */
+  cached: { code: 1000, word: 'cached' },
   malformed: { code: 4002, word: 'malformed' },
   protocol: { code: 4003, word: 'protocol' },
   dead: { code: 1006, word: 'dead' },
   slowHandshake: { code: 1006, word: 'slow-handshake' },
 } as const satisfies Record<string, End>;
 
-/** Bounds in milliseconds, bytes and pieces. */
+/** Bounds in milliseconds and pieces. */
 export interface ConnectionLimits {
-  readonly handshakeMs: number;
-  readonly requestMs: number;
+  readonly connectTimeoutMs: number;
+  readonly requestTimeoutMs: number;
   readonly pingEveryMs: number;
   readonly maxPending: number;
-  readonly maxMessageBytes: number;
-  readonly maxBufferedBytes: number;
 }
 
 /** Who is told. After `ended` nothing more comes. */
 export interface ConnectionListener {
   opened(): void;
-  notified(frame: Extract<Frame, { kind: 'publication' | 'expiring' | 'unknown' }>): void;
-  ended(end: End): void;
+  notified(notification: Notification): void;
+  ended(end: End): unknown;
 }
 
-/** A request without an answer. One that nobody waits for any more stays until its answer comes, so that order is kept. */
+/** A request without an answer. One that nobody waits for any more stays until its answer comes, as an error without an id may be its. */
 interface Pending {
-  readonly method: string;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: WardwireError) => void;
   readonly timer: Timer;
 }
 
+/** An error that names no request, and the first id that was not sent yet when it came. */
+interface Unclaimed {
+  readonly error: WardwireError;
+  readonly before: number;
+}
+
 const subprotocol = 'wardwire.v1';
+
+/** More that the platform has not sent yet is a peer that does not read. */
+const maxBufferedBytes = 4 * 1024 * 1024;
+
+/** A frame of more UTF-16 units than this comes from no server that is well. */
+const longestFrame = 16 * 1024 * 1024;
 
 export class Connection {
   readonly #socket: SocketLike;
   readonly #pending = new Map<number, Pending>();
+  readonly #unclaimed: Unclaimed[] = [];
   readonly #platform: Platform;
   readonly #limits: ConnectionLimits;
   readonly #listener: ConnectionListener;
@@ -82,27 +93,32 @@ export class Connection {
     };
     // A browser tells nothing here, and a close event follows. npm `ws` throws without a listener.
     this.#socket.onerror = () => undefined;
-    this.#watch = platform.clock.after(limits.handshakeMs, () => this.drop(localEnds.slowHandshake));
+    this.#watch = platform.clock.after(limits.connectTimeoutMs, () => this.drop(localEnds.slowHandshake));
   }
 
-  /** Asks the server. Rejects with a {@link WardwireError}; every request of a connection that ends is rejected. */
-  request<Method extends keyof Calls>(method: Method, params: Calls[Method]['params']): Promise<unknown> {
-    const refuse = (code: string, title: string): Promise<never> =>
-      Promise.reject(new WardwireError({ code, title, trace: this.#trace }));
-    if (this.#phase !== 'open') return refuse('disconnected', 'There is no open connection.');
-    const id = this.#nextId++;
-    const text = encode({ jsonrpc: '2.0', id, method, params });
-    if (text === null) return refuse('not-json', 'That cannot be written as JSON.');
-    if (!fits(text, this.#limits.maxMessageBytes)) return refuse('message-too-large', 'The message is too large; nothing was sent.');
-    if (this.#pending.size >= this.#limits.maxPending || this.#socket.bufferedAmount > this.#limits.maxBufferedBytes) {
-      return refuse('queue-full', 'Too much waits to be sent or answered.');
+  /**
+   * Asks the server; `params` is JSON. Rejects with a {@link WardwireError}; every request of a connection that ends is
+   * rejected.
+   */
+  request(method: string, params: string): Promise<unknown> {
+    if (this.#phase !== 'open') return Promise.reject(this.#failure('disconnected'));
+    if (this.#pending.size >= this.#limits.maxPending || this.#socket.bufferedAmount > maxBufferedBytes) {
+      return Promise.reject(new UsageError('queue-full', { trace: this.#trace }));
     }
+    const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      const timer = this.#platform.clock.after(this.#limits.requestMs, () => {
-        reject(new WardwireError({ code: 'timeout', title: 'The server did not answer in time.', trace: this.#trace }));
+      const timer = this.#platform.clock.after(this.#limits.requestTimeoutMs, () => {
+        reject(this.#failure('timeout'));
       });
-      this.#pending.set(id, { method, resolve, reject, timer });
-      this.#socket.send(text);
+      this.#pending.set(id, { resolve, reject, timer });
+      this.#socket.send(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`);
+    });
+  }
+
+  /** Asks whether the server lives; one that keeps silent is dead. */
+  probe(): void {
+    this.request('ping', '{}').catch((error: WardwireError) => {
+      if (error.code === 'timeout' || error.code === 'queue-full') this.drop(localEnds.dead);
     });
   }
 
@@ -125,6 +141,7 @@ export class Connection {
 
   #received(data: unknown): void {
     if (this.#phase !== 'open') return;
+    if (typeof data === 'string' && data.length > longestFrame) return this.drop(localEnds.malformed);
     const frame = readFrame(data);
     if (frame === null) return this.drop(localEnds.malformed);
     this.#heard();
@@ -133,32 +150,41 @@ export class Connection {
   }
 
   #answered(frame: Extract<Frame, { kind: 'result' | 'error' }>): void {
-    const id = frame.id ?? this.#oldest();
-    const pending = id === null ? undefined : this.#pending.get(id);
-    if (id === null || pending === undefined) return;
+    if (frame.kind === 'error') {
+      const error = rpcError(frame.code, frame.message, frame.data, this.#trace);
+      if (frame.id !== null) this.#take(frame.id)?.reject(error);
+      else if (this.#unclaimed.length < this.#pending.size) this.#unclaimed.push({ error, before: this.#nextId });
+    } else this.#take(frame.id)?.resolve(frame.result);
+    this.#claim();
+  }
+
+  #take(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    pending?.timer.cancel();
     this.#pending.delete(id);
-    pending.timer.cancel();
-    if (frame.kind === 'result') pending.resolve(frame.result);
-    else pending.reject(rpcError(frame, this.#trace));
+    return pending;
   }
 
   /**
-   * The request that an answer without an id belongs to. The server reads and answers in order, all but `refresh`, for
-   * which it may have to ask the issuer's keys; so it is the oldest other one.
+   * Gives errors without an id (JSON-RPC 2.0 §5: the server could not read whose) to their requests, once there is no
+   * doubt: answers come in any order, so an error is of one of those that were sent before it and have no answer yet, and
+   * as soon as there are only as many of these as of errors, it is known of which. Until then nobody's request is ended.
    */
-  #oldest(): number | null {
-    for (const [id, { method }] of this.#pending) if (method !== 'refresh') return id;
-    return null;
+  #claim(): void {
+    for (let count = 1; count <= this.#unclaimed.length; count += 1) {
+      const { before } = this.#unclaimed[count - 1] as Unclaimed;
+      const left = [...this.#pending.keys()].filter((id) => id < before);
+      if (left.length !== count) continue;
+      const claimed = this.#unclaimed.splice(0, count);
+      for (const [at, id] of left.entries()) this.#take(id)?.reject((claimed[at] as Unclaimed).error);
+      count = 0;
+    }
   }
 
   /** Starts the silence anew: after `pingEveryMs` of it the server is asked, and a server that keeps silent is dead. */
   #heard(): void {
     this.#watch.cancel();
-    this.#watch = this.#platform.clock.after(this.#limits.pingEveryMs, () => {
-      this.request('ping', {}).catch((error: WardwireError) => {
-        if (error.code === 'timeout' || error.code === 'queue-full') this.drop(localEnds.dead);
-      });
-    });
+    this.#watch = this.#platform.clock.after(this.#limits.pingEveryMs, () => this.probe());
   }
 
   #end(end: End): void {
@@ -169,27 +195,17 @@ export class Connection {
     this.#pending.clear();
     for (const { reject, timer } of pending) {
       timer.cancel();
-      reject(new WardwireError({ code: 'disconnected', title: 'The connection ended before the answer came.', trace: this.#trace }));
+      reject(this.#failure('disconnected'));
     }
     this.#listener.ended(end);
+  }
+
+  #failure(code: LocalCode): ConnectionError {
+    return new ConnectionError(code, { trace: this.#trace });
   }
 }
 
 /** The stable word that a reason begins with. */
 function firstWord(reason: string): string {
   return /^[a-z0-9-]*/.exec(reason)?.[0] ?? '';
-}
-
-function encode(message: object): string | null {
-  try {
-    return JSON.stringify(message);
-  } catch {
-    return null;
-  }
-}
-
-/** Whether `text` has at most `bytes` bytes as UTF-8; a UTF-16 unit becomes one to three of them. */
-function fits(text: string, bytes: number): boolean {
-  if (text.length > bytes) return false;
-  return text.length * 3 <= bytes || new TextEncoder().encode(text).length <= bytes;
 }

@@ -3,6 +3,11 @@
 /** Ends what the call that returned it began. Calling it twice is harmless. */
 export type Unsubscribe = () => void;
 
+/** Ends what it was given to: a listener, an iterator, a wait. */
+export interface Abortable {
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Calls a listener of the application: its exception is reported where uncaught ones go, and stops nobody else. */
 export function callSafely(listener: () => void): void {
   try {
@@ -12,6 +17,23 @@ export function callSafely(listener: () => void): void {
       throw error;
     });
   }
+}
+
+/** Runs `action` when `signal` is aborted, at once if it is; gives what calls that off. */
+export function whenAborted(signal: AbortSignal | undefined, action: () => void): Unsubscribe {
+  if (signal === undefined) return () => undefined;
+  if (signal.aborted) action();
+  else signal.addEventListener('abort', action, { once: true });
+  return () => signal.removeEventListener('abort', action);
+}
+
+/** `promise`, unless `signal` is aborted first: then its reason. */
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const stop = whenAborted(signal, () => reject(signal.reason));
+    promise.then(resolve, reject).finally(stop);
+  });
 }
 
 /** Listeners by event name. */
@@ -28,5 +50,9 @@ export class Emitter<Events> {
     for (const listener of [...(this.#listeners.get(name) ?? [])]) {
       callSafely(() => (listener as (event: Events[Name]) => void)(event));
     }
+  }
+
+  get isEmpty(): boolean {
+    return [...this.#listeners.values()].every((listeners) => listeners.size === 0);
   }
 }

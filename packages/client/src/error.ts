@@ -1,4 +1,4 @@
-/** The one error type: why a connection was refused, or why a request failed. */
+/** Why a connection was refused, or why a call failed: what happened, for programs and for people, and what helps. */
 
 import type { Advice } from './codes.js';
 import type { ErrorData } from './protocol.js';
@@ -9,74 +9,122 @@ export type LocalCode =
   | 'unreachable'
   /** No answer in time. */
   | 'timeout'
-  /** The application's own `token` or `ticket` function failed. */
+  /** The application's own function that gives the credential failed. */
   | 'credential-function'
   /** An answer that is not what the protocol promises. */
   | 'malformed-answer'
   /** There is no open connection, or it ended before the answer came. */
   | 'disconnected'
-  /** Too many requests wait for an answer, or too many bytes wait to be sent. */
+  /** Sent, and no answer came: it may be published, or not. */
+  | 'unconfirmed'
+  /** Never sent: no connection came in time. */
+  | 'not-sent'
+  /** Too much waits to be sent or answered, or too many channels are followed. */
   | 'queue-full'
+  /** Whoever iterates over a channel does not keep up with it. */
+  | 'backlog-full'
   /** The message is larger than `maxMessageBytes`; nothing was sent. */
   | 'message-too-large'
   /** Not JSON: a function, a cycle, `undefined`. */
   | 'not-json'
+  /** An option that is not what its documentation says. */
+  | 'usage'
+  /** The server ended the subscription: a right was lost, or its grant expired. */
+  | 'revoked'
   /** The subscription was given up before its answer came. */
   | 'unsubscribed'
   /** The client was closed by the application. */
   | 'closed'
   /** The user signed out, here or elsewhere. */
-  | 'signed-out';
+  | 'signed-out'
+  /** Somebody else is signed in than before: what the one before left was dropped. */
+  | 'another-user';
 
-/** What an error is made of. */
+/** What is known of an error beside its code. */
 export interface WardwireErrorFields {
-  readonly code: string;
-  readonly title: string;
+  /** Default: what is written for the code. */
+  readonly title?: string;
   readonly status?: number | null;
   readonly rpc?: number | null;
+  readonly data?: ErrorData | null;
   readonly retryAfterMs?: number | null;
-  readonly pointer?: string | null;
-  readonly keyword?: string | null;
   readonly trace?: string | null;
   readonly cause?: unknown;
 }
 
+/** What happened and what helps, by the codes of this side. What helps with the server's is in {@link remedyFor}. */
+const titles: Readonly<Record<LocalCode, string>> = {
+  unreachable: 'The server cannot be reached.',
+  timeout: 'No answer in time.',
+  'credential-function': 'The function given to `auth` failed.',
+  'malformed-answer': 'The answer breaks the protocol.',
+  disconnected: 'There is no connection.',
+  unconfirmed: 'Sent, but nobody knows whether it is published.',
+  'not-sent': 'Nothing was sent in time.',
+  'queue-full': 'Too much waits already.',
+  'backlog-full': 'Read more slowly than published.',
+  'message-too-large': 'Larger than `maxMessageBytes`.',
+  'not-json': 'Neither JSON nor a Uint8Array.',
+  usage: 'Not as documented.',
+  revoked: 'The right to this channel ended.',
+  unsubscribed: 'Unsubscribed.',
+  closed: 'The client was closed.',
+  'signed-out': 'Signed out.',
+  'another-user': 'Another user is signed in now.',
+};
+
 /**
- * A refusal or a failed request.
+ * A refusal or a failed call; always one of the classes below.
  *
- * `code` is stable and meant for programs, `title` for people. A refusal names its `trace`: quote it to whoever
- * runs the server, who finds the precise reason under it in the audit log.
+ * `code` is stable and meant for programs, `title` for people. A refusal names its `trace`: quote it to whoever runs the
+ * server, who finds the precise reason under it in the audit log.
  */
 export class WardwireError extends Error {
-  override readonly name = 'WardwireError';
-  /** A stable word: the server's public code (`unauthenticated`, `forbidden`, ...) or a {@link LocalCode}. */
-  readonly code: string;
-  /** One sentence for people. */
+  override readonly name: string = 'WardwireError';
+  readonly code: LocalCode | (string & {});
   readonly title: string;
-  /** The HTTP status of a refusal; `null` where HTTP said nothing. */
+  /** The HTTP status of a refusal; `null` elsewhere. */
   readonly status: number | null;
-  /** The JSON-RPC error code of a failed request; `null` elsewhere. */
+  /** The JSON-RPC error code of a failed call; `null` elsewhere. */
   readonly rpc: number | null;
+  /** What the server says beside the code of a failed call. */
+  readonly data: ErrorData | null;
   /** How long the server asks to wait, in milliseconds. */
   readonly retryAfterMs: number | null;
-  /** The place in what was published that is refused, a JSON Pointer (RFC 6901); `''` is all of it. */
-  readonly pointer: string | null;
-  /** The rule of the channel's schema that it breaks. */
-  readonly keyword: string | null;
   /** The id of the attempt in the server's audit log. */
   readonly trace: string | null;
 
-  constructor(fields: WardwireErrorFields) {
-    super(`${fields.title} (${fields.code})`, fields.cause === undefined ? undefined : { cause: fields.cause });
-    this.code = fields.code;
-    this.title = fields.title;
+  constructor(code: LocalCode | (string & {}), fields: WardwireErrorFields = {}) {
+    const title = fields.title ?? (isLocal(code) ? titles[code] : code);
+    super(`${title} (${code})`, fields.cause === undefined ? undefined : { cause: fields.cause });
+    this.code = code;
+    this.title = title;
     this.status = fields.status ?? null;
     this.rpc = fields.rpc ?? null;
+    this.data = fields.data ?? null;
     this.retryAfterMs = fields.retryAfterMs ?? null;
-    this.pointer = fields.pointer ?? null;
-    this.keyword = fields.keyword ?? null;
     this.trace = fields.trace ?? null;
   }
+}
+
+/** The gate refused over HTTP, before there was a socket. */
+export class RefusedError extends WardwireError {
+  override readonly name = 'RefusedError';
+}
+
+/** The server answered a call with an error. */
+export class CallError extends WardwireError {
+  override readonly name = 'CallError';
+}
+
+/** The connection failed, ended, was too slow, or broke the protocol. */
+export class ConnectionError extends WardwireError {
+  override readonly name = 'ConnectionError';
+}
+
+/** The application asked for what cannot be: nothing was sent. */
+export class UsageError extends WardwireError {
+  override readonly name = 'UsageError';
 }
 
 /** What a refusal before the socket means for the next attempt. */
@@ -86,40 +134,16 @@ export function adviceForRefusal(error: WardwireError): Advice {
   return status === 401 ? 'after-sign-in' : 'never';
 }
 
-const rpcCodes: ReadonlyMap<number, string> = new Map([
-  [-32700, 'parse-error'],
-  [-32600, 'invalid-request'],
-  [-32601, 'method-not-found'],
-  [-32602, 'invalid-params'],
-  [-32603, 'internal-error'],
-  [-32001, 'forbidden'],
-  [-32002, 'rate'],
-  [-32003, 'limit'],
-  [-32004, 'content-refused'],
-  [-32005, 'channel-name'],
-  [-32006, 'subscription'],
-  [-32007, 'token'],
-  [-32008, 'invalid'],
-  [-32009, 'too-large'],
-]);
-
-/** What the server said of a request that failed. */
-export interface RpcFailure {
-  readonly code: number;
-  readonly message: string;
-  readonly data: Partial<ErrorData>;
+/**
+ * The error of a call that the server answered with a JSON-RPC error. Its code is the server's word, unless that is one of
+ * this side's: on those the client itself goes by.
+ */
+export function rpcError(code: number, title: string, data: ErrorData | null, trace: string): CallError {
+  const retryAfterMs = data?.retryAfter === undefined ? null : Math.ceil(data.retryAfter * 1000);
+  const word = data === null || isLocal(data.word) ? `rpc${code}` : data.word;
+  return new CallError(word, { title, rpc: code, data, retryAfterMs, trace });
 }
 
-/** The error of a request that the server answered with a JSON-RPC error. */
-export function rpcError(error: RpcFailure, trace: string): WardwireError {
-  const { code, message, data } = error;
-  return new WardwireError({
-    code: rpcCodes.get(code) ?? `rpc${code}`,
-    title: message,
-    rpc: code,
-    retryAfterMs: data.retryAfter === undefined ? null : Math.ceil(data.retryAfter * 1000),
-    pointer: data.pointer ?? null,
-    keyword: data.keyword ?? null,
-    trace,
-  });
+function isLocal(code: string): code is LocalCode {
+  return Object.hasOwn(titles, code);
 }

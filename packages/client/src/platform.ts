@@ -31,6 +31,18 @@ export interface Timer {
   cancel(): void;
 }
 
+/** What a page is told of its surroundings. */
+export type Surrounding =
+  /** The network is there again. */
+  | 'online'
+  | 'offline'
+  /** The machine slept or the page was hidden, and is back: what was open may be dead. */
+  | 'awake'
+  /** The page goes into the browser's page cache, where an open socket would keep it from. */
+  | 'cached'
+  /** The page came back out of it. */
+  | 'restored';
+
 /** Where the client runs. */
 export interface Platform {
   readonly WebSocket: SocketConstructor;
@@ -38,6 +50,8 @@ export interface Platform {
   /** Uniform in [0, 1). Spreads reconnects; never a secret. */
   readonly random: () => number;
   readonly clock: Clock;
+  /** Tells what happens around a page, until what it returned is called. Outside of pages nothing does. */
+  readonly surroundings: (listener: (event: Surrounding) => void) => () => void;
 }
 
 const systemClock: Clock = {
@@ -59,11 +73,29 @@ export function platformWith(given: Partial<Platform>): Platform {
     fetch: given.fetch ?? ((input, init) => globalThis.fetch(input, init)),
     random: given.random ?? Math.random,
     clock: given.clock ?? systemClock,
+    surroundings: given.surroundings ?? pageSurroundings,
   };
 }
 
-/** A correlation id of our own: 16 random bytes as base64url, within the server's `[A-Za-z0-9_-]{8,64}`. */
+/** The browser's own events (HTML §8.1.7.2 and §7.4.6; Page Lifecycle). Workers have the first two only. */
+function pageSurroundings(listener: (event: Surrounding) => void): () => void {
+  const scope = globalThis as Partial<Pick<typeof globalThis, 'addEventListener' | 'removeEventListener' | 'document'>>;
+  if (scope.addEventListener === undefined) return () => undefined;
+  const handler = (event: Event): void => {
+    const persisted = (event as PageTransitionEvent).persisted === true;
+    if (event.type === 'online' || event.type === 'offline') listener(event.type);
+    else if (event.type === 'pagehide') persisted && listener('cached');
+    else if (event.type === 'pageshow') persisted && listener('restored');
+    else if (scope.document?.visibilityState !== 'hidden') listener('awake');
+  };
+  const names = ['online', 'offline', 'pagehide', 'pageshow', 'resume', 'visibilitychange'];
+  for (const name of names) scope.addEventListener(name, handler);
+  return () => {
+    for (const name of names) scope.removeEventListener?.(name, handler);
+  };
+}
+
+/** A correlation id of our own: 16 random bytes in 28 letters and digits, within the server's `[A-Za-z0-9_-]{8,64}`. */
 export function newTrace(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36).padStart(7, '0')).join('');
 }

@@ -1,4 +1,4 @@
-/** Where a client stands: exactly one of these, and why. */
+/** Where a client and its subscriptions stand: exactly one of these, and why. */
 
 import type { Advice } from './codes.js';
 import type { WardwireError } from './error.js';
@@ -9,8 +9,8 @@ export type Reason =
   | { readonly kind: 'refused'; readonly error: WardwireError }
   /** The socket closed. `word` is the stable first word of the server's reason. */
   | { readonly kind: 'closed'; readonly code: number; readonly word: string; readonly advice: Advice; readonly trace: string }
-  /** The user signed out, on this client or (`word` of the close) at the server. */
-  | { readonly kind: 'signed-out'; readonly by: 'client' | 'server'; readonly word: string }
+  /** The user signed out, on this client or (`word` of the close) at the server; or the session is another user's now. */
+  | { readonly kind: 'signed-out'; readonly by: 'client' | 'server' | 'another-user'; readonly word: string }
   /** The application called `close()`. */
   | { readonly kind: 'stopped' };
 
@@ -21,5 +21,19 @@ export type State =
   | { readonly kind: 'open'; readonly trace: string }
   /** The next attempt begins at `until` (milliseconds since the epoch). */
   | { readonly kind: 'waiting'; readonly until: number; readonly attempt: number; readonly reason: Reason }
+  /** The page lies in the browser's page cache, which keeps no sockets; it connects when it is shown again. */
+  | { readonly kind: 'suspended' }
   /** Nothing more happens until `start()`. */
   | { readonly kind: 'ended'; readonly reason: Reason };
+
+/** A subscription's state. */
+export type SubscriptionState =
+  /** Nobody follows the channel. */
+  | { readonly kind: 'idle' }
+  /** Followed as soon as there is a connection (and, after a refusal for its rate, some time has passed). */
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'asking' }
+  /** `recovered`: nothing is missing since what was read before. `false` also on a first subscription without `since`. */
+  | { readonly kind: 'live'; readonly position: string; readonly recovered: boolean }
+  /** Refused or taken away; not asked for again until the application does. */
+  | { readonly kind: 'ended'; readonly error: WardwireError };

@@ -6,25 +6,38 @@
  */
 
 import { readRetryAfter } from './backoff.js';
-import { WardwireError } from './error.js';
+import { whenAborted } from './emitter.js';
+import { ConnectionError, RefusedError, WardwireError } from './error.js';
 import type { Platform } from './platform.js';
-import { asRecord, own } from './wire.js';
+import { asRecord, type Fields, isWord } from './frames.js';
 
-/** How this application proves who its user is. */
-export type Credential =
-  /** The `__Host-wardwire` session cookie, from a page of the same site. */
-  | { readonly kind: 'cookie' }
-  /** An access token; asked for before every attempt, so return a fresh one. */
-  | { readonly kind: 'token'; readonly token: () => string | Promise<string> }
-  /**
-   * A ticket that the application's own backend fetched; asked for before every attempt. Throw a {@link WardwireError}
-   * with a status to tell a refusal (401: signed out) from a failure worth trying again. `signOut` ends the session there.
-   */
-  | {
-      readonly kind: 'ticket';
-      readonly ticket: () => string | Promise<string>;
-      readonly signOut?: () => void | Promise<void>;
-    };
+/** How this application proves who its user is: {@link session}, {@link bearer} or {@link tickets}. */
+export type Auth =
+  | { readonly kind: 'session' }
+  | { readonly kind: 'bearer'; readonly token: () => string | Promise<string> }
+  | { readonly kind: 'tickets'; readonly ticket: () => Given | Promise<Given>; readonly signOut: () => void | Promise<void> };
+
+/** A ticket, or the whole answer of the ticket endpoint: with its `handle` the client notices when somebody else is signed in. */
+type Given = string | { readonly ticket: string; readonly handle?: string | null };
+
+/** The `__Host-wardwire` session cookie, from a page of the same site. */
+export function session(): Auth {
+  return { kind: 'session' };
+}
+
+/** An access token. `token` is asked before every attempt and when the current one expires, so return a fresh one. */
+export function bearer(token: () => string | Promise<string>): Auth {
+  return { kind: 'bearer', token };
+}
+
+/**
+ * Tickets that the application's own backend fetches; `ticket` is asked before every attempt. Throw a
+ * {@link WardwireError} with a status to tell a refusal (401: signed out) from a failure worth trying again. `signOut`
+ * ends the session there.
+ */
+export function tickets(ticket: () => Given | Promise<Given>, signOut: () => void | Promise<void> = () => undefined): Auth {
+  return { kind: 'tickets', ticket, signOut };
+}
 
 /** The server, as this client addresses it. */
 export interface Endpoint {
@@ -43,15 +56,15 @@ export interface Endpoint {
  * or a user: those are where credentials leak from.
  */
 export function readEndpoint(url: string | URL, route?: string): Endpoint {
-  const base = (globalThis as { location?: { href: string } }).location?.href;
+  // The origin alone: nothing else of the page's own address may decide where a credential goes.
+  const base = (globalThis as { location?: { origin: string } }).location?.origin;
   const parsed = new URL(url, base);
   const plain = parsed.protocol === 'ws:' || parsed.protocol === 'http:';
-  if (!plain && parsed.protocol !== 'wss:' && parsed.protocol !== 'https:') throw new TypeError('The URL must be wss: or https:.');
-  if (plain && !['localhost', '127.0.0.1', '[::1]'].includes(parsed.hostname)) {
-    throw new TypeError('Only wss: and https: leave this machine.');
+  if (!(plain ? ['localhost', '127.0.0.1', '[::1]'].includes(parsed.hostname) : /^(wss|https):$/.test(parsed.protocol))) {
+    throw new TypeError('The URL must be wss: or https:; plain only on this machine.');
   }
   if (parsed.search !== '' || parsed.hash !== '' || parsed.username !== '' || parsed.password !== '') {
-    throw new TypeError('The URL may hold no query, fragment, user or password: a credential there ends up in logs.');
+    throw new TypeError('No query, fragment, user or password in the URL: they end up in logs.');
   }
   return {
     socket: `${plain ? 'ws' : 'wss'}://${parsed.host}${parsed.pathname}`,
@@ -63,71 +76,77 @@ export function readEndpoint(url: string | URL, route?: string): Endpoint {
 /** One request to the gate. */
 export interface Ask {
   readonly endpoint: Endpoint;
-  readonly credential: Credential;
+  readonly auth: Auth;
   readonly trace: string;
-  readonly timeoutMs: number;
+  readonly connectTimeoutMs: number;
   readonly signal: AbortSignal;
+  readonly platform: Platform;
+}
+
+/** What one attempt begins with. */
+export interface Entry {
+  readonly ticket: string;
+  /** Whose it is, as the server knows them; `null` for nobody in particular, `undefined` where it was not said. */
+  readonly handle: string | null | undefined;
 }
 
 /** Fetches a ticket for one attempt. Rejects with a {@link WardwireError}. */
-export async function fetchTicket(ask: Ask, platform: Platform): Promise<string> {
-  return within(ask, platform, async (signal) => {
-    if (ask.credential.kind === 'ticket') return checked(await inOurWords(ask.credential.ticket, ask.trace), ask.trace);
-    const response = await request(ask, platform, signal, 'POST', '/.wardwire/tickets', { route: ask.endpoint.route });
-    const body = asRecord(await response.json().catch(() => null));
-    return checked(body && own(body, 'ticket'), ask.trace);
+export function fetchTicket(ask: Ask): Promise<Entry> {
+  return within(ask, async (signal) => {
+    if (ask.auth.kind === 'tickets') {
+      const given = await inOurWords(ask.auth.ticket, ask.trace);
+      return checked(typeof given === 'string' ? { ticket: given } : asRecord(given), ask.trace);
+    }
+    const response = await request(ask, signal, 'POST', '/.wardwire/tickets', { route: ask.endpoint.route });
+    return checked(asRecord(await response.json().catch(() => null)), ask.trace);
   });
 }
 
 /** Ends the session at the server. Rejects with a {@link WardwireError} where that could not be done. */
-export async function endSession(ask: Ask, platform: Platform): Promise<void> {
-  const { credential } = ask;
-  await within(ask, platform, async (signal) => {
-    if (credential.kind === 'ticket') await inOurWords(async () => credential.signOut?.(), ask.trace);
-    else await request(ask, platform, signal, 'DELETE', '/.wardwire/session', null);
+export async function endSession(ask: Ask): Promise<void> {
+  const { auth } = ask;
+  await within(ask, async (signal) => {
+    if (auth.kind === 'tickets') await inOurWords(auth.signOut, ask.trace);
+    else await request(ask, signal, 'DELETE', '/.wardwire/session', null);
   });
 }
 
 async function request(
-  ask: Ask,
-  platform: Platform,
+  { endpoint, auth, trace, platform }: Ask,
   signal: AbortSignal,
   method: string,
   path: string,
   body: object | null,
 ): Promise<Response> {
-  const headers: Record<string, string> = { 'wardwire-trace': ask.trace };
+  const headers: Record<string, string> = { 'wardwire-trace': trace };
   if (body !== null) headers['content-type'] = 'application/json';
-  if (ask.credential.kind === 'token') {
-    headers['authorization'] = `Bearer ${await inOurWords(ask.credential.token, ask.trace)}`;
+  if (auth.kind === 'bearer') {
+    headers['authorization'] = `Bearer ${await inOurWords(auth.token, trace)}`;
   }
   let response: Response;
   try {
-    response = await platform.fetch(ask.endpoint.origin + path, {
+    response = await platform.fetch(endpoint.origin + path, {
       method,
       headers,
       body: body === null ? null : JSON.stringify(body),
       // A cookie beside a bearer token would be a second credential, which the gate refuses.
-      credentials: ask.credential.kind === 'cookie' ? 'include' : 'omit',
+      credentials: auth.kind === 'session' ? 'include' : 'omit',
       cache: 'no-store',
       redirect: 'error',
       referrerPolicy: 'no-referrer',
       signal,
     });
   } catch (cause) {
-    throw new WardwireError({ code: 'unreachable', title: 'The server cannot be reached.', trace: ask.trace, cause });
+    throw new ConnectionError('unreachable', { trace: trace, cause });
   }
-  if (!response.ok) throw await refusal(response, ask.trace, platform.clock.now());
+  if (!response.ok) throw await refusal(response, trace, platform.clock.now());
   return response;
 }
 
 /** Reads `application/problem+json` (RFC 9457); a proxy's answer without it is told by its status alone. */
 async function refusal(response: Response, trace: string, now: number): Promise<WardwireError> {
-  const problem = asRecord(await response.json().catch(() => null));
-  const code = problem && own(problem, 'code');
-  const title = problem && own(problem, 'title');
-  return new WardwireError({
-    code: typeof code === 'string' && /^[a-z][a-z0-9-]{0,63}$/.test(code) ? code : `http-${response.status}`,
+  const { code, title } = asRecord(await response.json().catch(() => null)) ?? {};
+  return new RefusedError(isWord(code) ? code : `http-${response.status}`, {
     title: typeof title === 'string' && title.length <= 200 ? title : `The server answered ${response.status}.`,
     status: response.status,
     retryAfterMs: readRetryAfter(response.headers.get('retry-after'), now),
@@ -141,33 +160,31 @@ async function inOurWords<T>(ask: () => T | Promise<T>, trace: string): Promise<
     return await ask();
   } catch (cause) {
     if (cause instanceof WardwireError) throw cause;
-    const title = 'The function that gives the credential failed.';
-    throw new WardwireError({ code: 'credential-function', title, trace, cause });
+    throw new ConnectionError('credential-function', { trace, cause });
   }
 }
 
 /** A ticket goes into a header, so nothing but its own alphabet may. */
-function checked(ticket: unknown, trace: string): string {
-  if (typeof ticket === 'string' && /^[A-Za-z0-9_-]{16,512}$/.test(ticket)) return ticket;
-  throw new WardwireError({ code: 'malformed-answer', title: 'That is no ticket.', trace });
+function checked(answer: Fields | null, trace: string): Entry {
+  const { ticket, handle } = answer ?? {};
+  const plausible = handle === undefined || handle === null || typeof handle === 'string';
+  if (typeof ticket === 'string' && /^[A-Za-z0-9_-]{16,512}$/.test(ticket) && plausible) return { ticket, handle };
+  throw new ConnectionError('malformed-answer', { trace });
 }
 
 /** One deadline around everything, the application's own function included. */
-async function within<T>(ask: Ask, platform: Platform, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+function within<T>(ask: Ask, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const inner = new AbortController();
-  const stop = (): void => inner.abort();
-  ask.signal.addEventListener('abort', stop, { once: true });
-  let timer: { cancel(): void } | null = null;
-  const late = new Promise<never>((_, reject) => {
-    timer = platform.clock.after(ask.timeoutMs, () => {
-      reject(new WardwireError({ code: 'timeout', title: 'The server did not answer in time.', trace: ask.trace }));
+  return new Promise((resolve, reject) => {
+    const stop = whenAborted(ask.signal, () => inner.abort());
+    const timer = ask.platform.clock.after(ask.connectTimeoutMs, () => {
+      reject(new ConnectionError('timeout', { trace: ask.trace }));
       inner.abort();
     });
+    const done = (): void => {
+      stop();
+      timer.cancel();
+    };
+    work(inner.signal).then(resolve, reject).finally(done);
   });
-  try {
-    return await Promise.race([work(inner.signal), late]);
-  } finally {
-    (timer as { cancel(): void } | null)?.cancel();
-    ask.signal.removeEventListener('abort', stop);
-  }
 }

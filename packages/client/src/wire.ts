@@ -1,155 +1,341 @@
-/**
- * Frames of `wardwire.v1` (JSON-RPC 2.0), read defensively.
- *
- * Whatever is not exactly what the protocol promises reads as `null`, and the caller ends the connection. Members are
- * looked up as own properties only and never merged into other objects, so that a `__proto__` in a frame is plain data.
- */
+/** The client: gets in with a fresh ticket, comes back as the server advises, and forgets everything at sign-out. */
 
-import type { ErrorData } from './protocol.js';
+import { readPublished } from './answers.js';
+import { type Backoff, defaultBackoff, waitMs } from './backoff.js';
+import { Channel, type Doors } from './channel.js';
+import { type Advice, adviceFor } from './codes.js';
+import { Connection, type End, localEnds } from './connection.js';
+import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitter.js';
+import { adviceForRefusal, ConnectionError, WardwireError } from './error.js';
+import { Followings, type Send } from './following.js';
+import { type Notification, readExpiry } from './frames.js';
+import type { AnyChannels, DataOf, NameOf } from './names.js';
+import { Outgoing } from './outgoing.js';
+import { encodeParams } from './params.js';
+import { newTrace, type Platform, platformWith, type Surrounding, type Timer } from './platform.js';
+import type { Reason, State } from './state.js';
+import { type Ask, type Auth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
 
-/** One message of a channel. */
-export interface Publication {
-  readonly channel: string;
-  /** What was published: any JSON. Never trust it as HTML. */
-  readonly data: unknown;
-  /** Where it stands in its channel, `epoch:offset`. */
-  readonly position: string;
-  /** Who published it, as the server knows them; `null` for an anonymous publisher. */
-  readonly from: string | null;
+/** How to connect. Only `auth` is needed. */
+export interface Options extends Abortable {
+  /** {@link session}, {@link bearer} or {@link tickets}. */
+  readonly auth: Auth;
+  /** The route that a ticket is for; default: the path of the address. */
+  readonly route?: string;
+  /** Default: half a second, doubling, to half a minute. */
+  readonly backoff?: Backoff;
+  /** A connection that held this long clears the count of failures. Default 5 s. */
+  readonly stableAfterMs?: number;
+  /** Time for a ticket and for the handshake, each. Default 15 s. */
+  readonly connectTimeoutMs?: number;
+  /** Time for the answer to a call. Default 10 s. */
+  readonly requestTimeoutMs?: number;
+  /** Time in which a publication is acknowledged or rejected, reconnects included. Default 30 s, at most 4 minutes. */
+  readonly publishTimeoutMs?: number;
+  /** After so much silence the server is asked whether it lives. Default 25 s. */
+  readonly pingEveryMs?: number;
+  /** Larger messages are not sent. Default 65,536 bytes, the server's own default. */
+  readonly maxMessageBytes?: number;
+  /** Calls that may wait for an answer, and publications that may wait for a connection, each. Default 1000. */
+  readonly maxPending?: number;
+  /** Makes the id that names an attempt in the server's audit log. Default: 16 random bytes. */
+  readonly newTrace?: () => string;
+  /** What to use in place of the browser's own. */
+  readonly platform?: Partial<Platform>;
 }
 
-/** The answer to `subscribe`. */
-export interface Subscribed {
-  readonly position: string;
-  /** Whether everything since the asked-for position is in `publications`. */
-  readonly recovered: boolean;
-  readonly publications: readonly Publication[];
+/** What a client tells. */
+export interface Events {
+  /** Every change of {@link Wire.state}. */
+  state: State;
+  /** The proof of who this is ends soon. With {@link bearer} a fresh one was already asked for. */
+  expiring: { readonly expiresAt: number };
+  /** Everything of this user was wiped. */
+  'signed-out': Extract<Reason, { kind: 'signed-out' }>;
 }
 
-/** A frame from the server. */
-export type Frame =
-  | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
-  /** `id` is `null` where the server could not read which request it was (JSON-RPC 2.0 §5). */
-  | { readonly kind: 'error'; readonly id: number | null; readonly code: number; readonly message: string; readonly data: Partial<ErrorData> }
-  | { readonly kind: 'publication'; readonly publication: Publication }
-  | { readonly kind: 'expiring'; readonly expiresAt: number }
-  /** A notification that this version does not know. */
-  | { readonly kind: 'unknown'; readonly method: string };
+/** A server that tells of expiry again and again must not have tokens asked for in a loop. */
+const refreshEveryMs = 5000;
 
-/** Reads one text frame; `null` where it is malformed. */
-export function readFrame(text: unknown): Frame | null {
-  const frame = asRecord(parse(text));
-  if (frame === null || own(frame, 'jsonrpc') !== '2.0') return null;
-  const method = own(frame, 'method');
-  if (method !== undefined) return typeof method === 'string' ? readNotification(method, own(frame, 'params')) : null;
-  const id = own(frame, 'id');
-  if (Object.hasOwn(frame, 'error')) return readError(id, asRecord(frame['error']));
-  return typeof id === 'number' && Object.hasOwn(frame, 'result') ? { kind: 'result', id, result: frame['result'] } : null;
-}
+/** The options, each with its value. */
+type Settings = Options & Required<Omit<Options, 'auth' | 'route' | 'signal' | 'platform'>>;
 
-/** Reads the result of `subscribe`; `null` where it is malformed. */
-export function readSubscribed(result: unknown, channel: string): Subscribed | null {
-  const fields = asRecord(result);
-  if (fields === null || own(fields, 'channel') !== channel) return null;
-  const position = own(fields, 'position');
-  const recovered = own(fields, 'recovered');
-  const list = own(fields, 'publications') ?? [];
-  if (!isPosition(position) || typeof recovered !== 'boolean' || !Array.isArray(list)) return null;
-  const publications = list.map((item) => readPublication(item, channel));
-  return publications.every((item) => item !== null) ? { position, recovered, publications } : null;
-}
+export class Wire<Channels = AnyChannels> {
+  readonly #settings: Settings;
+  readonly #platform: Platform;
+  readonly #endpoint: Endpoint;
+  readonly #emitter = new Emitter<Events>();
+  readonly #followings: Followings;
+  readonly #publications: Outgoing;
+  readonly #calls: Outgoing;
+  /** What goes on over the next connection, in this order. */
+  readonly #parts: readonly (Followings | Outgoing)[];
+  readonly #doors: Doors;
+  #watching: Unsubscribe | null = null;
+  #state: State = { kind: 'idle' };
+  /** Stops what the state says is going on. */
+  #stop: ((end: End) => void) | null = null;
+  #connection: Connection | null = null;
+  /** Of a connection that is open. */
+  #send: Send | null = null;
+  #stable: Timer | null = null;
+  #failures = 0;
+  #refreshedAt = -Infinity;
+  /** Whose everything here is, as the server says; `null` for nobody in particular, `undefined` before it said. */
+  #handle: Entry['handle'];
 
-/** Reads the result of `publish`. */
-export function readPosition(result: unknown): string | null {
-  const position = asRecord(result) && own(result as Record<string, unknown>, 'position');
-  return isPosition(position) ? position : null;
-}
+  /**
+   * An idle client; {@link Wire.start} begins. In a page a path will do as the address. Throws TypeError for one with a
+   * query, a fragment, a user or a password, and for plain `ws:` that leaves this machine.
+   */
+  constructor(url: string | URL, options: Options) {
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    const settings: Settings = { ...defaults, ...(Object.fromEntries(given) as unknown as Options) };
+    this.#settings = settings;
+    this.#platform = platformWith(settings.platform ?? {});
+    this.#endpoint = readEndpoint(url, settings.route);
+    this.#followings = new Followings(this.#platform, (how) => this.#connection?.drop(localEnds[how]));
+    this.#publications = new Outgoing(settings, this.#platform.clock, true);
+    this.#calls = new Outgoing(settings, this.#platform.clock, false);
+    this.#parts = [this.#followings, this.#publications, this.#calls];
+    this.#doors = { followings: this.#followings, ask: this.#ask.bind(this), publish: (params, signal) => this.#ask('publish', params, readPublished, signal, this.#publications) };
+    if (settings.signal?.aborted !== true) whenAborted(settings.signal, () => this.close());
+  }
 
-/** Reads an expiry, in seconds since the epoch, as milliseconds since the epoch. */
-export function readExpiry(fields: unknown): number | null {
-  const seconds = asRecord(fields) && own(fields as Record<string, unknown>, 'expires_at');
-  return typeof seconds === 'number' && Number.isFinite(seconds) ? seconds * 1000 : null;
-}
+  get state(): State {
+    return this.#state;
+  }
 
-/** Whether `position` comes after `last`; positions of different epochs cannot be compared and count as new. */
-export function isNewer(position: string, last: string | null): boolean {
-  if (last === null) return true;
-  const [epoch, offset] = split(position);
-  const [lastEpoch, lastOffset] = split(last);
-  return epoch !== lastEpoch || offset > lastOffset;
-}
+  /** Listens, until what is returned is called or the signal aborts. */
+  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void, options: Abortable = {}): Unsubscribe {
+    const stop = this.#emitter.on(name, listener);
+    whenAborted(options.signal, stop);
+    return stop;
+  }
 
-/** An object that JSON made, by its own members only. */
-export function asRecord(value: unknown): Record<string, unknown> | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
-}
+  /** A channel by its name. Nothing is asked of the server before somebody listens, publishes or calls. */
+  channel<const Name extends string>(name: Name & NameOf<Channels, Name>): Channel<DataOf<Channels, Name>> {
+    return new Channel<DataOf<Channels, Name>>(name, this.#doors);
+  }
 
-/** An own member; `undefined` where there is none, whatever the prototype says. */
-export function own(record: Record<string, unknown>, name: string): unknown {
-  return Object.hasOwn(record, name) ? record[name] : undefined;
-}
+  /** Connects now: for the first time, after an end, after signing in, or instead of waiting longer. */
+  start(): void {
+    const { kind } = this.#state;
+    if (this.#settings.signal?.aborted === true || kind === 'connecting' || kind === 'open') return;
+    if (kind !== 'waiting') this.#failures = 0;
+    this.#leave();
+    this.#watching ??= this.#platform.surroundings((event) => this.#around(event));
+    void this.#attempt();
+  }
 
-function readError(id: unknown, fields: Record<string, unknown> | null): Frame | null {
-  const code = fields && own(fields, 'code');
-  const message = fields && own(fields, 'message');
-  if ((typeof id !== 'number' && id !== null) || typeof code !== 'number' || typeof message !== 'string') return null;
-  return { kind: 'error', id, code, message, data: readErrorData(own(fields as Record<string, unknown>, 'data')) };
-}
+  /** Ends the connection and stays away until {@link Wire.start}. What waits is rejected; listeners are kept. */
+  close(): void {
+    this.#leave();
+    this.#end({ kind: 'stopped' }, new ConnectionError('closed'));
+  }
 
-/** What of it is as promised; an error without it is one all the same. */
-function readErrorData(value: unknown): Partial<ErrorData> {
-  const fields = asRecord(value) ?? {};
-  const { word, pointer, keyword, retryAfter } = Object.fromEntries(
-    ['word', 'pointer', 'keyword', 'retryAfter'].map((name) => [name, own(fields, name)]),
-  );
-  return {
-    ...(typeof word === 'string' ? { word } : {}),
-    ...(typeof pointer === 'string' ? { pointer } : {}),
-    ...(typeof keyword === 'string' ? { keyword } : {}),
-    ...(typeof retryAfter === 'number' && retryAfter > 0 ? { retryAfter } : {}),
-  };
-}
+  /**
+   * Ends the session. This side forgets everything at once, whatever the server says: channels, positions, what waits.
+   * Rejects where the server could not be told, for then the session still lives there.
+   */
+  async signOut(): Promise<void> {
+    this.#leave();
+    this.#wipe({ kind: 'signed-out', by: 'client', word: '' });
+    await endSession(this.#asking(this.#settings.newTrace(), new AbortController().signal));
+  }
 
-function readNotification(method: string, params: unknown): Frame | null {
-  switch (method) {
-    case 'publication': {
-      const fields = asRecord(params);
-      const channel = fields && own(fields, 'channel');
-      const publication = typeof channel === 'string' ? readPublication(fields, channel) : null;
-      return publication && { kind: 'publication', publication };
+  /** Calls any method of the server. Waits for a connection while one is coming. */
+  call(method: string, params: object = {}, options: Abortable = {}): Promise<unknown> {
+    return this.#add(this.#calls, method, params, options.signal);
+  }
+
+  /** Replaces the proof of who this is with a fresh token of the same subject. Resolves with its expiry in ms since the epoch. */
+  refresh(token: string, options: Abortable = {}): Promise<number> {
+    return this.#ask('refresh', { token }, readExpiry, options.signal);
+  }
+
+  /** Asks whether the server lives. Resolves with the round trip in milliseconds. */
+  async ping(options: Abortable = {}): Promise<number> {
+    const { clock } = this.#platform;
+    const sent = clock.now();
+    await this.call('ping', {}, options);
+    return clock.now() - sent;
+  }
+
+  async #attempt(): Promise<void> {
+    const trace = this.#settings.newTrace();
+    const abort = new AbortController();
+    this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, () => abort.abort());
+    try {
+      const { ticket, handle } = await fetchTicket(this.#asking(trace, abort.signal));
+      if (abort.signal.aborted) return;
+      if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) {
+        return this.#wipe({ kind: 'signed-out', by: 'another-user', word: '' });
+      }
+      this.#handle = handle;
+      // The constructor throws where the page's own policy forbids the address.
+      this.#link(ticket, trace);
+    } catch (cause) {
+      if (abort.signal.aborted) return;
+      const error = cause instanceof WardwireError ? cause : new ConnectionError('unreachable', { trace, cause });
+      this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
     }
-    case 'expiring': {
-      const expiresAt = readExpiry(params);
-      return expiresAt === null ? null : { kind: 'expiring', expiresAt };
+  }
+
+  #link(ticket: string, trace: string): void {
+    const connection: Connection = new Connection(this.#endpoint.socket, ticket, trace, this.#platform, this.#settings, {
+      opened: () => this.#opened(connection, trace),
+      notified: (notification) => this.#notified(notification),
+      ended: (end) => this.#connection === connection && this.#ended(end, trace),
+    });
+    this.#connection = connection;
+    this.#stop = (end) => connection.drop(end);
+  }
+
+  #opened(connection: Connection, trace: string): void {
+    this.#stable = this.#platform.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
+    const send: Send = (method, params) => connection.request(method, params);
+    this.#send = send;
+    this.#enter({ kind: 'open', trace }, this.#stop);
+    // A listener of the state may have closed already.
+    if (this.#send !== send) return;
+    for (const part of this.#parts) part.resume(send);
+  }
+
+  #notified(notification: Notification): void {
+    if (notification.kind === 'unknown') return;
+    if (notification.kind !== 'expiring') return this.#followings.deliver(notification);
+    this.#emitter.emit('expiring', { expiresAt: notification.expiresAt });
+    const { auth } = this.#settings;
+    const now = this.#platform.clock.now();
+    if (auth.kind !== 'bearer' || now - this.#refreshedAt < refreshEveryMs) return;
+    this.#refreshedAt = now;
+    // Where no fresh token can be had the server ends the socket in time, and says so.
+    void (async () => this.refresh(await auth.token()))().catch(() => undefined);
+  }
+
+  #ended({ code, word }: End, trace: string): void {
+    this.#unlink();
+    if (code === 3000 && (word === 'logged-out' || word === 'revoked')) return this.#wipe({ kind: 'signed-out', by: 'server', word });
+    const advice = adviceFor(code, word);
+    const title = `The connection was closed: ${code} ${word}`.trimEnd();
+    this.#decide(advice, { kind: 'closed', code, word, advice, trace }, new ConnectionError('disconnected', { title, trace }));
+  }
+
+  #decide(advice: Advice, reason: Reason, error: WardwireError): void {
+    if (advice === 'never' || advice === 'after-sign-in') return this.#end(reason, error);
+    // A server that says "at once" again and again would be called in a loop: the second time there is a wait.
+    const atOnce = advice === 'at-once' && this.#failures === 0;
+    const wait = atOnce ? 0 : this.#jitter(this.#failures, error.retryAfterMs);
+    this.#failures += 1;
+    this.#wait(wait, this.#failures, reason);
+  }
+
+  #jitter(failures: number, retryAfterMs: number | null): number {
+    return waitMs(this.#settings.backoff, failures, retryAfterMs, this.#platform.random);
+  }
+
+  #wait(ms: number, attempt: number, reason: Reason): void {
+    const { clock } = this.#platform;
+    const timer = clock.after(ms, () => void this.#attempt());
+    this.#enter({ kind: 'waiting', until: clock.now() + ms, attempt, reason }, () => timer.cancel());
+  }
+
+  /** What a page is told of its surroundings. A network that is back is used soon, not by all at one moment. */
+  #around(event: Surrounding): void {
+    const state = this.#state;
+    if (event === 'restored') return state.kind === 'suspended' ? this.start() : undefined;
+    if (event === 'cached') {
+      this.#leave(localEnds.cached);
+      return this.#enter({ kind: 'suspended' });
     }
-    default:
-      return { kind: 'unknown', method };
+    if (this.#send !== null) return this.#connection?.probe();
+    if (event !== 'online' || state.kind !== 'waiting') return;
+    const { reason, attempt } = state;
+    // A server that named a time is not asked before it.
+    if (reason.kind === 'refused' && reason.error.retryAfterMs !== null) return;
+    this.#leave();
+    this.#wait(this.#jitter(0, null), attempt, reason);
+  }
+
+  #end(reason: Reason, error: WardwireError): void {
+    this.#rest();
+    for (const part of this.#parts) part.abandon(error);
+    this.#enter({ kind: 'ended', reason });
+  }
+
+  /** Forgets all of the user before: nothing of it may reach the next, or be published in their name. */
+  #wipe(reason: Extract<Reason, { kind: 'signed-out' }>): void {
+    const error = new ConnectionError(reason.by === 'another-user' ? reason.by : reason.kind);
+    this.#rest();
+    this.#followings.wipe(error);
+    for (const part of this.#parts) part.abandon(error);
+    this.#failures = 0;
+    this.#handle = undefined;
+    this.#enter({ kind: 'ended', reason });
+    this.#emitter.emit('signed-out', reason);
+  }
+
+  /** Stops whatever goes on. INVARIANT: nothing of what was left calls back afterwards. */
+  #leave(end: End = localEnds.done): void {
+    const stop = this.#stop;
+    this.#unlink();
+    stop?.(end);
+  }
+
+  #unlink(): void {
+    this.#stable?.cancel();
+    this.#connection = this.#send = this.#stop = null;
+    for (const part of this.#parts) part.resume(null);
+  }
+
+  /** Nothing around matters to a client that stays away. */
+  #rest(): void {
+    this.#watching?.();
+    this.#watching = null;
+  }
+
+  #enter(state: State, stop: ((end: End) => void) | null = null): void {
+    this.#stop = stop;
+    this.#state = state;
+    this.#emitter.emit('state', state);
+  }
+
+  async #add(queue: Outgoing, method: string, params: object, signal: AbortSignal | undefined): Promise<unknown> {
+    signal?.throwIfAborted();
+    const text = encodeParams(params, this.#settings.maxMessageBytes);
+    if (this.#state.kind === 'idle' || this.#state.kind === 'ended') throw new ConnectionError('disconnected');
+    return queue.add(method, text, signal);
+  }
+
+  async #ask<T>(method: string, params: object, read: (result: unknown) => T | null, signal: AbortSignal | undefined, queue = this.#calls): Promise<T> {
+    const value = read(await this.#add(queue, method, params, signal));
+    if (value !== null) return value;
+    // What the protocol promises; a server that breaks it is left.
+    this.#connection?.drop(localEnds.malformed);
+    throw new ConnectionError('malformed-answer');
+  }
+
+  #asking(trace: string, signal: AbortSignal): Ask {
+    return { ...this.#settings, endpoint: this.#endpoint, platform: this.#platform, trace, signal };
   }
 }
 
-function readPublication(value: unknown, channel: string): Publication | null {
-  const fields = asRecord(value);
-  if (fields === null || !Object.hasOwn(fields, 'data')) return null;
-  const position = own(fields, 'position');
-  const from = own(fields, 'from') ?? null;
-  if (!isPosition(position) || (from !== null && typeof from !== 'string')) return null;
-  return { channel, data: fields['data'], position, from };
+/** Makes a client and starts it. `Channels` is what `wardwire types` writes. */
+export function connect<Channels = AnyChannels>(url: string | URL, options: Options): Wire<Channels> {
+  const wire = new Wire<Channels>(url, options);
+  wire.start();
+  return wire;
 }
 
-function parse(text: unknown): unknown {
-  if (typeof text !== 'string') return null;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-function isPosition(value: unknown): value is string {
-  return typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}:[0-9]{1,20}$/.test(value);
-}
-
-function split(position: string): [epoch: string, offset: bigint] {
-  const at = position.lastIndexOf(':');
-  return [position.slice(0, at), BigInt(position.slice(at + 1))];
-}
+const defaults = {
+  backoff: defaultBackoff,
+  stableAfterMs: 5000,
+  connectTimeoutMs: 15_000,
+  requestTimeoutMs: 10_000,
+  publishTimeoutMs: 30_000,
+  pingEveryMs: 25_000,
+  maxMessageBytes: 65_536,
+  maxPending: 1000,
+  newTrace,
+};

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
-import { type State, WardwireError } from '../src/index.js';
+import { bearer, session, type State, tickets, WardwireError } from '../src/index.js';
 import { handClock } from './clock.js';
 import { Gate, reaches } from './gate.js';
 
@@ -35,8 +35,8 @@ test('every attempt brings a fresh ticket and a trace of its own, and no credent
 test('a token goes as a bearer without cookies, a cookie without a token, and a ticket comes from the application', async () => {
   const modes: (RequestCredentials | undefined)[] = [];
   const platform = { fetch: (input: RequestInfo | URL, init?: RequestInit) => (modes.push(init?.credentials), fetch(input, init)) };
-  for (const credential of [{ kind: 'token', token: async () => 'abc' }, { kind: 'cookie' }] as const) {
-    const client = gate.client({ credential, platform });
+  for (const auth of [bearer(async () => 'abc'), session()]) {
+    const client = gate.client({ auth, platform });
     client.start();
     await reaches(client, 'open');
     client.close();
@@ -44,7 +44,7 @@ test('a token goes as a bearer without cookies, a cookie without a token, and a 
   assert.deepEqual(gate.tickets().map((item) => item.headers.authorization), ['Bearer abc', undefined]);
   assert.deepEqual(modes, ['omit', 'include']);
 
-  const asked = gate.client({ credential: { kind: 'ticket', ticket: () => 'not a ticket' } });
+  const asked = gate.client({ auth: tickets(() => 'not a ticket') });
   asked.start();
   const { reason } = await reaches(asked, 'waiting');
   assert.equal(reason.kind === 'refused' && reason.error.code, 'malformed-answer');
@@ -120,7 +120,7 @@ test('a server that selects another subprotocol is left', async () => {
 
 test('an answer that never comes ends the attempt in time, also from the application itself', async () => {
   const clock = handClock();
-  const client = gate.client({ credential: { kind: 'ticket', ticket: () => new Promise<string>(() => undefined) }, platform: { clock } });
+  const client = gate.client({ auth: tickets(() => new Promise<string>(() => undefined)), platform: { clock } });
   client.start();
   assert.deepEqual(clock.waits, [15_000]);
   clock.fire();
@@ -175,7 +175,25 @@ test('addresses that would carry or leak a credential are refused', () => {
     'ftp://example.com/live',
     'javascript:alert(1)',
   ]) {
-    assert.throws(() => gate.client({ url }), TypeError, url);
+    assert.throws(() => gate.client({}, url), TypeError, url);
   }
-  gate.client({ url: 'wss://example.com/live' });
+  gate.client({}, 'wss://example.com/live');
+});
+
+test('of a page’s own address nothing but its origin is used', async () => {
+  const scope = globalThis as { location?: unknown };
+  const asked: string[] = [];
+  const answerless = (async (input: unknown) => (asked.push(String(input)), new Response(null, { status: 403 }))) as typeof fetch;
+  scope.location = { origin: 'https://app.example', href: 'https://user:pw@app.example/deep/page?url=wss://evil.example#token=abc' };
+  try {
+    for (const url of ['/live', 'live']) {
+      const client = gate.client({ platform: { fetch: (input, init) => (asked.push(String(init?.body)), answerless(input)) } }, url);
+      client.start();
+      await reaches(client, 'ended');
+    }
+  } finally {
+    delete scope.location;
+  }
+  const once = ['{"route":"/live"}', 'https://app.example/.wardwire/tickets'];
+  assert.deepEqual(asked, [...once, ...once]);
 });

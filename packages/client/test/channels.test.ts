@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
-import { type Client, type Options, type Publication, type SubscriptionStart, WardwireError } from '../src/index.js';
+import { bearer, type Channel, history, type Options, presence, type Publication, remedyFor, session, type SubscriptionState, WardwireError, type Wire } from '../src/index.js';
 import { handClock } from './clock.js';
 import { Gate, type Peer, reaches, RpcFailure, subscribed } from './gate.js';
 
@@ -9,7 +9,7 @@ let gate: Gate;
 beforeEach(async () => void (gate = await Gate.open()));
 afterEach(() => gate.close());
 
-async function open(options: Partial<Options> = {}): Promise<{ client: Client; peer: Peer }> {
+async function open(options: Partial<Options> = {}): Promise<{ client: Wire; peer: Peer }> {
   const client = gate.client(options);
   const arrived = gate.nextPeer();
   client.start();
@@ -22,21 +22,34 @@ function next<T>(listen: (give: (value: T) => void) => unknown): Promise<T> {
   return new Promise((resolve) => listen(resolve));
 }
 
+/** The next time that the channel is in such a state. */
+function enters<Kind extends SubscriptionState['kind']>(room: Channel, kind: Kind): Promise<Extract<SubscriptionState, { kind: Kind }>> {
+  return new Promise((resolve) => {
+    const stop = room.on('state', (state) => {
+      if (state.kind !== kind) return;
+      stop();
+      resolve(state as Extract<SubscriptionState, { kind: Kind }>);
+    });
+  });
+}
+
 const code = (expected: string) => (error: unknown) => error instanceof WardwireError && error.code === expected;
 
 test('a subscription delivers, is taken up again where it was left, and says whether all was recovered', async () => {
   gate.answer = (call) => subscribed(call, 4);
   const { client, peer } = await open();
   const seen: unknown[] = [];
-  await client.subscribe('chat/lobby', (publication) => seen.push([publication.data, publication.position, publication.from]));
-  const arrived = next<Publication>((give) => client.on('publication', give));
+  const room = client.channel('chat/lobby');
+  room.on('publication', (publication) => seen.push([publication.data, publication.position, publication.from]));
+  await room.subscribe();
+  const arrived = next<Publication>((give) => room.on('publication', give));
   peer.publish('chat/lobby', 'five', 5);
   await arrived;
 
   gate.answer = (call) => subscribed(call, 7, true, ['six', 'seven']);
-  const again = next<SubscriptionStart>((give) => client.on('subscribed', give));
+  const again = enters(room, 'live');
   peer.socket.close(1012, 'restart');
-  assert.deepEqual(await again, { channel: 'chat/lobby', position: 'e:7', recovered: true });
+  assert.deepEqual(await again, { kind: 'live', position: 'e:7', recovered: true });
   assert.deepEqual(seen, [
     ['five', 'e:5', 'bob'],
     ['six', 'e:6', 'bob'],
@@ -46,139 +59,379 @@ test('a subscription delivers, is taken up again where it was left, and says whe
   assert.deepEqual(gate.peers[1]?.calls[0]?.params, { channel: 'chat/lobby', since: 'e:5' });
 
   gate.answer = (call) => subscribed(call, 1, false);
-  const lost = next<SubscriptionStart>((give) => client.on('subscribed', give));
+  const lost = enters(room, 'live');
   gate.peers[1]?.socket.close(1012, 'restart');
   assert.equal((await lost).recovered, false);
-  const fresh = next<Publication>((give) => client.on('publication', give));
+  const fresh = next<Publication>((give) => room.on('publication', give));
   gate.peers[2]?.publish('chat/lobby', 'two of a new count', 2);
   assert.equal((await fresh).position, 'e:2');
-  client.close();
 });
 
 test('a publication that was already delivered is not delivered again', async () => {
   gate.answer = (call) => subscribed(call, 2, true, ['two']);
   const { client, peer } = await open();
+  const room = client.channel('a');
   const seen: unknown[] = [];
-  await client.subscribe('a', (publication) => seen.push(publication.data), { since: 'e:1' });
-  const last = next<Publication>((give) => client.on('publication', give));
+  const last = next<void>((give) => {
+    const done = (data: unknown): void => void (data === 'three' && give());
+    void room.subscribe({ since: 'e:1' });
+    room.on('publication', ({ data }) => (seen.push(data), done(data)));
+  });
+  await room.subscribe();
   peer.publish('a', 'two', 2);
   peer.publish('a', 'three', 3);
   await last;
+  assert.deepEqual(peer.calls[0]?.params, { channel: 'a', since: 'e:1' });
   assert.deepEqual(seen, ['two', 'three']);
-  client.close();
 });
 
 test('a subscription made without a connection waits for one', async () => {
   gate.answer = (call) => subscribed(call, 0);
   const client = gate.client();
-  const ready = client.subscribe('chat/lobby', () => undefined);
+  const ready = client.channel('chat/lobby').subscribe();
   client.start();
   assert.equal((await ready).position, 'e:0');
-  client.close();
 });
 
-test('forbidden is told plainly, at first and when the right was taken away later', async () => {
+test('a subscription without an answer is asked for again, over the next connection', async () => {
+  gate.answer = () => undefined;
+  const { client, peer } = await open({ requestTimeoutMs: 30 });
+  const room = client.channel('a');
+  room.on('state', ({ kind }) => assert.notEqual(kind, 'ended'));
+  const asked = new Promise((resolve) => peer.socket.once('message', resolve));
+  const ready = room.subscribe();
+  await asked;
+  // Once as the connection is lost, once as the server keeps silent.
+  peer.socket.terminate();
+  await reaches(client, 'waiting');
+  await reaches(client, 'open');
+  const { reason } = await reaches(client, 'waiting');
+  assert.deepEqual(reason.kind === 'closed' && reason.word, 'dead');
+  gate.answer = (call) => subscribed(call, 3);
+  assert.equal((await ready).position, 'e:3');
+});
+
+test('forbidden is told plainly, at first and when the right was taken away later, and is not asked again', async () => {
   gate.answer = () => {
     throw new RpcFailure(-32001);
   };
   const { client, peer } = await open();
-  await assert.rejects(client.subscribe('chat/lobby', () => undefined), code('forbidden'));
-  await assert.rejects(client.publish('chat/lobby', 'x'), (error: WardwireError) => error.rpc === -32001 && error.status === null);
+  const room = client.channel('chat/lobby');
+  await assert.rejects(room.subscribe(), code('forbidden'));
+  await assert.rejects(room.publish('x'), (error: WardwireError) => error.rpc === -32001 && error.status === null);
 
   gate.answer = (call) => subscribed(call, 0);
-  await client.subscribe('chat/lobby', () => undefined);
+  room.on('publication', () => undefined);
+  await room.subscribe();
   gate.answer = () => {
     throw new RpcFailure(-32001);
   };
-  const gone = next<{ channel: string }>((give) => client.on('unsubscribed', give));
+  const gone = enters(room, 'ended');
   peer.socket.close(1012, 'restart');
-  assert.equal((await gone).channel, 'chat/lobby');
-  client.close();
+  assert.equal((await gone).error.code, 'forbidden');
+  gate.peers.at(-1)?.socket.close(1012, 'restart');
+  await reaches(client, 'waiting');
+  await reaches(client, 'open');
+  await assert.rejects(client.ping(), code('forbidden'));
+  assert.deepEqual(gate.peers.at(-1)?.calls.map((call) => call.method), ['ping']);
 });
 
-test('one handler of two may leave; the channel ends with the last', async () => {
+test('a channel that is refused for its rate is asked again, later and only so often', async () => {
+  let asked = 0;
+  gate.answer = () => {
+    asked += 1;
+    throw new RpcFailure(-32002, { word: 'rate', retryAfter: 7 });
+  };
+  const clock = handClock();
+  const { client } = await open({ platform: { clock, random: () => 0 } });
+  const room = client.channel('a');
+  const refused = room.subscribe();
+  for (let round = 1; round < 5; round += 1) {
+    await enters(room, 'waiting');
+    assert.ok(clock.waits.includes(7000));
+    clock.fire(7000);
+  }
+  await assert.rejects(refused, (error: WardwireError) => error.code === 'rate' && error.retryAfterMs === 7000);
+  assert.equal(asked, 5);
+});
+
+test('a subscription that the server takes back ends with the reason, and is asked for anew only by the application', async () => {
+  gate.answer = (call) => subscribed(call, 3);
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  room.on('publication', () => undefined);
+  await room.subscribe();
+  const reading = room.messages().next();
+  peer.notify('revoked', { channel: 'a', reason: 'rights' });
+  await assert.rejects(reading, (error: WardwireError) => error.code === 'revoked' && error.data?.word === 'rights');
+  assert.equal(room.state.kind, 'ended');
+  await client.ping();
+  assert.deepEqual(peer.calls.map((call) => call.method), ['subscribe', 'ping']);
+  await room.subscribe({ grant: 'signed' });
+  assert.deepEqual(peer.calls.at(-1)?.params, { channel: 'a', since: 'e:3', grant: 'signed' });
+});
+
+test('one listener of two may leave; the channel ends with the last', async () => {
   gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : {});
   const { client, peer } = await open();
-  const [first, second] = [() => undefined, () => undefined];
-  await client.subscribe('a', first);
-  await client.subscribe('a', second);
-  await client.unsubscribe('a', first);
-  await client.unsubscribe('a', second);
-  assert.deepEqual(peer.calls.map((call) => call.method), ['subscribe', 'unsubscribe']);
-  client.close();
+  const room = client.channel('a');
+  const abort = new AbortController();
+  const stop = room.on('publication', () => undefined);
+  room.on('joined', () => undefined, { signal: abort.signal });
+  await enters(room, 'live');
+  stop();
+  await client.ping();
+  abort.abort();
+  await client.ping();
+  assert.deepEqual(peer.calls.map((call) => call.method), ['subscribe', 'ping', 'unsubscribe', 'ping']);
+  assert.equal(room.state.kind, 'idle');
 });
 
-test('requests that wait are rejected when the connection ends, and at once without one', async () => {
+test('nothing is asked of the server by naming a channel or watching its state', async () => {
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  room.on('state', () => assert.fail('it was followed'));
+  room.on('publication', () => undefined, { signal: AbortSignal.abort() });
+  await client.ping();
+  assert.deepEqual([peer.calls.map((call) => call.method), room.state.kind], [['ping'], 'idle']);
+});
+
+test('iterating reads in order, follows only while it lasts, and ends with its signal', async () => {
+  gate.answer = (call) => subscribed(call, 1, true, ['one']);
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  const seen: unknown[] = [];
+  for await (const { data } of room) {
+    seen.push(data);
+    if (data === 'one') peer.publish('a', 'two', 2);
+    else break;
+  }
+  assert.deepEqual(seen, ['one', 'two']);
+  await client.ping();
+  assert.deepEqual(peer.calls.map((call) => call.method), ['subscribe', 'unsubscribe', 'ping']);
+
+  const abort = new AbortController();
+  const messages = room.messages({ signal: abort.signal });
+  assert.equal((await messages.next()).value.data, 'one');
+  const last = messages.next();
+  abort.abort();
+  assert.equal((await last).done, true);
+});
+
+test('an iteration that does not keep up fails, after what was kept, rather than hide a gap', async () => {
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : {});
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  const messages = room.messages({ backlog: 2 });
+  await enters(room, 'live');
+  for (const n of [1, 2, 3, 4]) peer.publish('a', n, n);
+  await client.ping();
+  assert.deepEqual([(await messages.next()).value.data, (await messages.next()).value.data], [1, 2]);
+  await assert.rejects(messages.next(), code('backlog-full'));
+  assert.equal((await messages.next()).done, true);
+});
+
+test('an iteration may not keep more than 16 MiB either', async () => {
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : {});
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  const messages = room.messages();
+  await enters(room, 'live');
+  for (const n of [1, 2, 3, 4, 5]) peer.publish('a', 'x'.repeat(4 * 1024 * 1024 - 2), n);
+  await client.ping();
+  for (const n of [1, 2, 3, 4]) assert.equal((await messages.next()).value.position, `e:${n}`);
+  await assert.rejects(messages.next(), code('backlog-full'));
+});
+
+test('a listener of the user before takes nothing from the next', async () => {
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : {});
+  const client = gate.client();
+  const stop = client.channel('a').on('publication', () => assert.fail('a listener outlived its user'));
+  client.start();
+  await reaches(client, 'open');
+  await client.signOut();
+  client.start();
+  const room = client.channel('a');
+  const heard = next<Publication>((give) => room.on('publication', give));
+  await room.subscribe();
+  stop();
+  gate.peers.at(-1)?.publish('a', 'for the next', 1);
+  assert.equal((await heard).data, 'for the next');
+});
+
+test('who is there, who comes and goes, and what was left out are told', async () => {
+  gate.answer = (call) =>
+    call.method === 'presence'
+      ? { count: 2, anonymous: 1, members: [{ from: 'alice', info: { name: 'Alice', __proto__: 1, deep: {} } }, { from: 'bob' }] }
+      : subscribed(call, 0);
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  const told: unknown[] = [];
+  for (const name of ['joined', 'left'] as const) room.on(name, ({ members, count }) => told.push([name, members.map(({ from }) => from), count]));
+  room.on('lagged', ({ position }) => told.push(['lagged', position]));
+  await enters(room, 'live');
+  peer.notify('joined', { channel: 'a', members: [{ from: 'carol' }], count: 3 });
+  peer.notify('left', { channel: 'a', truncated: true, count: 1 });
+  peer.notify('lagged', { channel: 'a', position: 'e:9' });
+  const { count, anonymous, members } = await presence(room);
+  assert.deepEqual(told, [['joined', ['carol'], 3], ['left', [], 1], ['lagged', 'e:9']]);
+  assert.deepEqual([count, anonymous, members.map(({ from, info }) => [from, [...info]])], [2, 1, [['alice', [['name', 'Alice']]], ['bob', []]]]);
+  await presence(room, { list: false });
+  assert.deepEqual(peer.calls.at(-1)?.params, { channel: 'a', list: false });
+  assert.equal(room.position, 'e:9');
+});
+
+test('history comes in pages, and bytes as bytes', async () => {
+  gate.answer = (call) => ({ ...subscribed(call, 2, true, ['one', 'two']), more: true, complete: false });
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  const page = await history(room, { before: 'e:3', limit: 2 });
+  assert.deepEqual(page.publications.map(({ data }) => data), ['one', 'two']);
+  assert.deepEqual([page.position, page.more, page.complete], ['e:2', true, false]);
+  assert.deepEqual(peer.calls[0]?.params, { channel: 'a', before: 'e:3', limit: 2 });
+  await assert.rejects(history(room, { before: 'e:3', after: 'e:1' }), code('usage'));
+
+  gate.answer = () => ({ publications: [{ base64: 'AAH/', position: 'e:1' }], position: 'e:1', more: false, complete: true });
+  assert.deepEqual((await history(room)).publications[0]?.data, Uint8Array.of(0, 1, 255));
+  gate.answer = () => ({ position: 'e:2' });
+  await room.publish(Uint8Array.of(0, 1, 255), { id: 'b' });
+  assert.deepEqual(peer.calls.at(-1)?.params, { channel: 'a', base64: 'AAH/', id: 'b' });
+});
+
+test('calls that wait are rejected when the connection ends, and at once without one that comes', async () => {
   gate.answer = () => undefined;
   const { client, peer } = await open();
-  const waiting = [client.publish('a', 1), client.ping(), client.refresh('t')];
+  const waiting = [client.ping(), client.refresh('t'), history(client.channel('a'))];
   const settled = Promise.allSettled(waiting);
   peer.socket.terminate();
   for (const result of await settled) assert.ok(result.status === 'rejected' && code('disconnected')(result.reason));
   client.close();
-  await assert.rejects(client.publish('a', 1), code('disconnected'));
+  await assert.rejects(client.ping(), code('disconnected'));
+  await assert.rejects(client.channel('a').publish(1), code('disconnected'));
 });
 
-test('requests are bounded in number, size and time, and must be JSON', async () => {
+test('a call made while the client connects waits for the connection, until its signal', async () => {
+  const client = gate.client();
+  const abort = new AbortController();
+  client.start();
+  const [given, stopped] = [client.ping(), client.ping({ signal: abort.signal })];
+  abort.abort(new Error('enough'));
+  await assert.rejects(stopped, /enough/);
+  assert.ok((await given) >= 0);
+});
+
+test('calls are bounded in number, size and time, and must be JSON', async () => {
   gate.answer = () => undefined;
   const clock = handClock();
-  const { client } = await open({ maxPending: 2, requestTimeoutMs: 777, maxMessageBytes: 200, platform: { clock } });
-  const slow = Promise.allSettled([client.publish('a', 1), client.publish('a', 2)]);
-  await assert.rejects(client.publish('a', 3), code('queue-full'));
+  const { client } = await open({ maxPending: 2, requestTimeoutMs: 777, maxMessageBytes: 400, platform: { clock } });
+  const slow = Promise.allSettled([client.ping(), client.ping()]);
+  await assert.rejects(client.ping(), code('queue-full'));
   clock.fire(777);
   for (const result of await slow) assert.ok(result.status === 'rejected' && code('timeout')(result.reason));
-  await assert.rejects(client.publish('a', 'é'.repeat(90)), code('message-too-large'));
+  const room = client.channel('a');
+  await assert.rejects(room.publish('é'.repeat(130)), code('message-too-large'));
   const cycle: Record<string, unknown> = {};
   cycle['self'] = cycle;
-  await assert.rejects(client.publish('a', cycle), code('not-json'));
-  await assert.rejects(client.publish('a', undefined), code('not-json'));
-  client.close();
+  for (const data of [cycle, undefined, () => 1]) await assert.rejects(room.publish(data), code('not-json'));
+  await assert.rejects(room.publish(1, { id: '' }), code('usage'));
 });
 
-test('an answer without an id belongs to the oldest request, also after one was given up', async () => {
+test('a failed call carries what the server says of it, and what helps', async () => {
+  gate.answer = () => {
+    throw new RpcFailure(-32008, { word: 'invalid', pointer: '/text', keyword: 'maxLength', __proto__: { x: 1 }, extra: 1 });
+  };
+  const { client } = await open();
+  await assert.rejects(client.channel('a').publish({ text: 'long' }), (error: WardwireError) => {
+    assert.deepEqual(error.data, { word: 'invalid', pointer: '/text', keyword: 'maxLength' });
+    assert.deepEqual([error.name, error.code, error.rpc], ['CallError', 'invalid', -32008]);
+    assert.match(remedyFor(error), /data\.pointer/);
+    return true;
+  });
+});
+
+test('an error without an id ends the call that it must be of, and never another', async () => {
   gate.answer = () => undefined;
   const clock = handClock();
-  const { client, peer } = await open({ requestTimeoutMs: 777, platform: { clock } });
+  const { client, peer } = await open({ auth: session(), requestTimeoutMs: 777, platform: { clock } });
   const answer = (fields: object): void => peer.socket.send(JSON.stringify({ jsonrpc: '2.0', ...fields }));
-  const refused = { id: null, error: { code: -32004, message: 'no' } };
-  const late = client.publish('a', 1);
+  const refused = (message: string): void => answer({ id: null, error: { code: -32004, message, data: { word: 'content' } } });
+  const outcome = (call: Promise<unknown>): Promise<unknown> => call.catch((error: WardwireError) => `${error.code}: ${error.title}`);
+  const asked = (count: number): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => void (peer.calls.length === count && resolve());
+      peer.socket.on('message', look);
+      look();
+    });
+
+  // Nobody waits for this one any more, but the error may be its.
+  const late = client.call('given-up');
+  await asked(1);
   clock.fire(777);
   await assert.rejects(late, code('timeout'));
-  const settled = Promise.allSettled([client.refresh('t'), client.publish('a', 2), client.publish('a', 3)]);
-  answer(refused); // Of the one that was given up.
-  answer({ id: 3, result: { position: 'e:2' } });
-  answer(refused);
-  answer({ id: 2, result: { expires_at: 9 } });
-  const [refresh, second, third] = await settled;
-  assert.equal(refresh.status === 'fulfilled' && refresh.value, 9000);
-  assert.equal(second.status === 'fulfilled' && second.value, 'e:2');
-  assert.ok(third.status === 'rejected' && code('content-refused')(third.reason));
-  answer(refused); // Of nothing.
-  answer({ method: 'joined' });
+  const [a, b, c] = [client.call('a'), client.call('b'), client.call('c')].map(outcome);
+  await asked(4);
+  refused('of a');
+  const heard = next<unknown>((give) => client.on('expiring', give));
+  peer.notify('expiring', { expires_at: 1 });
+  await heard;
+  const d = outcome(client.call('d'));
+  await asked(5);
+  // Of those that were sent before it, all but one are answered, in any order: `d` was sent after it.
+  answer({ id: 4, result: 'c' });
+  answer({ id: 1, result: 'late' });
+  assert.equal(await c, 'c');
+  answer({ id: 3, result: 'b' });
+  assert.deepEqual([await a, await b], ['content: of a', 'b']);
+  answer({ id: 5, result: 'd' });
+  assert.equal(await d, 'd');
+
+  // As many errors as calls are each known at once.
+  const [e, f] = [client.call('e'), client.call('f')].map(outcome);
+  await asked(7);
+  refused('of e');
+  refused('of f');
+  assert.deepEqual([await e, await f], ['content: of e', 'content: of f']);
+
+  // Of none: nobody's, and kept for nobody.
+  for (let n = 0; n < 10; n += 1) refused('of nobody');
+  const again = next<unknown>((give) => client.on('expiring', give));
+  peer.notify('expiring', { expires_at: 1 });
+  await again;
+  const g = outcome(client.call('g'));
+  await asked(8);
+  answer({ id: 8, result: 'g' });
+  assert.equal(await g, 'g');
   assert.equal(client.state.kind, 'open');
-  client.close();
+});
+
+test('a word of the server can not pass for one of this side, by which the client goes', async () => {
+  gate.answer = () => {
+    throw new RpcFailure(-32001, { word: 'disconnected' });
+  };
+  const { client } = await open();
+  await assert.rejects(client.channel('a').publish(1), code('rpc-32001'));
 });
 
 test('publish gives the position, refresh the new expiry', async () => {
-  gate.answer = (call) => (call.method === 'publish' ? { position: 'e:9' } : { expires_at: 2_000_000_000 });
+  gate.answer = (call) => (call.method === 'publish' ? { position: 'e:9', duplicate: true } : { expires_at: 2_000_000_000 });
   const { client, peer } = await open();
-  assert.equal(await client.publish('a', { text: 'hi' }, { id: 'one' }), 'e:9');
-  assert.deepEqual(peer.calls[0]?.params, { channel: 'a', data: { text: 'hi' }, id: 'one' });
+  assert.deepEqual(await client.channel('a').publish({ text: 'hi' }, { id: 'one', noEcho: true }), { position: 'e:9', duplicate: true });
+  assert.deepEqual(peer.calls[0]?.params, { channel: 'a', data: { text: 'hi' }, id: 'one', noEcho: true });
   assert.equal(await client.refresh('fresh'), 2_000_000_000_000);
-  client.close();
 });
 
-test('a token credential is renewed when the server says that it expires', async () => {
+test('a token is renewed when the server says that it expires, and not as often as it says so', async () => {
   let made = 0;
   gate.answer = () => ({ expires_at: 2_000_000_000 });
-  const { client, peer } = await open({ credential: { kind: 'token', token: () => `token-${++made}` } });
-  const refreshed = next<void>((give) => peer.socket.on('message', () => give()));
-  const told = next<{ expiresAt: number }>((give) => client.on('expiring', give));
-  peer.notify('expiring', { expires_at: 1_900_000_000 });
-  assert.equal((await told).expiresAt, 1_900_000_000_000);
+  const { client, peer } = await open({ auth: bearer(() => `token-${++made}`) });
+  const told: number[] = [];
+  client.on('expiring', ({ expiresAt }) => told.push(expiresAt));
+  const refreshed = next<void>((give) => peer.socket.once('message', () => give()));
+  for (let n = 0; n < 50; n += 1) peer.notify('expiring', { expires_at: 1_900_000_000 });
   await refreshed;
-  assert.deepEqual(peer.calls.map((call) => [call.method, call.params]), [['refresh', { token: 'token-2' }]]);
-  client.close();
+  await client.ping();
+  assert.deepEqual(told, Array(50).fill(1_900_000_000_000));
+  assert.deepEqual(peer.calls.map((call) => [call.method, call.params]), [['refresh', { token: 'token-2' }], ['ping', {}]]);
 });
 
 test('a server that stops answering is found dead and left for a new connection', async () => {
@@ -187,15 +440,20 @@ test('a server that stops answering is found dead and left for a new connection'
   const { reason } = await reaches(client, 'waiting');
   assert.deepEqual(reason.kind === 'closed' && [reason.code, reason.word], [1006, 'dead']);
   assert.equal(peer.calls[0]?.method, 'ping');
-  client.close();
 });
 
+/** Does not come back while the test looks. */
+const patient = { backoff: { baseMs: 600_000, capMs: 600_000 }, platform: { random: () => 0.9 } };
+
 test('malformed frames end the connection', async () => {
+  const note = (method: string, params: string): string => `{"jsonrpc":"2.0","method":"${method}","params":${params}}`;
   for (const frame of [
     'nonsense',
     '[]',
     'null',
     '"text"',
+    '['.repeat(100_000),
+    ' '.repeat(16 * 1024 * 1024) + note('unknown', '{}'),
     '{"jsonrpc":"1.0","method":"publication"}',
     '{"jsonrpc":"2.0"}',
     '{"jsonrpc":"2.0","id":"1","result":{}}',
@@ -203,26 +461,57 @@ test('malformed frames end the connection', async () => {
     '{"jsonrpc":"2.0","id":1}',
     '{"jsonrpc":"2.0","id":null,"result":{}}',
     '{"jsonrpc":"2.0","error":{"code":1,"message":"x"}}',
-    '{"jsonrpc":"2.0","method":"publication","params":{"channel":"a","data":1,"position":"nowhere"}}',
-    '{"jsonrpc":"2.0","method":"publication","params":{"channel":"a","data":1,"position":"e:1","from":{}}}',
-    '{"jsonrpc":"2.0","method":"publication","params":{"channel":"a","position":"e:1"}}',
-    '{"jsonrpc":"2.0","method":"expiring","params":{}}',
+    note('publication', '{"channel":"a","data":1,"position":"nowhere"}'),
+    note('publication', '{"channel":"a","data":1,"position":"e:1","from":{}}'),
+    note('publication', '{"channel":"a","data":1,"position":"e:1","id":2}'),
+    note('publication', '{"channel":"a","position":"e:1"}'),
+    note('publication', '{"channel":"a","data":1,"base64":"","position":"e:1"}'),
+    note('publication', '{"channel":"a","base64":"AA","position":"e:1"}'),
+    note('joined', '{"channel":"a","members":[{}],"count":1}'),
+    note('left', '{"channel":"a","members":[],"count":-1}'),
+    note('revoked', '{"channel":"a"}'),
+    note('revoked', '{"channel":"a","reason":"<b>"}'),
+    note('lagged', '{"channel":"a","position":1}'),
+    note('expiring', '{}'),
     Buffer.from([1, 2, 3]),
   ]) {
-    const { client, peer } = await open();
+    const { client, peer } = await open(patient);
     const closed = next<number>((give) => peer.socket.on('close', give));
     peer.socket.send(frame);
-    assert.equal(await closed, 4002, String(frame));
+    assert.equal(await closed, 4002, String(frame).slice(0, 200));
     client.close();
+  }
+});
+
+test('malformed answers end the connection too', async () => {
+  for (const [method, answer] of [
+    ['subscribe', { channel: 'b', position: 'e:1', recovered: true, publications: [] }],
+    ['subscribe', { channel: 'a', position: 'e:1', recovered: true, publications: [{}] }],
+    ['publish', {}],
+    ['history', { publications: {}, position: 'e:1', more: false, complete: true }],
+    ['presence', { count: 'many' }],
+  ] as const) {
+    gate.answer = () => answer;
+    const { client, peer } = await open(patient);
+    const closed = next<number>((give) => peer.socket.on('close', give));
+    const room = client.channel('a');
+    const calls = { subscribe: () => room.subscribe(), publish: () => room.publish(1), history: () => history(room), presence: () => presence(room) };
+    const called = calls[method]();
+    called.catch(() => undefined);
+    assert.equal(await closed, 4002, method);
+    client.close();
+    await assert.rejects(called);
   }
 });
 
 test('a __proto__ in a frame stays data, and unknown notifications are passed over', async () => {
   gate.answer = (call) => subscribed(call, 0);
   const { client, peer } = await open();
-  await client.subscribe('__proto__', () => undefined);
-  const arrived = next<Publication>((give) => client.on('publication', give));
-  peer.notify('joined', { channel: 'a' });
+  const room = client.channel('__proto__');
+  const arrived = next<Publication>((give) => room.on('publication', give));
+  await room.subscribe();
+  peer.notify('unheard-of', { channel: 'a' });
+  peer.notify('joined', { channel: 'nobody-follows', count: 1 });
   peer.socket.send(
     '{"jsonrpc":"2.0","method":"publication","params":{"channel":"__proto__","data":{"__proto__":{"polluted":1}},"position":"e:1","__proto__":{"from":"eve"}}}',
   );
@@ -230,5 +519,12 @@ test('a __proto__ in a frame stays data, and unknown notifications are passed ov
   assert.equal(publication.from, null);
   assert.equal(({} as { polluted?: unknown }).polluted, undefined);
   assert.equal(client.state.kind, 'open');
-  client.close();
+});
+
+test('more channels than an application can mean are refused at the call', async () => {
+  const client = gate.client();
+  for (let n = 0; n < 1000; n += 1) client.channel(`a/${n}`).on('publication', () => undefined);
+  assert.throws(() => client.channel('one-too-many').on('publication', () => undefined), code('queue-full'));
+  client.channel('a/0').unsubscribe();
+  client.channel('one-more').on('publication', () => undefined);
 });

@@ -16,8 +16,10 @@ test('signing out tells the server, closes, and leaves nothing behind', async ()
   const arrived = gate.nextPeer();
   client.start();
   const peer = await arrived;
-  await client.subscribe('chat/lobby', () => assert.fail('a handler outlived its user'));
-  const pending = client.subscribe('never', () => undefined);
+  const lobby = client.channel('chat/lobby');
+  lobby.on('publication', () => assert.fail('a handler outlived its user'));
+  await lobby.subscribe();
+  const pending = client.channel('never').subscribe();
   const closed = new Promise<number>((resolve) => peer.socket.on('close', resolve));
   const told: string[] = [];
   client.on('signed-out', ({ by }) => told.push(by));
@@ -36,7 +38,7 @@ test('signing out tells the server, closes, and leaves nothing behind', async ()
   await reaches(client, 'open');
   next.publish('chat/lobby', 'for the user before', 4);
   gate.answer = (call) => subscribed(call, 9);
-  await client.subscribe('chat/other', () => undefined);
+  await client.channel('chat/other').subscribe();
   assert.deepEqual(next.calls.map((call) => call.params), [{ channel: 'chat/other' }]);
   client.close();
 });
@@ -54,7 +56,7 @@ for (const word of ['logged-out', 'revoked']) {
     const arrived = gate.nextPeer();
     client.start();
     const peer = await arrived;
-    await client.subscribe('chat/lobby', () => undefined);
+    await client.channel('chat/lobby').subscribe();
     const told = new Promise((resolve) => client.on('signed-out', resolve));
     peer.socket.close(3000, `${word}: elsewhere`);
     assert.deepEqual(await told, { kind: 'signed-out', by: 'server', word });
@@ -103,7 +105,7 @@ test('the advice table knows the codes that a user can do something about', () =
 });
 
 test('what was refused before the socket is advised by its status', () => {
-  const advice = (status: number | null) => adviceForRefusal(new WardwireError({ code: 'x', title: 'x', status }));
+  const advice = (status: number | null) => adviceForRefusal(new WardwireError('x', { status }));
   assert.deepEqual([401, 400, 403, 404, 421, 431].map(advice), ['after-sign-in', ...Array<string>(5).fill('never')]);
   assert.deepEqual([null, 408, 429, 500, 502, 503].map(advice), Array(6).fill('later'));
 });

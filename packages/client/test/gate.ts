@@ -6,7 +6,10 @@ import type { AddressInfo } from 'node:net';
 
 import { type WebSocket as Socket, WebSocket, WebSocketServer } from 'ws';
 
-import { Client, type Options, type SocketConstructor, type State } from '../src/index.js';
+import { type AnyChannels, bearer, type Options, type SocketConstructor, type State, Wire } from '../src/index.js';
+
+/** What this Node is given to connect with: nothing from 22 on, which has a `WebSocket` of its own. */
+export const ownSocket = 'WebSocket' in globalThis ? {} : { WebSocket: WebSocket as unknown as SocketConstructor };
 
 /** A request that the gate saw. */
 export interface Seen {
@@ -44,20 +47,25 @@ export class Peer {
 
 /** What a test's answer throws to send a JSON-RPC error. */
 export class RpcFailure extends Error {
-  constructor(readonly code: number) {
+  constructor(
+    readonly code: number,
+    readonly data: object = { word: 'forbidden' },
+  ) {
     super('no');
   }
 }
 
 export class Gate {
   readonly seen: Seen[] = [];
+  /** Whose tickets are said to be. */
+  handle: string | null | undefined = undefined;
   readonly peers: Peer[] = [];
   /** Refusals to give before tickets, first one first. */
   readonly refusals: { status: number; code: string; retryAfter?: string }[] = [];
   answer: Answer = () => ({});
   /** Chooses among the offered subprotocols. */
   select: (offered: readonly string[]) => string | false = () => 'wardwire.v1';
-  readonly #clients: Client[] = [];
+  readonly #clients: Pick<Wire, 'close'>[] = [];
   #tickets = 0;
   readonly #used = new Set<string>();
   readonly #waiting: ((peer: Peer) => void)[] = [];
@@ -89,13 +97,12 @@ export class Gate {
   }
 
   /** A client of this gate, quick to come back. */
-  client(options: Partial<Options> = {}): Client {
-    const client = new Client({
-      url: `${this.origin}/live`,
-      credential: { kind: 'token', token: () => 'secret-token' },
+  client<Channels = AnyChannels>(options: Partial<Options> = {}, url: string = `${this.origin}/live`): Wire<Channels> {
+    const client = new Wire<Channels>(url, {
+      auth: bearer(() => 'secret-token'),
       backoff: { baseMs: 1, capMs: 4 },
       ...options,
-      platform: { WebSocket: WebSocket as unknown as SocketConstructor, ...options.platform },
+      platform: { ...ownSocket, ...options.platform },
     });
     this.#clients.push(client);
     return client;
@@ -121,6 +128,10 @@ export class Gate {
 
   #admit(peer: Peer): void {
     this.peers.push(peer);
+    if (peer.socket.protocol !== 'wardwire.v1') {
+      peer.socket.on('message', (bytes, binary) => peer.socket.send(bytes, { binary }));
+      return this.#waiting.shift()?.(peer);
+    }
     peer.socket.on('message', (bytes) => {
       const call = JSON.parse(String(bytes)) as Call;
       peer.calls.push(call);
@@ -129,7 +140,8 @@ export class Gate {
         const result = this.answer(call, peer);
         if (result !== undefined) reply({ result });
       } catch (error) {
-        reply({ error: { code: (error as RpcFailure).code, message: 'no' } });
+        const { code, data } = error as RpcFailure;
+        reply({ error: { code, message: 'no', ...(data === undefined ? {} : { data }) } });
       }
     });
     this.#waiting.shift()?.(peer);
@@ -148,12 +160,12 @@ export class Gate {
     }
     this.#tickets += 1;
     response.writeHead(201, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ ticket: `ticket-of-one-use-${this.#tickets}`, expires_in: 30 }));
+    response.end(JSON.stringify({ ticket: `ticket-of-one-use-${this.#tickets}`, expires_in: 30, ...(this.handle === undefined ? {} : { handle: this.handle }) }));
   }
 }
 
 /** Resolves once the client is in a state of that kind. */
-export function reaches<Kind extends State['kind']>(client: Client, kind: Kind): Promise<Extract<State, { kind: Kind }>> {
+export function reaches<Kind extends State['kind']>(client: Wire, kind: Kind): Promise<Extract<State, { kind: Kind }>> {
   return new Promise((resolve) => {
     const check = (state: State): void => {
       if (state.kind !== kind) return;

@@ -1,6 +1,6 @@
 //! The client's code table, from `spec/codes.toml`.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use toml::{Table, Value};
 
@@ -12,7 +12,7 @@ const HEAD: &str = "\
 /** When to come back after a connection that ended. */
 export type Advice = 'at-once' | 'later' | 'after-sign-in' | 'never';
 
-/** What to do after each close code, and after some with a certain word (RFC 6455 §7.4.1, IANA's registry). */
+/** What to do after a close code, and after some with a certain word (RFC 6455 §7.4.1, IANA's registry), where it is not `later`. */
 const advice: ReadonlyMap<string, Advice> = new Map<string, Advice>([
 ";
 
@@ -28,6 +28,9 @@ export function adviceFor(code: number, word: string): Advice {
 export const RPC = {
 ";
 
+/// What is done after a code that the client's table does not have.
+const FALLBACK: &str = "later";
+
 /// The table as TypeScript.
 pub(super) fn made(root: &Path) -> Result<String, String> {
     let source = root.join("spec/codes.toml");
@@ -39,26 +42,7 @@ pub(super) fn made(root: &Path) -> Result<String, String> {
 
 fn typescript(codes: &Table) -> Option<String> {
     let mut out = HEAD.to_owned();
-    let is_bare = |entry: &Table| !entry.contains_key("word");
-    let bare: Vec<_> = entries(codes, "close")?
-        .filter(|it| is_bare(it))
-        .filter_map(|it| it.get("code"))
-        .collect();
-    let mut last = None;
-    for entry in entries(codes, "close")? {
-        let (code, advice) = (
-            entry.get("code")?.as_integer()?,
-            entry.get("advice")?.as_str()?,
-        );
-        // A code that no entry names without a word is known by its first one.
-        if last.replace(code) != Some(code)
-            && !is_bare(entry)
-            && !bare.contains(&entry.get("code")?)
-        {
-            let _ = writeln!(out, "  ['{code}', '{advice}'],");
-        }
-        let word = entry.get("word").and_then(Value::as_str);
-        let key = word.map_or_else(|| code.to_string(), |word| format!("{code} {word}"));
+    for (key, advice) in said(codes)? {
         let _ = writeln!(out, "  ['{key}', '{advice}'],");
     }
     out.push_str(MIDDLE);
@@ -75,6 +59,35 @@ fn typescript(codes: &Table) -> Option<String> {
     }
     out.push_str("} as const;\n");
     Some(out)
+}
+
+/// What must be said for every code and word to get its advice: what falls back on another entry or on "later" is left out,
+/// as every page carries this table.
+fn said(codes: &Table) -> Option<Vec<(String, &str)>> {
+    let mut bare: BTreeMap<i64, &str> = BTreeMap::new();
+    for worded in [false, true] {
+        for entry in entries(codes, "close")?.filter(|it| it.contains_key("word") == worded) {
+            // A code that no entry names without a word is known by its first one.
+            bare.entry(entry.get("code")?.as_integer()?)
+                .or_insert(entry.get("advice")?.as_str()?);
+        }
+    }
+    let mut said: Vec<_> = bare
+        .iter()
+        .filter(|(_, advice)| **advice != FALLBACK)
+        .map(|(code, advice)| (code.to_string(), *advice))
+        .collect();
+    for entry in entries(codes, "close")? {
+        let (code, advice) = (
+            entry.get("code")?.as_integer()?,
+            entry.get("advice")?.as_str()?,
+        );
+        let word = entry.get("word").and_then(Value::as_str);
+        if let Some(word) = word.filter(|_| bare.get(&code) != Some(&advice)) {
+            said.push((format!("{code} {word}"), advice));
+        }
+    }
+    Some(said)
 }
 
 fn entries<'a>(codes: &'a Table, name: &str) -> Option<impl Iterator<Item = &'a Table>> {

@@ -68,6 +68,8 @@ async fn ticket(
         "ticket": ticket,
         "subprotocol": subprotocol,
         "expires_in": issued.lifetime.as_secs(),
+        // So that a client that comes back as somebody else forgets what the one before left.
+        "handle": issued.handle,
     });
     Ok(json_response(StatusCode::CREATED, &answer))
 }

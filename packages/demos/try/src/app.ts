@@ -1,15 +1,15 @@
 /** The demo page: who is signed in decides what is shown. */
 
-import { Client, type State } from '/client/index.js';
+import { session as cookie, type State, Wire } from '/client/index.js';
 
 import { attacksPanel } from './attacks/panel.js';
 import { lobby, showRoom } from './chat.js';
 import { element, place } from './dom.js';
-import { hostile, session, signIn, socketUrl } from './gate.js';
+import { hostile, route, session, signIn } from './gate.js';
 import { because, showState } from './status.js';
 import { showSignIn } from './sign-in.js';
 
-const client = new Client({ url: socketUrl, credential: { kind: 'cookie' } });
+const client = new Wire(route, { auth: cookie() });
 const panel = attacksPanel(place('break-in'), await hostile());
 
 client.on('state', (state) => {
@@ -40,7 +40,7 @@ function signedIn(account: string): void {
 function signedOut(why: string | null): void {
   place('account').replaceChildren();
   // Whoever signs in next must not inherit what the one before followed.
-  void client.unsubscribe(lobby);
+  client.channel(lobby).unsubscribe();
   panel.signedOut();
   showSignIn(place('room'), why, async (account) => {
     await signIn(account);

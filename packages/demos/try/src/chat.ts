@@ -1,6 +1,6 @@
 /** The lobby: what others say on the left, one's own words on the right, all of it as text. */
 
-import { type Client, type Publication, WardwireError } from '/client/index.js';
+import { type Publication, remedyFor, WardwireError, type Wire } from '/client/index.js';
 
 import { clockTime, element } from './dom.js';
 
@@ -19,10 +19,11 @@ interface Message {
 }
 
 /** Shows the room for `account` and follows the lobby. */
-export function showRoom(room: HTMLElement, client: Client, account: string): void {
+export function showRoom(room: HTMLElement, client: Wire, account: string): void {
   const list = element('div', { class: 'messages', role: 'log', 'aria-live': 'polite', 'aria-label': 'Messages', 'data-testid': 'messages', tabindex: '0' });
   const note = element('p', { class: 'notice', role: 'status', 'data-testid': 'notice' });
   note.hidden = true;
+  const channel = client.channel(lobby);
   const unsent = new Map<string, HTMLElement>();
 
   const show = (bubble: HTMLElement): void => {
@@ -47,9 +48,9 @@ export function showRoom(room: HTMLElement, client: Client, account: string): vo
     const bubble = bubbleOf(account, message, true, 'Sending');
     if (message.key !== null) unsent.set(message.key, bubble);
     show(bubble);
-    client
-      .publish(lobby, message)
-      .then(() => settle(bubble, 'Delivered'), (error: unknown) => settle(bubble, `Not delivered: ${codeOf(error)}`));
+    channel
+      .publish(message)
+      .then(() => settle(bubble, 'Delivered'), (error: unknown) => settle(bubble, `Not delivered: ${explain(error)}`));
   };
 
   room.replaceChildren(
@@ -64,7 +65,8 @@ export function showRoom(room: HTMLElement, client: Client, account: string): vo
     composer(account, send),
   );
 
-  client.subscribe(lobby, receive).then(
+  channel.on('publication', receive);
+  channel.subscribe().then(
     () => room.setAttribute('data-joined', 'yes'),
     (error: unknown) => {
       if (!note.isConnected || codeOf(error) !== 'forbidden') return;
@@ -122,6 +124,14 @@ function readMessage(data: unknown): Message {
   const at = typeof fields.at === 'number' && Math.abs(Date.now() - fields.at) < 86_400_000 ? fields.at : Date.now();
   const key = typeof fields.key === 'string' ? fields.key : null;
   return { text: typeof fields.text === 'string' ? fields.text : JSON.stringify(data), at, key };
+}
+
+/** What was wrong, where, and what helps. */
+function explain(error: unknown): string {
+  if (!(error instanceof WardwireError)) return 'unknown';
+  const { pointer, keyword } = error.data ?? {};
+  const place = pointer === undefined ? '' : ` at "${pointer}"${keyword === undefined ? '' : ` (${keyword})`}`;
+  return `${error.code}${place}. ${remedyFor(error)}`;
 }
 
 function codeOf(error: unknown): string {

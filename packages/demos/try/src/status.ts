@@ -28,6 +28,7 @@ export function because(reason: Reason): string {
     case 'closed':
       return reason.word === '' ? `The connection was lost (${reason.code}).` : `The server closed: ${reason.word} (${reason.code}).`;
     case 'signed-out':
+      if (reason.by === 'another-user') return 'Somebody else signed in here. Reload to go on as them.';
       return reason.by === 'client' ? 'Signed out.' : `The server ended this session: ${reason.word}.`;
     case 'stopped':
       return 'Disconnected.';
@@ -42,6 +43,7 @@ function tone(state: State): string {
     case 'waiting':
       return 'busy';
     case 'idle':
+    case 'suspended':
       return 'idle';
     case 'ended':
       return isRefusal(state.reason) ? 'bad' : 'idle';
@@ -51,6 +53,7 @@ function tone(state: State): string {
 function sentence(state: State): string {
   switch (state.kind) {
     case 'idle':
+    case 'suspended':
       return 'Not connected';
     case 'connecting':
       return 'Connecting';

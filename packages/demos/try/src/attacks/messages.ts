@@ -1,9 +1,9 @@
 /** Attacks with what is sent over a socket that was rightly opened. */
 
-import { Client, type Publication, WardwireError } from '/client/index.js';
+import { type Publication, session, WardwireError, Wire } from '/client/index.js';
 
 import { lobby } from '../chat.js';
-import { socketUrl, ticket } from '../gate.js';
+import { route, ticket } from '../gate.js';
 import { type Arena, type Attack, type Outcome } from './attack.js';
 import { describe, farewell, knock } from './knock.js';
 
@@ -27,16 +27,16 @@ const tooMuch = 10 * 1024 * 1024;
 const tooBig = 1009;
 
 async function publishScript({ trace }: Arena): Promise<Outcome> {
-  const client = new Client({ url: socketUrl, credential: { kind: 'cookie' }, newTrace: () => trace });
+  const client = new Wire(route, { auth: session(), newTrace: () => trace });
+  const room = client.channel(lobby);
   const marked = `${payload} ${trace.slice(0, 6)}`;
   try {
     const arrived = new Promise<Publication>((resolve) => {
-      client.on('publication', (publication) => textOf(publication) === marked && resolve(publication));
+      room.on('publication', (publication) => textOf(publication) === marked && resolve(publication));
     });
-    const joined = client.subscribe(lobby, () => undefined);
     client.start();
-    await joined;
-    await client.publish(lobby, { text: marked, at: Date.now() });
+    await room.subscribe();
+    await room.publish({ text: marked, at: Date.now() });
     const publication = await arrived;
     const bubble = await shownBubble(marked);
     const made = bubble?.querySelectorAll('img, script').length ?? 0;

@@ -1,0 +1,231 @@
+/** The channels this client follows, and how far it has read each: what a new connection takes up again. */
+
+import { readSubscribed, type Subscribed } from './answers.js';
+import { waitMs } from './backoff.js';
+import { Emitter } from './emitter.js';
+import { ConnectionError, UsageError, WardwireError } from './error.js';
+import { type Change, isNewer, type Notification, type Publication } from './frames.js';
+import type { Platform, Timer } from './platform.js';
+import type { SubscriptionState } from './state.js';
+
+/** Sends a request over the connection at hand; the parameters are JSON. */
+export type Send = (method: string, params: string) => Promise<unknown>;
+
+/** What is told of a channel. */
+export interface ChannelEvents<Data = unknown> {
+  /** In order, each once, missed ones first. */
+  publication: Publication<Data>;
+  joined: Change;
+  left: Change;
+  /** What came before this position was left out, for this reader was too slow for it. */
+  lagged: { readonly position: string };
+  state: SubscriptionState;
+}
+
+/** More channels than this are a leak in the application. */
+const maxChannels = 1000;
+
+/** A channel that is refused for its rate this often is given up. */
+const maxRefusals = 5;
+
+const backoff = { baseMs: 1000, capMs: 30_000 };
+
+/** One followed channel. */
+export class Following {
+  readonly channel: string;
+  readonly events = new Emitter<ChannelEvents>();
+  /** What wants publications: listeners, iterators, `subscribe()`. Called when it ends for all of them. */
+  readonly holds = new Set<(error: WardwireError) => void>();
+  position: string | null = null;
+  grant: string | null = null;
+  state: SubscriptionState = { kind: 'idle' };
+  /** The retry that is due, and how many there were. */
+  retry: Timer | null = null;
+  refusals = 0;
+  /** The connection it was asked over. */
+  over: Send | null = null;
+
+  constructor(channel: string) {
+    this.channel = channel;
+  }
+
+  enter(state: SubscriptionState): void {
+    this.retry?.cancel();
+    this.retry = null;
+    this.state = state;
+    this.events.emit('state', state);
+  }
+}
+
+/** All of them. */
+export class Followings {
+  readonly #all = new Map<string, Following>();
+  readonly #platform: Platform;
+  readonly #broken: (how: 'malformed' | 'dead') => void;
+  #send: Send | null = null;
+
+  constructor(platform: Platform, broken: (how: 'malformed' | 'dead') => void) {
+    this.#platform = platform;
+    this.#broken = broken;
+  }
+
+  /** What is known of a channel. @throws UsageError for one too many. */
+  of(channel: string): Following {
+    const known = this.#all.get(channel);
+    if (known !== undefined) return known;
+    if (this.#all.size >= maxChannels) throw new UsageError('queue-full');
+    const made = new Following(channel);
+    this.#all.set(channel, made);
+    return made;
+  }
+
+  peek(channel: string): Following | undefined {
+    return this.#all.get(channel);
+  }
+
+  /** Follows a channel for as long as this hold is not released. One that ended is asked for anew. */
+  hold(following: Following, hold: (error: WardwireError) => void): void {
+    following.holds.add(hold);
+    if (following.state.kind !== 'idle' && following.state.kind !== 'ended') return;
+    following.refusals = 0;
+    following.enter({ kind: 'waiting' });
+    this.#establish(following);
+  }
+
+  /** Releases a hold; with the last one the channel is followed no more. */
+  release(following: Following, hold: (error: WardwireError) => void): void {
+    if (following.holds.delete(hold) && following.holds.size === 0) this.#leave(following);
+  }
+
+  /** Drops what nobody holds or listens to. */
+  forget(following: Following): void {
+    // After a sign-out the name may be another user's.
+    if (this.#all.get(following.channel) !== following) return;
+    if (following.holds.size === 0 && following.events.isEmpty) this.#all.delete(following.channel);
+  }
+
+  /** Ends every hold. */
+  end(following: Following): void {
+    const error = new UsageError('unsubscribed');
+    this.#finish(following, error);
+    this.#leave(following);
+  }
+
+  /** Takes every channel up again where it was left, over this connection; `null` says that there is none. */
+  resume(send: Send | null): void {
+    this.#send = send;
+    for (const following of [...this.#all.values()]) {
+      if (following.state.kind === 'ended' || following.state.kind === 'idle') continue;
+      if (following.state.kind !== 'waiting') following.enter({ kind: 'waiting' });
+      this.#establish(following);
+    }
+  }
+
+  deliver(notification: Extract<Notification, { readonly channel: string }> | Extract<Notification, { kind: 'publication' }>): void {
+    const channel = notification.kind === 'publication' ? notification.publication.channel : notification.channel;
+    const following = this.#all.get(channel);
+    if (following === undefined || following.holds.size === 0) return;
+    switch (notification.kind) {
+      case 'publication':
+        return this.#read(following, notification.publication);
+      case 'joined':
+      case 'left':
+        return following.events.emit(notification.kind, notification.change);
+      case 'lagged':
+        if (isNewer(notification.position, following.position)) following.position = notification.position;
+        return following.events.emit('lagged', { position: notification.position });
+      case 'revoked': {
+        const data = { word: notification.reason };
+        return this.#refused(following, new ConnectionError('revoked', { data }));
+      }
+    }
+  }
+
+  /** Tells whoever waits for a channel that there is no connection any more. The channels are kept for `start()`. */
+  abandon(error: WardwireError): void {
+    this.#send = null;
+    for (const following of [...this.#all.values()]) this.#finish(following, error, true);
+  }
+
+  /** Forgets everything: with what is known of a channel its listeners go, too. */
+  wipe(error: WardwireError): void {
+    this.#send = null;
+    for (const following of [...this.#all.values()]) {
+      this.#finish(following, error);
+      following.position = following.grant = null;
+      following.enter({ kind: 'idle' });
+    }
+    this.#all.clear();
+  }
+
+  #read(following: Following, publication: Publication): void {
+    if (!isNewer(publication.position, following.position)) return;
+    following.position = publication.position;
+    following.events.emit('publication', publication);
+  }
+
+  #establish(following: Following): void {
+    const send = this.#send;
+    if (send === null || following.state.kind !== 'waiting' || following.retry !== null) return;
+    following.enter({ kind: 'asking' });
+    following.over = send;
+    const { channel, position, grant } = following;
+    const params = { channel, ...(position === null ? {} : { since: position }), ...(grant === null ? {} : { grant }) };
+    send('subscribe', JSON.stringify(params)).then(
+      (result) => this.#answered(following, send, readSubscribed(result, channel)),
+      (error: WardwireError) => this.#failed(following, send, error),
+    );
+  }
+
+  #answered(following: Following, send: Send, answer: Subscribed | null): void {
+    if (answer === null) return this.#broken('malformed');
+    if (!this.#current(following, send)) return;
+    for (const publication of answer.publications) this.#read(following, publication);
+    if (!this.#current(following, send)) return;
+    // Also without recovery: the old position says nothing any more, and must not hide what comes now.
+    following.position = answer.position;
+    following.refusals = 0;
+    following.enter({ kind: 'live', position: answer.position, recovered: answer.recovered });
+  }
+
+  #failed(following: Following, send: Send, error: WardwireError): void {
+    // Of a connection that ended: the next one asks again.
+    if (!this.#current(following, send)) return;
+    // Whether the server follows the channel is unknown now; a new connection knows.
+    if (error.code === 'timeout') return this.#broken('dead');
+    if (error.code !== 'rate' && error.code !== 'queue-full') return this.#refused(following, error);
+    following.refusals += 1;
+    if (following.refusals >= maxRefusals) return this.#refused(following, error);
+    const { clock, random } = this.#platform;
+    following.enter({ kind: 'waiting' });
+    following.retry = clock.after(waitMs(backoff, following.refusals, error.retryAfterMs, random), () => {
+      following.retry = null;
+      this.#establish(following);
+    });
+  }
+
+  /** Ended by the server. It is not asked again, as no waiting mends it. */
+  #refused(following: Following, error: WardwireError): void {
+    following.enter({ kind: 'ended', error });
+    this.#finish(following, error, true);
+  }
+
+  /** Ends what waits; listeners stay, if they are to hear of a later `subscribe()`. */
+  #finish(following: Following, error: WardwireError, keep = false): void {
+    for (const hold of [...following.holds]) hold(error);
+    if (!keep) following.holds.clear();
+  }
+
+  #leave(following: Following): void {
+    const asked = following.state.kind === 'live' || following.state.kind === 'asking';
+    following.position = following.grant = null;
+    if (following.state.kind !== 'ended' && following.state.kind !== 'idle') following.enter({ kind: 'idle' });
+    this.forget(following);
+    const { channel } = following;
+    if (asked && following.over === this.#send) this.#send?.('unsubscribe', JSON.stringify({ channel })).catch(() => undefined);
+  }
+
+  #current(following: Following, send: Send): boolean {
+    return this.#send === send && following.state.kind === 'asking' && following.holds.size > 0;
+  }
+}

@@ -1,0 +1,41 @@
+/** What was published in a channel, page by page. A function and no method, so that who reads none carries none of it. */
+
+import type { Channel } from './channel.js';
+import type { Abortable } from './emitter.js';
+import { UsageError } from './error.js';
+import { asRecord, isPosition, type Publication, readPublications } from './frames.js';
+
+/** A page of a channel's history. */
+export interface History<Data = unknown> {
+  /** Oldest first. */
+  readonly publications: readonly Publication<Data>[];
+  /** The end of this page: `after` of the next. */
+  readonly position: string;
+  /** There are further ones in that direction. */
+  readonly more: boolean;
+  /** `false`: something is missing, for it was not kept that long or the channel began anew. */
+  readonly complete: boolean;
+}
+
+export interface HistoryOptions extends Abortable {
+  /** The newest before this position. */
+  readonly before?: string;
+  /** The oldest after this position. */
+  readonly after?: string;
+  /** 1 to 100; default 50. */
+  readonly limit?: number;
+}
+
+/** A page of what was published: the newest, or before or after a position. */
+export async function history<Data>(channel: Channel<Data>, options: HistoryOptions = {}): Promise<History<Data>> {
+  const { signal, ...page } = options;
+  if (page.before !== undefined && page.after !== undefined) throw new UsageError('usage', { title: 'Either `before` or `after`, not both.' });
+  return (await channel.ask('history', page, (result) => readHistory(result, channel.name), signal)) as History<Data>;
+}
+
+function readHistory(result: unknown, channel: string): History | null {
+  const { position, more, complete, publications } = asRecord(result) ?? {};
+  const list = readPublications(publications, channel);
+  if (!isPosition(position) || typeof more !== 'boolean' || typeof complete !== 'boolean') return null;
+  return list && { publications: list, position, more, complete };
+}

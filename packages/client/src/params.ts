@@ -1,0 +1,42 @@
+/** The parameters of a call as the text that is sent: written once, so that a repeat says the same whatever changed since. */
+
+import { UsageError } from './error.js';
+
+/** Room for what stands around the parameters of a call. */
+const envelopeBytes = 128;
+
+/** @throws UsageError for what is no JSON, or is larger than a message may be. */
+export function encodeParams(params: object, maxMessageBytes: number): string {
+  const text = encode(params);
+  if (text === null) throw new UsageError('not-json');
+  if (!fits(text, maxMessageBytes - envelopeBytes)) throw new UsageError('message-too-large');
+  return text;
+}
+
+/** What is published: bytes as base64 (RFC 4648 §4), all else as JSON. */
+export function payload(data: unknown): { readonly base64: string } | { readonly data: unknown } {
+  if (data instanceof Uint8Array) return { base64: toBase64(data) };
+  if (encode(data) === null) throw new UsageError('not-json');
+  return { data };
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let text = '';
+  // In pieces: arguments of a call are limited in number.
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+}
+
+function encode(value: unknown): string | null {
+  try {
+    return (JSON.stringify(value) as string | undefined) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether `text` has at most `bytes` bytes as UTF-8; a UTF-16 unit becomes one to three of them. */
+function fits(text: string, bytes: number): boolean {
+  if (text.length > bytes) return false;
+  return text.length * 3 <= bytes || new TextEncoder().encode(text).length <= bytes;
+}

@@ -1,0 +1,33 @@
+/** Who is in a channel. A function and no method, so that who never asks carries none of it. */
+
+import type { Channel } from './channel.js';
+import type { Abortable } from './emitter.js';
+import { asRecord, isCount, type Member, readMembers } from './frames.js';
+
+/** Who is in a channel. */
+export interface Presence {
+  /** Users; all sockets of one user count once. */
+  readonly count: number;
+  /** Sockets of nobody in particular, which are never listed. */
+  readonly anonymous: number;
+  readonly members: readonly Member[];
+  /** There are more than were named. */
+  readonly truncated: boolean;
+}
+
+export interface PresenceOptions extends Abortable {
+  /** `false`: only how many. */
+  readonly list?: boolean;
+}
+
+/** Who is here. */
+export function presence<Data>(channel: Channel<Data>, options: PresenceOptions = {}): Promise<Presence> {
+  const { signal, ...rest } = options;
+  return channel.ask('presence', rest, readPresence, signal);
+}
+
+function readPresence(result: unknown): Presence | null {
+  const { count, anonymous = 0, members = [], truncated } = asRecord(result) ?? {};
+  const list = readMembers(members);
+  return isCount(count) && isCount(anonymous) && list ? { count, anonymous, members: list, truncated: truncated === true } : null;
+}

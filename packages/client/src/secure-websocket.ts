@@ -1,0 +1,267 @@
+/**
+ * `SecureWebSocket`: the platform's `WebSocket` (WHATWG WebSockets §3), with a ticket fetched before it opens.
+ *
+ * It reconnects nothing and speaks no protocol of ours, as the original. What differs: the address may hold no query,
+ * and why a handshake was refused can be read from `refusal`.
+ */
+
+import { type Abortable, whenAborted } from './emitter.js';
+import { ConnectionError, WardwireError } from './error.js';
+import { newTrace, type Platform, platformWith, type SocketLike } from './platform.js';
+import { type Auth, type Endpoint, fetchTicket, readEndpoint, session } from './ticket.js';
+
+export interface SecureWebSocketOptions extends Abortable {
+  /** Default: {@link session}. */
+  readonly auth?: Auth;
+  /** The route that the ticket is for; default: the path of the address. */
+  readonly route?: string;
+  /** Time for the ticket. Default 15 s. */
+  readonly connectTimeoutMs?: number;
+  readonly platform?: Partial<Platform>;
+}
+
+/** The part of a `WebSocket` that is handed through. */
+interface RawSocket extends Omit<SocketLike, 'send'> {
+  readonly extensions: string;
+  binaryType: string;
+  send(data: unknown): void;
+}
+
+type Handler<Named extends Event> = ((this: SecureWebSocket, event: Named) => unknown) | null;
+
+/** Offered in place of an application's own protocol, as a browser needs one to be selected. */
+const raw = 'wardwire.raw';
+
+/** RFC 9110 §5.6.2, which RFC 6455 §4.1 asks of a subprotocol. */
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+export class SecureWebSocket extends EventTarget {
+  static readonly CONNECTING = 0;
+  static readonly OPEN = 1;
+  static readonly CLOSING = 2;
+  static readonly CLOSED = 3;
+  readonly CONNECTING = 0;
+  readonly OPEN = 1;
+  readonly CLOSING = 2;
+  readonly CLOSED = 3;
+
+  readonly url: string;
+  readonly #protocols: readonly string[];
+  readonly #abort = new AbortController();
+  readonly #handlers = new Map<string, { handler: unknown }>();
+  readonly #stopWatching: () => void;
+  #inner: RawSocket | null = null;
+  #readyState: 0 | 1 | 2 | 3 = 0;
+  #binaryType: 'blob' | 'arraybuffer' = 'blob';
+  #protocol = '';
+  #unsent = 0;
+  /** Whether `close` was told. */
+  #over = false;
+  #refusal: WardwireError | null = null;
+
+  /**
+   * @throws DOMException `SyntaxError` for an address that is not fit, protocols that are doubled or no token, and those
+   * that begin with `wardwire.`.
+   */
+  constructor(url: string | URL, protocols: string | readonly string[] = [], options: SecureWebSocketOptions = {}) {
+    super();
+    if (arguments.length === 0) throw new TypeError('An address is needed.');
+    const endpoint = endpointOf(url, options.route);
+    this.url = endpoint.socket;
+    this.#protocols = typeof protocols === 'string' ? [protocols] : [...protocols];
+    if (new Set(this.#protocols).size !== this.#protocols.length || this.#protocols.some((name) => !token.test(name) || /^wardwire\./i.test(name))) {
+      throw new DOMException('The protocols are doubled, no tokens, or of Wardwire itself.', 'SyntaxError');
+    }
+    const platform = platformWith(options.platform ?? {});
+    this.#stopWatching = whenAborted(options.signal, () => queueMicrotask(() => this.close()));
+    void this.#connect(endpoint, options, platform);
+  }
+
+  get readyState(): 0 | 1 | 2 | 3 {
+    return this.#readyState;
+  }
+
+  /** What the server selected of the application's protocols; empty where none was asked for. */
+  get protocol(): string {
+    return this.#protocol;
+  }
+
+  get extensions(): string {
+    return this.#inner?.extensions ?? '';
+  }
+
+  get bufferedAmount(): number {
+    return (this.#inner?.bufferedAmount ?? 0) + this.#unsent;
+  }
+
+  get binaryType(): 'blob' | 'arraybuffer' {
+    return this.#binaryType;
+  }
+
+  set binaryType(type: 'blob' | 'arraybuffer') {
+    // What is no value of the enumeration is passed over (Web IDL §3.2.18).
+    if (type !== 'blob' && type !== 'arraybuffer') return;
+    this.#binaryType = type;
+    if (this.#inner !== null) this.#inner.binaryType = type;
+  }
+
+  /** Why it was refused, which the original cannot tell; `null` where it was not. */
+  get refusal(): WardwireError | null {
+    return this.#refusal;
+  }
+
+  get onopen(): Handler<Event> {
+    return this.#handler('open');
+  }
+  set onopen(handler: Handler<Event>) {
+    this.#handle('open', handler);
+  }
+  get onmessage(): Handler<MessageEvent> {
+    return this.#handler('message');
+  }
+  set onmessage(handler: Handler<MessageEvent>) {
+    this.#handle('message', handler);
+  }
+  get onerror(): Handler<Event> {
+    return this.#handler('error');
+  }
+  set onerror(handler: Handler<Event>) {
+    this.#handle('error', handler);
+  }
+  get onclose(): Handler<CloseEvent> {
+    return this.#handler('close');
+  }
+  set onclose(handler: Handler<CloseEvent>) {
+    this.#handle('close', handler);
+  }
+
+  /** @throws DOMException `InvalidStateError` before it is open. Once it closes, what is sent is only counted, as in the original. */
+  send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void {
+    if (arguments.length === 0) throw new TypeError('There is nothing to send.');
+    if (this.#readyState === 0) throw new DOMException('Still in CONNECTING state.', 'InvalidStateError');
+    if (this.#readyState === 1) this.#inner?.send(data);
+    else this.#unsent += sizeOf(data);
+  }
+
+  /** @throws DOMException `InvalidAccessError` for any code but 1000 and 3000 to 4999, `SyntaxError` for a reason over 123 bytes. */
+  close(given?: number, reason = ''): void {
+    const code = given === undefined ? given : Math.trunc(Number(given)) || 0;
+    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
+      throw new DOMException('The code must be 1000, or between 3000 and 4999.', 'InvalidAccessError');
+    }
+    if (sizeOf(String(reason)) > 123) throw new DOMException('The reason is longer than 123 bytes.', 'SyntaxError');
+    if (this.#readyState >= 2) return;
+    const connecting = this.#readyState === 0;
+    this.#readyState = 2;
+    if (connecting) return this.#fail();
+    if (code === undefined) this.#inner?.close();
+    else this.#inner?.close(code, reason);
+  }
+
+  async #connect(endpoint: Endpoint, options: SecureWebSocketOptions, platform: Platform): Promise<void> {
+    const trace = newTrace();
+    const { auth = session(), connectTimeoutMs = 15_000 } = options;
+    try {
+      const { ticket } = await fetchTicket({ endpoint, auth, trace, connectTimeoutMs, signal: this.#abort.signal, platform });
+      if (this.#readyState !== 0) return;
+      this.#open(platform, [...this.#protocols, raw, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
+    } catch (cause) {
+      if (this.#readyState !== 0) return;
+      this.#refusal = cause instanceof WardwireError ? cause : new ConnectionError('unreachable', { trace, cause });
+      this.#fail();
+    }
+  }
+
+  #open(platform: Platform, offers: string[]): void {
+    const inner = new platform.WebSocket(this.url, offers) as unknown as RawSocket;
+    this.#inner = inner;
+    inner.binaryType = this.#binaryType;
+    inner.onopen = () => this.#opened(inner);
+    inner.onmessage = ({ data }: { data: unknown }) => {
+      if (this.#readyState === 1) this.dispatchEvent(new MessageEvent('message', { data, origin: new URL(this.url).origin }));
+    };
+    inner.onerror = () => this.#failed();
+    inner.onclose = ({ code, reason, wasClean }: { code: number; reason: string; wasClean: boolean }) => this.#ended(code, String(reason), wasClean);
+  }
+
+  #opened(inner: RawSocket): void {
+    if (this.#readyState !== 0) return;
+    const asked = this.#protocols.length > 0;
+    // As the original: who offers protocols gets one of them, or no connection.
+    if (asked ? !this.#protocols.includes(inner.protocol) : inner.protocol !== raw && inner.protocol !== '') {
+      const title = asked ? 'The server selected none of the protocols.' : 'The server selected what was not offered.';
+      this.#refusal = new ConnectionError('malformed-answer', { title });
+      return this.#fail();
+    }
+    this.#protocol = asked ? inner.protocol : '';
+    this.#readyState = 1;
+    this.dispatchEvent(new Event('open'));
+  }
+
+  /** Fails the connection: nothing of it is heard any more but one error and one close, in a task of their own. */
+  #fail(): void {
+    this.#readyState = 2;
+    this.#abort.abort();
+    const inner = this.#inner;
+    if (inner !== null) {
+      inner.onopen = inner.onmessage = inner.onclose = null;
+      inner.onerror = () => undefined;
+      inner.close();
+    }
+    setTimeout(() => {
+      this.#failed();
+      this.#ended(1006, '', false);
+    });
+  }
+
+  /** An error is the first that is told of a connection that failed; it is closed by then, and `close` comes next. */
+  #failed(): void {
+    if (this.#readyState === 3) return;
+    this.#readyState = 3;
+    this.dispatchEvent(new Event('error'));
+  }
+
+  #ended(code: number, reason: string, wasClean: boolean): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#readyState = 3;
+    this.#stopWatching();
+    this.dispatchEvent(closeEvent(code, reason, wasClean));
+  }
+
+  #handler<Named extends Event>(name: string): Handler<Named> {
+    return (this.#handlers.get(name)?.handler ?? null) as Handler<Named>;
+  }
+
+  /** An event handler keeps the place among the listeners that it took first (HTML §8.1.8.1). */
+  #handle(name: string, handler: unknown): void {
+    const callable = typeof handler === 'function' ? handler : null;
+    const known = this.#handlers.get(name);
+    if (known !== undefined) return void (known.handler = callable);
+    const slot = { handler: callable as unknown };
+    this.#handlers.set(name, slot);
+    this.addEventListener(name, (event) => typeof slot.handler === 'function' && slot.handler.call(this, event));
+  }
+}
+
+function endpointOf(url: string | URL, route: string | undefined): Endpoint {
+  try {
+    return readEndpoint(url, route);
+  } catch (cause) {
+    throw new DOMException(cause instanceof Error ? cause.message : 'Not an address.', 'SyntaxError');
+  }
+}
+
+/** Node has no `CloseEvent` before version 23. */
+function closeEvent(code: number, reason: string, wasClean: boolean): Event {
+  const { CloseEvent } = globalThis as { CloseEvent?: typeof globalThis.CloseEvent };
+  if (CloseEvent !== undefined) return new CloseEvent('close', { code, reason, wasClean });
+  return Object.defineProperties(new Event('close'), { code: { value: code }, reason: { value: reason }, wasClean: { value: wasClean } });
+}
+
+/** What is neither bytes nor a blob is sent as text, as in the original. */
+function sizeOf(data: unknown): number {
+  if (data instanceof Blob) return data.size;
+  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) return data.byteLength;
+  return new TextEncoder().encode(String(data)).length;
+}

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+
+import { type State, type Surrounding, WardwireError, type Wire } from '../src/index.js';
+import { handClock } from './clock.js';
+import { Gate, type Peer, reaches, subscribed } from './gate.js';
+
+let gate: Gate;
+beforeEach(async () => void (gate = await Gate.open()));
+afterEach(() => gate.close());
+
+const code = (expected: string) => (error: unknown) => error instanceof WardwireError && error.code === expected;
+
+/** The state anew: TypeScript takes a getter for a constant. */
+const now = (client: Wire): State => client.state;
+
+const calls = (peer: Peer | undefined): unknown[] => peer?.calls.map(({ method, params }) => [method, params['id'], params['data']]) ?? [];
+
+test('what was sent and not acknowledged is sent again under its id, as it was, in order, after the channels', async () => {
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : undefined);
+  const client = gate.client();
+  const room = client.channel('a');
+  const arrived = gate.nextPeer();
+  client.start();
+  const peer = await arrived;
+  await room.subscribe();
+  const first = { text: 'one' };
+  const sent = [room.publish(first, { id: 'A' }), room.publish({ text: 'two' }, { id: 'B' })];
+  first.text = 'changed since';
+  await new Promise<void>((resolve) => peer.socket.on('message', () => peer.calls.length === 3 && resolve()));
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : { position: 'e:1', duplicate: true });
+  peer.socket.terminate();
+  await reaches(client, 'waiting');
+  const late = room.publish({ text: 'three' }, { id: 'C' });
+  assert.deepEqual(await Promise.all([...sent, late]), Array(3).fill({ position: 'e:1', duplicate: true }));
+  assert.deepEqual(calls(gate.peers[1]), [
+    ['subscribe', undefined, undefined],
+    ['publish', 'A', { text: 'one' }],
+    ['publish', 'B', { text: 'two' }],
+    ['publish', 'C', { text: 'three' }],
+  ]);
+});
+
+test('a publication without an id gets one of its own', async () => {
+  gate.answer = () => ({ position: 'e:1' });
+  const client = gate.client();
+  client.start();
+  await Promise.all([client.channel('a').publish(1), client.channel('a').publish(1)]);
+  const ids = gate.peers[0]?.calls.map(({ params }) => String(params['id'])) ?? [];
+  assert.equal(new Set(ids).size, 2);
+  for (const id of ids) assert.match(id, /^[A-Za-z0-9_-]{28}$/);
+});
+
+test('each promise is kept in time, and says whether it may have been published', async () => {
+  gate.answer = () => undefined;
+  const clock = handClock();
+  const client = gate.client({ publishTimeoutMs: 5000, platform: { clock } });
+  const arrived = gate.nextPeer();
+  client.start();
+  const never = client.channel('a').publish('before the connection');
+  clock.fire(5000);
+  await assert.rejects(never, code('not-sent'));
+  const peer = await arrived;
+  await reaches(client, 'open');
+  const unsure = client.channel('a').publish('sent');
+  await new Promise((resolve) => peer.socket.once('message', resolve));
+  clock.fire(5000);
+  await assert.rejects(unsure, code('unconfirmed'));
+  const long = gate.client({ publishTimeoutMs: 86_400_000, platform: { clock } });
+  long.start();
+  void long.channel('a').publish(1).catch(() => undefined);
+  assert.ok(clock.waits.includes(240_000), 'longer than the server remembers ids');
+});
+
+test('the queue is bounded in number and size, has 32 underway at most, and loses nothing', async () => {
+  const held: (() => void)[] = [];
+  gate.answer = (call, peer) => {
+    if (call.method === 'ping') return {};
+    held.push(() => peer.socket.send(JSON.stringify({ jsonrpc: '2.0', id: call.id, result: { position: 'e:1' } })));
+    return undefined;
+  };
+  const client = gate.client({ maxPending: 100 });
+  client.start();
+  await reaches(client, 'open');
+  const room = client.channel('a');
+  const all = Array.from({ length: 100 }, (_, n) => room.publish(n));
+  await assert.rejects(room.publish('one too many'), code('queue-full'));
+  for (const underway of [32, 32, 32, 4]) {
+    await client.ping();
+    assert.equal(held.length, underway);
+    for (const give of held.splice(0)) give();
+    await client.ping();
+  }
+  await Promise.all(all);
+  assert.deepEqual(calls(gate.peers[0]).filter((call) => (call as unknown[])[0] === 'publish').map((call) => (call as unknown[])[2]), Array.from({ length: 100 }, (_, n) => n));
+});
+
+test('large publications fill the queue sooner, and leave it when they are answered', async () => {
+  gate.answer = () => ({ position: 'e:1' });
+  const client = gate.client();
+  client.start();
+  const room = client.channel('a');
+  const large = 'x'.repeat(60_000);
+  const all = Array.from({ length: 69 }, () => room.publish(large));
+  await assert.rejects(room.publish(large), code('queue-full'));
+  await Promise.all(all);
+  await Promise.all(Array.from({ length: 69 }, () => room.publish(large)));
+});
+
+test('an abort takes a publication out of the queue, and sign-out all of them', async () => {
+  gate.answer = () => ({ position: 'e:1' });
+  const client = gate.client();
+  client.start();
+  const room = client.channel('a');
+  const abort = new AbortController();
+  const given = room.publish('given up', { signal: abort.signal });
+  abort.abort(new Error('enough'));
+  await assert.rejects(given, /enough/);
+  await room.publish('kept');
+  gate.peers[0]?.socket.terminate();
+  await reaches(client, 'waiting');
+  const wiped = room.publish('of the user before');
+  await Promise.all([assert.rejects(wiped, code('signed-out')), client.signOut()]);
+  client.start();
+  await room.publish('of the next');
+  assert.deepEqual(gate.peers.flatMap((peer) => peer.calls).map(({ params }) => params['data']), ['kept', 'of the next']);
+});
+
+test('a page that is cached leaves and comes back, a network that is back is used, a sleeper asks', async () => {
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 2) : {});
+  const clock = handClock();
+  let listens = true;
+  let tell: (event: Surrounding) => void = () => assert.fail('nobody listens');
+  const surroundings = (listener: typeof tell): (() => void) => ((tell = listener), () => void (listens = false));
+  const client = gate.client({ backoff: { baseMs: 100, capMs: 60_000 }, platform: { clock, random: () => 0.5, surroundings } });
+  const room = client.channel('a');
+  const arrived = gate.nextPeer();
+  client.start();
+  const peer = await arrived;
+  await room.subscribe();
+  const asked = new Promise((resolve) => peer.socket.once('message', resolve));
+  tell('awake');
+  await asked;
+  assert.equal(peer.calls.at(-1)?.method, 'ping');
+
+  const closed = new Promise((resolve) => peer.socket.on('close', resolve));
+  tell('cached');
+  assert.equal(await closed, 1000);
+  assert.equal(client.state.kind, 'suspended');
+  assert.equal(room.state.kind, 'waiting');
+  gate.refusals.push({ status: 503, code: 'unavailable' }, { status: 429, code: 'too-many-requests', retryAfter: '9' });
+  tell('restored');
+  const first = await reaches(client, 'waiting');
+  tell('online');
+  assert.deepEqual(clock.waits.filter((ms) => ms < 5000), [50]);
+  assert.deepEqual(now(client), { ...now(client), attempt: first.attempt });
+  clock.fire(50);
+  await reaches(client, 'connecting');
+  const { until } = await reaches(client, 'waiting');
+  tell('online');
+  assert.deepEqual(now(client), { ...now(client), until }, 'a server that named a time was asked before it');
+  client.start();
+  await room.subscribe();
+  assert.deepEqual(gate.peers.at(-1)?.calls[0]?.params, { channel: 'a', since: 'e:2' });
+  client.close();
+  assert.equal(listens, false);
+});
+
+test('a signal closes the client for good', async () => {
+  const abort = new AbortController();
+  const client = gate.client({ signal: abort.signal });
+  client.start();
+  await reaches(client, 'open');
+  abort.abort();
+  assert.equal(client.state.kind, 'ended');
+  client.start();
+  assert.equal(client.state.kind, 'ended');
+});
+
+test('a client that comes back as somebody else forgets what the one before left, and publishes none of it', async () => {
+  for (const [before, after] of [['alice', 'bob'], ['alice', null], [null, 'bob']] as const) {
+    gate.handle = before;
+    gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 7) : undefined);
+    const client = gate.client();
+    const room = client.channel('a');
+    const arrived = gate.nextPeer();
+    client.start();
+    const peer = await arrived;
+    const reading = room.messages();
+    room.on('publication', () => assert.fail('a listener outlived its user'));
+    await room.subscribe();
+    room.on('publication', () => undefined);
+    const sent = room.publish('sent');
+    await new Promise((resolve) => peer.socket.once('message', resolve));
+    gate.handle = after;
+    peer.socket.terminate();
+    await reaches(client, 'waiting');
+    const unsent = room.publish('not sent');
+    await Promise.all([
+      assert.rejects(unsent, code('another-user')),
+      assert.rejects(sent, (error: WardwireError) => error.code === 'unconfirmed' && (error.cause as WardwireError).code === 'another-user'),
+      assert.rejects(reading.next(), code('another-user')),
+    ]);
+    const { reason } = await reaches(client, 'ended');
+    assert.deepEqual(reason, { kind: 'signed-out', by: 'another-user', word: '' });
+    assert.deepEqual([room.state.kind, room.position], ['idle', null]);
+
+    // On as the next: with nothing of the one before, and not ended again.
+    const next = gate.nextPeer();
+    client.start();
+    const { calls } = await next;
+    await reaches(client, 'open');
+    gate.answer = () => ({});
+    await client.ping();
+    assert.deepEqual(calls.map(({ method }) => method), ['ping']);
+    client.close();
+  }
+});
+
+test('somebody who stays who they are, or of whom the server says nothing, is taken up again', async () => {
+  for (const handle of ['alice', null, undefined]) {
+    gate.handle = handle;
+    gate.answer = (call) => subscribed(call, 7);
+    const client = gate.client();
+    const room = client.channel('a');
+    client.start();
+    await room.subscribe();
+    gate.peers.at(-1)?.socket.close(1012, 'restart');
+    await reaches(client, 'waiting');
+    await reaches(client, 'open');
+    await room.subscribe();
+    assert.deepEqual(gate.peers.at(-1)?.calls[0]?.params, { channel: 'a', since: 'e:7' });
+    client.close();
+  }
+});

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+
+import { build } from 'esbuild';
+
+/** What an application's bundler would make of this import, without what it does not name. */
+async function bundled(code: string): Promise<Uint8Array> {
+  const resolveDir = new URL('../src', import.meta.url).pathname;
+  const { outputFiles } = await build({
+    stdin: { contents: code, resolveDir },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    write: false,
+  });
+  return outputFiles[0]!.contents;
+}
+
+test('the core stays within its budget, minified and gzipped', async (context) => {
+  const core = await bundled("export { connect, session, bearer } from './index.js';");
+  const bytes = gzipSync(core, { level: 9 }).length;
+  context.diagnostic(`${bytes} bytes`);
+  assert.ok(bytes < 9_100, `${bytes} bytes`);
+});
+
+test('importing has no effect of its own, so that a bundler can leave out what is not used', async () => {
+  assert.equal((await bundled("import './index.js';")).length, 0);
+});

@@ -1,0 +1,131 @@
+// Our own client, where only a real server can tell: what was published before a connection was cut, and what is refused.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:https';
+import { connect as dial, createServer } from 'node:net';
+import { test } from 'node:test';
+
+import WebSocket from 'ws';
+
+import { bearer, connect, history } from '../../packages/client/dist/index.js';
+import { ca, host, token } from './gate.mjs';
+
+/** What of `fetch` the client uses, trusting the authority of this run. */
+function fetchTrusting(input, { method, headers, body, signal }) {
+  return new Promise((resolve, reject) => {
+    const asking = request(input, { method, headers, ca, signal, agent: false }, async (response) => {
+      let text = '';
+      for await (const chunk of response) text += chunk;
+      resolve(new Response(text, { status: response.statusCode, headers: { 'content-type': response.headers['content-type'] ?? '' } }));
+    });
+    asking.on('error', reject);
+    asking.end(body ?? undefined);
+  });
+}
+
+class TrustingWebSocket extends WebSocket {
+  constructor(url, protocols) {
+    super(url, protocols, { ca });
+  }
+}
+
+const platform = { WebSocket: TrustingWebSocket, fetch: fetchTrusting };
+const fast = { backoff: { baseMs: 10, capMs: 20 } };
+
+/** Passes bytes on to the server, and can withhold what it answers, or cut all that goes through. */
+async function passage(t) {
+  const pairs = new Set();
+  let withheld = false;
+  const [hostname, port] = host.split(':');
+  const server = createServer((near) => {
+    const far = dial(Number(port), hostname);
+    const pair = { near, far };
+    pairs.add(pair);
+    near.on('data', (bytes) => far.write(bytes));
+    far.on('data', (bytes) => void (withheld || near.write(bytes)));
+    for (const end of [near, far]) {
+      end.on('error', () => undefined);
+      end.on('close', () => {
+        near.destroy();
+        far.destroy();
+        pairs.delete(pair);
+      });
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return {
+    url: `wss://localhost:${server.address().port}/live`,
+    withhold: () => void (withheld = true),
+    cut() {
+      for (const { near } of pairs) near.destroy();
+      withheld = false;
+    },
+  };
+}
+
+function enters(wire, kind) {
+  return new Promise((resolve) => {
+    const look = (state) => state.kind === kind && (stop(), resolve(state));
+    const stop = wire.on('state', look);
+    look(wire.state);
+  });
+}
+
+test('what was published and cut off before its answer is published once, and its promise kept', async (t) => {
+  const way = await passage(t);
+  const room = `room/cut-${process.pid}`;
+  const reader = connect(`wss://${host}/live`, { auth: bearer(() => token), platform, ...fast });
+  const writer = connect(way.url, { auth: bearer(() => token), platform, ...fast });
+  t.after(() => (reader.close(), writer.close()));
+  const heard = reader.channel(room).messages();
+  await reader.channel(room).subscribe();
+  await enters(writer, 'open');
+
+  way.withhold();
+  const sent = [writer.channel(room).publish({ n: 1 }), writer.channel(room).publish({ n: 2 })];
+  // The server has published both, and the writer was told of neither.
+  const first = [(await heard.next()).value, (await heard.next()).value];
+  assert.deepEqual(first.map(({ data }) => data), [{ n: 1 }, { n: 2 }]);
+  way.cut();
+  const answers = await Promise.all(sent);
+  assert.deepEqual(answers.map(({ position, duplicate }) => ({ position, duplicate })), first.map(({ position }) => ({ position, duplicate: true })));
+
+  const last = await writer.channel(room).publish({ n: 3 });
+  assert.equal(last.duplicate, false);
+  assert.deepEqual((await heard.next()).value.data, { n: 3 });
+  const { publications, complete } = await history(reader.channel(room));
+  assert.deepEqual(publications.map(({ data }) => data), [{ n: 1 }, { n: 2 }, { n: 3 }]);
+  assert.equal(complete, true);
+});
+
+test('what was missed while the connection was cut is read in order and once', async (t) => {
+  const way = await passage(t);
+  const room = `room/missed-${process.pid}`;
+  const reader = connect(way.url, { auth: bearer(() => token), platform, ...fast });
+  const writer = connect(`wss://${host}/live`, { auth: bearer(() => token), platform, ...fast });
+  t.after(() => (reader.close(), writer.close()));
+  const heard = reader.channel(room).messages();
+  await reader.channel(room).subscribe();
+  await enters(writer, 'open');
+  await writer.channel(room).publish(1);
+  assert.equal((await heard.next()).value.data, 1);
+  way.withhold();
+  for (const n of [2, 3]) await writer.channel(room).publish(n);
+  way.cut();
+  for (const n of [2, 3]) assert.equal((await heard.next()).value.data, n);
+  await writer.channel(room).publish(4);
+  assert.equal((await heard.next()).value.data, 4);
+});
+
+test('content that the server can not read as a message ends the call that it was in, and no other', async (t) => {
+  const wire = connect(`wss://${host}/live`, { auth: bearer(() => token), platform, ...fast });
+  t.after(() => wire.close());
+  await enters(wire, 'open');
+  const room = wire.channel(`room/content-${process.pid}`);
+  const [before, refused, after] = await Promise.allSettled([room.publish('before'), room.publish(JSON.parse('{"__proto__":1}')), room.publish('after')]);
+  assert.deepEqual([before.status, after.status], ['fulfilled', 'fulfilled']);
+  assert.equal(refused.reason?.code, 'content');
+});
