@@ -402,7 +402,9 @@ fn attack_042_the_first_answer_to_an_attempt_is_the_only_one() {
             _ => (good.clone(), 503),
         };
         provider.control(&server, &json!({ "broken": first == "broken" }));
+        let events = server.audit().len() as u64;
         assert_eq!(browser.get(&spoilt).status, status, "{first}");
+        server.audited(|it| it["event"] == "refusal" && it["seq"].as_u64() >= Some(events));
         provider.control(&server, &json!({ "broken": false }));
         let before = shown();
         browser.cookies = attempts;
