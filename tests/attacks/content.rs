@@ -386,7 +386,16 @@ fn attack_074_rights_lowered_while_the_socket_is_open() {
         .token("alice")
         .claim("rooms", json!([]))
         .mint();
-    alice.ok("refresh", json!({ "token": lowered }));
+    let mut aside = Vec::new();
+    alice.call_aside("refresh", json!({ "token": lowered }), &mut aside);
+    let [told] = &aside[..] else {
+        panic!("{aside:?}")
+    };
+    let why = json!({ "channel": "chat/lobby", "reason": "rights" });
+    assert_eq!(
+        (&told["method"], &told["params"]),
+        (&json!("revoked"), &why)
+    );
     bob.ok(
         "publish",
         json!({ "channel": "chat/lobby", "data": "secret" }),

@@ -166,6 +166,10 @@ fn a_lost_right_to_a_channel_is_lost_on_open_sockets_too() {
     );
     let answer = server.reloaded();
     assert_eq!(answer["ended"], json!({ "sockets": 0, "subscriptions": 1 }));
+    let told = alice.json();
+    assert_eq!(told["method"], "revoked", "{told}");
+    let why = json!({ "channel": "chat/lobby", "reason": "rights" });
+    assert_eq!(told["params"], why);
     bob.ok(
         "publish",
         json!({ "channel": "chat/lobby", "data": "secret" }),

@@ -14,8 +14,11 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use serde::Serialize;
-use wardwire_protocol::{channel::ChannelName, message::Prepared, rpc};
+use wardwire_protocol::{
+    channel::ChannelName,
+    message::Prepared,
+    rpc::{self, wire::LaggedNotice},
+};
 
 use crate::{
     engine::{Keep, Log, Placed, Position, Sink},
@@ -289,9 +292,9 @@ impl Sink for Channel {
             recent.floor = Some(up_to);
         }
         self.post(&mut state, offset, None, || {
-            let lagged = Lagged {
-                channel: self.name.as_str(),
-                position: up_to,
+            let lagged = LaggedNotice {
+                channel: self.name.as_str().into(),
+                position: up_to.to_string().into(),
             };
             Prepared::text(&rpc::notification("lagged", lagged))
         });
@@ -304,13 +307,6 @@ impl Sink for Channel {
             woken.into_iter().for_each(Waker::wake);
         }
     }
-}
-
-/// Something of what stands up to this position was left out.
-#[derive(Serialize)]
-struct Lagged<'a> {
-    channel: &'a str,
-    position: Position,
 }
 
 impl State {

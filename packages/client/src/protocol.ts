@@ -146,6 +146,22 @@ export interface PublicationNotice {
   readonly id?: PublicationId;
 }
 
+/** Something was left out. */
+export interface LaggedNotice {
+  /** Which channel. */
+  readonly channel: ChannelName;
+  /** Up to where. */
+  readonly position: Position;
+}
+
+/** A channel is followed no longer, as the right to it was lost. */
+export interface RevokedNotice {
+  /** Which channel. */
+  readonly channel: ChannelName;
+  /** Why: `rights`, of the user and the rules as they are now, do not allow it. */
+  readonly reason: 'rights';
+}
+
 /** What a client may call. */
 export interface Calls {
   /** Follows a channel. */
@@ -166,4 +182,8 @@ export interface Calls {
 export interface Notices {
   /** Somebody published in a channel that this socket follows. */
   readonly publication: PublicationNotice;
+  /** Something was left out. */
+  readonly lagged: LaggedNotice;
+  /** A channel is followed no longer, as the right to it was lost. */
+  readonly revoked: RevokedNotice;
 }

@@ -148,6 +148,32 @@ pub struct PublicationNotice<'a> {
     pub id: Option<Cow<'a, str>>,
 }
 
+/// Something was left out.
+#[derive(Serialize)]
+pub struct LaggedNotice<'a> {
+    /// Which channel.
+    pub channel: Cow<'a, str>,
+    /// Up to where.
+    pub position: Cow<'a, str>,
+}
+
+/// A channel is followed no longer, as the right to it was lost.
+#[derive(Serialize)]
+pub struct RevokedNotice<'a> {
+    /// Which channel.
+    pub channel: Cow<'a, str>,
+    /// Why: `rights`, of the user and the rules as they are now, do not allow it.
+    pub reason: RevokedNoticeReason,
+}
+
+/// Why: `rights`, of the user and the rules as they are now, do not allow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RevokedNoticeReason {
+    /// `rights`
+    Rights,
+}
+
 /// `error.data`: what a program can go by beside the code. Members that are not known are to be passed over.
 #[derive(Serialize)]
 pub struct ErrorData<'a> {

@@ -370,7 +370,13 @@ impl Shard {
                 continue;
             };
             match catch_unwind(AssertUnwindSafe(|| socket.rejudge(fanout))) {
-                Ok(left) => drop(told.send(left)),
+                Ok(left) => {
+                    if left > 0 {
+                        socket.woken();
+                        self.again.push(key);
+                    }
+                    let _ = told.send(left);
+                }
                 Err(_) => {
                     socket.panicked();
                     self.remove(key);

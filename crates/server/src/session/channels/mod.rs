@@ -12,11 +12,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use wardwire_admission::principal::Principal;
 use wardwire_hub::{Member, fanout::Fanout, outbox::Outbox};
 use wardwire_protocol::{
+    channel::ChannelName,
     close::Close,
     message::Message,
-    rpc::{self, Call, Entry, Incoming, RpcError},
+    rpc::{
+        self, Call, Entry, Incoming, RpcError,
+        wire::{RevokedNotice, RevokedNoticeReason},
+    },
 };
 
 use super::{Rate, Scope};
@@ -30,6 +35,8 @@ pub struct Channels {
     rate: Rate,
     errors: Errors,
     pending: Pending,
+    /// What it may not follow any more, and was not told of yet.
+    lost: Vec<ChannelName>,
     /// Bytes of missed publications that may still be answered in this turn.
     room: usize,
     /// Bytes of the message that is being read, not yet spent by its first call.
@@ -46,6 +53,7 @@ impl Channels {
             rate,
             errors: Errors::new(now),
             pending: Pending::default(),
+            lost: Vec::new(),
             room: 0,
             length: 0,
         }
@@ -56,12 +64,35 @@ impl Channels {
         self.pending = Pending::default();
     }
 
+    /// It is told of what it leaves in its next turn.
     pub(super) fn rejudge(&mut self, fanout: &mut Fanout, outbox: &mut Outbox) -> usize {
-        self.member.rejudge(fanout, outbox).len()
+        let lost = self.member.rejudge(fanout, outbox);
+        let count = lost.len();
+        self.lost.extend(lost);
+        count
+    }
+
+    /// Stands on what was proved anew, and leaves what that gives no right to.
+    fn renew(&mut self, principal: Principal, scope: &mut Scope<'_>) {
+        let lost = self.member.renew(scope.fanout, scope.outbox, principal);
+        self.lost.extend(lost);
+        self.tell_lost(scope);
+    }
+
+    fn tell_lost(&mut self, scope: &mut Scope<'_>) {
+        for channel in std::mem::take(&mut self.lost) {
+            let notice = RevokedNotice {
+                channel: channel.as_str().into(),
+                reason: RevokedNoticeReason::Rights,
+            };
+            let notice = rpc::notification("revoked", notice);
+            scope.send(&Message::Text(notice.into()));
+        }
     }
 
     /// Reads a message and answers it, or what of it can be answered at once.
     pub(super) fn read(&mut self, text: &str, scope: &mut Scope<'_>) -> Option<Close> {
+        self.tell_lost(scope);
         self.length = text.len();
         self.make_room(scope);
         let answer = match rpc::read(text) {
@@ -90,6 +121,7 @@ impl Channels {
 
     /// Goes on with what waits.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, scope: &mut Scope<'_>) -> Option<Close> {
+        self.tell_lost(scope);
         for (place, finish) in self.pending.ready(cx) {
             // Many may have been asked while there was room for one.
             self.make_room(scope);

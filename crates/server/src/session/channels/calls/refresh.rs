@@ -59,7 +59,7 @@ fn finish(
         Ok(Renewed { identity, until }) => {
             let principal = Principal::User(identity);
             let expires_at = until.as_secs();
-            channels.member.renew(scope.fanout, scope.outbox, principal);
+            channels.renew(principal, scope);
             let by_token = Trail {
                 credential: Some("bearer"),
                 ..Trail::clone(trail)
