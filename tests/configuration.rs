@@ -520,3 +520,32 @@ fn the_pages_of_the_manual_are_set_without_a_warning() {
         }
     }
 }
+
+/// That they compile, and mean what they should, is asked where the client's types are
+/// (`packages/client/test/types.test.ts`).
+#[test]
+fn the_types_of_channels_are_those_of_their_schemas() {
+    let mut setup = configured();
+    let at = setup.rest.find("[[channel]]").unwrap();
+    setup.rest.truncate(at);
+    for (name, takes) in [
+        ("chat/{room}", "schema = \"message.json\""),
+        ("chat/lobby", "schema = \"message.json\"\nmode = \"report\""),
+        ("files/{id}", "binary = true"),
+        ("news", ""),
+    ] {
+        setup.rest += &format!("[[channel]]\nname = \"{name}\"\n{takes}\n");
+    }
+    fs::write(
+        setup.folder.join("message.json"),
+        include_str!("types/message.json"),
+    )
+    .unwrap();
+    fs::write(setup.folder.join("wardwire.toml"), setup.config()).unwrap();
+    let types = said(&setup.folder, &["types"], &[]);
+    assert_eq!(
+        types,
+        include_str!("../packages/client/test/channels.ts"),
+        "{types}"
+    );
+}

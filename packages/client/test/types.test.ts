@@ -2,6 +2,7 @@
 
 import { test } from 'node:test';
 
+import type { Channels as Made } from './channels.js';
 import { type PatternOf, type Publication, type Wire } from '../src/index.js';
 
 interface Channels {
@@ -34,6 +35,22 @@ export function typed(wire: Wire<Channels>, room: string): void {
   wire.channel('chat/7/deeper');
   // @ts-expect-error: nor is any name a channel
   wire.channel(room);
+}
+
+/** What the server's own command writes (`tests/configuration.rs` holds it to that). */
+export function made(wire: Wire<Made>): void {
+  const kind = 'said';
+  void wire.channel('chat/7').publish({ kind, text: 'hi', at: [1], extra: { pinned: true }, 'in-reply-to': { id: '1', before: { id: '0' } } });
+  void wire.channel('files/1').publish(Uint8Array.of(1));
+  void wire.channel('news').publish({ any: ['json'] });
+  // @ts-expect-error: what has to be there is not
+  void wire.channel('chat/7').publish({ text: 'hi' });
+  // @ts-expect-error: no such kind
+  void wire.channel('chat/7').publish({ kind: 'sung', text: 'hi' });
+  // @ts-expect-error: a misspelt member
+  void wire.channel('chat/7').publish({ kind, text: 'hi', tto: 'bob' });
+  // @ts-expect-error: a place too many
+  void wire.channel('chat/7').publish({ kind, text: 'hi', at: [1, 2, 3] });
 }
 
 export function untyped(wire: Wire, room: string): void {

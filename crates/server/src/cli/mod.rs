@@ -1,4 +1,4 @@
-//! The command line: `serve`, `demo`, `check`, `doctor identity`, `schema`, `completions`, `man`, `token`, `audit verify`, `audit key`.
+//! The command line: `serve`, `demo`, `check`, `doctor identity`, `schema`, `types`, `completions`, `man`, `token`, `audit verify`, `audit key`.
 //!
 //! Exit codes: 0 all is well, 1 the thing asked for failed, 2 the command line was not understood.
 
@@ -9,6 +9,7 @@ mod listeners;
 mod manual;
 mod serve;
 pub(crate) mod token;
+mod types;
 
 use std::{
     io::{self, Write as _},
@@ -54,6 +55,8 @@ enum Command {
     },
     /// Print the JSON Schema of the configuration file, for editors
     Schema,
+    /// Print what is said in each channel as TypeScript types, for `connect<Channels>` of @wardwire/client
+    Types(types::Arguments),
     /// Print what a shell needs to complete this command
     Completions {
         /// For which shell
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::command(&arguments),
         Command::Doctor { command } => doctor::command(&command),
         Command::Schema => schema(),
+        Command::Types(arguments) => types::command(&arguments),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { into } => manual::pages(into.as_deref()),
         Command::Token(arguments) => token::command(&arguments),
