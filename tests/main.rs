@@ -14,6 +14,7 @@
 mod acme;
 mod attacks;
 mod audit;
+mod backend;
 mod channels;
 mod compression;
 mod configuration;

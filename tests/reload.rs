@@ -80,7 +80,7 @@ fn replace(path: &Path, text: &str) {
 
 impl Server {
     /// Edits the configuration file.
-    fn edit(&self, from: &str, to: &str) {
+    pub(crate) fn edit(&self, from: &str, to: &str) {
         let path = self.folder.join("wardwire.toml");
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{text}");
@@ -92,7 +92,7 @@ impl Server {
     }
 
     /// Reloads, and demands that it holds.
-    fn reloaded(&self) -> Value {
+    pub(crate) fn reloaded(&self) -> Value {
         let answer = self.reload();
         assert_eq!(answer.status, 200, "{answer:?}");
         let answer = answer.json();

@@ -14,7 +14,7 @@ use http::{
 use wardwire_protocol::handshake::Protocol;
 
 use crate::{
-    head::{BODY, FIELDS, HEAD, TARGET, graphic_target},
+    head::{FIELDS, HEAD, TARGET, graphic_target, largest_body},
     refusal::{Reason, Refusal, Stage},
 };
 
@@ -102,10 +102,15 @@ fn framing(head: &request::Parts) -> Result<(), Refusal> {
     if length > 0 && head.method == Method::CONNECT {
         return Err(refuse(Reason::UpgradeWithBody, "a handshake with a body"));
     }
-    if length > BODY {
+    if length > largest_body(asked(head).as_bytes()) {
         return Err(refuse(Reason::BodyTooLarge, ""));
     }
     Ok(())
+}
+
+/// Its target.
+fn asked(head: &request::Parts) -> &str {
+    head.uri.path_and_query().map_or("", |it| it.as_str())
 }
 
 fn is_number(text: &str) -> bool {

@@ -14,8 +14,21 @@ pub const HEAD: usize = 16 * 1024;
 pub const FIELDS: usize = 100;
 /// The longest request target, in bytes.
 pub const TARGET: usize = 8 * 1024;
-/// The largest body any of our endpoints takes, in bytes.
+/// The largest body an endpoint takes, in bytes.
 pub const BODY: usize = 16 * 1024;
+/// The endpoint of the application's own backend, which says more at once.
+pub const BACKEND: &str = "/.wardwire/backend";
+/// The largest body that one takes, in bytes.
+pub const BACKEND_BODY: usize = 256 * 1024;
+
+/// The largest body that may come with a request for this target, in bytes.
+#[must_use]
+pub fn largest_body(target: &[u8]) -> usize {
+    match target == BACKEND.as_bytes() {
+        true => BACKEND_BODY,
+        false => BODY,
+    }
+}
 
 /// What the head says of the bytes behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +65,7 @@ pub fn examine(received: &[u8]) -> Result<Option<HeadFacts>, Refusal> {
             .ok_or_else(|| malformed("a line ends in bare LF"))?;
         rest = after;
         if number == 0 {
-            request_line(line)?;
+            facts.largest = largest_body(request_line(line)?);
         } else if line.is_empty() {
             return facts.conclude(window.len() - rest.len()).map(Some);
         } else if number > FIELDS {
@@ -68,6 +81,8 @@ pub fn examine(received: &[u8]) -> Result<Option<HeadFacts>, Refusal> {
 #[derive(Default)]
 struct Facts {
     hosts: usize,
+    /// The body that may come.
+    largest: usize,
     length: Option<usize>,
     transfer_encoding: bool,
     upgrade: bool,
@@ -131,7 +146,7 @@ impl Facts {
         if self.upgrade && body > 0 {
             return Err(refuse(Reason::UpgradeWithBody, "a handshake with a body"));
         }
-        if body > BODY {
+        if body > self.largest {
             return Err(refuse(Reason::BodyTooLarge, ""));
         }
         Ok(HeadFacts {
@@ -166,8 +181,8 @@ fn partial_line(line: &[u8], number: usize) -> Result<(), Refusal> {
     }
 }
 
-/// `METHOD SP target SP HTTP/1.1` (RFC 9112 §3).
-fn request_line(line: &[u8]) -> Result<(), Refusal> {
+/// `METHOD SP target SP HTTP/1.1` (RFC 9112 §3). Returns the target.
+fn request_line(line: &[u8]) -> Result<&[u8], Refusal> {
     let mut parts = line.split(|&byte| byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -188,7 +203,7 @@ fn request_line(line: &[u8]) -> Result<(), Refusal> {
     if version != b"HTTP/1.1" {
         return Err(malformed("not HTTP/1.1"));
     }
-    Ok(())
+    Ok(target)
 }
 
 /// Whatever is outside of ASCII is escaped (RFC 3986 §2), and a fragment is never sent (RFC 9112 §3.2): who reads on and who

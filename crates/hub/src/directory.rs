@@ -7,10 +7,9 @@ use std::{
     time::Instant,
 };
 
-use wardwire_admission::principal::Principal;
 use wardwire_protocol::channel::ChannelName;
 
-use crate::{HubError, HubLimits, channel::Channel};
+use crate::{HubError, HubLimits, channel::Channel, rights::Standing};
 
 #[derive(Default)]
 pub(crate) struct Directory {
@@ -25,7 +24,8 @@ struct Entry {
     opener: Opener,
 }
 
-/// A subject of an issuer, or all who are anonymous together, by a hash of which nobody can find collisions.
+/// A subject of an issuer, all who are anonymous together, or the application's backend, by a hash of which nobody can find
+/// collisions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Opener(u64);
 
@@ -55,16 +55,20 @@ impl Directory {
     pub(crate) fn open(
         &mut self,
         name: &ChannelName,
-        principal: &Principal,
+        standing: &Standing,
         limits: &HubLimits,
         make: impl FnOnce() -> Arc<Channel>,
     ) -> Result<Arc<Channel>, HubError> {
         if let Some(channel) = self.get(name) {
             return Ok(channel);
         }
-        let opener = self.opener(principal);
+        let opener = self.opener(standing);
         let own = self.opened.get(&opener).copied().unwrap_or_default();
-        if self.channels.len() >= limits.channels || own >= limits.channels_per_subject {
+        let most = match standing.is_backend() {
+            true => usize::MAX,
+            false => limits.channels_per_subject,
+        };
+        if self.channels.len() >= limits.channels || own >= most {
             return Err(HubError::Limit);
         }
         self.opened.insert(opener, own + 1);
@@ -103,9 +107,9 @@ impl Directory {
         }
     }
 
-    fn opener(&self, principal: &Principal) -> Opener {
-        let identity = principal.identity();
+    fn opener(&self, standing: &Standing) -> Opener {
+        let identity = standing.principal().identity();
         let who = identity.map(|identity| (&identity.issuer, &identity.subject));
-        Opener(self.state.hash_one(who))
+        Opener(self.state.hash_one((standing.is_backend(), who)))
     }
 }

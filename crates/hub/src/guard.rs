@@ -3,14 +3,13 @@
 //! Only [`clear`] makes a [`Cleared`], and a channel takes nothing else:
 //!
 //! ```compile_fail,E0451
-//! let forged = wardwire_hub::guard::Cleared { channel: todo!(), payload: todo!(), principal: todo!(), keep: todo!(), reported: None };
+//! let forged = wardwire_hub::guard::Cleared { channel: todo!(), payload: todo!(), standing: todo!(), keep: todo!(), reported: None };
 //! ```
 
 use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::value::RawValue;
-use wardwire_admission::principal::Principal;
 use wardwire_protocol::channel::ChannelName;
 
 use crate::{
@@ -26,7 +25,7 @@ use crate::{
 pub struct Cleared<'a> {
     pub(crate) channel: &'a ChannelName,
     pub(crate) payload: Cleaned<'a>,
-    pub(crate) principal: &'a Principal,
+    pub(crate) standing: &'a Standing,
     pub(crate) keep: Keep,
     pub(crate) reported: Option<HubError>,
 }
@@ -130,7 +129,7 @@ pub fn clear<'a>(
     Ok(Cleared {
         channel,
         payload,
-        principal: standing.principal(),
+        standing,
         keep: rule.keep(),
         reported,
     })

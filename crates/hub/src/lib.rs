@@ -5,6 +5,7 @@
 //! [`outbox`] keeps what a slow one has not taken. A channel lives while somebody follows it or something of it is kept.
 //! Nothing here knows a transport.
 
+mod backend;
 mod batch;
 mod channel;
 pub mod content;
@@ -35,6 +36,7 @@ use parking_lot::RwLock;
 use wardwire_admission::principal::Principal;
 use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 
+pub use backend::Backend;
 use channel::{Channel, Loops};
 use content::Violation;
 use directory::Directory;
@@ -47,7 +49,7 @@ pub use member::Member;
 pub use once::PublicationId;
 pub use publish::Published;
 use rates::{Rate, Rates};
-use rights::{ChannelRule, ChannelRules};
+use rights::{ChannelRule, ChannelRules, Standing};
 
 /// The channels of a server.
 pub struct Hub {
@@ -232,13 +234,13 @@ impl Hub {
         &self,
         name: &ChannelName,
         keep: Keep,
-        principal: &Principal,
+        standing: &Standing,
         limits: &HubLimits,
     ) -> Result<Arc<Channel>, HubError> {
         if let Some(channel) = self.channels.read().get(name) {
             return Ok(channel);
         }
-        self.channels.write().open(name, principal, limits, || {
+        self.channels.write().open(name, standing, limits, || {
             let log = self.engine.open(name, keep);
             let channel = Channel::new(name.clone(), self.number(), log, self.loops.clone());
             let channel = Arc::new(channel);

@@ -130,9 +130,8 @@ impl Member {
         let keep = self.may_join(name)?;
         let since = since.filter(|_| self.may(Action::History, name).is_ok());
         let limits = &self.rules.limits;
-        let principal = self.standing.principal();
         loop {
-            let channel = self.hub.open(name, keep, principal, limits)?;
+            let channel = self.hub.open(name, keep, &self.standing, limits)?;
             let latest = keep.latest;
             if let Some(it) = Joining::new(channel, number, since, latest, limits.recovery) {
                 return Ok(it);
@@ -235,7 +234,7 @@ impl Member {
 
     fn publisher(&self) -> Publisher<'_> {
         Publisher {
-            principal: self.standing.principal(),
+            standing: &self.standing,
             socket: (self.hub.loops.process, self.number),
             who: self.who,
         }

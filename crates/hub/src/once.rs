@@ -4,10 +4,9 @@
 //! same text, or of the same text in another channel, is another.
 
 use aws_lc_rs::digest::{Context, SHA256};
-use wardwire_admission::principal::Principal;
 use wardwire_protocol::channel::ChannelName;
 
-use crate::engine::Once;
+use crate::{engine::Once, rights::Standing};
 
 /// What a publisher calls a publication: 1 to 64 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +30,9 @@ impl<'a> PublicationId<'a> {
 /// Who publishes.
 #[derive(Clone, Copy)]
 pub(crate) struct Publisher<'a> {
-    pub(crate) principal: &'a Principal,
-    /// The socket among those of all processes: who is anonymous is nobody else than it.
+    pub(crate) standing: &'a Standing,
+    /// The socket among those of all processes: who is anonymous is nobody else than it. Without meaning for a backend, which
+    /// is one, however many processes and requests it has.
     pub(crate) socket: (u64, u64),
     /// What stands for whose it is, all their sockets together.
     pub(crate) who: u64,
@@ -48,7 +48,8 @@ impl Publisher<'_> {
         };
         part(channel.as_str().as_bytes());
         part(id.0.as_bytes());
-        match self.principal.identity() {
+        match self.standing.principal().identity() {
+            _ if self.standing.is_backend() => part(b"backend"),
             Some(identity) => {
                 part(identity.issuer.as_bytes());
                 part(identity.subject.as_bytes());
@@ -81,15 +82,17 @@ mod tests {
     #[test]
     fn an_id_is_the_publishers_own_and_the_channels() {
         let name = |text| ChannelName::parse(text).unwrap();
-        let once = |channel, id, principal: &Principal, socket| {
+        let once = |channel, id, standing: &Standing, socket| {
             let publisher = Publisher {
-                principal,
+                standing,
                 socket,
                 who: 1,
             };
             publisher.once(&name(channel), PublicationId(id)).key
         };
-        let (alice, bob, nobody) = (user("alice", "{}"), user("bob", "{}"), anonymous());
+        let [alice, bob, nobody] =
+            [user("alice", "{}"), user("bob", "{}"), anonymous()].map(Standing::from);
+        let backend = Standing::backend();
         let keys = [
             once("a", "1", &alice, (1, 1)),
             once("a", "2", &alice, (1, 1)),
@@ -98,6 +101,7 @@ mod tests {
             once("a", "1", &nobody, (1, 1)),
             once("a", "1", &nobody, (1, 2)),
             once("a", "1", &nobody, (2, 1)),
+            once("a", "1", &backend, (1, 1)),
             once("a1", "1", &alice, (1, 1)),
             once("a", "11", &alice, (1, 1)),
         ];

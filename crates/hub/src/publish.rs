@@ -34,14 +34,14 @@ impl Hub {
         let Cleared {
             channel: name,
             keep,
-            principal,
+            standing,
             ..
         } = cleared;
         let process = self.loops.process;
         let except = except.map(|origin| Except { process, origin });
         let publication = Publication {
             content: content(cleared.payload),
-            from: principal.handle().map(Into::into),
+            from: standing.principal().handle().map(Into::into),
             id: id.map(|(id, _)| id.as_str().into()),
             key: None,
             except,
@@ -62,7 +62,7 @@ impl Hub {
                     let appended = log.append(&entry, now);
                     return appended.map(|appended| published(appended, reported));
                 }
-                None => match self.open(name, keep, principal, limits) {
+                None => match self.open(name, keep, standing, limits) {
                     Ok(channel) => channel,
                     Err(error) => return Answer::Now(Err(error)),
                 },

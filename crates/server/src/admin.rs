@@ -1,81 +1,35 @@
 //! The operator's listener: loopback, plain HTTP, and a bearer token for everything that tells or changes anything.
 
-use std::{convert::Infallible, io, net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, slice, sync::Arc, time::Duration};
 
-use aws_lc_rs::constant_time;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::json;
 use tokio::{net::TcpListener, sync::Semaphore};
-use wardwire_admission::{admit::Trail, clock::Timestamp, host::HostName, revocation::Revocation};
+use wardwire_admission::{admit::Trail, host::HostName, refusal::Reason};
 
 use crate::{
     audit::Event,
-    config::read_file,
+    bearer::{self, Bearer},
     http::{json_response, problem},
     metrics,
     reload::{self, Reloader},
+    revocations,
     server::Server,
 };
 
-/// What an operator must show. It has no `Debug`.
-pub struct Token(Vec<u8>);
-
 const CONNECTIONS: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Of the token's file.
-const LONGEST: usize = 4096;
 const BODY: usize = 16 * 1024;
-/// By how much a caller's clock may be ahead.
-const AHEAD: Duration = Duration::from_secs(3600);
-
-impl Token {
-    /// Reads the token's file. White space around the token is not part of it.
-    ///
-    /// # Errors
-    /// It cannot be read, holds less than 32 bytes, or what no header can.
-    pub fn read(path: &Path) -> io::Result<Self> {
-        let text = read_file(path)?;
-        let token = text.trim_ascii();
-        if token.len() < 32 {
-            return Err(io::Error::other("it is shorter than 32 bytes"));
-        }
-        if text.len() > LONGEST {
-            return Err(io::Error::other("it is longer than 4 KiB"));
-        }
-        if !token.iter().all(u8::is_ascii_graphic) {
-            return Err(io::Error::other("it holds more than visible ASCII"));
-        }
-        Ok(Self(token.to_vec()))
-    }
-
-    /// What is wrong with what a request shows.
-    fn judge(&self, head: &Parts) -> Result<(), Refused> {
-        let refused = |reason| Refused {
-            status: StatusCode::UNAUTHORIZED,
-            code: "unauthenticated",
-            reason,
-        };
-        let mut lines = head.headers.get_all(header::AUTHORIZATION).iter();
-        let line = lines.next().ok_or(refused("credential-missing"))?;
-        let shown = line.as_bytes().strip_prefix(b"Bearer ");
-        let opens = lines.next().is_none()
-            && shown.is_some_and(|shown| {
-                constant_time::verify_slices_are_equal(shown, &self.0).is_ok()
-            });
-        opens.then_some(()).ok_or(refused("credential-malformed"))
-    }
-}
 
 /// Serves operators until the task is dropped.
 pub async fn run(
     server: Arc<Server>,
     listener: TcpListener,
-    token: Arc<Token>,
+    token: Arc<Bearer>,
     reloader: Option<Arc<Reloader>>,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
@@ -124,7 +78,7 @@ struct Refused {
 #[derive(Clone, Copy)]
 struct To<'a> {
     server: &'a Server,
-    token: &'a Token,
+    token: &'a Bearer,
     reloader: Option<&'a Arc<Reloader>>,
 }
 
@@ -181,7 +135,7 @@ async fn answer(
                 false => problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             });
         }
-        _ => token.judge(head)?,
+        _ => bearer::judge(&head.headers, slice::from_ref(token)).map_err(unproved)?,
     }
     let response = match (&head.method, head.uri.path()) {
         (&Method::GET, "/metrics") => text(&metrics::render(server)),
@@ -200,6 +154,14 @@ async fn answer(
         .audit
         .record(Event::admin_call(trail, method, status));
     Ok(response)
+}
+
+fn unproved(reason: Reason) -> Refused {
+    Refused {
+        status: reason.status(),
+        code: reason.public_code(),
+        reason: reason.code(),
+    }
 }
 
 /// A method as it may be written down: one that nobody has heard of can be any text.
@@ -275,79 +237,6 @@ fn bad(detail: &str) -> Response<Bytes> {
     response
 }
 
-/// `{"issuer", "token" | "session" | "subject", "issued_before"}`: one of the three, or none for the whole issuer.
-///
-/// A member that is there says something: a `null` or an empty name, as of a script's unset variable, never widens what
-/// is taken back.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    #[serde(deserialize_with = "name")]
-    issuer: Box<str>,
-    #[serde(default, deserialize_with = "some_name")]
-    token: Option<Box<str>>,
-    #[serde(default, deserialize_with = "some_name")]
-    session: Option<Box<str>>,
-    #[serde(default, deserialize_with = "some_name")]
-    subject: Option<Box<str>>,
-    /// Seconds since 1970; without it, now.
-    #[serde(default, deserialize_with = "some_time")]
-    issued_before: Option<u64>,
-}
-
-fn name<'de, D: Deserializer<'de>>(source: D) -> Result<Box<str>, D::Error> {
-    let name = Box::<str>::deserialize(source)?;
-    match name.is_empty() {
-        true => Err(D::Error::custom("a name is empty")),
-        false => Ok(name),
-    }
-}
-
-fn some_name<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Box<str>>, D::Error> {
-    name(source).map(Some)
-}
-
-fn some_time<'de, D: Deserializer<'de>>(source: D) -> Result<Option<u64>, D::Error> {
-    u64::deserialize(source).map(Some)
-}
-
-impl Asked {
-    fn revocation(self, now: Timestamp) -> Result<Revocation, &'static str> {
-        let Self {
-            issuer,
-            token,
-            session,
-            subject,
-            issued_before,
-        } = self;
-        let before = issued_before.map_or(now, Timestamp::from_secs);
-        // Milliseconds, most likely: nothing that is issued in the next 50,000 years would count.
-        if before > now.after(AHEAD) {
-            return Err("issued_before lies ahead; it counts seconds since 1970");
-        }
-        match (token, session, subject) {
-            (Some(id), None, None) if issued_before.is_none() => {
-                Ok(Revocation::Token { issuer, id })
-            }
-            (None, Some(id), None) if issued_before.is_none() => {
-                Ok(Revocation::Session { issuer, id })
-            }
-            (None, None, Some(subject)) => Ok(Revocation::Subject {
-                issuer,
-                subject,
-                issued_before: before,
-            }),
-            (None, None, None) => Ok(Revocation::Issuer {
-                issuer,
-                issued_before: before,
-            }),
-            _ => Err(
-                "name one of token, session and subject; issued_before goes with the last, or with none",
-            ),
-        }
-    }
-}
-
 async fn revoke(
     server: &Server,
     body: Incoming,
@@ -355,46 +244,6 @@ async fn revoke(
 ) -> Result<Response<Bytes>, &'static str> {
     let body = Limited::new(body, BODY).collect().await;
     let body = body.map_err(|_| "the body is cut short or too large")?;
-    let asked: Asked = serde_json::from_slice(&body.to_bytes()).map_err(|_| {
-        "write {\"issuer\": ..., \"token\" | \"session\" | \"subject\": ..., \"issued_before\": ...}"
-    })?;
-    if !server.gate.trusts(&asked.issuer) {
-        return Err("no such issuer is trusted; write it exactly as its tokens' `iss` does");
-    }
-    let revocation = asked.revocation(server.gate.now())?;
-    let ended = server.gate.revoke(&revocation);
-    server
-        .audit
-        .record(revoked(trail.clone(), &revocation, ended));
+    let ended = revocations::revoke(server, &body.to_bytes(), trail)?;
     Ok(json_response(StatusCode::OK, &json!({ "ended": ended })))
-}
-
-fn revoked(trail: Trail, revocation: &Revocation, ended: usize) -> Event {
-    let mut event = Event::new("revocation");
-    event.trail = trail;
-    event.outcome.status = Some(StatusCode::OK.as_u16());
-    let (issuer, detail) = match revocation {
-        Revocation::Token { issuer, id } => (issuer, format!("token {id}")),
-        Revocation::Session { issuer, id } => (issuer, format!("session {id}")),
-        Revocation::Subject {
-            issuer,
-            subject,
-            issued_before,
-        } => {
-            event.trail.subject = Some(subject.clone());
-            (issuer, issued(*issued_before))
-        }
-        Revocation::Issuer {
-            issuer,
-            issued_before,
-        } => (issuer, format!("everything {}", issued(*issued_before))),
-    };
-    event.trail.issuer = Some(issuer.clone());
-    event.outcome.detail = Some(detail.into());
-    event.outcome.ended = Some(ended);
-    event
-}
-
-fn issued(before: Timestamp) -> String {
-    format!("issued up to {}", before.as_secs())
 }

@@ -6,6 +6,7 @@
 pub mod acme;
 pub mod admin;
 pub mod audit;
+pub mod bearer;
 pub mod cli;
 pub mod config;
 pub(crate) mod demo;
@@ -20,6 +21,7 @@ mod proxied;
 mod recheck;
 pub mod redirect;
 pub mod reload;
+mod revocations;
 pub mod server;
 pub mod service;
 pub mod session;

@@ -17,6 +17,7 @@ use wardwire_hub::Hub;
 use crate::{
     acme::Acme,
     audit::{Audit, Cause, Event},
+    bearer::Bearer,
     http::Site,
     http2,
     metrics::Metrics,
@@ -31,6 +32,8 @@ pub struct Terms {
     pub tls: Option<Arc<ServerConfig>>,
     /// The same at the listener that demands client certificates. None where nobody may come by it.
     pub mutual: Option<Arc<ServerConfig>>,
+    /// What the application's own backend shows: one of these. Without any there is no backend.
+    pub backend: Box<[Bearer]>,
     /// HTTP/2, where it is spoken.
     pub http2: Option<http2::Settings>,
     /// From the accepted connection to the `101`.

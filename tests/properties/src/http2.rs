@@ -6,7 +6,7 @@
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header, request};
 use wardwire_admission::{
     fields::canonical,
-    head::{self, BODY, FIELDS, HEAD, TARGET},
+    head::{self, BACKEND_BODY, FIELDS, HEAD, TARGET},
     refusal::{Reason, Stage},
 };
 use wardwire_protocol::handshake::Protocol;
@@ -118,5 +118,5 @@ fn reads_alike_over_http1(request: &request::Parts, target: &str) {
     let facts = head::examine(&text)
         .unwrap_or_else(|refusal| panic!("{refusal:?}: {:?}", String::from_utf8_lossy(&text)))
         .expect("it is whole");
-    assert!(facts.body <= BODY);
+    assert!(facts.body <= BACKEND_BODY);
 }

@@ -19,7 +19,7 @@ use hyper::{
     service::service_fn,
 };
 use wardwire_admission::{
-    head::{BODY, FIELDS, HEAD, HeadFacts, examine},
+    head::{BACKEND_BODY, FIELDS, HEAD, HeadFacts, examine},
     refusal::{Reason, Refusal},
 };
 
@@ -29,7 +29,7 @@ pub fn check(input: &[u8]) -> bool {
     arrives(input, &verdict);
     match verdict {
         Ok(Some(facts)) => {
-            assert!(facts.length <= HEAD.min(input.len()) && facts.body <= BODY);
+            assert!(facts.length <= HEAD.min(input.len()) && facts.body <= BACKEND_BODY);
             assert!(!(facts.upgrade && facts.body > 0));
             assert!(input[..facts.length].ends_with(b"\r\n\r\n"));
             hyper_agrees(&input[..facts.length], facts);

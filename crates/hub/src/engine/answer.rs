@@ -49,6 +49,14 @@ impl<T: Send + 'static> Answer<T> {
         }
     }
 
+    /// What comes of it, when it is there.
+    pub async fn wait(self) -> T {
+        match self {
+            Self::Now(answer) => answer,
+            Self::Later(future) => future.await,
+        }
+    }
+
     /// What is there already.
     pub fn now(self) -> Option<T> {
         match self {

@@ -128,7 +128,8 @@ impl Right {
     pub(super) fn holds(&self, asked: &Question<'_>) -> bool {
         let identity = asked.standing.principal().identity();
         match (self, identity) {
-            (Self::Nobody | Self::Server, _) => false,
+            (Self::Nobody, _) => false,
+            (Self::Server, _) => asked.standing.is_backend(),
             (Self::Anyone, _) => true,
             (Self::Authenticated, identity) => identity.is_some(),
             (Self::Granted, _) => asked.standing.is_granted(asked.fit.channel, asked.action),

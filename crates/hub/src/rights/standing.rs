@@ -11,17 +11,37 @@ pub struct Standing {
     principal: Principal,
     /// Read once, as each publication asks. Nothing without a claim, or where anything in it is wrong.
     granted: Option<Box<Grants>>,
+    /// It is the application's own backend, which holds no socket.
+    backend: bool,
 }
 
 impl From<Principal> for Standing {
     fn from(principal: Principal) -> Self {
         let granted = principal.identity().and_then(|it| Grants::of(it).ok());
         let granted = granted.filter(|it| !it.is_empty()).map(Box::new);
-        Self { principal, granted }
+        Self {
+            principal,
+            granted,
+            backend: false,
+        }
     }
 }
 
 impl Standing {
+    /// Of the application's own backend. No socket has it, as sockets have what their principal gives them.
+    pub(crate) fn backend() -> Self {
+        Self {
+            principal: Principal::Anonymous,
+            granted: None,
+            backend: true,
+        }
+    }
+
+    /// Whether it is the application's own backend.
+    pub(crate) fn is_backend(&self) -> bool {
+        self.backend
+    }
+
     /// Who they are.
     #[must_use]
     pub fn principal(&self) -> &Principal {

@@ -107,13 +107,16 @@ impl Writer {
     pub(super) fn run(mut self, entries: &Receiver<Entry>) {
         while !self.is_closed {
             match entries.recv_timeout(SYNC) {
-                Ok(entry) => {
-                    self.take(entry);
-                    while let Ok(entry) = entries.try_recv() {
+                Ok(first) => {
+                    let mut next = Some(first);
+                    while let Some(entry) = next {
+                        // What is due by the clock is done before whoever asked is heard again.
+                        let asked = matches!(entry, Entry::Flush(_));
                         self.take(entry);
-                        if self.pending.len() > GATHERED || self.is_closed {
+                        if asked || self.pending.len() > GATHERED || self.is_closed {
                             break;
                         }
+                        next = entries.try_recv().ok();
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}

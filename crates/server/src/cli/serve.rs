@@ -21,8 +21,9 @@ use wardwire_hub::fanout::Fanout;
 use super::listeners::Listeners;
 use crate::{
     acme::Renewal,
-    admin::{self, Token},
+    admin,
     audit::Event,
+    bearer::Bearer,
     config::{Config, Running, assemble},
     listen::{self, Door},
     logging, recheck, redirect,
@@ -143,7 +144,7 @@ pub fn run(
         let token = operators.map(|it| config.folder.find(&it.token_file));
         let token = token
             .transpose()?
-            .map(|path| Token::read(&path))
+            .map(|path| Bearer::read(&path))
             .transpose()?;
         let reloader = source.as_ref().map(|seen| {
             let path = seen.path().to_owned();
@@ -295,7 +296,7 @@ async fn reload_on(mut signal: Signal, reloader: Arc<Reloader>) {
 
 fn start_admin(
     server: &Arc<Server>,
-    token: Option<Token>,
+    token: Option<Bearer>,
     listener: Option<std::net::TcpListener>,
     reloader: Option<Arc<Reloader>>,
 ) -> io::Result<Option<SocketAddr>> {

@@ -34,6 +34,8 @@ pub struct File {
     /// The admin listener: health, metrics, revocations. Without this table there is none.
     #[schemars(extend("x-restart" = true))]
     pub admin: Option<Admin>,
+    /// The application's own backend, which publishes and takes back by HTTPS. Without this table it cannot.
+    pub backend: Option<Backend>,
     /// Where key fetches may go.
     #[serde(default)]
     pub outbound: Outbound,
@@ -224,6 +226,16 @@ pub struct Admin {
     /// Holds the bearer token: at least 32 bytes of visible ASCII, mode 0600. `(umask 077; openssl rand -hex 32 >
     /// admin.token)` makes one.
     pub token_file: FilePath,
+}
+
+/// `[backend]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Backend {
+    /// Each holds a bearer token that the backend may show: at least 32 bytes of visible ASCII, mode 0600. Two while one takes
+    /// the other's place. `(umask 077; openssl rand -hex 32 > backend.token)` makes one.
+    #[schemars(length(min = 1, max = 4))]
+    pub token_files: Vec<FilePath>,
 }
 
 /// `[outbound]`

@@ -37,9 +37,10 @@ pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use certificates::Certificates;
 pub use environment::{Override, Variable};
 pub use file::{
-    Admin, AuditFile, CertificateFiles, Channel, ChannelRate, ClientAuth, ClientProof, Compression,
-    Deflate, Development, Discriminator, File, History, Introspection, Issuer, Kind, Limits, Mode,
-    Outbound, Profile, ProxyProtocol, Require, Rotate, Route, RouteLimits, Server, SignIn, Tls,
+    Admin, AuditFile, Backend, CertificateFiles, Channel, ChannelRate, ClientAuth, ClientProof,
+    Compression, Deflate, Development, Discriminator, File, History, Introspection, Issuer, Kind,
+    Limits, Mode, Outbound, Profile, ProxyProtocol, Require, Rotate, Route, RouteLimits, Server,
+    SignIn, Tls,
 };
 pub use names::Names;
 pub(crate) use path::read as read_file;

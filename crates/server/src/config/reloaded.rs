@@ -78,7 +78,11 @@ fn named(file: &File) -> Vec<(String, &FilePath)> {
     let schemas = file.channel.iter().enumerate();
     let schemas =
         schemas.filter_map(|(at, it)| Some((format!("channel.{at}.schema"), it.schema.as_ref()?)));
+    let backend = file.backend.iter().flat_map(|it| &it.token_files);
+    let backend = backend.enumerate();
+    let backend = backend.map(|(at, file)| (format!("backend.token_files.{at}"), file));
     tls.chain(certificates)
+        .chain(backend)
         .chain(schemas)
         .chain(clients)
         .chain(issuers)

@@ -47,7 +47,7 @@ pub enum PlainRight {
     Authenticated,
     /// Whoever has a socket, anonymous ones too.
     Anyone,
-    /// No socket: the application's own backend.
+    /// No socket, but the application's own backend (`[backend]`).
     Server,
     /// Whoever's token names the channel and this action, in its claim `channels`.
     Granted,

@@ -49,6 +49,7 @@ use super::{
 use crate::{
     acme::Acme,
     audit::{Audit, Keep, Settings, SigningKey},
+    bearer::Bearer,
     http::Site,
     http2,
     metrics::Metrics,
@@ -156,11 +157,18 @@ fn terms(
         tls,
         mutual: mutual.transpose().map_err(io::Error::other)?,
         http2,
+        backend: backend(config)?,
         handshake: config.file.limits.handshake.0,
         outbox: config.file.limits.outbox.0,
         hsts: !config.hosts().any(|name| name == "localhost"),
         drain: config.file.server.drain.0,
     })
+}
+
+fn backend(config: &Config) -> io::Result<Box<[Bearer]>> {
+    let files = config.file.backend.iter().flat_map(|it| &it.token_files);
+    let read = |file| Bearer::read(&config.folder.find(file)?);
+    files.map(read).collect()
 }
 
 /// Makes the parts. The demo brings its own issuer and pages.

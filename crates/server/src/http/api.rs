@@ -130,7 +130,13 @@ pub(crate) fn require_json(head: &request::Parts) -> Result<(), Refusal> {
 /// A JSON answer that nobody keeps.
 #[must_use]
 pub(crate) fn json_response(status: StatusCode, value: &serde_json::Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(value.to_string()));
+    json_text(status, value.to_string())
+}
+
+/// The same of a text.
+#[must_use]
+pub(crate) fn json_text(status: StatusCode, text: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(

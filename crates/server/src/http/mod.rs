@@ -5,6 +5,7 @@
 //! [`Site`]. Every refusal is written down.
 
 mod api;
+mod backend;
 mod cors;
 mod guarded;
 mod problem;
@@ -22,10 +23,11 @@ use tokio::time::{Instant, timeout_at};
 use wardwire_admission::{
     admit::{OriginChecked, Trail, Transport},
     caps::{ConnectionSlot, Place},
+    head::BACKEND,
     refusal::{Reason, Refusal, Stage},
 };
 
-pub(crate) use api::{json_response, require_json};
+pub(crate) use api::{json_response, json_text, require_json};
 pub use guarded::Guarded;
 pub use problem::problem;
 pub(crate) use problem::{refused_bytes, to_bytes};
@@ -233,6 +235,11 @@ pub(crate) fn concluded(
         Err(refusal) => {
             server.refused(trail, &refusal);
             let mut response = problem::refused(&refusal);
+            if let (Some(allow), Some(methods)) =
+                (response.headers_mut().get_mut(header::ALLOW), methods(path))
+            {
+                *allow = HeaderValue::from_static(methods);
+            }
             if is_ours(path) && method != Method::OPTIONS {
                 cors::allow(server, trail.origin.as_deref(), &mut response);
             }
@@ -282,6 +289,10 @@ pub(crate) async fn ordinary(
 ) -> Result<Response<Bytes>, Refusal> {
     let server = &connection.server;
     let checked = server.gate.check(head, &connection.transport)?;
+    if head.uri.path() == BACKEND {
+        backend::judge(server, head, trail)?;
+        return backend::respond(connection, &body.await?, trail).await;
+    }
     let body = body.await?;
     if is_ours(head.uri.path()) {
         return api::respond(server, head, &checked, &body, trail).await;
@@ -304,6 +315,15 @@ pub(crate) async fn ordinary(
         .as_ref()
         .and_then(|site| site.respond(server, &request));
     page.unwrap_or_else(|| Err(Refusal::new(Stage::Head, Reason::NotFound)))
+}
+
+/// What an endpoint of ours takes (RFC 9110 §10.2.1).
+fn methods(path: &str) -> Option<&'static str> {
+    match path {
+        api::TICKETS | BACKEND => Some("POST"),
+        api::SESSION => Some("GET, DELETE"),
+        _ => None,
+    }
 }
 
 fn is_ours(path: &str) -> bool {

@@ -159,7 +159,8 @@ async fn judge(
     connection.enter().await?;
     let rules = shared.server.gate.rules();
     if rules.routes.find(head.uri.path()).is_none() {
-        let body = collect(received);
+        let target = head.uri.path_and_query().map_or("", |it| it.as_str());
+        let body = collect(received, head::largest_body(target.as_bytes()));
         let response = ordinary::ordinary(&connection, head, body, trail).await?;
         return Ok((response, None));
     }
@@ -198,13 +199,13 @@ fn nothing_early(received: &mut RecvStream) -> Result<(), Refusal> {
 }
 
 /// The body of an ordinary request.
-async fn collect(received: &mut RecvStream) -> Result<Bytes, Refusal> {
+async fn collect(received: &mut RecvStream, largest: usize) -> Result<Bytes, Refusal> {
     let mut body = BytesMut::new();
     while let Some(piece) = poll_fn(|cx| received.poll_data(cx)).await {
         let cut =
             |_| Refusal::new(Stage::Head, Reason::MalformedHead).because("the body was cut short");
         let piece = piece.map_err(cut)?;
-        if body.len() + piece.len() > head::BODY {
+        if body.len() + piece.len() > largest {
             return Err(Refusal::new(Stage::Head, Reason::BodyTooLarge));
         }
         body.extend_from_slice(&piece);

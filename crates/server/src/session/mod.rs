@@ -2,7 +2,7 @@
 //!
 //! [`channels`] speaks `wardwire.v1`, [`rate`] bounds how much a peer may ask. The [`shard`](crate::shard) moves the bytes.
 
-mod channels;
+pub(crate) mod channels;
 mod rate;
 
 use std::{

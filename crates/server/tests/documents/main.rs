@@ -61,6 +61,10 @@ fn folder() -> PathBuf {
         &folder.join("admin.token"),
         "0123456789abcdef0123456789abcdef",
     );
+    private(
+        &folder.join("backend.token"),
+        "fedcba9876543210fedcba9876543210",
+    );
     private(&folder.join("client.secret"), "a-secret-of-the-client\n");
     private(&folder.join("client.pem"), &key.serialize_pem());
     private(&folder.join("local.pem.jwks.json"), &key_set(&key));

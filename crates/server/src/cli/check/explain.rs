@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use serde_json::Value;
+use wardwire_admission::head::BACKEND;
 
 use super::{hosts, networks, notes, right, sign_in, whence};
 use crate::config::{Config, Introspection, Issuer, Kind, Profile, Route, Security};
@@ -286,6 +287,13 @@ impl Page<'_> {
             }
         };
         let mut lines = vec![admin];
+        if let Some(backend) = &file.backend {
+            let at = self.at("backend.token_files");
+            let count = backend.token_files.len();
+            lines.push(format!(
+                "The backend publishes by POST {BACKEND}, with one of {count} tokens {at}"
+            ));
+        }
         lines.extend(self.audit());
         lines
     }

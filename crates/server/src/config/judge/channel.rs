@@ -9,7 +9,7 @@ use super::{
     super::{
         file::{Channel, Mode},
         path::{self, FilePath},
-        right::{Presence, Right, Seen},
+        right::{PlainRight, Presence, Right, Seen},
     },
     Judge,
 };
@@ -216,6 +216,15 @@ impl Asked<'_, '_> {
             let message = format!("a right made of more than {LEAVES}");
             let remedy = "Have your issuer say it in one claim, or in a scope.";
             self.judge.refuse(place, message, remedy);
+        }
+        if let Right::Plain(PlainRight::Server) = right
+            && self.judge.file.backend.is_none()
+        {
+            self.judge.warn(
+                place,
+                "\"server\" is the right of a backend, and there is none",
+                "Add the table [backend], or write \"nobody\".",
+            );
         }
         let (claim, value) = match right {
             Right::Scope(it) => ("scope", &it.scope),

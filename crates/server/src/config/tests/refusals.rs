@@ -746,6 +746,45 @@ mod operators {
     }
 
     #[test]
+    fn a_backends_tokens_are_judged_as_an_operators() {
+        let folder = Folder::new();
+        let and = |files: &str| format!("{SAFE}[backend]\ntoken_files = [{files}]\n");
+        folder.write("backend.token", &"t".repeat(32), 0o600);
+        assert_eq!(folder.problems(&and("\"backend.token\"")), [""; 0]);
+        folder.write("short.token", "short", 0o600);
+        folder.write("shared.token", &"t".repeat(32), 0o644);
+        let five = ["\"backend.token\""; 5].join(", ");
+        for (files, says) in [
+            ("", "names 0 files"),
+            (&*five, "names 5 files"),
+            (
+                "\"backend.token\", \"short.token\"",
+                "shorter than 32 bytes",
+            ),
+            ("\"shared.token\"", "read or written by others"),
+            ("\"none.token\"", "is of no use"),
+            (
+                "\"0123456789abcdef0123456789abcdef\"",
+                "looks like the token itself",
+            ),
+        ] {
+            one(&folder, &and(files), "token_files", says);
+        }
+    }
+
+    #[test]
+    fn a_servers_right_without_a_server_is_worth_a_warning() {
+        let folder = Folder::new();
+        folder.write("backend.token", &"t".repeat(32), 0o600);
+        let text = with("\"authenticated\"", "{ any = [\"server\", \"granted\"] }");
+        let warnings = folder.warnings(&text);
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].contains("[backend]"), "{warnings:?}");
+        let text = format!("{text}[backend]\ntoken_files = [\"backend.token\"]\n");
+        assert_eq!(folder.warnings(&text), [""; 0]);
+    }
+
+    #[test]
     fn an_admin_token_that_others_can_read() {
         let folder = Folder::new();
         for mode in [0o640, 0o604, 0o620] {

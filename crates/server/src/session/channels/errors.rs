@@ -81,7 +81,7 @@ impl Channels {
 
 /// What a call that failed was about: the method and the channel, as far as both can be names. What else the call holds is
 /// the peer's own text, and may be a message or a token.
-fn attempt(call: &Call<'_>) -> Option<String> {
+pub(crate) fn attempt(call: &Call<'_>) -> Option<String> {
     let method = calls::method(&call.method)?.name;
     let named = calls::params::<ChannelParams>(call).ok();
     let channel = named.and_then(|it| ChannelName::parse(&it.channel).ok());
@@ -92,7 +92,7 @@ fn attempt(call: &Call<'_>) -> Option<String> {
 }
 
 /// What a call that the hub refused is told.
-pub(super) fn refused(error: HubError) -> RpcError {
+pub(crate) fn refused(error: HubError) -> RpcError {
     match error {
         HubError::Forbidden => RpcError::FORBIDDEN,
         HubError::Limit => RpcError::LIMIT,
@@ -106,7 +106,7 @@ pub(super) fn refused(error: HubError) -> RpcError {
 }
 
 /// What a message is told of which not even the calls can be read.
-pub(super) fn unreadable(unreadable: Unreadable) -> RpcError {
+pub(crate) fn unreadable(unreadable: Unreadable) -> RpcError {
     match unreadable {
         Unreadable::Batch => RpcError::REQUEST,
         Unreadable::Json(JsonError::Syntax(_)) => RpcError::PARSE,

@@ -3,8 +3,8 @@
 //! A message is read into calls, each of which [`calls`] knows by its method. What cannot be answered at once is
 //! [`pending`]; what fails is counted by [`errors`].
 
-mod calls;
-mod errors;
+pub(crate) mod calls;
+pub(crate) mod errors;
 mod pending;
 
 use std::{

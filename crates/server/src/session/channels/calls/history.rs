@@ -5,9 +5,12 @@ use wardwire_hub::{
     HubError, Position,
     engine::{Limit, Page, Range},
 };
-use wardwire_protocol::rpc::{
-    Call, RpcError,
-    wire::{HistoryParams, HistoryResult},
+use wardwire_protocol::{
+    channel::ChannelName,
+    rpc::{
+        Call, RpcError,
+        wire::{HistoryParams, HistoryResult},
+    },
 };
 
 use super::{Method, Outcome, answered, name, params, publications, result};
@@ -25,9 +28,10 @@ pub(super) const METHOD: Method = Method {
 /// The most publications of a page, and how many it has if nobody says.
 const PAGE: (u64, u64) = (100, 50);
 /// The most bytes of a page.
-const BYTES: usize = 256 * 1024;
+pub(crate) const BYTES: usize = 256 * 1024;
 
-fn history(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
+/// Of which channel, what of it, and how much.
+pub(crate) fn wanted(call: &Call<'_>) -> Result<(ChannelName, Range, usize), RpcError> {
     let HistoryParams {
         channel,
         after,
@@ -46,12 +50,18 @@ fn history(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> O
     if !(1..=most).contains(&count) {
         return Err(RpcError::PARAMS);
     }
+    let count = usize::try_from(count).unwrap_or_default();
+    Ok((name(&channel)?, range, count))
+}
+
+fn history(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
+    let (name, range, count) = wanted(call)?;
     let limit = Limit {
-        count: usize::try_from(count).unwrap_or_default(),
+        count,
         // Who asks for many pages at once gets small ones, and at last empty ones.
         bytes: channels.room.min(BYTES),
     };
-    let page = channels.member.history(&name(&channel)?, range, limit);
+    let page = channels.member.history(&name, range, limit);
     answered(channels, scope, page, finish)
 }
 
@@ -66,6 +76,14 @@ fn finish(
         page.more = true;
     }
     let publications = publications(&page.publications, channels)?;
+    answer(&page, &publications)
+}
+
+/// A page as it is answered.
+pub(crate) fn answer(
+    page: &Page,
+    publications: &[Box<RawValue>],
+) -> Result<Box<RawValue>, RpcError> {
     result(&HistoryResult {
         publications: publications.iter().map(|it| &**it).collect(),
         position: page.end.to_string().into(),

@@ -1,8 +1,8 @@
 //! The methods of `wardwire.v1`, a file for each: what it takes, what it does, what it answers.
 
-mod history;
+pub(crate) mod history;
 mod ping;
-mod publish;
+pub(crate) mod publish;
 mod refresh;
 mod subscribe;
 mod unsubscribe;
@@ -70,17 +70,17 @@ pub(super) struct ChannelParams {
 struct Empty {}
 
 /// Reads the parameters of a call, which are by name: an array would be read as the members in some order.
-pub(super) fn params<'a, T: Deserialize<'a>>(call: &Call<'a>) -> Result<T, RpcError> {
+pub(crate) fn params<'a, T: Deserialize<'a>>(call: &Call<'a>) -> Result<T, RpcError> {
     let params = call.params.filter(|params| params.get().starts_with('{'));
     let params = params.ok_or(RpcError::PARAMS)?;
     serde_json::from_str(params.get()).map_err(|_| RpcError::PARAMS)
 }
 
-fn name(text: &str) -> Result<ChannelName, RpcError> {
+pub(crate) fn name(text: &str) -> Result<ChannelName, RpcError> {
     ChannelName::parse(text).map_err(|_| RpcError::CHANNEL)
 }
 
-fn result(value: &impl Serialize) -> Result<Box<RawValue>, RpcError> {
+pub(crate) fn result(value: &impl Serialize) -> Result<Box<RawValue>, RpcError> {
     // Structs of texts, numbers and raw JSON always serialise.
     serde_json::value::to_raw_value(value).map_err(|_| RpcError::CONTENT)
 }

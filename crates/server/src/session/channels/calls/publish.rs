@@ -1,7 +1,7 @@
 //! `publish`: says something in a channel.
 
 use serde_json::value::RawValue;
-use wardwire_admission::admit::loggable;
+use wardwire_admission::admit::{Trail, loggable};
 use wardwire_hub::{HubError, PublicationId, Published, guard::Payload};
 use wardwire_protocol::{
     channel::ChannelName,
@@ -12,9 +12,13 @@ use wardwire_protocol::{
 };
 
 use super::{Method, Outcome, answered, name, params, result};
-use crate::session::{
-    Scope, Session,
-    channels::{Channels, errors::refused},
+use crate::{
+    metrics::ShardMetrics,
+    server::Server,
+    session::{
+        Scope, Session,
+        channels::{Channels, errors::refused},
+    },
 };
 
 pub(super) const METHOD: Method = Method {
@@ -23,10 +27,25 @@ pub(super) const METHOD: Method = Method {
     call: publish,
 };
 
+/// What somebody wants to publish.
+pub(crate) fn payload<'a>(wanted: &'a PublishParams<'_>) -> Result<Payload<'a>, RpcError> {
+    match (wanted.data, &wanted.base64) {
+        (Some(data), None) => Ok(Payload::Data(data)),
+        (None, Some(text)) => Ok(Payload::Base64(text)),
+        _ => Err(RpcError::PARAMS),
+    }
+}
+
+/// By what id, if by one.
+pub(crate) fn id<'a>(wanted: &'a PublishParams<'_>) -> Result<Option<PublicationId<'a>>, RpcError> {
+    let id = wanted.id.as_deref();
+    let read = |id| PublicationId::parse(id).ok_or(RpcError::PARAMS);
+    id.map(read).transpose()
+}
+
 /// Writes down what a channel in the mode `report` let through.
-fn report(name: &ChannelName, why: RpcError, scope: &Scope<'_>) {
-    scope.metrics.reported.add(1);
-    let Session { server, trail, .. } = scope.session;
+fn report(name: &ChannelName, why: RpcError, (server, metrics, trail): Witness<'_>) {
+    metrics.reported.add(1);
     let detail = || match why.place() {
         Some((pointer, keyword)) => format!(
             "{} {keyword} at {}",
@@ -39,47 +58,38 @@ fn report(name: &ChannelName, why: RpcError, scope: &Scope<'_>) {
 }
 
 fn publish(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
-    let PublishParams {
-        channel,
-        data,
-        base64,
-        id,
-        no_echo,
-    } = params(call)?;
-    let payload = match (data, &base64) {
-        (Some(data), None) => Payload::Data(data),
-        (None, Some(text)) => Payload::Base64(text),
-        _ => return Err(RpcError::PARAMS),
-    };
-    let id = match &id {
-        Some(id) => Some(PublicationId::parse(id).ok_or(RpcError::PARAMS)?),
-        None => None,
-    };
-    let name = name(&channel)?;
+    let wanted: PublishParams<'_> = params(call)?;
+    let (payload, id, name) = (payload(&wanted)?, id(&wanted)?, name(&wanted.channel)?);
     let member = &channels.member;
-    let except = no_echo.then(|| member.origin(scope.fanout));
+    let except = wanted.no_echo.then(|| member.origin(scope.fanout));
     let published = member.publish(&name, payload, id, except);
     answered(channels, scope, published, move |published, _, scope| {
-        finish(&name, published, scope)
+        let Session { server, trail, .. } = scope.session;
+        finish(&name, published, (server, scope.metrics, trail))
     })
 }
 
-fn finish(
+/// What a publication is counted by and written down in.
+pub(crate) type Witness<'a> = (&'a Server, &'a ShardMetrics, &'a Trail);
+
+/// What a publisher is answered.
+pub(crate) fn finish(
     name: &ChannelName,
     published: Result<Published, HubError>,
-    scope: &mut Scope<'_>,
+    witness: Witness<'_>,
 ) -> Result<Box<RawValue>, RpcError> {
+    let (_, metrics, _) = witness;
     if let Err(HubError::Invalid(_)) = published {
-        scope.metrics.invalid.add(1);
+        metrics.invalid.add(1);
     }
     let Published {
         position,
         duplicate,
         reported,
     } = published.map_err(refused)?;
-    scope.metrics.publications.add(u64::from(!duplicate));
+    metrics.publications.add(u64::from(!duplicate));
     if let Some(why) = reported {
-        report(name, refused(why), scope);
+        report(name, refused(why), witness);
     }
     result(&PublishResult {
         position: position.to_string().into(),
