@@ -3,6 +3,7 @@
 
 mod browser;
 mod doctor;
+mod jose;
 mod opaque;
 mod provider;
 mod pushed;
