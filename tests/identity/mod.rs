@@ -3,7 +3,9 @@
 
 mod browser;
 mod doctor;
+mod jose;
 mod opaque;
+mod openid_client;
 mod provider;
 mod pushed;
 mod sessions;

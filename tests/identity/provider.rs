@@ -35,7 +35,8 @@ pub(crate) fn with_key() -> Setup {
 }
 
 impl Provider {
-    /// With the clients `basic`, `post`, `key` (which signs with the folder's `client.pem`), `public` and `nameless`.
+    /// With the clients `basic`, `post`, `key` (which signs with the folder's `client.pem`), `public`, `nameless`, and `app`,
+    /// an application of somebody else's.
     pub(crate) fn start(setup: &Setup) -> Self {
         let client = |id: &str, method: &str, more: Value| {
             let mut client = json!({
@@ -67,6 +68,11 @@ impl Provider {
                 client("nameless", "client_secret_basic", json!({
                     "client_secret": secret_of(),
                     "backchannel_logout_session_required": false,
+                })),
+                client("app", "client_secret_basic", json!({
+                    "client_secret": secret_of(),
+                    "redirect_uris": ["https://app.localhost/back"],
+                    "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
                 })),
             ],
         });

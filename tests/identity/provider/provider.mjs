@@ -1,6 +1,7 @@
 // A real OpenID provider on loopback, for tests: `oidc-provider`, which the OpenID Foundation has certified.
 //
-// It is started with one argument, JSON: {certificate, key, clients, acr?}, and says one line, {"port": ...}. Whoever comes
+// It is started with one argument, JSON: {certificate, key, clients, acr?}, and says one line, {"port": ...}; nobody reads
+// a second one, of which it would die. Whoever comes
 // to sign in is who `?account=` says, by the methods that `?amr=` names. POST /control tells it what a test wants of it.
 
 import { readFileSync } from 'node:fs'
@@ -48,6 +49,16 @@ const provider = new Provider(issuer, {
     devInteractions: { enabled: false },
     backchannelLogout: { enabled: true },
     introspection: { enabled: true, allowedPolicy: () => true },
+    clientCredentials: { enabled: true },
+    // A token for a resource is a JWT that means it by the last part of its name; one for none is opaque.
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => undefined,
+      useGrantedResource: () => false,
+      getResourceServerInfo: (_, resource) => ({
+        scope: 'live', audience: resource.split(':').at(-1), accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } }
+      })
+    },
     rpInitiatedLogout: {
       enabled: true,
       logoutSource: (ctx, form) => { ctx.body = form },
@@ -55,6 +66,7 @@ const provider = new Provider(issuer, {
     }
   },
   pkce: { required: () => true },
+  issueRefreshToken: (_, client) => client.grantTypeAllowed('refresh_token'),
   // What it says of an opaque token beside the protocol's own.
   extraTokenClaims: (_, token) => token.accountId && { rooms: token.accountId === 'mallory' ? [] : ['lobby'] },
   // It lets nobody call loopback by itself.
@@ -75,10 +87,11 @@ const provider = new Provider(issuer, {
       accountId: ctx.oidc.session.accountId
     })
     grant.addOIDCScope('openid profile email offline_access')
+    for (const resource of Object.keys(ctx.oidc.resourceServers ?? {})) grant.addResourceScope(resource, 'live')
     await grant.save()
     return grant
   },
-  ttl: { Session: 3600, Interaction: 600, Grant: 3600, IdToken: 300, AccessToken: 300 }
+  ttl: { Session: 3600, Interaction: 600, Grant: 3600, IdToken: 300, AccessToken: 300, RefreshToken: 3600, ClientCredentials: 300 }
 })
 provider.on('server_error', (_, error) => console.error(error))
 
