@@ -29,5 +29,6 @@ mod latest;
 mod network;
 mod once;
 mod operations;
+mod presence;
 mod protocol;
 mod reload;

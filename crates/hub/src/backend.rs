@@ -6,7 +6,7 @@ use wardwire_protocol::channel::ChannelName;
 
 use crate::{
     Hub, HubError, Published, Rules,
-    engine::{Answer, Limit, Page, Range},
+    engine::{Answer, Limit, Page, Present, Range},
     guard::{self, Payload},
     once::{PublicationId, Publisher},
     rights::{Action, Standing},
@@ -75,6 +75,18 @@ impl Backend {
         let channels = &self.rules.channels;
         match channels.verdict(&self.standing, name, Action::History) {
             Some(rule) => self.hub.history(name, rule.keep(), range, limit),
+            None => Answer::Now(Err(HubError::Forbidden)),
+        }
+    }
+
+    /// Says who is in a channel, and names so many.
+    ///
+    /// # Errors
+    /// No right, or the engine does not answer.
+    pub fn presence(&self, name: &ChannelName, most: usize) -> Answer<Result<Present, HubError>> {
+        let channels = &self.rules.channels;
+        match channels.verdict(&self.standing, name, Action::Presence) {
+            Some(_) => self.hub.presence(name, most),
             None => Answer::Now(Err(HubError::Forbidden)),
         }
     }

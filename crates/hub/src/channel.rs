@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     task::Waker,
@@ -21,6 +21,7 @@ use wardwire_protocol::{
 };
 
 use crate::{
+    audience::Audience,
     engine::{Keep, Log, Placed, Position, Sink},
     fanout::{Delivery, Origin},
     mailbox::Mailbox,
@@ -35,6 +36,8 @@ pub(crate) struct Channel {
     state: Mutex<State>,
     /// Somebody is to be woken.
     waking: AtomicBool,
+    /// Who is here, where that is told.
+    audience: OnceLock<Arc<Audience>>,
 }
 
 /// The loops of this process.
@@ -118,7 +121,18 @@ impl Channel {
             loops,
             state: Mutex::new(state),
             waking: AtomicBool::new(false),
+            audience: OnceLock::new(),
         }
+    }
+
+    /// Who is here, if that was ever told.
+    pub(crate) fn audience(&self) -> Option<&Arc<Audience>> {
+        self.audience.get()
+    }
+
+    /// Who is here.
+    pub(crate) fn audience_or(&self, make: impl FnOnce() -> Arc<Audience>) -> &Arc<Audience> {
+        self.audience.get_or_init(make)
     }
 
     /// Keeps what is delivered from now on for somebody who joins, until as often [`Self::joined`]. False if retired.

@@ -76,27 +76,35 @@ impl Fanout {
         self.taken.is_empty() && self.mailbox.wait(reader)
     }
 
+    /// False if it follows already.
     pub(crate) fn follow(
         &mut self,
         channel: u64,
         socket: SocketKey,
         encoding: Option<Encoding>,
         after: u64,
-    ) {
+    ) -> bool {
         let local = self.channels.entry(channel).or_default();
-        local.entry(encoding).followers.insert(socket, after);
+        let before = local.entry(encoding).followers.insert(socket, after);
+        before.is_none()
     }
 
-    pub(crate) fn leave(&mut self, channel: u64, socket: SocketKey, encoding: Option<Encoding>) {
+    /// False if it did not follow.
+    pub(crate) fn leave(
+        &mut self,
+        channel: u64,
+        socket: SocketKey,
+        encoding: Option<Encoding>,
+    ) -> bool {
         let Some(local) = self.channels.get_mut(&channel) else {
-            return;
+            return false;
         };
-        if let Some(group) = local.group_mut(encoding) {
-            group.leave(socket);
-        }
+        let group = local.group_mut(encoding);
+        let left = group.is_some_and(|group| group.leave(socket));
         if local.tidy() {
             self.channels.remove(&channel);
         }
+        left
     }
 
     /// Puts together what has come: at most so many publications and about so many bytes, the rest next time. Bytes count
@@ -237,12 +245,13 @@ impl Group {
         }
     }
 
-    fn leave(&mut self, socket: SocketKey) {
+    fn leave(&mut self, socket: SocketKey) -> bool {
         let followers = &mut self.followers;
-        followers.remove(&socket);
+        let left = followers.remove(&socket).is_some();
         if followers.len() < followers.capacity() / 4 {
             followers.shrink_to(followers.len() * 2);
         }
+        left
     }
 
     fn is_idle(&self) -> bool {

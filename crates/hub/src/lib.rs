@@ -5,6 +5,7 @@
 //! [`outbox`] keeps what a slow one has not taken. A channel lives while somebody follows it or something of it is kept.
 //! Nothing here knows a transport.
 
+mod audience;
 mod backend;
 mod batch;
 mod channel;
@@ -36,12 +37,15 @@ use parking_lot::RwLock;
 use wardwire_admission::principal::Principal;
 use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 
+use audience::{Audience, Board};
 pub use backend::Backend;
 use channel::{Channel, Loops};
 use content::Violation;
 use directory::Directory;
 pub use engine::Position;
-use engine::{Answer, Engine, EngineError, Keep, Limit, Page, Range, Sink, memory::Memory};
+use engine::{
+    Answer, Engine, EngineError, Keep, Limit, Page, Present, Range, Sink, memory::Memory,
+};
 use fanout::{Fanout, SocketKey};
 pub use join::{Seat, Subscribed};
 use mailbox::Mailbox;
@@ -65,6 +69,8 @@ pub struct Hub {
     /// Numbers given to channels and sockets so far.
     numbers: AtomicU64,
     loops: Arc<Loops>,
+    /// Channels of which it is to be told who came and went.
+    board: Arc<Board>,
 }
 
 /// Who may do what in which channel, and what that may cost.
@@ -165,6 +171,7 @@ impl Hub {
                 process: RandomState::new().hash_one("process"),
                 mailboxes,
             }),
+            board: Arc::default(),
         });
         (hub, sides)
     }
@@ -201,6 +208,26 @@ impl Hub {
         }
     }
 
+    /// Tells who came and who went. Called several times a second: nobody is told of one channel more often than once a second.
+    pub fn tell(&self, now: Instant) {
+        self.board.tell(now);
+    }
+
+    /// Who is in a channel.
+    fn audience<'a>(&self, channel: &'a Channel) -> &'a Arc<Audience> {
+        channel.audience_or(|| {
+            let (engine, loops) = (self.engine.clone(), self.loops.clone());
+            let (name, board) = (channel.name.clone(), self.board.clone());
+            Audience::new(name, self.number(), engine, loops, board)
+        })
+    }
+
+    /// Who is in a channel, of whom so many are named.
+    fn presence(&self, name: &ChannelName, most: usize) -> Answer<Result<Present, HubError>> {
+        let listed = self.engine.presence().list(name, most, Instant::now());
+        listed.map(|listed| listed.map_err(HubError::from))
+    }
+
     fn rules(&self) -> Arc<Rules> {
         self.rules.read().clone()
     }
@@ -221,6 +248,9 @@ impl Hub {
     pub fn sweep(&self, now: Instant) {
         let all: Vec<Arc<Channel>> = self.channels.read().all();
         for channel in all {
+            if let Some(audience) = channel.audience() {
+                audience.renew(now);
+            }
             self.tidy(&channel, now);
         }
         self.channels.write().shrink();

@@ -11,8 +11,9 @@ use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 
 use crate::{
     Hub, HubError, Position, Published, Rules, Seat, Subscribed,
+    audience::Audience,
     channel::Channel,
-    engine::{Answer, Keep, Limit, Page, Range},
+    engine::{Answer, Attendant, Keep, Limit, Page, Present, Range},
     fanout::{Fanout, Origin, SocketKey},
     guard::{self, Payload},
     join::Joining,
@@ -150,8 +151,61 @@ impl Member {
         fanout.follow(channel.number, self.socket, self.encoding, after);
         // A socket mostly follows one channel.
         self.subscriptions.reserve_exact(1);
-        self.subscriptions.push(channel);
+        self.subscriptions.push(channel.clone());
+        self.attend(fanout, &channel);
         Ok(subscribed)
+    }
+
+    /// Is present in a channel that it follows, and told who else is, as the rules have it now. False if it is not told any more
+    /// but was.
+    fn attend(&self, fanout: &mut Fanout, channel: &Arc<Channel>) -> bool {
+        let rule = self.rules.channels.rule(&channel.name);
+        let Some(presence) = rule.and_then(|rule| rule.presence.as_ref()) else {
+            return !self.depart(fanout, channel);
+        };
+        let audience = self.hub.audience(channel);
+        let sees = self.may(Action::Presence, &channel.name).is_ok();
+        // Whoever is told hears of itself too, and so of what others are told of it.
+        let told = match sees {
+            true => {
+                if fanout.follow(audience.number, self.socket, self.encoding, 0) {
+                    audience.seen(fanout.number(), true);
+                }
+                true
+            }
+            false => !self.look_away(fanout, audience),
+        };
+        let principal = self.standing.principal();
+        let attendant = Attendant {
+            socket: self.id(),
+            from: principal.handle().map(Into::into),
+            info: presence.info_of(principal),
+        };
+        audience.enter(attendant, Instant::now());
+        told
+    }
+
+    /// True if it was told who is here.
+    fn look_away(&self, fanout: &mut Fanout, audience: &Audience) -> bool {
+        let told = fanout.leave(audience.number, self.socket, self.encoding);
+        if told {
+            audience.seen(fanout.number(), false);
+        }
+        told
+    }
+
+    /// Is present no longer. True if it was told who is.
+    fn depart(&self, fanout: &mut Fanout, channel: &Channel) -> bool {
+        let Some(audience) = channel.audience() else {
+            return false;
+        };
+        audience.leave(self.id(), Instant::now());
+        self.look_away(fanout, audience)
+    }
+
+    /// Tells it from the sockets of all processes.
+    fn id(&self) -> u128 {
+        u128::from(self.hub.loops.process) << 64 | u128::from(self.number)
     }
 
     /// What is kept of the channel, if it may be followed now.
@@ -179,7 +233,7 @@ impl Member {
     ) -> Result<(), HubError> {
         let at = self.place(name).ok_or(HubError::Subscription)?;
         let channel = self.subscriptions.swap_remove(at);
-        outbox.withdraw(channel.number);
+        withdraw(outbox, &channel);
         self.leave_one(fanout, &channel);
         Ok(())
     }
@@ -232,6 +286,17 @@ impl Member {
         }
     }
 
+    /// Says who is in a channel, whether it is followed or not, and names so many.
+    ///
+    /// # Errors
+    /// No right, or the engine does not answer.
+    pub fn presence(&self, name: &ChannelName, most: usize) -> Answer<Result<Present, HubError>> {
+        match self.may(Action::Presence, name) {
+            Ok(_) => self.hub.presence(name, most),
+            Err(error) => Answer::Now(Err(error)),
+        }
+    }
+
     fn publisher(&self) -> Publisher<'_> {
         Publisher {
             standing: &self.standing,
@@ -272,8 +337,15 @@ impl Member {
             .partition(|channel| self.may(Action::Subscribe, &channel.name).is_ok());
         self.subscriptions = kept;
         for channel in &lost {
-            outbox.withdraw(channel.number);
+            withdraw(outbox, channel);
             self.leave_one(fanout, channel);
+        }
+        for channel in &self.subscriptions {
+            if !self.attend(fanout, channel)
+                && let Some(audience) = channel.audience()
+            {
+                outbox.withdraw(audience.number);
+            }
         }
         lost.iter().map(|channel| channel.name.clone()).collect()
     }
@@ -286,6 +358,7 @@ impl Member {
     }
 
     fn leave_one(&self, fanout: &mut Fanout, channel: &Arc<Channel>) {
+        self.depart(fanout, channel);
         fanout.leave(channel.number, self.socket, self.encoding);
         channel.leave(fanout.number());
         self.hub.tidy(channel, Instant::now());
@@ -304,5 +377,13 @@ impl Member {
     pub(crate) fn may(&self, action: Action, name: &ChannelName) -> Result<&ChannelRule, HubError> {
         let verdict = self.rules.channels.verdict(&self.standing, name, action);
         verdict.ok_or(HubError::Forbidden)
+    }
+}
+
+/// Takes back what came through a channel and was not sent yet.
+fn withdraw(outbox: &mut Outbox, channel: &Channel) {
+    outbox.withdraw(channel.number);
+    if let Some(audience) = channel.audience() {
+        outbox.withdraw(audience.number);
     }
 }

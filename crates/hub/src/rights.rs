@@ -14,8 +14,10 @@ mod standing;
 mod template;
 mod tree;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use serde_json::{Map, Value};
+use wardwire_admission::principal::Principal;
 use wardwire_protocol::channel::ChannelName;
 
 pub use action::{Action, Actions};
@@ -27,6 +29,7 @@ pub use template::{BadTemplate, Template};
 pub use tree::{Conflict, conflicts};
 
 use crate::{
+    content::clean,
     engine::{Keep, Latest},
     guard::ContentRule,
 };
@@ -82,6 +85,27 @@ pub struct Presence {
     /// The claims that are told of each, beside who it is: their names, or ways through objects.
     pub info: Box<[Box<str>]>,
 }
+
+impl Presence {
+    /// What others are told beside somebody, as a JSON object: the claims that are texts, numbers, true or false. None if there
+    /// is nothing, or it is too much.
+    pub(crate) fn info_of(&self, principal: &Principal) -> Option<Arc<str>> {
+        let identity = principal.identity()?;
+        let told = self.info.iter().filter_map(|name| {
+            let value = match claims::plain(identity, name)? {
+                Value::String(text) => Value::String(clean(&text).into_owned()),
+                other => other,
+            };
+            Some((name.to_string(), value))
+        });
+        let told: Map<String, Value> = told.collect();
+        let text = Value::Object(told).to_string();
+        (text.len() > "{}".len() && text.len() <= INFO).then(|| text.into())
+    }
+}
+
+/// The most bytes that are told beside one member.
+const INFO: usize = 1024;
 
 /// The rules of a server. INVARIANT: of those that a channel fits, one is the most specific.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -16,8 +16,8 @@ export interface Presence {
 }
 
 export interface PresenceOptions extends Abortable {
-  /** `false`: only how many. */
-  readonly list?: boolean;
+  /** Only how many. */
+  readonly countOnly?: boolean;
 }
 
 /** Who is here. */

@@ -30,6 +30,14 @@ export interface ErrorData {
   readonly retryAfter?: number;
 }
 
+/** Somebody who follows a channel. */
+export interface Member {
+  /** Who: as `from` of a publication would name them. */
+  readonly from: string;
+  /** What the channel's rules tell beside it: claims that are strings, numbers, `true` or `false`. */
+  readonly info?: Readonly<Record<string, unknown>>;
+}
+
 /** A publication, as a list about one channel holds it. */
 export interface Publication {
   /** Where it stands. */
@@ -118,6 +126,26 @@ export interface HistoryResult {
   readonly complete: boolean;
 }
 
+/** What `presence` takes. */
+export interface PresenceParams {
+  /** Which channel. */
+  readonly channel: ChannelName;
+  /** Whether nobody is named. */
+  readonly countOnly?: boolean;
+}
+
+/** What `presence` comes to. */
+export interface PresenceResult {
+  /** How many members. */
+  readonly count: number;
+  /** How many sockets of nobody in particular. */
+  readonly anonymous: number;
+  /** At most 100, in the order of their names. */
+  readonly members: readonly Member[];
+  /** There are more than are named. */
+  readonly truncated?: true;
+}
+
 /** What `refresh` takes. */
 export interface RefreshParams {
   /** The access token, as it would stand behind `Bearer`. */
@@ -146,6 +174,30 @@ export interface PublicationNotice {
   readonly id?: PublicationId;
 }
 
+/** Members are in the channel who were not, or something else is told beside them. */
+export interface JoinedNotice {
+  /** Which channel. */
+  readonly channel: ChannelName;
+  /** Who. */
+  readonly members: readonly Member[];
+  /** They are more than a hundred, or some 32 KiB, and none is named. `presence` names some. */
+  readonly truncated?: true;
+  /** How many members there are now. */
+  readonly count: number;
+}
+
+/** Members are in the channel no longer. */
+export interface LeftNotice {
+  /** Which channel. */
+  readonly channel: ChannelName;
+  /** Who. */
+  readonly members: readonly Member[];
+  /** They are more than a hundred, or some 32 KiB, and none is named. `presence` names some. */
+  readonly truncated?: true;
+  /** How many members there are now. */
+  readonly count: number;
+}
+
 /** Something was left out. */
 export interface LaggedNotice {
   /** Which channel. */
@@ -172,6 +224,8 @@ export interface Calls {
   readonly publish: { readonly params: PublishParams; readonly result: PublishResult };
   /** Reads what is kept of a channel, page by page. */
   readonly history: { readonly params: HistoryParams; readonly result: HistoryResult };
+  /** Says who follows a channel. */
+  readonly presence: { readonly params: PresenceParams; readonly result: PresenceResult };
   /** Puts a fresh token in the place of the one that the socket stands on. */
   readonly refresh: { readonly params: RefreshParams; readonly result: RefreshResult };
   /** Asks whether anybody is there. */
@@ -182,6 +236,10 @@ export interface Calls {
 export interface Notices {
   /** Somebody published in a channel that this socket follows. */
   readonly publication: PublicationNotice;
+  /** Members are in the channel who were not, or something else is told beside them. */
+  readonly joined: JoinedNotice;
+  /** Members are in the channel no longer. */
+  readonly left: LeftNotice;
   /** Something was left out. */
   readonly lagged: LaggedNotice;
   /** A channel is followed no longer, as the right to it was lost. */

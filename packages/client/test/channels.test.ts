@@ -276,8 +276,8 @@ test('who is there, who comes and goes, and what was left out are told', async (
   const { count, anonymous, members } = await presence(room);
   assert.deepEqual(told, [['joined', ['carol'], 3], ['left', [], 1], ['lagged', 'e:9']]);
   assert.deepEqual([count, anonymous, members.map(({ from, info }) => [from, [...info]])], [2, 1, [['alice', [['name', 'Alice']]], ['bob', []]]]);
-  await presence(room, { list: false });
-  assert.deepEqual(peer.calls.at(-1)?.params, { channel: 'a', list: false });
+  await presence(room, { countOnly: true });
+  assert.deepEqual(peer.calls.at(-1)?.params, { channel: 'a', countOnly: true });
   assert.equal(room.position, 'e:9');
 });
 

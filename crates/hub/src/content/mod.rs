@@ -16,6 +16,8 @@ mod sanitise;
 mod survey;
 mod url;
 
+pub(crate) use sanitise::clean;
+
 use std::{borrow::Cow, fmt};
 
 use jsonschema::{Draft, PatternOptions, Validator};

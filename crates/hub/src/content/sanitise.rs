@@ -119,7 +119,7 @@ fn schemes(written: Option<&Value>) -> Result<Vec<String>, Wrong> {
 
 /// Text as its reader sees it: in one normal form (NFC, UAX #15), without what is not seen but steers. Line ends and tabs
 /// stay.
-pub(super) fn clean(text: &str) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     let text: Cow<'_, str> = match first_hidden(text) {
         Some(_) => visible(text).into(),
         None => text.into(),

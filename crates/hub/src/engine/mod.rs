@@ -24,7 +24,8 @@ use wardwire_protocol::channel::ChannelName;
 
 pub use answer::Answer;
 pub use position::Position;
-pub use presence::{Attendance, Attendant, Presence, Present};
+pub use presence::{Attendance, Attendant, Change, Presence, Present, Watcher};
+pub(crate) use presence::{member, size as size_of_member};
 pub use publication::{Appended, Content, Entry, Except, Once, Placed, Publication, Stands};
 pub use read::{Keep, Latest, Limit, Page, Range, Snapshot};
 pub use sets::{Claim, Set, Sets};

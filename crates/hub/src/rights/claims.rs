@@ -44,6 +44,19 @@ pub(super) fn any_value<'a>(
     }
 }
 
+/// A claim that is a text, a number, true or false.
+pub(super) fn plain(identity: &Identity, claim: &str) -> Option<Value> {
+    let text = |text: &str| Some(Value::String(text.to_owned()));
+    let authentication = &identity.authentication;
+    let value = match claim {
+        "sub" => return text(identity.handle()),
+        "iss" => return text(&identity.issuer),
+        "acr" => return authentication.acr.as_deref().and_then(text),
+        _ => look_up(&identity.claims, claim)?,
+    };
+    matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)).then(|| value.clone())
+}
+
 /// A claim by its name, or by its way through objects.
 fn look_up<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     if let Some(value) = claims.get(path) {

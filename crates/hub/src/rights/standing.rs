@@ -9,20 +9,26 @@ use super::{Action, Grants};
 #[derive(Clone, Debug)]
 pub struct Standing {
     principal: Principal,
+    /// Most have nothing, and take no memory for it.
+    beside: Option<Box<Beside>>,
+}
+
+/// What somebody has beside who they are.
+#[derive(Clone, Debug)]
+enum Beside {
     /// Read once, as each publication asks. Nothing without a claim, or where anything in it is wrong.
-    granted: Option<Box<Grants>>,
+    Grants(Grants),
     /// It is the application's own backend, which holds no socket.
-    backend: bool,
+    Backend,
 }
 
 impl From<Principal> for Standing {
     fn from(principal: Principal) -> Self {
         let granted = principal.identity().and_then(|it| Grants::of(it).ok());
-        let granted = granted.filter(|it| !it.is_empty()).map(Box::new);
+        let granted = granted.filter(|it| !it.is_empty());
         Self {
             principal,
-            granted,
-            backend: false,
+            beside: granted.map(|it| Box::new(Beside::Grants(it))),
         }
     }
 }
@@ -32,14 +38,20 @@ impl Standing {
     pub(crate) fn backend() -> Self {
         Self {
             principal: Principal::Anonymous,
-            granted: None,
-            backend: true,
+            beside: Some(Box::new(Beside::Backend)),
         }
     }
 
     /// Whether it is the application's own backend.
     pub(crate) fn is_backend(&self) -> bool {
-        self.backend
+        matches!(self.beside.as_deref(), Some(Beside::Backend))
+    }
+
+    fn grants(&self) -> Option<&Grants> {
+        match self.beside.as_deref()? {
+            Beside::Grants(grants) => Some(grants),
+            Beside::Backend => None,
+        }
     }
 
     /// Who they are.
@@ -50,14 +62,13 @@ impl Standing {
 
     /// Whether they were given this for one channel.
     pub(super) fn is_granted(&self, channel: &ChannelName, action: Action) -> bool {
-        let granted = self.granted.as_ref();
-        granted.is_some_and(|it| it.contains(channel, action))
+        self.grants().is_some_and(|it| it.contains(channel, action))
     }
 
     /// The channels of which a grant speaks, in the order of their names.
     pub(super) fn granted_channels(&self) -> Vec<&ChannelName> {
-        let granted = self.granted.iter();
-        let mut all: Vec<_> = granted.flat_map(|it| it.channels()).collect();
+        let granted = self.grants().into_iter();
+        let mut all: Vec<_> = granted.flat_map(Grants::channels).collect();
         all.sort_unstable();
         all
     }

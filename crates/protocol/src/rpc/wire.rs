@@ -8,11 +8,12 @@ use serde_json::value::RawValue;
 use super::optional;
 
 /// What a client may call.
-pub const METHODS: [&str; 6] = [
+pub const METHODS: [&str; 7] = [
     "subscribe",
     "unsubscribe",
     "publish",
     "history",
+    "presence",
     "refresh",
     "ping",
 ];
@@ -113,6 +114,32 @@ pub struct HistoryResult<'a> {
     pub complete: bool,
 }
 
+/// What `presence` takes.
+#[derive(Deserialize)]
+pub struct PresenceParams<'a> {
+    /// Which channel.
+    #[serde(borrow)]
+    pub channel: Cow<'a, str>,
+    /// Whether nobody is named.
+    #[serde(rename = "countOnly")]
+    #[serde(default)]
+    pub count_only: bool,
+}
+
+/// What `presence` comes to.
+#[derive(Serialize)]
+pub struct PresenceResult<'a> {
+    /// How many members.
+    pub count: u64,
+    /// How many sockets of nobody in particular.
+    pub anonymous: u64,
+    /// At most 100, in the order of their names.
+    pub members: Vec<Member<'a>>,
+    /// There are more than are named.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
 /// What `refresh` takes.
 #[derive(Deserialize)]
 pub struct RefreshParams<'a> {
@@ -146,6 +173,34 @@ pub struct PublicationNotice<'a> {
     /// What its publisher called it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Cow<'a, str>>,
+}
+
+/// Members are in the channel who were not, or something else is told beside them.
+#[derive(Serialize)]
+pub struct JoinedNotice<'a> {
+    /// Which channel.
+    pub channel: Cow<'a, str>,
+    /// Who.
+    pub members: Vec<Member<'a>>,
+    /// They are more than a hundred, or some 32 KiB, and none is named. `presence` names some.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+    /// How many members there are now.
+    pub count: u64,
+}
+
+/// Members are in the channel no longer.
+#[derive(Serialize)]
+pub struct LeftNotice<'a> {
+    /// Which channel.
+    pub channel: Cow<'a, str>,
+    /// Who.
+    pub members: Vec<Member<'a>>,
+    /// They are more than a hundred, or some 32 KiB, and none is named. `presence` names some.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+    /// How many members there are now.
+    pub count: u64,
 }
 
 /// Something was left out.
@@ -189,6 +244,16 @@ pub struct ErrorData<'a> {
     #[serde(rename = "retryAfter")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<f64>,
+}
+
+/// Somebody who follows a channel.
+#[derive(Serialize)]
+pub struct Member<'a> {
+    /// Who: as `from` of a publication would name them.
+    pub from: Cow<'a, str>,
+    /// What the channel's rules tell beside it: claims that are strings, numbers, `true` or `false`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub info: Option<&'a RawValue>,
 }
 
 /// A publication, as a list about one channel holds it.

@@ -33,6 +33,8 @@ use crate::{
     shard::{Handle, Shard},
 };
 
+/// How often it is looked whether somebody came into a channel or went.
+const TELL: Duration = Duration::from_millis(200);
 /// How often the hub lets go of what nobody needs.
 const SWEEP: Duration = Duration::from_secs(30);
 /// Tasks that a shard's runtime runs between two of its turns.
@@ -159,6 +161,7 @@ pub fn run(
         let mut ended = start_shards(&server, sides, doors(public, certificates))?;
         let redirect = start_redirect(&server, redirect, port)?;
         let sweeping = tokio::spawn(sweep(server.clone()));
+        let telling = tokio::spawn(tell(server.clone()));
         tokio::spawn(recheck::run(server.clone()));
         if let Some(acme) = server.acme() {
             tokio::spawn(Renewal::new(acme.clone(), server.clone()).run());
@@ -187,6 +190,7 @@ pub fn run(
             again = insisted() => again?,
         }
         sweeping.abort();
+        telling.abort();
         stop_shards(&server, &mut ended).await;
         stopped(&server, told);
         Ok(())
@@ -343,6 +347,16 @@ fn start_redirect(
             }
         })?;
     Ok(Some(address))
+}
+
+/// Tells who came into channels and who went.
+async fn tell(server: Arc<Server>) {
+    let mut ticks = tokio::time::interval(TELL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        server.hub.tell(Instant::now());
+    }
 }
 
 async fn sweep(server: Arc<Server>) {

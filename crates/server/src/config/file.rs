@@ -686,7 +686,7 @@ pub struct Channel {
     pub publish: Right,
     /// `{ size = 100, ttl = "1h" }`: publications kept in memory for those who come back.
     pub history: Option<History>,
-    /// Who is told who follows. Nobody is yet: anything but `false` is refused.
+    /// Who is told who follows: [who is there](channels.md#who-is-there).
     #[serde(default)]
     #[schemars(extend("x-default" = "`false`"))]
     pub presence: Presence,

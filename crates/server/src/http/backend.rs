@@ -12,7 +12,7 @@ use wardwire_admission::{
 };
 use wardwire_hub::{
     Backend, HubError, Published,
-    engine::{Answer, Limit, Page},
+    engine::{Answer, Limit, Page, Present},
 };
 use wardwire_protocol::{
     channel::ChannelName,
@@ -24,7 +24,7 @@ use crate::{
     bearer, revocations,
     server::Server,
     session::channels::{
-        calls::{self, history, publish},
+        calls::{self, history, presence, publish},
         errors,
     },
 };
@@ -102,7 +102,7 @@ pub(super) async fn respond(
     })
 }
 
-/// Bytes of history that one request may be answered with, give or take one channel's.
+/// Bytes of history and of members that one request may be answered with, give or take one channel's.
 const ROOM: usize = 2 * history::BYTES;
 
 /// Who calls.
@@ -110,7 +110,7 @@ struct Caller<'a> {
     connection: &'a Connection,
     trail: &'a Trail,
     hub: Backend,
-    /// Bytes of history that may still be answered.
+    /// Bytes that may still be answered.
     room: usize,
 }
 
@@ -128,6 +128,7 @@ enum Doing {
     Done(Box<RawValue>),
     Publishing(ChannelName, Answer<Result<Published, HubError>>),
     Reading(Answer<Result<Page, HubError>>),
+    Looking(Answer<Result<Present, HubError>>, usize),
 }
 
 impl Caller<'_> {
@@ -162,6 +163,12 @@ impl Caller<'_> {
                 let limit = Limit { count, bytes };
                 Ok(Doing::Reading(self.hub.history(&name, range, limit)))
             }
+            "presence" => {
+                let (name, most) = presence::wanted(call)?;
+                let bytes = self.room.min(presence::BYTES);
+                self.room -= bytes;
+                Ok(Doing::Looking(self.hub.presence(&name, most), bytes))
+            }
             "revoke" => {
                 let asked = call.params.ok_or(RpcError::PARAMS)?.get().as_bytes();
                 let ended = revocations::revoke(&self.connection.server, asked, self.trail);
@@ -189,6 +196,7 @@ impl Caller<'_> {
                 let publications: Vec<_> = publications.collect::<Result<_, _>>()?;
                 history::answer(&page, &publications)
             }
+            Doing::Looking(present, bytes) => presence::answer(present.wait().await, bytes),
         }
     }
 

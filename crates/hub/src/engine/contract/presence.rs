@@ -1,11 +1,15 @@
 //! Who is present.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    thread,
+    time::Duration,
+};
 
 use wardwire_protocol::channel::ChannelName;
 
-use super::{Bench, Clause, HOUR, same, wait};
-use crate::engine::{Attendance, Attendant, Present};
+use super::{Bench, Clause, HOUR, LATE, same, wait};
+use crate::engine::{Attendance, Attendant, Change, Present, Watcher};
 
 pub(super) const CLAUSES: &[Clause] = &[
     ("all sockets of one are one member", members),
@@ -14,6 +18,7 @@ pub(super) const CLAUSES: &[Clause] = &[
     ("who does not stay goes when the lease is over", lease),
     ("all are counted, so many are named", named),
     ("channels know nothing of each other", apart),
+    ("a watcher is told of each member once", watched),
     (
         "of many sockets of one at once, one comes first and one goes last",
         at_once,
@@ -168,6 +173,63 @@ fn apart(bench: &Bench<'_>) -> Result<(), String> {
     )?;
     same("and goes", other.leave(1, Some("alice"))?, (true, 0))?;
     same("but not here", one.list(10)?.count, 1)
+}
+
+/// A watcher that writes down what it is told.
+#[derive(Default)]
+struct Seen {
+    changes: parking_lot::Mutex<Vec<Change>>,
+    changed: parking_lot::Condvar,
+}
+
+impl Watcher for Seen {
+    fn changed(&self, change: &Change) {
+        self.changes.lock().push(change.clone());
+        self.changed.notify_all();
+    }
+}
+
+impl Seen {
+    /// What was told, as soon as it is so many, or when more is late.
+    fn so_many(&self, count: usize) -> Vec<(String, bool, usize)> {
+        let mut changes = self.changes.lock();
+        let late = std::time::Instant::now() + LATE;
+        while changes.len() < count && !self.changed.wait_until(&mut changes, late).timed_out() {}
+        let told = changes.iter();
+        told.map(|it| (it.from.to_string(), it.here, it.count))
+            .collect()
+    }
+}
+
+fn watched(bench: &Bench<'_>) -> Result<(), String> {
+    let room = Room::new(bench)?;
+    let (alice, bob) = (Some("alice"), Some("bob"));
+    room.enter(9, bob)?;
+    let seen = Arc::<Seen>::default();
+    let watcher: Weak<dyn Watcher> = Arc::downgrade(&seen) as _;
+    bench.engine.presence().watch(&room.name, watcher);
+    room.enter(1, alice)?;
+    // To stay changes nothing.
+    room.enter(1, alice)?;
+    room.enter(2, None)?;
+    // Another socket of hers, and so another text beside her.
+    room.enter(3, alice)?;
+    room.leave(1, alice)?;
+    room.leave(2, None)?;
+    room.leave(3, alice)?;
+    room.leave(3, alice)?;
+    bench.subject.pass(2 * LEASE);
+    room.list(0)?;
+    let owed = [
+        ("alice", true, 2),
+        ("alice", true, 2),
+        ("alice", false, 1),
+        ("bob", false, 0),
+    ];
+    let owed: Vec<_> = owed
+        .map(|(from, here, count)| (from.to_owned(), here, count))
+        .into();
+    same("what is told", seen.so_many(owed.len()), owed)
 }
 
 fn at_once(bench: &Bench<'_>) -> Result<(), String> {

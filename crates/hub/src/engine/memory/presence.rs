@@ -2,16 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
 use wardwire_protocol::channel::ChannelName;
 
-use crate::engine::{Answer, Attendance, Attendant, EngineError, Presence, Present, Reply};
+use crate::engine::{
+    Answer, Attendance, Attendant, Change, EngineError, Presence, Present, Reply, Watcher,
+};
 
-/// Who is present in all channels. A channel in which nobody is does not stand here.
+/// Who is present in all channels. A channel in which nobody is, and which nobody watches, does not stand here.
 #[derive(Default)]
 pub(super) struct Attendants(Mutex<HashMap<ChannelName, Room>>);
 
@@ -24,6 +26,7 @@ struct Room {
     members: BTreeMap<Arc<str>, Member>,
     /// How many seats are nobody's in particular.
     anonymous: usize,
+    watchers: Vec<Weak<dyn Watcher>>,
 }
 
 struct Seat {
@@ -45,7 +48,7 @@ impl Attendants {
         let mut rooms = self.0.lock();
         rooms.retain(|_, room| {
             room.expire(now);
-            !room.seats.is_empty()
+            !room.is_idle()
         });
         if rooms.len() < rooms.capacity() / 4 {
             let most = rooms.len() * 2;
@@ -89,10 +92,17 @@ impl Presence for Attendants {
         room.expire(now);
         let changed = room.leave(attendant.socket);
         let count = room.members.len();
-        if room.seats.is_empty() {
+        if room.is_idle() {
             rooms.remove(channel);
         }
         Answer::Now(Ok(Attendance { changed, count }))
+    }
+
+    fn watch(&self, channel: &ChannelName, watcher: Weak<dyn Watcher>) {
+        let mut rooms = self.0.lock();
+        let room = rooms.entry(channel.clone()).or_default();
+        room.watchers.retain(|known| known.strong_count() > 0);
+        room.watchers.push(watcher);
     }
 
     fn list(&self, channel: &ChannelName, most: usize, now: Instant) -> Reply<Present> {
@@ -120,12 +130,13 @@ impl Room {
         if self.seats.len() >= ROOM && !self.seats.contains_key(socket) {
             return None;
         }
-        let mut changed = false;
+        let (mut changed, mut told) = (false, false);
         match from {
             None => self.anonymous += 1,
             Some(name) => {
                 let member = self.members.entry(name.clone()).or_default();
                 changed = member.seats == 0;
+                told = changed || member.info != *info;
                 member.seats += 1;
                 member.info.clone_from(info);
             }
@@ -135,6 +146,9 @@ impl Room {
         let from = from.clone();
         self.seats.insert(*socket, Seat { until, from });
         self.ends.insert((until, *socket));
+        if told && let Some(from) = &attendant.from {
+            self.tell(from, true, info.clone());
+        }
         Some(Attendance {
             changed,
             count: self.members.len(),
@@ -156,8 +170,31 @@ impl Room {
                 member.seats -= 1;
                 false
             }
-            _ => self.members.remove(&name).is_some(),
+            _ => {
+                let gone = self.members.remove(&name);
+                if let Some(Member { info, .. }) = &gone {
+                    self.tell(&name, false, info.clone());
+                }
+                gone.is_some()
+            }
         }
+    }
+
+    fn tell(&self, from: &Arc<str>, here: bool, info: Option<Arc<str>>) {
+        let change = Change {
+            from: from.clone(),
+            here,
+            info,
+            count: self.members.len(),
+        };
+        for watcher in self.watchers.iter().filter_map(Weak::upgrade) {
+            watcher.changed(&change);
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        let is_watched = |watcher: &Weak<dyn Watcher>| watcher.strong_count() > 0;
+        self.seats.is_empty() && !self.watchers.iter().any(is_watched)
     }
 
     fn expire(&mut self, now: Instant) {

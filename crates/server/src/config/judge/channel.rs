@@ -44,13 +44,6 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
             ),
         }
         info(judge, &place, channel);
-        if channel.presence.seen().is_some() {
-            judge.refuse(
-                &format!("{place}.presence"),
-                "nobody is told who follows yet, whatever stands here",
-                "Drop `presence`.",
-            );
-        }
     }
     specificity(judge, &patterns);
 }

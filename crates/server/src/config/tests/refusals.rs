@@ -581,7 +581,6 @@ mod routes_and_channels {
             ),
             ("presence = { info = [\"name\", \"\"] }", "is no name"),
             ("presence = { info = [\"name\", \"name\"] }", "stands twice"),
-            ("presence = true", "nobody is told who follows yet"),
             ("presence = 7", "true, false or"),
             ("presence = { sea = \"anyone\" }", "`see`"),
         ] {

@@ -2,6 +2,7 @@
 
 pub(crate) mod history;
 mod ping;
+pub(crate) mod presence;
 pub(crate) mod publish;
 mod refresh;
 mod subscribe;
@@ -51,6 +52,7 @@ const METHODS: &[Method] = &[
     subscribe::METHOD,
     unsubscribe::METHOD,
     history::METHOD,
+    presence::METHOD,
     ping::METHOD,
     refresh::METHOD,
 ];
