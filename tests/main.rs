@@ -18,6 +18,7 @@ mod backend;
 mod channels;
 mod compression;
 mod configuration;
+mod conflation;
 mod delivery;
 mod demo;
 mod events;

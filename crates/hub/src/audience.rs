@@ -196,6 +196,7 @@ impl Audience {
                         offset: u64::MAX,
                         frame: frame.clone(),
                         except: None,
+                        key: None,
                     };
                     woken.extend(mailbox.post(delivery, weight));
                 }

@@ -3,7 +3,7 @@
 //! Almost everybody gets a [`Batch`] whole. Who has some of it already, or published some of it and does not want it back, gets
 //! [its part](Part).
 
-use std::collections::HashSet;
+use std::{collections::HashSet, num::NonZeroU64};
 
 use wardwire_protocol::{deflate::Encoding, message::Prepared};
 
@@ -17,6 +17,8 @@ pub(crate) struct Delivery {
     pub(crate) frame: Prepared,
     /// Whom it is not brought to.
     pub(crate) except: Option<Origin>,
+    /// Of what it is the value, where a newer one takes its place for who has not been sent it.
+    pub(crate) key: Option<NonZeroU64>,
 }
 
 /// One socket among those of all loops.

@@ -5,6 +5,8 @@
 
 use std::{
     collections::VecDeque,
+    hash::{BuildHasher as _, RandomState},
+    num::NonZeroU64,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -46,6 +48,8 @@ pub(crate) struct Loops {
     pub(crate) process: u64,
     /// One for each loop.
     pub(crate) mailboxes: Box<[Arc<Mailbox<Delivery>>]>,
+    /// Makes numbers of keys, of which nobody finds two alike.
+    pub(crate) keys: RandomState,
 }
 
 struct State {
@@ -242,7 +246,7 @@ impl Channel {
         &self,
         state: &mut State,
         offset: u64,
-        except: Option<Origin>,
+        (except, key): (Option<Origin>, Option<NonZeroU64>),
         frame: impl FnOnce() -> Prepared,
     ) {
         let State {
@@ -265,6 +269,7 @@ impl Channel {
                 offset,
                 frame: frame.clone(),
                 except,
+                key,
             };
             woken.extend(mailbox.post(delivery, weight));
         }
@@ -291,7 +296,9 @@ impl Sink for Channel {
         let except = next.publication.except;
         let except = except.filter(|it| it.process == self.loops.process);
         let except = except.map(|it| it.origin);
-        self.post(&mut state, offset, except, || {
+        let key = next.publication.key.as_ref();
+        let key = key.and_then(|key| NonZeroU64::new(self.loops.keys.hash_one(key)));
+        self.post(&mut state, offset, (except, key), || {
             let publication = next.notice(&self.name);
             Prepared::text(&rpc::notification("publication", publication))
         });
@@ -305,7 +312,7 @@ impl Sink for Channel {
             recent.bytes = 0;
             recent.floor = Some(up_to);
         }
-        self.post(&mut state, offset, None, || {
+        self.post(&mut state, offset, (None, None), || {
             let lagged = LaggedNotice {
                 channel: self.name.as_str().into(),
                 position: up_to.to_string().into(),

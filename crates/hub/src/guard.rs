@@ -3,7 +3,7 @@
 //! Only [`clear`] makes a [`Cleared`], and a channel takes nothing else:
 //!
 //! ```compile_fail,E0451
-//! let forged = wardwire_hub::guard::Cleared { channel: todo!(), payload: todo!(), standing: todo!(), keep: todo!(), reported: None };
+//! let forged = wardwire_hub::guard::Cleared { channel: todo!(), payload: todo!(), standing: todo!(), keep: todo!(), key: None, reported: None };
 //! ```
 
 use std::{borrow::Cow, sync::Arc, time::Instant};
@@ -14,7 +14,7 @@ use wardwire_protocol::channel::ChannelName;
 
 use crate::{
     HubError,
-    content::{Content, Violation},
+    content::{Content, Key, Violation},
     engine::Keep,
     rates::{Rate, Rates},
     rights::{Action, ChannelRules, Standing},
@@ -27,6 +27,8 @@ pub struct Cleared<'a> {
     pub(crate) payload: Cleaned<'a>,
     pub(crate) standing: &'a Standing,
     pub(crate) keep: Keep,
+    /// Of what it is the value, where the channel keeps the latest of each.
+    pub(crate) key: Option<Box<str>>,
     pub(crate) reported: Option<HubError>,
 }
 
@@ -74,6 +76,8 @@ pub struct ContentRule {
     pub schema: Option<Arc<Content>>,
     /// Whether it is bytes instead of JSON.
     pub binary: bool,
+    /// Of what each is the value, if the latest of each is what counts.
+    pub key: Option<Key>,
     /// All publishers together.
     pub rate: Option<Rate>,
     /// What becomes of one that breaks the schema or the rate.
@@ -126,9 +130,15 @@ pub fn clear<'a>(
         // What readers could not even take is let through by nobody.
         _ => return Err(HubError::Invalid(Violation::whole("binary"))),
     };
+    let key = match (&rule.content.key, &payload) {
+        // Without one it would be nothing's value, and so it is not only reported.
+        (Some(key), Cleaned::Data(data)) => Some(key.of(data).map_err(HubError::Invalid)?),
+        _ => None,
+    };
     Ok(Cleared {
         channel,
         payload,
+        key,
         standing,
         keep: rule.keep(),
         reported,

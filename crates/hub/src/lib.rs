@@ -170,6 +170,7 @@ impl Hub {
             loops: Arc::new(Loops {
                 process: RandomState::new().hash_one("process"),
                 mailboxes,
+                keys: RandomState::new(),
             }),
             board: Arc::default(),
         });

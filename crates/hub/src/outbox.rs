@@ -1,8 +1,12 @@
-//! What a slow peer has not taken: frames by reference, bounded in bytes, one rule when it overflows.
+//! What a slow peer has not taken: frames by reference, bounded in bytes, one rule when it overflows, and where a
+//! channel keeps the latest of each key, nothing that a newer one has taken the place of.
 //!
 //! A peer that keeps up never has one: what a turn brings it is sent in that turn.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{HashMap, VecDeque},
+    num::NonZeroU64,
+};
 
 use wardwire_protocol::message::Prepared;
 
@@ -19,29 +23,45 @@ pub struct Outbox {
 struct Queue {
     frames: VecDeque<Queued>,
     bytes: usize,
+    /// The number of the first; the others follow it.
+    first: u64,
+    /// Those before this number leave as they are, so that what changes all the time is sent too.
+    settled: u64,
+    /// The newest of each channel's keys among those that are not settled.
+    newest: HashMap<(u64, NonZeroU64), u64>,
+    /// Places that a newer frame has left empty.
+    empty: usize,
 }
 
 /// A frame, and the number of the channel it came through.
 struct Queued {
     channel: u64,
-    frame: Prepared,
+    /// None in a place that was left empty.
+    frame: Option<Prepared>,
 }
 
+/// So many places may be empty, and as many as are not.
+const EMPTY: usize = 64;
+
 impl Outbox {
-    /// Adds what of a batch is for its socket. The first frame that makes it more than `budget` bytes empties it for
-    /// good; a frame that is alone always fits, as a large publication must not end those who keep up.
+    /// Adds what of a batch is for its socket. Of one key the newest takes the place of one that is not about to be sent, behind
+    /// all others: what is sent is in order. The first frame that makes it more than `budget` bytes empties it for good; a frame
+    /// that is alone always fits, as a large publication must not end those who keep up.
     pub fn add(&mut self, part: Part<'_>, budget: usize) {
         for delivery in part.deliveries() {
             if self.overflowed {
                 return;
             }
+            let queue = self.queue.get_or_insert_default();
+            if let Some(key) = delivery.key {
+                queue.supersede((delivery.channel, key));
+            }
             let queued = Queued {
                 channel: delivery.channel,
-                frame: delivery.frame.clone(),
+                frame: Some(delivery.frame.clone()),
             };
-            let queue = self.queue.get_or_insert_default();
             let grown = queue.bytes.saturating_add(queued.size());
-            if grown > budget && !queue.frames.is_empty() {
+            if grown > budget && queue.bytes > 0 {
                 self.overflowed = true;
                 self.queue = None;
             } else {
@@ -54,8 +74,14 @@ impl Outbox {
     /// Takes back what came through a channel and was not sent yet.
     pub(crate) fn withdraw(&mut self, channel: u64) {
         if let Some(queue) = &mut self.queue {
-            queue.frames.retain(|queued| queued.channel != channel);
-            queue.bytes = queue.frames.iter().map(Queued::size).sum();
+            for queued in &mut queue.frames {
+                if queued.channel == channel {
+                    queue.bytes = queue.bytes.saturating_sub(queued.size());
+                    queue.empty += usize::from(queued.frame.take().is_some());
+                }
+            }
+            queue.newest.retain(|(of, _), _| *of != channel);
+            queue.compact();
         }
         self.tidy();
     }
@@ -67,10 +93,9 @@ impl Outbox {
         };
         let end = out.len().saturating_add(limit);
         while out.len() < end
-            && let Some(queued) = queue.frames.pop_front()
+            && let Some(frame) = queue.pop()
         {
-            queue.bytes = queue.bytes.saturating_sub(queued.size());
-            out.extend_from_slice(queued.frame.as_bytes());
+            out.extend_from_slice(frame.as_bytes());
         }
         self.tidy();
     }
@@ -99,21 +124,85 @@ impl Outbox {
     }
 
     fn tidy(&mut self) {
-        if self.queue.as_ref().is_some_and(|it| it.frames.is_empty()) {
+        if self.queue.as_ref().is_some_and(|it| it.bytes == 0) {
             self.queue = None;
         }
     }
 }
 
+impl Queue {
+    /// Leaves the place of this key empty, unless what stands there is about to be sent, for the frame that comes next.
+    fn supersede(&mut self, key: (u64, NonZeroU64)) {
+        let next = self.first + self.frames.len() as u64;
+        let older = self.newest.insert(key, next);
+        let place = older.and_then(|older| usize::try_from(older.checked_sub(self.first)?).ok());
+        if let Some(queued) = place.and_then(|place| self.frames.get_mut(place)) {
+            self.bytes = self.bytes.saturating_sub(queued.size());
+            self.empty += usize::from(queued.frame.take().is_some());
+        }
+        if self.empty > EMPTY && self.empty > self.frames.len() / 2 {
+            self.compact();
+            let next = self.first + self.frames.len() as u64;
+            self.newest.insert(key, next);
+        }
+    }
+
+    /// The next frame to be sent.
+    fn pop(&mut self) -> Option<Prepared> {
+        loop {
+            if self.first >= self.settled {
+                self.settled = self.first + self.frames.len() as u64;
+                self.newest = HashMap::new();
+            }
+            let queued = self.frames.pop_front()?;
+            self.first += 1;
+            let size = queued.size();
+            match queued.frame {
+                Some(frame) => {
+                    self.bytes = self.bytes.saturating_sub(size);
+                    return Some(frame);
+                }
+                None => self.empty -= 1,
+            }
+        }
+    }
+
+    /// Closes the places that are empty.
+    fn compact(&mut self) {
+        let mut moved = HashMap::new();
+        let (mut next, mut settled) = (self.first, self.first);
+        for (number, queued) in (self.first..).zip(&self.frames) {
+            moved.insert(number, next);
+            next += u64::from(queued.frame.is_some());
+            if number < self.settled {
+                settled = next;
+            }
+        }
+        self.newest.retain(|_, number| match moved.get(number) {
+            Some(to) => {
+                *number = *to;
+                true
+            }
+            None => false,
+        });
+        self.frames.retain(|queued| queued.frame.is_some());
+        self.settled = settled;
+        self.empty = 0;
+    }
+}
+
 impl Queued {
-    /// In bytes, with what it costs to queue it at all.
+    /// In bytes, with what it costs to queue it at all; nothing, where its place is empty.
     fn size(&self) -> usize {
-        self.frame.as_bytes().len() + size_of::<Self>()
+        let frame = self.frame.as_ref();
+        frame.map_or(0, |frame| frame.as_bytes().len() + size_of::<Self>())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::fanout::{Batch, Delivery, Follower, SocketKey};
 
@@ -128,6 +217,7 @@ mod tests {
                     offset,
                     frame: (*frame).clone(),
                     except: None,
+                    key: None,
                 },
                 0,
             );
@@ -207,5 +297,112 @@ mod tests {
         add(&mut outbox, 4, "x");
         outbox.withdraw(4);
         assert!(outbox.is_empty());
+    }
+
+    /// Deliveries of one channel: each a key, or none, and a text.
+    fn keyed(all: &[(u64, &str)]) -> Batch {
+        let mut batch = Batch::new(0, None);
+        for &(key, text) in all {
+            let delivery = Delivery {
+                channel: 0,
+                offset: 1,
+                frame: Prepared::text(text),
+                except: None,
+                key: NonZeroU64::new(key),
+            };
+            batch.push(delivery, 0);
+        }
+        batch
+    }
+
+    fn texts(bytes: &[u8]) -> Vec<String> {
+        let mut rest = bytes;
+        let mut texts = Vec::new();
+        while let [0x81, length, behind @ ..] = rest {
+            let (text, behind) = behind.split_at(usize::from(*length));
+            texts.push(String::from_utf8(text.to_vec()).unwrap());
+            rest = behind;
+        }
+        texts
+    }
+
+    #[test]
+    fn of_a_key_the_newest_is_sent_behind_what_was_there() {
+        let mut outbox = Outbox::default();
+        let all = [
+            (1, "a1"),
+            (2, "b1"),
+            (0, "x"),
+            (1, "a2"),
+            (1, "a3"),
+            (2, "b2"),
+        ];
+        outbox.add(keyed(&all).whole(), 1000);
+        assert_eq!(outbox.bytes(), 3 * (4 + ROOM) - 1);
+        assert_eq!(texts(&drained(&mut outbox, 1000)), ["x", "a3", "b2"]);
+        assert!(outbox.is_empty() && outbox.bytes() == 0);
+    }
+
+    #[test]
+    fn what_is_about_to_be_sent_stays_however_often_it_changes() {
+        let mut outbox = Outbox::default();
+        outbox.add(keyed(&[(1, "a1"), (2, "b1")]).whole(), 1000);
+        assert_eq!(texts(&drained(&mut outbox, 1)), ["a1"]);
+        for text in ["b2", "b3", "b4"] {
+            outbox.add(keyed(&[(2, text)]).whole(), 1000);
+        }
+        assert_eq!(texts(&drained(&mut outbox, 1000)), ["b1", "b4"]);
+    }
+
+    #[test]
+    fn a_reader_who_does_not_read_holds_no_more_than_a_frame_of_each_key() {
+        let mut outbox = Outbox::default();
+        for n in 0..10_000 {
+            outbox.add(keyed(&[(1 + n % 10, "value")]).whole(), 10 * (7 + ROOM));
+        }
+        assert!(!outbox.overflowed());
+        let queue = outbox.queue.as_ref().unwrap();
+        assert!(queue.frames.len() <= 2 * EMPTY, "{}", queue.frames.len());
+        outbox.withdraw(0);
+        assert!(outbox.is_empty());
+    }
+
+    proptest! {
+        /// However a slow reader reads, what it is sent is in order, and in the end it has the newest of each key and all that
+        /// has none.
+        #[test]
+        fn the_newest_of_each_key_arrives_in_order(
+            steps in proptest::collection::vec((0_u64..6, 0_usize..60, 0_u8..8), 1..400),
+        ) {
+            let mut outbox = Outbox::default();
+            let (mut owed, mut sent) = (HashMap::new(), Vec::new());
+            let mut unkeyed = Vec::new();
+            for (n, &(key, limit, often)) in steps.iter().enumerate() {
+                outbox.add(keyed(&[(key, &format!("{key} {n}"))]).whole(), usize::MAX);
+                match key {
+                    0 => unkeyed.push(n),
+                    _ => drop(owed.insert(key, n)),
+                }
+                if often == 0 {
+                    sent.extend(texts(&drained(&mut outbox, limit)));
+                }
+                if n % 97 == 96 {
+                    // Another channel goes, which was never here.
+                    outbox.withdraw(9);
+                }
+            }
+            sent.extend(texts(&drained(&mut outbox, usize::MAX)));
+            prop_assert!(outbox.is_empty() && outbox.bytes() == 0);
+            let read = |text: &String| {
+                let (key, n) = text.split_once(' ').unwrap();
+                (key.parse::<u64>().unwrap(), n.parse::<usize>().unwrap())
+            };
+            let sent: Vec<(u64, usize)> = sent.iter().map(read).collect();
+            prop_assert!(sent.is_sorted_by_key(|&(_, n)| n));
+            let of_none: Vec<usize> = sent.iter().filter(|it| it.0 == 0).map(|it| it.1).collect();
+            prop_assert_eq!(of_none, unkeyed);
+            let last: HashMap<u64, usize> = sent.into_iter().filter(|it| it.0 != 0).collect();
+            prop_assert_eq!(last, owed);
+        }
     }
 }

@@ -35,6 +35,7 @@ impl Hub {
             channel: name,
             keep,
             standing,
+            key,
             ..
         } = cleared;
         let process = self.loops.process;
@@ -43,7 +44,7 @@ impl Hub {
             content: content(cleared.payload),
             from: standing.principal().handle().map(Into::into),
             id: id.map(|(id, _)| id.as_str().into()),
-            key: None,
+            key,
             except,
         };
         let entry = [Entry {

@@ -9,6 +9,7 @@
 
 mod cost;
 mod html;
+mod key;
 mod keywords;
 pub mod pointer;
 mod rewrite;
@@ -16,6 +17,7 @@ mod sanitise;
 mod survey;
 mod url;
 
+pub use key::Key;
 pub(crate) use sanitise::clean;
 
 use std::{borrow::Cow, fmt};

@@ -707,6 +707,9 @@ pub struct Channel {
     /// none.
     #[serde(default)]
     pub last_value: bool,
+    /// Where in `data` stands what a publication is the value of, as a JSON Pointer (RFC 6901): `"/symbol"`, a text of at most 64
+    /// bytes or an integer. Who reads slowly gets the newest of each, [and not everything](channels.md#the-newest-of-each).
+    pub conflate: Option<String>,
 }
 
 /// `channel.mode`

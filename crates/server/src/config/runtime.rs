@@ -26,7 +26,7 @@ use wardwire_admission::{
 };
 use wardwire_hub::{
     self as hub, Hub, HubLimits,
-    content::Content,
+    content::{Content, Key},
     engine::Latest,
     fanout::Fanout,
     guard::{ContentRule, Mode},
@@ -479,9 +479,10 @@ fn rule(channel: &file::Channel, folder: &Folder) -> io::Result<ChannelRule> {
         pattern: Pattern::parse(&channel.name).map_err(io::Error::other)?,
         publish: asked(&channel.publish)?,
         history: history.unwrap_or_default(),
-        latest: match channel.last_value {
-            true => Latest::Channel,
-            false => Latest::Nothing,
+        latest: match (&channel.conflate, channel.last_value) {
+            (Some(_), _) => Latest::Keys,
+            (None, true) => Latest::Channel,
+            (None, false) => Latest::Nothing,
         },
         read: or_follow(kept.and_then(|it| it.read.as_ref()))?,
         presence: presence.transpose()?,
@@ -499,6 +500,9 @@ fn content(channel: &file::Channel, folder: &Folder) -> io::Result<ContentRule> 
     Ok(ContentRule {
         schema: schema.transpose()?,
         binary: channel.binary,
+        key: (channel.conflate.as_deref())
+            .map(|pointer| Key::parse(pointer).ok_or_else(|| io::Error::other("no JSON Pointer")))
+            .transpose()?,
         rate: channel.rate.map(|rate| Rate {
             messages: rate.messages,
             bytes: rate.bytes.map(|bytes| bytes.0 as u64),

@@ -229,9 +229,10 @@ impl Page<'_> {
         let channels = self.config.file.channel.iter().enumerate();
         let line = |(index, channel): (usize, &crate::config::Channel)| {
             let at = self.at(&format!("channel.{index}.name"));
-            let latest = match channel.last_value {
-                true => ", and the last value",
-                false => "",
+            let latest = match (&channel.conflate, channel.last_value) {
+                (Some(key), _) => format!(", and the newest of each {key}"),
+                (None, true) => ", and the last value".to_owned(),
+                (None, false) => String::new(),
             };
             let follow = right(&channel.subscribe);
             let mut lines = vec![

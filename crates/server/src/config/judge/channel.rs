@@ -1,7 +1,7 @@
 //! `[[channel]]`: who may do what.
 
 use wardwire_hub::{
-    content::{BadSchema, Content},
+    content::{BadSchema, Content, Key},
     rights::{BadTemplate, Conflict, DEPTH, LEAVES, Pattern, Template, conflicts},
 };
 
@@ -93,6 +93,9 @@ fn content(judge: &mut Judge<'_>, place: &str, channel: &Channel) {
             "Drop `schema`, or `binary`: a schema is for JSON.",
         );
     }
+    if let Some(pointer) = &channel.conflate {
+        conflate(judge, &format!("{place}.conflate"), pointer, channel);
+    }
     let rate = channel.rate.as_ref();
     if rate.is_some_and(|rate| rate.messages.is_none() && rate.bytes.is_none()) {
         judge.refuse(
@@ -106,6 +109,31 @@ fn content(judge: &mut Judge<'_>, place: &str, channel: &Channel) {
             &format!("{place}.mode"),
             "mode = \"report\" where there is nothing to report",
             "Drop it, or add `schema` or `rate`.",
+        );
+    }
+}
+
+/// Of what a publication is the value.
+fn conflate(judge: &mut Judge<'_>, place: &str, pointer: &str, channel: &Channel) {
+    if Key::parse(pointer).is_none() {
+        judge.refuse(
+            place,
+            format!("{pointer:?} is no JSON Pointer to a member"),
+            "Write one like \"/symbol\" (RFC 6901).",
+        );
+    }
+    if channel.binary {
+        judge.refuse(
+            place,
+            "a key in bytes",
+            "Drop `binary`, or `conflate`: a key stands in JSON.",
+        );
+    }
+    if channel.last_value {
+        judge.refuse(
+            place,
+            "the last value of the channel, and of each key too",
+            "Drop `last_value`: with `conflate` a new subscriber gets the newest of each.",
         );
     }
 }

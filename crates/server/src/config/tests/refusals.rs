@@ -745,6 +745,25 @@ mod operators {
     }
 
     #[test]
+    fn keys_that_stand_nowhere() {
+        let folder = Folder::new();
+        let and = |lines: &str| format!("{SAFE}{lines}\n");
+        assert_eq!(folder.problems(&and("conflate = \"/symbol\"")), [""; 0]);
+        for (lines, says) in [
+            ("conflate = \"symbol\"", "is no JSON Pointer"),
+            ("conflate = \"\"", "is no JSON Pointer"),
+            ("conflate = \"/a~2\"", "is no JSON Pointer"),
+            ("binary = true\nconflate = \"/a\"", "a key in bytes"),
+            (
+                "last_value = true\nconflate = \"/a\"",
+                "and of each key too",
+            ),
+        ] {
+            one(&folder, &and(lines), "conflate =", says);
+        }
+    }
+
+    #[test]
     fn a_backends_tokens_are_judged_as_an_operators() {
         let folder = Folder::new();
         let and = |files: &str| format!("{SAFE}[backend]\ntoken_files = [{files}]\n");

@@ -1,0 +1,91 @@
+//! Of what a publication is the value, in a channel that keeps the latest of each: a text or an integer at one place.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, value::RawValue};
+
+use super::Violation;
+
+/// Where the key of a publication stands, as a JSON Pointer (RFC 6901).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key(Box<str>);
+
+/// The longest key, in bytes.
+pub(super) const LONGEST: usize = 64;
+
+impl Key {
+    /// Reads a pointer. None if it is none, or points to the whole.
+    #[must_use]
+    pub fn parse(pointer: &str) -> Option<Self> {
+        let escaped = |step: &str| {
+            let mut escapes = step.split('~').skip(1);
+            escapes.all(|rest| rest.starts_with(['0', '1']))
+        };
+        let steps = pointer.strip_prefix('/')?;
+        steps.split('/').all(escaped).then(|| Self(pointer.into()))
+    }
+
+    /// The key of a publication.
+    ///
+    /// # Errors
+    /// There is none, or it is longer than [`LONGEST`].
+    pub(crate) fn of(&self, data: &RawValue) -> Result<Box<str>, Violation> {
+        let value: Option<Value> = serde_json::from_str(data.get()).ok();
+        let key: Option<Cow<'_, str>> = match value.as_ref().and_then(|it| it.pointer(&self.0)) {
+            Some(Value::String(text)) => Some(text.into()),
+            Some(Value::Number(number)) if !number.is_f64() => Some(number.to_string().into()),
+            _ => None,
+        };
+        match key {
+            Some(key) if (1..=LONGEST).contains(&key.len()) => Ok(key.into()),
+            _ => Err(Violation {
+                pointer: self.0.to_string(),
+                keyword: "conflate".to_owned(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pointer: &str, data: &str) -> Option<String> {
+        let data: &RawValue = serde_json::from_str(data).unwrap();
+        let key = Key::parse(pointer).unwrap().of(data).ok();
+        key.map(Into::into)
+    }
+
+    #[test]
+    fn a_key_is_a_text_or_an_integer_at_its_place() {
+        for (pointer, data, key) in [
+            ("/s", r#"{"s":"EUR","p":1}"#, Some("EUR")),
+            ("/s", r#"{"s":7}"#, Some("7")),
+            ("/s", r#"{"s":-7}"#, Some("-7")),
+            ("/a/0", r#"{"a":["x"]}"#, Some("x")),
+            ("/a~1b/~0", r#"{"a/b":{"~":"x"}}"#, Some("x")),
+            ("/s", r#"{"s":""}"#, None),
+            ("/s", r#"{"s":1.5}"#, None),
+            ("/s", r#"{"s":true}"#, None),
+            ("/s", r#"{"s":null}"#, None),
+            ("/s", r#"{"s":["x"]}"#, None),
+            ("/s", "{}", None),
+            ("/s", "7", None),
+        ] {
+            assert_eq!(of(pointer, data).as_deref(), key, "{pointer} {data}");
+        }
+        let long = |length: usize| format!(r#"{{"s":"{}"}}"#, "x".repeat(length));
+        assert!(of("/s", &long(LONGEST)).is_some());
+        assert!(of("/s", &long(LONGEST + 1)).is_none());
+    }
+
+    #[test]
+    fn a_pointer_is_one() {
+        for pointer in ["", "s", "/~", "/~2", "/a~/b", "#/s"] {
+            assert!(Key::parse(pointer).is_none(), "{pointer}");
+        }
+        for pointer in ["/", "/s", "/a/0", "/~0~1"] {
+            assert!(Key::parse(pointer).is_some(), "{pointer}");
+        }
+    }
+}
