@@ -43,7 +43,7 @@ const colours = ['#2f7a82', '#4a66b0', '#a23b56', '#6b7f2a', '#8a5bb0', '#b0742a
 
 const wire = new Wire<Channels>('/live', { auth: session(), platform: cable });
 
-await shell(wire, (account, signal) => {
+void shell(wire, (account, signal) => {
   const coins = new Coins(signal);
   const me = new Pilot(wire, 'p', signal);
   const others = new Others(me, signal);

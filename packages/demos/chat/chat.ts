@@ -42,7 +42,7 @@ const tries: Readonly<Record<string, string>> = {
 
 const wire = new Wire('/live', { auth: session(), platform: cable });
 
-await shell(wire, (account, signal) => {
+void shell(wire, (account, signal) => {
   let leave = new AbortController();
   const open = (room: Room): void => {
     leave.abort();

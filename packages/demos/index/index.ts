@@ -8,6 +8,6 @@ import { shell } from '../shared/src/shell.js';
 
 const wire = new Wire('/live', { auth: session(), platform: cable });
 
-await shell(wire, (account) => {
+void shell(wire, (account) => {
   place('who').textContent = account;
 });

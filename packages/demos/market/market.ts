@@ -44,7 +44,7 @@ const rules: Readonly<Record<string, string>> = {
 
 const wire = new Wire<Channels>('/live', { auth: session(), platform: cable });
 
-await shell(wire, (account, signal) => {
+void shell(wire, (account, signal) => {
   const board = new Board(signal);
   const prices = wire.channel('market/prices');
   prices.on('publication', ({ data }) => board.hear(data), { signal });

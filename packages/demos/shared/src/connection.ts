@@ -26,7 +26,8 @@ export function connectionCard(root: HTMLElement, wire: Line): ConnectionCard {
   const ends = figure('Proof ends in', 'ends');
   const picture = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   const line = document.createElementNS('http://www.w3.org/2000/svg', 'polyline');
-  const log = element('ol', { class: 'events', role: 'log', 'aria-label': 'What happened to the connection', 'data-testid': 'events', tabindex: '0' });
+  const log = element('ol', { role: 'list' });
+  const events = element('div', { class: 'events', role: 'log', 'aria-label': 'What happened to the connection', 'data-testid': 'events', tabindex: '0' }, log);
   const cut = button('pull', 'Pull the cable');
   const expire = button('expire', 'Let the proof expire');
   const elsewhere = button('elsewhere', 'Sign out elsewhere');
@@ -44,7 +45,7 @@ export function connectionCard(root: HTMLElement, wire: Line): ConnectionCard {
     element('dl', { class: 'figures' }, trip.root, ends.root),
     picture as unknown as HTMLElement,
     element('div', { class: 'causes', role: 'group', 'aria-label': 'Let something happen' }, cut, expire, elsewhere),
-    log,
+    events,
   );
 
   const tell = (text: string, tone = ''): void => {
