@@ -1,4 +1,5 @@
-// The pictures of the demos in README and docs: `node tests/browser/pictures.mjs FOLDER`, with WARDWIRE_BIN as for the tests.
+// The pictures of the demos in README and docs: `node tests/browser/pictures.mjs FOLDER`, with WARDWIRE_BIN as for the tests, then
+// `pngquant --force --ext .png --speed 1 FOLDER/demo*.png`.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +25,7 @@ async function enter(account, path, colorScheme = 'light') {
 
 /** Waits for a moment in which this machine has nothing else to do, and takes the picture. */
 async function take(page, name) {
-  await page.waitForFunction(() => parseFloat(document.querySelector('[data-testid=latency]').textContent) < 6, null, { timeout: 120_000, polling: 500 });
+  await page.waitForFunction(() => parseFloat(document.querySelector('[data-testid=latency]').textContent) < 10, null, { timeout: 120_000, polling: 500 });
   await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: join(folder, `${name}.png`) });
 }
@@ -64,7 +65,6 @@ async function arena() {
   const alice = await enter('alice', '/arena');
   await alice.getByTestId('robot').click();
   await alice.waitForFunction(() => document.querySelectorAll('#scores li').length === 2, null, { timeout: 60_000 });
-  await bob.close({ runBeforeUnload: false });
   await alice.getByTestId('field').focus();
   await take(alice, 'demo-arena');
 }

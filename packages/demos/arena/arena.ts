@@ -39,7 +39,8 @@ const sendEveryMs = 1000 / 30;
 const delayMs = 80;
 /** Who says nothing for so long has gone. */
 const goneAfterMs = 3000;
-const colours = ['#2f7a82', '#4a66b0', '#a23b56', '#6b7f2a', '#8a5bb0', '#b0742a'];
+const own = '#2f7a82';
+const colours = ['#4a66b0', '#a23b56', '#6b7f2a', '#8a5bb0', '#b0742a'];
 
 const wire = new Wire<Channels>('/live', { auth: session(), platform: cable });
 
@@ -124,7 +125,7 @@ class Pilot {
 
 /** Where the others are, and were. */
 class Others {
-  readonly seen = new Map<string, { readonly from: string; readonly path: { readonly at: number; readonly x: number; readonly y: number }[] }>();
+  readonly seen = new Map<string, { readonly from: string; readonly colour: string; readonly path: { readonly at: number; readonly x: number; readonly y: number }[] }>();
   /** How long a move takes until followers have it, in milliseconds. */
   readonly trips: number[] = [];
   heard = 0;
@@ -145,14 +146,14 @@ class Others {
       if (this.trips.length > 10) this.trips.shift();
       return;
     }
-    const key = `${from ?? ''} ${player}`;
-    const known = this.seen.get(key) ?? { from: from ?? 'anonymous', path: [] };
+    const key = `${player} ${from ?? ''}`;
+    const known = this.seen.get(key) ?? { from: from ?? 'anonymous', colour: colours[this.seen.size % colours.length] ?? own, path: [] };
     this.seen.set(key, { ...known, path: [...known.path.slice(-11), { at, x, y }] });
   }
 
   /** Everybody who has not gone, as they were a moment ago. */
-  *now(now: number): Iterable<{ readonly name: string; readonly player: string; readonly x: number; readonly y: number }> {
-    for (const [key, { from, path }] of this.seen) {
+  *now(now: number): Iterable<{ readonly name: string; readonly colour: string; readonly x: number; readonly y: number }> {
+    for (const [key, { from, colour, path }] of this.seen) {
       const last = path.at(-1);
       if (last === undefined || now - last.at > goneAfterMs) {
         this.seen.delete(key);
@@ -162,8 +163,8 @@ class Others {
       const after = path.find(({ at }) => at > then) ?? last;
       const before = path.findLast(({ at }) => at <= then) ?? after;
       const part = after.at === before.at ? 1 : (then - before.at) / (after.at - before.at);
-      const player = key.slice(key.lastIndexOf(' ') + 1);
-      yield { name: player.startsWith('r') ? `${from}’s robot` : from, player, x: before.x + (after.x - before.x) * part, y: before.y + (after.y - before.y) * part };
+      const isRobot = key.startsWith('r');
+      yield { name: isRobot ? `${from}’s robot` : from, colour, x: before.x + (after.x - before.x) * part, y: before.y + (after.y - before.y) * part };
     }
   }
 }
@@ -253,15 +254,15 @@ class Steering {
 
 /** What a cheat would do, on a socket of its own, and what comes of it. */
 async function flood(signal: AbortSignal): Promise<void> {
-  const own = new AbortController();
-  const cheat = new Pilot(connect('/live', { auth: session(), signal: own.signal }), 'p', AbortSignal.any([signal, own.signal]));
+  const alone = new AbortController();
+  const cheat = new Pilot(connect('/live', { auth: session(), signal: alone.signal }), 'p', AbortSignal.any([signal, alone.signal]));
   await cheat.wire.ping();
   const outcomes = await Promise.allSettled(Array.from({ length: 500 }, () => cheat.send(true)));
   const refused = outcomes.filter((it) => it.status === 'rejected').map((it) => it.reason as unknown);
   const { state } = cheat.wire;
   const ended = state.kind === 'ended' && state.reason.kind === 'closed' ? ` Then the server closed that socket: ${state.reason.word} (${state.reason.code}).` : '';
   tell(`Of 500 moves at once ${500 - refused.length} were taken. The next: ${why(refused[0])}${ended}`);
-  own.abort();
+  alone.abort();
 }
 
 /** A place that everybody computes alike, from 0 to 1. */
@@ -286,11 +287,11 @@ function paint(me: Pilot, others: Others, coins: Coins, account: string, now: nu
   for (const { x, y } of coins.all()) disc(x, y, coinRadius, colour('--coin'));
   context.font = `600 24px ${colour('--sans')}`;
   context.textAlign = 'center';
-  const dot = (x: number, y: number, player: string, name: string): void => {
-    disc(x, y, radius, colours[player.charCodeAt(1) % colours.length] ?? '#000');
+  const dot = (x: number, y: number, fill: string, name: string): void => {
+    disc(x, y, radius, fill);
     context.fillStyle = colour('--ink');
     context.fillText(name, x, y + radius + 28);
   };
-  for (const { x, y, player, name } of others.now(now)) dot(x, y, player, name);
-  dot(me.x, me.y, me.player, `${account} (you)`);
+  for (const { x, y, colour: fill, name } of others.now(now)) dot(x, y, fill, name);
+  dot(me.x, me.y, own, `${account} (you)`);
 }
