@@ -35,6 +35,24 @@ test('who types is told, to others and not to themselves', async () => {
   for (const { leave } of [alice, bob]) await leave();
 });
 
+test('who is here is told, and who comes and goes', async () => {
+  const alice = await enter('alice', '/chat');
+  await enterRoom(alice.page, 'lobby');
+  const here = (name) => alice.page.getByTestId('people').locator(`[data-member=${name}]`);
+  await here('alice').waitFor();
+  const bob = await enter('bob', '/chat');
+  await here('bob').waitFor();
+  assert.equal(await alice.page.getByTestId('count').innerText(), '2');
+  await bob.page.locator('[data-member=alice]').waitFor();
+  await bob.leave();
+  await here('bob').waitFor({ state: 'detached' });
+  assert.equal(await alice.page.getByTestId('count').innerText(), '1');
+  // Another room is another list, and where nothing is told the page says so.
+  await enterRoom(alice.page, 'raw');
+  await alice.page.getByTestId('people').getByText('This room does not tell.').waitFor();
+  await alice.leave();
+});
+
 test('a room opens to whose claim names it, and to nobody else', async () => {
   const [alice, bob, mallory] = await Promise.all(['alice', 'bob', 'mallory'].map((account) => enter(account, '/chat')));
   await enterRoom(alice.page, 'staff');
