@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{Connection, Handshake, Response, Server};
 
 const SIGN_IN: &str = "/.wardwire/demo/sign-in";
+const SHORT_TOKEN: &str = "/.wardwire/demo/short-token";
 
 fn origin(server: &Server) -> String {
     format!("https://localhost:{}", server.address.port())
@@ -94,9 +95,10 @@ fn attack_082_a_sign_in_from_elsewhere() {
         (vec![("Origin", &ours)], 415),
         (vec![("Content-Type", "text/plain"), ("Origin", &ours)], 415),
     ] {
-        for endpoint in [SIGN_IN, "/.wardwire/demo/expired-token"] {
+        for endpoint in [SIGN_IN, SHORT_TOKEN, "/.wardwire/demo/expired-token"] {
             let response = ask(&server, &format!("POST {endpoint}"), &fields, body);
-            let expected = if endpoint == SIGN_IN || status == 403 {
+            let reads_a_body = endpoint == SIGN_IN || endpoint == SHORT_TOKEN;
+            let expected = if reads_a_body || status == 403 {
                 status
             } else {
                 200
@@ -110,10 +112,13 @@ fn attack_082_a_sign_in_from_elsewhere() {
         "",
         "{}",
         r#"{"account":"root"}"#,
+        r#"{"account":"feed"}"#,
         r#"{"account":"alice","rooms":["x"]}"#,
     ] {
-        let response = ask(&server, &format!("POST {SIGN_IN}"), &ours, body);
-        assert_eq!(response.status, 400, "{body}");
+        for endpoint in [SIGN_IN, SHORT_TOKEN] {
+            let response = ask(&server, &format!("POST {endpoint}"), &ours, body);
+            assert_eq!(response.status, 400, "{endpoint} {body}");
+        }
     }
     assert_eq!(
         ask(&server, &format!("GET {SIGN_IN}"), &ours, "").status,
@@ -124,18 +129,76 @@ fn attack_082_a_sign_in_from_elsewhere() {
 #[test]
 fn its_tokens_open_sockets_and_carry_its_rights() {
     let server = Server::demo();
-    for (account, may) in [("alice", true), ("mallory", false)] {
+    for (account, rooms, scope) in [
+        ("alice", &["lobby", "raw", "staff"][..], true),
+        ("bob", &["lobby", "raw"], true),
+        ("mallory", &[], false),
+    ] {
         let token = sign_in(&server, account, None).json()["access_token"].clone();
         let token = token.as_str().unwrap().to_owned();
         let mut socket = server.open(Handshake::new("/live").bearer(&token));
-        let lobby = json!({ "channel": "chat/lobby" });
-        if may {
-            socket.ok("subscribe", lobby);
-        } else {
-            socket.fails("subscribe", lobby, -32001);
+        let mut may = |channel: &str, expected: bool| {
+            let channel = json!({ "channel": channel });
+            if expected {
+                socket.ok("subscribe", channel);
+            } else {
+                socket.fails("subscribe", channel, -32001);
+            }
+        };
+        for room in ["lobby", "raw", "staff", "other"] {
+            may(&format!("chat/{room}"), rooms.contains(&room));
+            may(&format!("chat/{room}/typing"), rooms.contains(&room));
         }
+        may("arena/one", scope);
+        may("arena/one/coins", scope);
+        may(&format!("market/orders/{account}"), scope);
+        may("market/orders/feed", false);
         server.assert_unlogged(&[&token]);
     }
+}
+
+#[test]
+fn the_market_s_feed_publishes_as_nobody_who_can_sign_in() {
+    let server = Server::demo();
+    let token = sign_in(&server, "alice", None).json()["access_token"].clone();
+    let mut socket = server.open(Handshake::new("/live").bearer(token.as_str().unwrap()));
+    let price = json!({ "symbol": "ALDA", "price": 1, "change": 0 });
+    let forged = json!({ "channel": "market/prices", "data": price });
+    socket.fails("publish", forged, -32001);
+    let subscribe = json!({ "channel": "market/prices" });
+    socket.call_aside("subscribe", subscribe, &mut Vec::new());
+    let mut symbols = std::collections::BTreeSet::new();
+    while symbols.len() < 50 {
+        let published = socket.json()["params"].clone();
+        assert_eq!(published["from"], "feed");
+        assert!(published["data"]["price"].is_f64() || published["data"]["price"].is_u64());
+        symbols.insert(published["data"]["symbol"].to_string());
+    }
+}
+
+#[test]
+fn a_socket_ends_with_the_short_token_it_was_put_on() {
+    let server = Server::demo();
+    let cookie = cookie(&sign_in(&server, "alice", None));
+    let ours = origin(&server);
+    let fields = [
+        ("Origin", ours.as_str()),
+        ("Content-Type", "application/json"),
+    ];
+    let short = |account: &str| {
+        let body = json!({ "account": account }).to_string();
+        let answer = ask(&server, &format!("POST {SHORT_TOKEN}"), &fields, &body);
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    };
+    let page = || Handshake::new("/live").set("Cookie", &cookie).origin(&ours);
+    let mut socket = server.open(page());
+    socket.ok("refresh", json!({ "token": short("alice") }));
+    let mut other = server.open(page());
+    let params = json!({ "token": short("bob") });
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "refresh", "params": params });
+    other.text(&call.to_string());
+    other.closes(3003, "subject");
+    socket.closes(3000, "expired");
 }
 
 #[test]
@@ -194,7 +257,8 @@ fn the_attackers_page_lives_on_an_origin_of_its_own() {
         "GET /.wardwire/session",
         "GET /.wardwire/demo/info",
         "POST /",
-        "GET /app.js",
+        "GET /chat",
+        "GET /chat.js",
     ] {
         assert_eq!(get(&host, line).status, 404, "{line}");
     }

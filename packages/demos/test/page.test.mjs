@@ -1,4 +1,4 @@
-// What must hold of the built page, whatever it looks like.
+// What must hold of the built pages, whatever they look like.
 
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -6,7 +6,10 @@ import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const dist = join(dirname(fileURLToPath(import.meta.url)), '../dist');
+const here = join(dirname(fileURLToPath(import.meta.url)), '..');
+const dist = join(here, 'dist');
+/** Those that people copy from. */
+const demos = ['chat', 'market', 'arena'];
 
 function filesOf(extension, folder = dist) {
   return readdirSync(folder, { recursive: true })
@@ -18,7 +21,7 @@ const textOf = (path) => readFileSync(path, 'utf8');
 
 test('no page has a script, a style or a handler in its text, so that the strict policy can stay', () => {
   const pages = filesOf('.html');
-  assert.equal(pages.length, 2);
+  assert.equal(pages.length, 1 + 1 + demos.length);
   for (const page of pages) {
     const html = textOf(page);
     assert.doesNotMatch(html, /<style|\sstyle=|\son[a-z]+=|javascript:/i, page);
@@ -33,13 +36,13 @@ test('everything that a page or a module names is there, and nothing comes from 
   for (const page of filesOf('.html')) {
     for (const [, name] of textOf(page).matchAll(/\s(?:src|href)="([^"#]+)"/g)) {
       assert.doesNotMatch(name, /^(https?:)?\/\//, page);
-      if (name !== '/') assert.ok(existsSync(join(dirname(page), name)), `${page}: ${name}`);
+      const file = demos.includes(name) ? `${name}.html` : name;
+      if (name !== '/') assert.ok(existsSync(join(dirname(page), file)), `${page}: ${name}`);
     }
   }
   for (const script of filesOf('.js')) {
-    for (const [, name] of textOf(script).matchAll(/^(?:import|export)\b[^;]*?\bfrom '([^']+)';/gm)) {
-      const path = name.startsWith('/') ? join(dist, name) : normalize(join(dirname(script), name));
-      assert.ok(existsSync(path), `${script}: ${name}`);
+    for (const [, name] of textOf(script).matchAll(/\b(?:import|from)\s?["'](\.[^"']+)["']/g)) {
+      assert.ok(existsSync(normalize(join(dirname(script), name))), `${script}: ${name}`);
     }
   }
 });
@@ -47,6 +50,14 @@ test('everything that a page or a module names is there, and nothing comes from 
 test('no module makes HTML of a string', () => {
   for (const script of filesOf('.js')) {
     assert.doesNotMatch(textOf(script), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|srcdoc|\beval\(|new Function/, script);
+  }
+});
+
+test('each demo is short enough to be copied', () => {
+  for (const demo of demos) {
+    const lines = filesOf('.ts', join(here, demo)).map((path) => textOf(path).split('\n').length - 1);
+    const sum = lines.reduce((one, other) => one + other, 0);
+    assert.ok(sum > 0 && sum < 300, `${demo} has ${sum} lines of TypeScript`);
   }
 });
 
@@ -61,8 +72,9 @@ test('text keeps WCAG AA contrast in light and dark', () => {
     ['muted', ['ground', 'surface', 'sunken']],
     ['on-accent', ['accent', 'accent-deep']],
     ['on-own', ['own']],
-    ['good', ['good-wash', 'ground']],
-    ['bad', ['bad-wash', 'sunken']],
+    ['accent', ['surface']],
+    ['good', ['good-wash', 'ground', 'surface', 'sunken']],
+    ['bad', ['bad-wash', 'sunken', 'surface']],
     ['wait', ['wait-wash', 'sunken']],
     ['surface', ['bad']],
   ];

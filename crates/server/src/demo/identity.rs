@@ -1,13 +1,13 @@
 //! The demo's issuer: three accounts without passwords, and a key that lives as long as the process.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use jsonwebtoken::EncodingKey;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use serde_json::{Map, Value, json};
 use wardwire_admission::{
     clock::Timestamp,
-    principal::{Authentication, Identity, SessionId},
+    principal::{Authentication, Identity, Principal, SessionId},
     secret::Secret,
     token::{Algorithm, Audience, IssuerConfig, KeySource, Profile},
 };
@@ -18,27 +18,38 @@ use crate::cli::token;
 pub(super) const LIFETIME: Duration = Duration::from_secs(3600);
 const AUDIENCE: &str = "wardwire";
 
-/// Somebody who may sign in, and the rooms they may enter.
+/// Somebody who may sign in, the rooms they may enter, and what else they may do.
 #[derive(Clone, Copy)]
 pub(super) struct Account {
     name: &'static str,
     rooms: &'static [&'static str],
+    scope: &'static str,
 }
 
 const ACCOUNTS: [Account; 3] = [
     Account {
         name: "alice",
-        rooms: &["lobby"],
+        rooms: &["lobby", "staff", "raw"],
+        scope: "market arena",
     },
     Account {
         name: "bob",
-        rooms: &["lobby"],
+        rooms: &["lobby", "raw"],
+        scope: "market arena",
     },
     Account {
         name: "mallory",
         rooms: &[],
+        scope: "",
     },
 ];
+
+/// Who publishes the market's prices. It is not among those who may sign in.
+const FEED: Account = Account {
+    name: "feed",
+    rooms: &[],
+    scope: "feed",
+};
 
 impl Account {
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -82,10 +93,16 @@ impl DemoIssuer {
         })
     }
 
+    /// Who publishes the market's prices.
+    pub(super) fn feed(&self) -> Principal {
+        Principal::User(Arc::new(self.identity(FEED, Timestamp::from_secs(0))))
+    }
+
     /// Who signs in, for a cookie session.
     pub(super) fn identity(&self, account: Account, now: Timestamp) -> Identity {
         let mut claims = Map::new();
         claims.insert("rooms".to_owned(), json!(account.rooms));
+        claims.insert("scope".to_owned(), json!(account.scope));
         Identity {
             issuer: self.name.as_str().into(),
             subject: account.name.into(),
@@ -125,6 +142,7 @@ impl DemoIssuer {
         claim("exp", json!(issued.after(LIFETIME).as_secs()));
         claim("jti", json!(id.reveal()));
         claim("rooms", json!(account.rooms));
+        claim("scope", json!(account.scope));
         if let Some(session) = session {
             claim("sid", json!(session.as_str()));
         }
@@ -134,8 +152,6 @@ impl DemoIssuer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use wardwire_admission::{
         clock::{Clock, SystemClock},
         refusal::Reason,
@@ -169,10 +185,14 @@ mod tests {
                 (&told.issuer, &told.subject),
                 (&known.issuer, &known.subject)
             );
-            assert_eq!(told.claims.get("rooms"), known.claims.get("rooms"));
+            for claim in ["rooms", "scope"] {
+                assert_eq!(told.claims.get(claim), known.claims.get(claim));
+            }
             assert_eq!(told.session, Some(session));
         }
-        assert!(Account::named("root").is_none());
+        for nobody in ["root", "feed"] {
+            assert!(Account::named(nobody).is_none());
+        }
     }
 
     #[tokio::test]

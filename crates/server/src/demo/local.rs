@@ -55,11 +55,7 @@ pub(super) fn certificate(folder: &Path) -> io::Result<Certificate> {
     {
         return Ok(certificate);
     }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| explain(folder, &error))?;
+    make(folder)?;
     let made = Made::now().map_err(io::Error::other)?;
     write(folder, AUTHORITY, &made.authority)?;
     write(folder, KEY, &made.key)?;
@@ -153,6 +149,22 @@ fn valid_now() -> Result<CertificateParams, rcgen::Error> {
     params.not_before = begins.into();
     params.not_after = (begins + DAY * DAYS - Duration::from_secs(1)).into();
     Ok(params)
+}
+
+/// Writes these files, by name and text, into a folder of the user's own.
+pub(super) fn files(folder: &Path, files: &[(&str, &str)]) -> io::Result<()> {
+    make(folder)?;
+    files
+        .iter()
+        .try_for_each(|(name, text)| write(folder, name, text))
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| explain(folder, &error))
 }
 
 /// Writes a file that only its owner can read, whole or not at all.

@@ -1,9 +1,10 @@
 //! `wardwire demo`: a whole Wardwire on this machine, with accounts that need no password and a page that attacks it.
 //!
 //! [`local`] makes its certificate and [`trust`] has it believed, [`identity`] is its issuer and its accounts, [`pages`]
-//! what it shows, [`site`] its endpoints, and [`hostile`] the attacker's own origin. The accounts exist only here: the
+//! what it shows, [`site`] its endpoints, [`feed`] the market's prices, and [`hostile`] the attacker's own origin. The accounts exist only here: the
 //! issuer and the sign-in are values that this module makes and hands to the server, and no configuration can name them.
 
+mod feed;
 mod hostile;
 mod identity;
 mod local;
@@ -27,6 +28,7 @@ use crate::{
 };
 use identity::DemoIssuer;
 use site::DemoSite;
+use wardwire_admission::principal::Principal;
 
 /// What `wardwire demo` is told.
 #[derive(clap::Args)]
@@ -91,12 +93,13 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     let issuer = DemoIssuer::new(&ports.origin())?;
     let config = configuration(arguments, ports, &data, certificate)?;
     let trusted = vec![issuer.config()?];
+    let publisher = issuer.feed();
     let running = assemble(
         config,
         trusted,
         Some(Box::new(DemoSite::new(issuer, ports))),
     )?;
-    serve(running, ports, hostile, &data)
+    serve(running, publisher, ports, hostile, &data)
 }
 
 fn ports(listen: SocketAddr) -> io::Result<Ports> {
@@ -113,12 +116,20 @@ fn ports(listen: SocketAddr) -> io::Result<Ports> {
     }
 }
 
-fn serve(running: Running, ports: Ports, hostile: hostile::Origin, data: &Path) -> io::Result<()> {
+fn serve(
+    running: Running,
+    publisher: Principal,
+    ports: Ports,
+    hostile: hostile::Origin,
+    data: &Path,
+) -> io::Result<()> {
     let origin = ports.origin();
     let authority = data.join(local::AUTHORITY);
     let second = second_loopback(&running);
+    let hub = running.server.hub.clone();
     cli::serve(running, Inherited::default(), &second, |_| {
         hostile.serve();
+        feed::start(hub, publisher);
         // Whoever started it may not be listening; that is no reason to end.
         let _ = writeln!(
             io::stdout(),
@@ -140,6 +151,16 @@ fn second_loopback(running: &Running) -> Vec<SocketAddr> {
 }
 
 const AUDIT: &str = "audit.jsonl";
+
+/// What the demos publish, and who may.
+const CHANNELS: &str = include_str!("channels.toml");
+const SCHEMAS: [(&str, &str); 5] = [
+    ("message.json", include_str!("schemas/message.json")),
+    ("typing.json", include_str!("schemas/typing.json")),
+    ("order.json", include_str!("schemas/order.json")),
+    ("move.json", include_str!("schemas/move.json")),
+    ("coin.json", include_str!("schemas/coin.json")),
+];
 
 /// What the demo serves, in the same words as any configuration.
 fn configuration(
@@ -171,15 +192,12 @@ fn configuration(
         kind = "echo"
         native_clients = true
 
-        [[channel]]
-        name = "chat/{{room}}"
-        subscribe = {{ claim = "rooms", contains = "{{room}}" }}
-        publish = {{ claim = "rooms", contains = "{{room}}" }}
-        history = {{ size = 50, ttl = "1h" }}
+        {CHANNELS}
         "#,
         origin = ports.origin(),
     );
     let file: config::File = toml::from_str(&text).map_err(io::Error::other)?;
+    local::files(&data.join("schemas"), &SCHEMAS)?;
     Ok(Config {
         file,
         folder: config::Folder {

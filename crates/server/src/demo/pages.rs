@@ -14,13 +14,15 @@ const HOSTILE: &str = "hostile/";
 const MISSING: &str = "<!doctype html><title>Wardwire</title>\
     <p>This server was built without its pages. Run <code>cargo xtask assets</code> and build it again.</p>";
 
-/// Our own page or file at this path.
+/// Our own page or file at this path: `/chat` is `chat.html`.
 pub(super) fn ours(path: &str, ports: Ports) -> Option<Response<Bytes>> {
     let name = name(path)?;
     if name.starts_with(HOSTILE) {
         return None;
     }
-    let mut response = file(name).or_else(|| (name == INDEX).then(missing))?;
+    let mut response = file(name)
+        .or_else(|| file(&format!("{name}.html")))
+        .or_else(|| (name == INDEX).then(missing))?;
     let Ports { ours, hostile } = ports;
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \

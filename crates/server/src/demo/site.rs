@@ -1,6 +1,6 @@
 //! The demo's endpoints: signing in, and looking up what the audit log says of an attempt.
 
-use std::io;
+use std::{io, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -24,6 +24,8 @@ use crate::{
 };
 
 const ENDPOINTS: &str = "/.wardwire/demo/";
+/// How long a token holds that is to be seen ending.
+const SHORT: Duration = Duration::from_secs(8);
 
 /// Pages and endpoints of the demo.
 pub(super) struct DemoSite {
@@ -45,9 +47,12 @@ impl Site for DemoSite {
         let answer = match (method, endpoint) {
             (&Method::POST, "sign-in") => self.sign_in(server, request),
             (&Method::POST, "expired-token") => self.expired_token(server, request),
+            (&Method::POST, "short-token") => self.short_token(server, request),
             (&Method::GET, "audit") => Ok(audit(server, request)),
             (&Method::GET, "info") => Ok(self.info()),
-            (_, "sign-in" | "expired-token" | "audit" | "info") => Err(wrong_method()),
+            (_, "sign-in" | "expired-token" | "short-token" | "audit" | "info") => {
+                Err(wrong_method())
+            }
             _ => return None,
         };
         Some(answer)
@@ -56,8 +61,18 @@ impl Site for DemoSite {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SignIn {
+struct Named {
     account: String,
+}
+
+/// The account that a page of ours names.
+fn account(request: &SiteRequest<'_>) -> Result<Account, Refusal> {
+    from_our_page(request)?;
+    require_json(request.head)?;
+    let refuse = |detail: &str| Refusal::new(Stage::Head, Reason::BadBody).because(detail);
+    let Named { account } =
+        serde_json::from_slice(request.body).map_err(|_| refuse("not {\"account\": NAME}"))?;
+    Account::named(&account).ok_or_else(|| refuse("no such account"))
 }
 
 impl DemoSite {
@@ -67,12 +82,7 @@ impl DemoSite {
 
     /// Opens a session, always a new one: the one the browser had ends, so that none can be planted (attack 41).
     fn sign_in(&self, server: &Server, request: &SiteRequest<'_>) -> Answer {
-        from_our_page(request)?;
-        require_json(request.head)?;
-        let refuse = |detail: &str| Refusal::new(Stage::Head, Reason::BadBody).because(detail);
-        let SignIn { account } =
-            serde_json::from_slice(request.body).map_err(|_| refuse("not {\"account\": NAME}"))?;
-        let account = Account::named(&account).ok_or_else(|| refuse("no such account"))?;
+        let account = account(request)?;
         let mut trail = request.trail.clone();
         // A browser without a session, or with one that has ended, signs in all the same.
         let _ = server.gate.forget_session(request.checked);
@@ -107,12 +117,19 @@ impl DemoSite {
     fn expired_token(&self, server: &Server, request: &SiteRequest<'_>) -> Answer {
         from_our_page(request)?;
         let alice = Account::named("alice").ok_or_else(wrong_method)?;
-        let ended = server
-            .gate
-            .now()
-            .as_secs()
-            .saturating_sub(LIFETIME.as_secs() + 60);
-        let token = self.issuer.token(alice, None, Timestamp::from_secs(ended));
+        let ended = server.gate.now().as_secs().saturating_sub(60);
+        self.token_until(alice, ended)
+    }
+
+    /// A token that ends in a moment, for a socket to stand on.
+    fn short_token(&self, server: &Server, request: &SiteRequest<'_>) -> Answer {
+        let account = account(request)?;
+        self.token_until(account, server.gate.now().as_secs() + SHORT.as_secs())
+    }
+
+    fn token_until(&self, account: Account, ends: u64) -> Answer {
+        let issued = Timestamp::from_secs(ends.saturating_sub(LIFETIME.as_secs()));
+        let token = self.issuer.token(account, None, issued);
         let answer = json!({ "access_token": token.map_err(cannot_sign)? });
         Ok(json_response(StatusCode::OK, &answer))
     }

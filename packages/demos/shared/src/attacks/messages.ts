@@ -1,9 +1,10 @@
 /** Attacks with what is sent over a socket that was rightly opened. */
 
-import { type Publication, session, WardwireError, Wire } from '/client/index.js';
+import { session, WardwireError, Wire } from '@wardwire/client';
 
-import { lobby } from '../chat.js';
+import { element } from '../dom.js';
 import { route, ticket } from '../gate.js';
+import { showHtml } from '../html.js';
 import { type Arena, type Attack, type Outcome } from './attack.js';
 import { describe, farewell, knock } from './knock.js';
 
@@ -21,33 +22,33 @@ export const large: Attack = {
   run: sendTooMuch,
 };
 
-const payload = '<img src="x" onerror="window.brokenIn = true"><script>window.brokenIn = true</script>';
+const payload = 'Hi! <img src="x" onerror="window.brokenIn = true"><script>window.brokenIn = true</script>';
 const tooMuch = 10 * 1024 * 1024;
 /** RFC 6455 §7.4.1 */
 const tooBig = 1009;
 
-async function publishScript({ trace }: Arena): Promise<Outcome> {
+/** Once where the server makes HTML safe, and once where it cleans nothing; both are shown here as the chat shows them. */
+async function publishScript({ trace, stage }: Arena): Promise<Outcome> {
   const client = new Wire(route, { auth: session(), newTrace: () => trace });
-  const room = client.channel(lobby);
-  const marked = `${payload} ${trace.slice(0, 6)}`;
   try {
-    const arrived = new Promise<Publication>((resolve) => {
-      room.on('publication', (publication) => textOf(publication) === marked && resolve(publication));
-    });
     client.start();
-    await room.subscribe();
-    await room.publish({ text: marked, at: Date.now() });
-    const publication = await arrived;
-    const bubble = await shownBubble(marked);
-    const made = bubble?.querySelectorAll('img, script').length ?? 0;
+    const sanitised = await delivered(client, 'chat/lobby', trace);
+    const untouched = await delivered(client, 'chat/raw', trace);
+    const [html, text] = [element('p', { class: 'shown' }), element('p', { class: 'shown' })];
+    stage.replaceChildren(html, text);
+    showHtml(html, sanitised);
+    text.textContent = untouched;
+    // A would-be handler in it has time to run.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const made = stage.querySelectorAll('img, script').length;
     const ran = 'brokenIn' in window;
-    const inert = bubble !== null && made === 0 && !ran;
     return {
-      verdict: inert ? { kind: 'inert' } : bubble === null ? { kind: 'unclear' } : { kind: 'broken' },
+      verdict: { kind: made === 0 && !ran ? 'inert' : 'broken' },
       saw: [
         `published: ${payload}`,
-        `delivered to everyone as text, from "${publication.from ?? ''}", unchanged`,
-        bubble === null ? 'the lobby did not show it' : `elements made of it in this page: ${made}`,
+        `delivered in chat/lobby: ${sanitised}`,
+        `delivered in chat/raw: ${untouched === payload ? 'unchanged, shown as text' : untouched}`,
+        `elements made of it: ${made}`,
         `window.brokenIn: ${ran ? 'true' : 'never set'}`,
       ],
       awaits: 'admission',
@@ -55,10 +56,20 @@ async function publishScript({ trace }: Arena): Promise<Outcome> {
   } catch (error) {
     if (!(error instanceof WardwireError)) throw error;
     const verdict = error.code === 'forbidden' ? ({ kind: 'refused' } as const) : ({ kind: 'unclear' } as const);
-    return { verdict, saw: [`${lobby}: ${error.title} (${error.code})`], awaits: 'admission' };
+    return { verdict, saw: [`chat/lobby: ${error.title} (${error.code})`], awaits: 'admission' };
   } finally {
     client.close();
   }
+}
+
+/** Publishes the payload, and gives what comes of it to everybody. */
+async function delivered(client: Wire, channel: string, trace: string): Promise<string> {
+  const room = client.channel(channel);
+  const arrived = new Promise<unknown>((resolve) => room.on('publication', ({ id, data }) => id === trace && resolve(data)));
+  await room.subscribe();
+  await room.publish({ text: payload }, { id: trace });
+  const data = await arrived;
+  return typeof data === 'object' && data !== null ? String((data as { text?: unknown }).text) : JSON.stringify(data);
 }
 
 async function sendTooMuch({ trace }: Arena): Promise<Outcome> {
@@ -78,23 +89,4 @@ async function sendTooMuch({ trace }: Arena): Promise<Outcome> {
     ],
     awaits: 'close',
   };
-}
-
-function textOf(publication: Publication): unknown {
-  const { data } = publication;
-  return typeof data === 'object' && data !== null ? (data as { text?: unknown }).text : undefined;
-}
-
-/** The bubble in which the lobby shows this text, after a would-be handler in it had time to run. */
-async function shownBubble(text: string): Promise<Element | null> {
-  const until = performance.now() + 2000;
-  for (;;) {
-    const found = [...document.querySelectorAll('#room [data-part=text]')].find((item) => item.textContent === text);
-    if (found !== undefined) {
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      return found.closest('.bubble');
-    }
-    if (performance.now() > until) return null;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

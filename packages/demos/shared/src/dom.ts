@@ -29,14 +29,14 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** The element of index.html with this id. */
-export function place(id: string): HTMLElement {
-  const found = document.getElementById(id);
-  if (found === null) throw new Error(`index.html has no #${id}`);
+/** The element of the page with this id. */
+export function place<Made extends HTMLElement = HTMLElement>(id: string): Made {
+  const found = document.getElementById(id) as Made | null;
+  if (found === null) throw new Error(`The page has no #${id}`);
   return found;
 }
 
 /** The time of day in the reader's own zone and manner. */
-export function clockTime(ms: number): string {
-  return new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+export function clockTime(ms: number, seconds = false): string {
+  return new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', ...(seconds && { second: '2-digit' }) });
 }

@@ -8,13 +8,13 @@ interface Account {
 }
 
 const accounts: readonly Account[] = [
-  { name: 'alice', may: 'Reads and writes in the lobby.' },
-  { name: 'bob', may: 'The same. Open a second browser for him.' },
+  { name: 'alice', may: 'Every room, the market and the arena.' },
+  { name: 'bob', may: 'The same, but not the room of the staff. Open a second browser for him.' },
   { name: 'mallory', may: 'May sign in, and has no right to any channel.' },
 ];
 
-/** Shows the card in place of the room. */
-export function showSignIn(room: HTMLElement, why: string | null, choose: (account: string) => Promise<void>): void {
+/** Shows the card where the demo will be. */
+export function showSignIn(place: HTMLElement, why: string | null, choose: (account: string) => Promise<void>): void {
   const trouble = element('p', { class: 'notice', role: 'status', 'data-testid': 'notice', text: why ?? '' });
   trouble.hidden = why === null;
   const pick = (account: Account): HTMLElement => {
@@ -34,8 +34,8 @@ export function showSignIn(room: HTMLElement, why: string | null, choose: (accou
     });
     return element('li', {}, button);
   };
-  room.replaceChildren(
-    element('header', { class: 'room-head' }, element('h2', { id: 'room-title', text: 'Sign in' })),
+  place.replaceChildren(
+    element('header', { class: 'card-head' }, element('h2', { id: 'sign-in-title', text: 'Sign in' })),
     trouble,
     element('p', { class: 'lead', text: 'Pick who you are. The server sets a session cookie that no script can read.' }),
     element('ul', { class: 'picks', role: 'list' }, ...accounts.map(pick)),

@@ -33,13 +33,15 @@ export const socketUrl = `wss://${location.host}${route}`;
 export interface Session {
   readonly subject: string;
   readonly issuer: string;
+  /** In milliseconds since the epoch. */
+  readonly expiresAt: number;
 }
 
 /** The session that the cookie names; `null` for none. */
 export async function session(): Promise<Session | null> {
   const { status, body } = await call('GET', '/.wardwire/session', { kind: 'cookie' });
   if (status !== 200 || typeof body['subject'] !== 'string') return null;
-  return { subject: body['subject'], issuer: String(body['issuer'] ?? location.origin) };
+  return { subject: body['subject'], issuer: String(body['issuer'] ?? location.origin), expiresAt: Number(body['expires_at']) * 1000 };
 }
 
 /** Signs in as one of the demo's accounts, which need no password. */
@@ -65,6 +67,18 @@ export async function expiredToken(): Promise<string> {
   const answer = await call('POST', '/.wardwire/demo/expired-token', { kind: 'cookie' });
   if (typeof answer.body['access_token'] !== 'string') throw new Error(`The server answered ${answer.status}.`);
   return answer.body['access_token'];
+}
+
+/** A token of this account's that ends in seconds. */
+export async function shortToken(account: string): Promise<string> {
+  const answer = await call('POST', '/.wardwire/demo/short-token', { kind: 'cookie' }, { body: { account } });
+  if (typeof answer.body['access_token'] !== 'string') throw new Error(`The server answered ${answer.status}.`);
+  return answer.body['access_token'];
+}
+
+/** Ends the session as another tab of this browser would: the socket of this page is not asked. */
+export async function signOutElsewhere(): Promise<void> {
+  await call('DELETE', '/.wardwire/session', { kind: 'cookie' });
 }
 
 /** Where the hostile pages are. By default one port up, which is where the demo puts them. */

@@ -1,6 +1,6 @@
 /** The state of the connection, in the page's header. */
 
-import type { Reason, State } from '/client/index.js';
+import type { Reason, State } from '@wardwire/client';
 
 import { element, place } from './dom.js';
 

@@ -1,6 +1,6 @@
 /** The panel "Try to break in": one card for each attack, and what came of it. */
 
-import { newTrace } from '/client/index.js';
+import { newTrace } from '@wardwire/client';
 
 import { element } from '../dom.js';
 import { audit, type Hostile } from '../gate.js';
@@ -70,7 +70,7 @@ async function runEvery(cards: readonly Card[], runAll: HTMLButtonElement, summa
 function attackCard(attack: Attack): Card {
   const chip = element('span', { class: 'chip', 'data-part': 'verdict' });
   const button = element('button', { type: 'button', 'data-part': 'run', 'aria-describedby': `${attack.id}-tries`, text: 'Try it' });
-  const stage = element('div', { class: 'stage', 'data-part': 'stage' });
+  const stage = element('div', { class: 'attack-stage', 'data-part': 'stage' });
   const saw = element('ul', { class: 'lines', role: 'list', 'data-part': 'saw' });
   const log = element('div', { class: 'log', 'data-part': 'audit' });
   const result = element(

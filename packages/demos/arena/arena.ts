@@ -1,0 +1,297 @@
+/** A game: dots that chase coins at 30 Hz. Where others are comes as small publications and is drawn a moment late, smoothly. */
+
+import { connect, history, type Publication, session, Wire } from '@wardwire/client';
+
+import { cable } from '../shared/src/cable.js';
+import { median, milliseconds } from '../shared/src/connection.js';
+import { element, place } from '../shared/src/dom.js';
+import { tell, why } from '../shared/src/notice.js';
+import { shell } from '../shared/src/shell.js';
+
+/** What is said in the channels; `wardwire types` writes it out of their schemas. */
+interface Channels {
+  'arena/{match}': Move;
+  'arena/{match}/coins': Taken;
+}
+
+interface Move {
+  readonly player: string;
+  readonly x: number;
+  readonly y: number;
+}
+
+interface Taken {
+  readonly player: string;
+  readonly coin: number;
+  /** How often it has been taken before. */
+  readonly turn: number;
+}
+
+const width = 1600;
+const height = 720;
+const radius = 26;
+const coinRadius = 12;
+const coinCount = 8;
+/** Units a second. */
+const speed = 560;
+const sendEveryMs = 1000 / 30;
+/** Others are drawn as they were so long ago, between two of their moves. */
+const delayMs = 80;
+/** Who says nothing for so long has gone. */
+const goneAfterMs = 3000;
+const own = '#2f7a82';
+const colours = ['#4a66b0', '#a23b56', '#6b7f2a', '#8a5bb0', '#b0742a'];
+
+const wire = new Wire<Channels>('/live', { auth: session(), platform: cable });
+
+void shell(wire, (account, signal) => {
+  const coins = new Coins(signal);
+  const me = new Pilot(wire, 'p', signal);
+  const others = new Others(me, signal);
+  const robots: Pilot[] = [];
+  const steering = new Steering(place('field'), me, signal);
+  let before = performance.now();
+  const draw = (now: number): void => {
+    const seconds = Math.min(0.1, (now - before) / 1000);
+    before = now;
+    steering.steer(seconds);
+    for (const robot of robots) robot.chase(coins, seconds);
+    for (const pilot of [me, ...robots]) coins.reach(pilot);
+    paint(me, others, coins, account, now);
+    if (!signal.aborted) requestAnimationFrame(draw);
+  };
+  requestAnimationFrame(draw);
+  const counting = setInterval(() => {
+    place('move').textContent = milliseconds(median(me.trips));
+    place('seen').textContent = milliseconds(median(others.trips));
+    place('flow').textContent = String(others.heard + me.sent);
+    others.heard = me.sent = 0;
+  }, 1000);
+  place('robot').onclick = () => robots.length < 3 && robots.push(new Pilot(connect('/live', { auth: session(), signal }), 'r', signal));
+  place('flood').onclick = () => void flood(signal).catch((error: unknown) => signal.aborted || tell(why(error)));
+  place('field').focus({ preventScroll: true });
+  signal.addEventListener('abort', () => {
+    clearInterval(counting);
+    place('scores').replaceChildren();
+    tell(null);
+  });
+});
+
+/** Somebody who moves, over a socket of their own. */
+class Pilot {
+  readonly player: string;
+  readonly wire: Wire<Channels>;
+  /** How long the latest moves took until the server had them, in milliseconds. */
+  readonly trips: number[] = [];
+  x = 200 + Math.random() * (width - 400);
+  y = 200 + Math.random() * (height - 400);
+  sent = 0;
+  /** When the move was sent that comes back to its own socket too. */
+  echoedAt = 0;
+
+  constructor(wire: Wire<Channels>, kind: 'p' | 'r', signal: AbortSignal) {
+    this.wire = wire;
+    this.player = kind + Array.from(crypto.getRandomValues(new Uint8Array(5)), (byte) => (byte % 36).toString(36)).join('');
+    let count = 0;
+    const sending = setInterval(() => void this.send(count++ % 30 !== 0).catch(() => undefined), sendEveryMs);
+    signal.addEventListener('abort', () => clearInterval(sending));
+  }
+
+  move(dx: number, dy: number, seconds: number): void {
+    const length = Math.hypot(dx, dy);
+    if (length === 0) return;
+    this.x = Math.min(width - radius, Math.max(radius, this.x + (dx / length) * speed * seconds));
+    this.y = Math.min(height - radius, Math.max(radius, this.y + (dy / length) * speed * seconds));
+  }
+
+  /** What robots do. */
+  chase(coins: Coins, seconds: number): void {
+    const near = coins.all().sort((a, b) => Math.hypot(a.x - this.x, a.y - this.y) - Math.hypot(b.x - this.x, b.y - this.y))[0];
+    if (near !== undefined) this.move(near.x - this.x, near.y - this.y, seconds * 0.6);
+  }
+
+  /** A plain call without an id: a move that is late is worth nothing, so nobody repeats it. */
+  async send(noEcho: boolean): Promise<void> {
+    if (this.wire.state.kind !== 'open') return;
+    const at = performance.now();
+    if (!noEcho) this.echoedAt = at;
+    this.sent += 1;
+    const data: Move = { player: this.player, x: Math.round(this.x), y: Math.round(this.y) };
+    await this.wire.call('publish', { channel: 'arena/one', data, noEcho });
+    this.trips.push(performance.now() - at);
+    if (this.trips.length > 60) this.trips.shift();
+  }
+}
+
+/** Where the others are, and were. */
+class Others {
+  readonly seen = new Map<string, { readonly from: string; readonly colour: string; readonly path: { readonly at: number; readonly x: number; readonly y: number }[] }>();
+  /** How long a move takes until followers have it, in milliseconds. */
+  readonly trips: number[] = [];
+  heard = 0;
+  readonly #me: Pilot;
+
+  constructor(me: Pilot, signal: AbortSignal) {
+    this.#me = me;
+    const channel = wire.channel('arena/one');
+    channel.on('publication', (publication) => this.#hear(publication), { signal });
+    channel.on('state', (state) => state.kind === 'ended' && tell(why(state.error)), { signal });
+  }
+
+  #hear({ from, data: { player, x, y } }: Publication<Move>): void {
+    const at = performance.now();
+    this.heard += 1;
+    if (player === this.#me.player) {
+      this.trips.push(at - this.#me.echoedAt);
+      if (this.trips.length > 10) this.trips.shift();
+      return;
+    }
+    const key = `${player} ${from ?? ''}`;
+    const known = this.seen.get(key) ?? { from: from ?? 'anonymous', colour: colours[this.seen.size % colours.length] ?? own, path: [] };
+    this.seen.set(key, { ...known, path: [...known.path.slice(-11), { at, x, y }] });
+  }
+
+  /** Everybody who has not gone, as they were a moment ago. */
+  *now(now: number): Iterable<{ readonly name: string; readonly colour: string; readonly x: number; readonly y: number }> {
+    for (const [key, { from, colour, path }] of this.seen) {
+      const last = path.at(-1);
+      if (last === undefined || now - last.at > goneAfterMs) {
+        this.seen.delete(key);
+        continue;
+      }
+      const then = now - delayMs;
+      const after = path.find(({ at }) => at > then) ?? last;
+      const before = path.findLast(({ at }) => at <= then) ?? after;
+      const part = after.at === before.at ? 1 : (then - before.at) / (after.at - before.at);
+      const isRobot = key.startsWith('r');
+      yield { name: isRobot ? `${from}’s robot` : from, colour, x: before.x + (after.x - before.x) * part, y: before.y + (after.y - before.y) * part };
+    }
+  }
+}
+
+/** The coins. Their channel is the referee: of two who claim the same coin, the first in its order has it. */
+class Coins {
+  readonly #channel = wire.channel('arena/one/coins');
+  /** The last hundred, by position. */
+  readonly #taken = new Map<string, Publication<Taken>>();
+  readonly #turns: number[] = Array.from({ length: coinCount }, () => 0);
+  /** What was claimed already. */
+  readonly #claimed = new Set<string>();
+
+  constructor(signal: AbortSignal) {
+    this.#channel.on('publication', (publication) => this.#take([publication]), { signal });
+    this.#channel.on('state', (state) => {
+      if (state.kind !== 'live' || state.recovered) return;
+      history(this.#channel, { limit: 100, signal }).then(({ publications }) => this.#take(publications), () => undefined);
+    }, { signal });
+  }
+
+  all(): { readonly coin: number; readonly turn: number; readonly x: number; readonly y: number }[] {
+    return this.#turns.map((turn, coin) => ({ coin, turn, x: 80 + scatter(coin, turn, 1) * (width - 160), y: 80 + scatter(coin, turn, 2) * (height - 160) }));
+  }
+
+  reach({ x, y, player, wire: own }: Pilot): void {
+    for (const { coin, turn, ...at } of this.all()) {
+      const claim = `${player} ${coin} ${turn}`;
+      if (Math.hypot(at.x - x, at.y - y) > radius + coinRadius || this.#claimed.has(claim) || own.state.kind !== 'open') continue;
+      this.#claimed.add(claim);
+      own.channel('arena/one/coins').publish({ player, coin, turn }).catch((error: unknown) => (tell(why(error)), this.#claimed.delete(claim)));
+    }
+  }
+
+  /** Plays what was taken in the channel's order, whatever order it came in here. */
+  #take(publications: readonly Publication<Taken>[]): void {
+    for (const publication of publications) this.#taken.set(publication.position, publication);
+    const offset = (position: string): number => Number(position.split(':')[1]);
+    const all = [...this.#taken.entries()].sort(([one], [other]) => offset(one) - offset(other));
+    for (const [position] of all.splice(0, Math.max(0, all.length - 100))) this.#taken.delete(position);
+    const scores = new Map<string, number>();
+    this.#turns.fill(0);
+    for (const [, { from, data: { coin, turn } }] of all) {
+      if (turn < (this.#turns[coin] ?? 0)) continue;
+      this.#turns[coin] = turn + 1;
+      scores.set(from ?? 'anonymous', (scores.get(from ?? 'anonymous') ?? 0) + 1);
+    }
+    const best = [...scores].sort(([, one], [, other]) => other - one).slice(0, 5);
+    place('scores').replaceChildren(...best.map(([name, count]) => element('li', { 'data-name': name }, name, element('strong', { text: String(count) }))));
+  }
+}
+
+/** The arrow keys, WASD, or a finger that is held where to go. */
+class Steering {
+  readonly #me: Pilot;
+  readonly #keys = new Set<string>();
+  #finger: { x: number; y: number } | null = null;
+
+  constructor(field: HTMLElement, me: Pilot, signal: AbortSignal) {
+    this.#me = me;
+    const keys: Readonly<Record<string, string>> = { KeyW: 'ArrowUp', KeyA: 'ArrowLeft', KeyS: 'ArrowDown', KeyD: 'ArrowRight' };
+    field.addEventListener('keydown', (event) => {
+      const key = keys[event.code] ?? event.code;
+      if (!key.startsWith('Arrow') || event.ctrlKey || event.altKey || event.metaKey) return;
+      event.preventDefault();
+      this.#keys.add(key);
+    }, { signal });
+    field.addEventListener('keyup', (event) => this.#keys.delete(keys[event.code] ?? event.code), { signal });
+    field.addEventListener('blur', () => this.#keys.clear(), { signal });
+    const point = (event: PointerEvent): void => {
+      const box = field.getBoundingClientRect();
+      this.#finger = { x: ((event.clientX - box.left) / box.width) * width, y: ((event.clientY - box.top) / box.height) * height };
+    };
+    field.addEventListener('pointerdown', (event) => (field.setPointerCapture(event.pointerId), point(event)), { signal });
+    field.addEventListener('pointermove', (event) => this.#finger !== null && point(event), { signal });
+    for (const name of ['pointerup', 'pointercancel']) field.addEventListener(name, () => (this.#finger = null), { signal });
+  }
+
+  steer(seconds: number): void {
+    const held = (key: string): number => Number(this.#keys.has(key));
+    const [dx, dy] = [held('ArrowRight') - held('ArrowLeft'), held('ArrowDown') - held('ArrowUp')];
+    if (this.#finger === null) return this.#me.move(dx, dy, seconds);
+    const [fx, fy] = [this.#finger.x - this.#me.x, this.#finger.y - this.#me.y];
+    if (Math.hypot(fx, fy) > radius / 2) this.#me.move(fx, fy, seconds);
+  }
+}
+
+/** What a cheat would do, on a socket of its own, and what comes of it. */
+async function flood(signal: AbortSignal): Promise<void> {
+  const alone = new AbortController();
+  const cheat = new Pilot(connect('/live', { auth: session(), signal: alone.signal }), 'p', AbortSignal.any([signal, alone.signal]));
+  await cheat.wire.ping();
+  const outcomes = await Promise.allSettled(Array.from({ length: 500 }, () => cheat.send(true)));
+  const refused = outcomes.filter((it) => it.status === 'rejected').map((it) => it.reason as unknown);
+  const { state } = cheat.wire;
+  const ended = state.kind === 'ended' && state.reason.kind === 'closed' ? ` Then the server closed that socket: ${state.reason.word} (${state.reason.code}).` : '';
+  tell(`Of 500 moves at once ${500 - refused.length} were taken. The next: ${why(refused[0])}${ended}`);
+  alone.abort();
+}
+
+/** A place that everybody computes alike, from 0 to 1. */
+function scatter(coin: number, turn: number, salt: number): number {
+  let mixed = (coin * 31 + salt) * 65537 + turn;
+  for (const factor of [0x7feb352d, 0x846ca68b]) mixed = Math.imul(mixed ^ (mixed >>> 16), factor);
+  return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
+}
+
+function paint(me: Pilot, others: Others, coins: Coins, account: string, now: number): void {
+  const context = place<HTMLCanvasElement>('field').getContext('2d');
+  if (context === null) return;
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name: string): string => style.getPropertyValue(name);
+  const disc = (x: number, y: number, r: number, fill: string): void => {
+    context.fillStyle = fill;
+    context.beginPath();
+    context.arc(x, y, r, 0, 2 * Math.PI);
+    context.fill();
+  };
+  context.clearRect(0, 0, width, height);
+  for (const { x, y } of coins.all()) disc(x, y, coinRadius, colour('--coin'));
+  context.font = `600 24px ${colour('--sans')}`;
+  context.textAlign = 'center';
+  const dot = (x: number, y: number, fill: string, name: string): void => {
+    disc(x, y, radius, fill);
+    context.fillStyle = colour('--ink');
+    context.fillText(name, x, y + radius + 28);
+  };
+  for (const { x, y, colour: fill, name } of others.now(now)) dot(x, y, fill, name);
+  dot(me.x, me.y, own, `${account} (you)`);
+}

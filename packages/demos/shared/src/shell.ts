@@ -1,0 +1,72 @@
+/** What stands around every demo: who is signed in, how the connection is, and the attacks on it. */
+
+import type { Wire } from '@wardwire/client';
+
+import { attacksPanel } from './attacks/panel.js';
+import { connectionCard } from './connection.js';
+import { element, place } from './dom.js';
+import { hostile, session, signIn } from './gate.js';
+import { showSignIn } from './sign-in.js';
+import { because, showState } from './status.js';
+
+/** A client of any channels. */
+export type Line = Omit<Wire, 'channel'>;
+
+/** Runs a demo for whoever signs in. `enter` fills `#demo`; at its signal everything of that user goes. */
+export async function shell(wire: Line, enter: (account: string, signal: AbortSignal) => void): Promise<void> {
+  const panel = attacksPanel(place('break-in'), await hostile());
+  const card = connectionCard(place('connection'), wire);
+  let present: AbortController | null = null;
+
+  const signedIn = (account: string, expiresAt: number): void => {
+    present = new AbortController();
+    showAccount(wire, account);
+    place('sign-in').hidden = true;
+    place('demo').hidden = false;
+    enter(account, present.signal);
+    panel.signedIn(account);
+    card.signedIn(account, expiresAt);
+    wire.start();
+  };
+
+  const signedOut = (why: string | null): void => {
+    present?.abort();
+    present = null;
+    place('account').replaceChildren();
+    place('demo').hidden = true;
+    place('sign-in').hidden = false;
+    panel.signedOut();
+    card.signedOut();
+    showSignIn(place('sign-in'), why, async (account) => {
+      await signIn(account);
+      signedIn(account, (await session())?.expiresAt ?? NaN);
+    });
+  };
+
+  wire.on('state', (state) => {
+    showState(state);
+    if (state.kind !== 'ended') return;
+    const wiped = state.reason.kind === 'signed-out' ? ' This page has forgotten everything of that session.' : '';
+    signedOut(because(state.reason) + wiped);
+  });
+  const known = await session().catch(() => null);
+  if (known === null) signedOut(null);
+  else signedIn(known.subject, known.expiresAt);
+  showState(wire.state);
+}
+
+function showAccount(wire: Line, account: string): void {
+  const leave = element('button', {
+    class: 'quiet',
+    type: 'button',
+    'data-testid': 'sign-out',
+    text: 'Sign out',
+    on: { click: () => void wire.signOut().catch(() => undefined) },
+  });
+  place('account').replaceChildren(badge(account), element('span', { class: 'name', 'data-testid': 'account', text: account }), leave);
+}
+
+/** The round letter that stands for somebody. */
+export function badge(account: string): HTMLElement {
+  return element('span', { class: 'badge', 'data-account': account, 'aria-hidden': 'true', text: account.slice(0, 1) });
+}
