@@ -96,8 +96,8 @@ impl Plan {
                 }
             }
         }
-        let all = name == "all";
-        let rounds = options.rounds.unwrap_or(match all {
+        let told = name == "all" || name == "channels";
+        let rounds = options.rounds.unwrap_or(match told {
             true => ROUNDS,
             false => QUICK_ROUNDS,
         });
@@ -116,8 +116,8 @@ impl Plan {
             },
             scratch: std::env::temp_dir().join(format!("wardwire-load-{}", std::process::id())),
             out: options.out,
-            docs: options.docs.filter(|_| all),
-            complete: all && as_it_should_be && missing.is_empty(),
+            docs: options.docs.filter(|_| told),
+            complete: told && as_it_should_be && missing.is_empty(),
             missing,
         })
     }

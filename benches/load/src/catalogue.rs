@@ -5,7 +5,10 @@ use std::time::Duration;
 use crate::{
     Failure,
     client::Group,
-    works::{Browser, Churn, Echo, FanOut, Handshake, IdleMemory, Latency, StormHttp2, Work},
+    works::{
+        Browser, Churn, Echo, FanOut, Guarded, Handshake, IdleMemory, Latency, Presence, Recovery,
+        Revocation, StormHttp2, Subscriptions, Work,
+    },
 };
 
 /// What a developer wants to know.
@@ -28,12 +31,22 @@ const LEFT_OUT: [&str; 7] = [
     "echo-65536-1000-16",
 ];
 
-/// `all`, `quick`, a work's name, or the first words of several: `echo`, `echo-64`.
+/// What channels cost, and taking users back: Wardwire alone. Measured and told apart from everything else.
+const CHANNELS: [&str; 5] = [
+    "fan-out-guarded-1000",
+    "memory-subscriptions-1000",
+    "recovery-10000",
+    "presence-10000",
+    "revocation-10000",
+];
+
+/// `all`, `channels`, `quick`, a work's name, or the first words of several: `echo`, `echo-64`.
 pub(crate) fn works(name: &str, sockets: Option<usize>) -> Result<Vec<Box<dyn Work>>, Failure> {
     let wanted = |work: &dyn Work| {
         let its = work.name();
         match name {
-            "all" => !LEFT_OUT.contains(&&*its),
+            "all" => !LEFT_OUT.contains(&&*its) && !CHANNELS.contains(&&*its),
+            "channels" => CHANNELS.contains(&&*its),
             "quick" => QUICK.contains(&&*its),
             name => its
                 .strip_prefix(name)
@@ -80,6 +93,9 @@ fn every(sockets: Option<usize>) -> Vec<Box<dyn Work>> {
             in_flight,
         }));
     }
+    works.push(Box::new(Guarded {
+        followers: sockets.unwrap_or(1000),
+    }));
     for group in [Group::X25519, Group::X25519MlKem768] {
         works.push(Box::new(Handshake { group, at_once: 64 }));
     }
@@ -97,6 +113,19 @@ fn every(sockets: Option<usize>) -> Vec<Box<dyn Work>> {
         rate: 20,
         span: Duration::from_secs(8),
         revoked: 5_000,
+    }));
+    works.push(Box::new(Revocation {
+        sockets: sockets.unwrap_or(10_000),
+        revoked: 500,
+    }));
+    works.push(Box::new(Subscriptions {
+        sockets: sockets.unwrap_or(1000),
+    }));
+    works.push(Box::new(Recovery {
+        readers: sockets.unwrap_or(10_000),
+    }));
+    works.push(Box::new(Presence {
+        members: sockets.unwrap_or(10_000),
     }));
     works.push(Box::new(StormHttp2 {
         followers: sockets.unwrap_or(100),
@@ -119,16 +148,18 @@ mod tests {
     fn a_name_is_one_work_and_its_first_words_are_many() {
         assert_eq!(names("handshake"), ["handshake"]);
         assert_eq!(names("echo-64-100-1"), ["echo-64-100-1"]);
-        assert_eq!(names("fan-out"), ["fan-out-1000-1", "fan-out-1000-16"]);
+        let fan_outs = ["fan-out-1000-1", "fan-out-1000-16", "fan-out-guarded-1000"];
+        assert_eq!(names("fan-out"), fan_outs);
         assert!(works("echo-6", None).is_err());
     }
 
     #[test]
     fn lists_name_works_that_there_are() {
         let every: Vec<String> = every(None).iter().map(|work| work.name()).collect();
-        for name in QUICK.iter().chain(&LEFT_OUT) {
+        for name in QUICK.iter().chain(&LEFT_OUT).chain(&CHANNELS) {
             assert!(every.contains(&(*name).to_owned()), "{name}");
         }
         assert_eq!(names("quick").len(), QUICK.len());
+        assert_eq!(names("channels").len(), CHANNELS.len());
     }
 }

@@ -71,6 +71,11 @@ impl Default for Dialect {
 impl Dialect {
     /// `wardwire.v1`: JSON-RPC on one channel, with the shortest name there is.
     pub(crate) fn wardwire() -> Self {
+        Self::in_channel("c", r#""{data}""#)
+    }
+
+    /// The same on this channel, with `{data}` in what is published.
+    pub(crate) fn in_channel(channel: &str, data: &str) -> Self {
         let call = |method: &str, params: &str| {
             format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
         };
@@ -78,9 +83,12 @@ impl Dialect {
             follow_path: "/live".into(),
             publish_path: "/live".into(),
             subprotocol: Some("wardwire.v1".into()),
-            greeting: vec![call("subscribe", r#"{"channel":"c"}"#)],
+            greeting: vec![call("subscribe", &format!(r#"{{"channel":"{channel}"}}"#))],
             ready: Some(r#""recovered""#.into()),
-            publish: call("publish", r#"{"channel":"c","data":"{data}"}"#),
+            publish: call(
+                "publish",
+                &format!(r#"{{"channel":"{channel}","data":{data}}}"#),
+            ),
             delivery: Some(r#""method":"publication""#.into()),
             ..Self::default()
         }

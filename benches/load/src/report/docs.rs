@@ -13,16 +13,29 @@ use crate::{
     rounds::{Results, Rounds, Summary},
 };
 
-const BEGIN: &str = "<!-- results: written by `cargo xtask bench`, not by hand -->\n";
-const END: &str = "<!-- end of results -->";
+/// Before and behind what a run writes.
+type Marks = (&'static str, &'static str);
 
-/// The page with another section between its markers.
-pub(super) fn replaced(page: &str, section: &str) -> Result<String, Failure> {
+const ALL: Marks = (
+    "<!-- results: written by `cargo xtask bench`, not by hand -->\n",
+    "<!-- end of results -->",
+);
+const CHANNELS: Marks = (
+    "<!-- channels: written by `cargo xtask bench channels`, not by hand -->\n",
+    "<!-- end of channels -->",
+);
+
+/// The page with what this run has written between its marks.
+pub(super) fn replaced(page: &str, run: &str, section: &str) -> Result<String, Failure> {
+    let (begin, end) = match run {
+        "channels" => CHANNELS,
+        _ => ALL,
+    };
     let (before, rest) = page
-        .split_once(BEGIN)
+        .split_once(begin)
         .ok_or("no mark where results begin")?;
-    let (_, after) = rest.split_once(END).ok_or("no mark where results end")?;
-    Ok(format!("{before}{BEGIN}{section}{END}{after}"))
+    let (_, after) = rest.split_once(end).ok_or("no mark where results end")?;
+    Ok(format!("{before}{begin}{section}{end}{after}"))
 }
 
 /// Everything that was measured, with its targets.
@@ -132,9 +145,11 @@ mod tests {
 
     #[test]
     fn only_what_stands_between_the_marks_is_replaced() {
-        let page = format!("before\n{BEGIN}old\n{END}\nafter\n");
-        let after = replaced(&page, "new\n").unwrap();
-        assert_eq!(after, format!("before\n{BEGIN}new\n{END}\nafter\n"));
-        assert!(replaced("before\n", "new\n").is_err());
+        for (run, (begin, end)) in [("all", ALL), ("channels", CHANNELS)] {
+            let page = format!("before\n{begin}old\n{end}\nafter\n");
+            let after = replaced(&page, run, "new\n").unwrap();
+            assert_eq!(after, format!("before\n{begin}new\n{end}\nafter\n"));
+            assert!(replaced("before\n", run, "new\n").is_err());
+        }
     }
 }

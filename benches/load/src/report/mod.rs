@@ -41,7 +41,7 @@ pub(crate) fn write_docs(
     }
     let file = folder.join("benchmarks.md");
     let before = std::fs::read_to_string(&file)?;
-    let after = docs::replaced(&before, &docs::section(plan, machine, results))?;
+    let after = docs::replaced(&before, &plan.name, &docs::section(plan, machine, results))?;
     std::fs::write(&file, after)?;
     println!("{}", file.display());
     Ok(())

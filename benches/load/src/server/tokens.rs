@@ -52,7 +52,7 @@ impl Tokens {
         let header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": "load" });
         let claims = json!({
             "iss": ISSUER, "aud": AUDIENCE, "sub": subject, "client_id": "load",
-            "jti": format!("{number:032x}"), "iat": now, "exp": now + 3600,
+            "rooms": ["r"], "jti": format!("{number:032x}"), "iat": now, "exp": now + 3600,
         });
         let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(header), part(claims));

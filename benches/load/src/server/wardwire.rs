@@ -32,6 +32,7 @@ token_file = "admin.token"
 
 {http2}
 [limits]
+channels = 1000000
 connections_per_ip = 1000000
 connections_per_subject = 1000000
 unadmitted = 1000000
@@ -61,6 +62,42 @@ subscribe = "authenticated"
 publish = "authenticated"
 "#;
 
+/// Beyond what a build of before knows.
+const CHANNELS: &str = r#"
+[[channel]]
+name = "g/{room}"
+subscribe = { claim = "rooms", contains = "{room}" }
+publish = { claim = "rooms", contains = "{room}" }
+schema = "guarded.json"
+history = { size = 100, ttl = "1h" }
+
+[[channel]]
+name = "kept/{any}"
+subscribe = "authenticated"
+publish = "authenticated"
+history = { size = 100, ttl = "1h" }
+
+[[channel]]
+name = "here/{any}"
+subscribe = "authenticated"
+presence = true
+
+[[channel]]
+name = "idle/{any}"
+subscribe = "authenticated"
+
+[[channel]]
+name = "market/{any}"
+subscribe = "authenticated"
+publish = "authenticated"
+conflate = "/s"
+"#;
+
+const SCHEMA: &str = r#"{
+  "type": "object", "required": ["text"], "additionalProperties": false,
+  "properties": { "text": { "type": "string", "maxLength": 2000, "x-sanitise": "html" } }
+}"#;
+
 pub(super) fn start(
     binary: &Path,
     folder: PathBuf,
@@ -75,10 +112,16 @@ pub(super) fn start(
         true => "[http2]\nwebsockets = true\n",
         false => "",
     };
+    let speaks_of_channels = memchr::memmem::find(&schema.stdout, b"conflate").is_some();
     let config = CONFIG
         .replace("{http2}", http2)
         .replace("{issuer}", ISSUER)
         .replace("{audience}", AUDIENCE);
+    let config = match speaks_of_channels {
+        true => config + CHANNELS,
+        false => config,
+    };
+    fs::write(folder.join("guarded.json"), SCHEMA)?;
     fs::write(folder.join("wardwire.toml"), config)?;
     fs::write(folder.join("issuer.jwks.json"), tokens.jwks())?;
     private(&folder.join("admin.token"), operator)?;

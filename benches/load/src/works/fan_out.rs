@@ -39,14 +39,26 @@ impl Work for FanOut {
 
     fn measure(&self, server: &Running, spans: Spans) -> Result<Vec<Figure>, Failure> {
         let entrance = entrance(server, Group::X25519)?;
+        Ok(vec![self.through(&entrance, server, spans)?])
+    }
+}
+
+impl FanOut {
+    /// Measures it through the channel that this dialect speaks of.
+    pub(super) fn through(
+        &self,
+        entrance: &Entrance,
+        server: &Running,
+        spans: Spans,
+    ) -> Result<Figure, Failure> {
         let mut swarm = Swarm::new()?;
         let followers = entrance.open(&mut swarm, Purpose::Follow, self.followers)?;
         let publisher = entrance.open(&mut swarm, Purpose::Publish, 1)?.start;
-        let publication = fitting(&entrance, &mut swarm, &followers, publisher)?;
+        let publication = fitting(entrance, &mut swarm, &followers, publisher)?;
         let mut window = Window::new(self.followers, self.in_flight);
-        let deliveries = Deliveries::of(&entrance);
+        let deliveries = Deliveries::of(entrance);
         let mut burst = Vec::new();
-        let figure = rate(server, spans, || {
+        rate(server, spans, || {
             let more = window.opened();
             if more > 0 {
                 burst.clear();
@@ -76,8 +88,7 @@ impl Work for FanOut {
             }
             swarm.done(ready);
             Ok(done)
-        })?;
-        Ok(vec![figure])
+        })
     }
 }
 

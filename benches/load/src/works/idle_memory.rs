@@ -189,7 +189,7 @@ fn read_all(swarm: &mut Swarm, sockets: &Range<usize>) -> Result<(), Failure> {
 }
 
 /// The server's memory once it no longer changes.
-fn settled(server: &Running) -> Result<u64, Failure> {
+pub(super) fn settled(server: &Running) -> Result<u64, Failure> {
     let mut last = server.memory()?;
     for _ in 0..20 {
         std::thread::sleep(Duration::from_millis(250));

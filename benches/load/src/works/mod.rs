@@ -4,11 +4,16 @@ mod browser;
 mod churn;
 mod echo;
 mod fan_out;
+mod guarded;
 mod handshake;
 mod idle_memory;
 mod latency;
+mod presence;
+mod recovery;
+mod revocation;
 mod storm;
 mod storm_http2;
+mod subscriptions;
 
 use std::time::{Duration, Instant};
 
@@ -22,10 +27,15 @@ pub(crate) use browser::Browser;
 pub(crate) use churn::Churn;
 pub(crate) use echo::Echo;
 pub(crate) use fan_out::FanOut;
+pub(crate) use guarded::Guarded;
 pub(crate) use handshake::Handshake;
 pub(crate) use idle_memory::IdleMemory;
 pub(crate) use latency::Latency;
+pub(crate) use presence::Presence;
+pub(crate) use recovery::Recovery;
+pub(crate) use revocation::Revocation;
 pub(crate) use storm_http2::StormHttp2;
+pub(crate) use subscriptions::Subscriptions;
 
 /// One thing to measure.
 pub(crate) trait Work {

@@ -245,7 +245,7 @@ fn slow_reader(entrance: &Entrance, over: &AtomicBool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn revoke(address: SocketAddr, token: &str, subject: &str) -> Result<(), Failure> {
+pub(super) fn revoke(address: SocketAddr, token: &str, subject: &str) -> Result<(), Failure> {
     let body = format!(r#"{{"issuer":"{ISSUER}","subject":"{subject}"}}"#);
     let request = format!(
         "POST /revocations HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
