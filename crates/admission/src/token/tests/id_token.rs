@@ -8,18 +8,24 @@ use crate::{
 
 const ACCESS: &str = "an access token";
 
-fn issuers(signer: &Signer) -> Issuers {
+/// Browsers sign in by this callback, as the client "web".
+pub(super) fn sign_in_at(callback: &str) -> Settings {
+    Settings {
+        client_id: "web".into(),
+        authentication: ClientAuthentication::None,
+        callback: callback.into(),
+        scopes: Vec::new(),
+        after_logout: None,
+        lifetime: DAY,
+        idle: DAY,
+        sessions: 8,
+    }
+}
+
+/// Trusts the issuer with this key, at which browsers sign in.
+pub(super) fn signing_in(signer: &Signer) -> Issuers {
     trusting_as(IssuerConfig {
-        sign_in: Some(Settings {
-            client_id: "web".into(),
-            authentication: ClientAuthentication::None,
-            callback: "https://app.example/.wardwire/callback".into(),
-            scopes: Vec::new(),
-            after_logout: None,
-            lifetime: DAY,
-            idle: DAY,
-            sessions: 8,
-        }),
+        sign_in: Some(sign_in_at("https://app.example/.wardwire/callback")),
         ..config(KeySource::Static(key_set(&[signer])))
     })
 }
@@ -63,7 +69,7 @@ async fn judged(
         // Within the second of which `auth_time` can tell.
         asked: Timestamp::from_millis(NOW * 1000 + 999),
     };
-    issuers(signer).verify_id_token(&token, &expected).await
+    signing_in(signer).verify_id_token(&token, &expected).await
 }
 
 #[tokio::test]
@@ -87,6 +93,8 @@ async fn an_id_token_that_answers_us_tells_who_it_is_and_what_their_rights_hang_
     }
     let fresh = json!({ "auth_time": NOW - 60 });
     assert!(judged(&signer, None, fresh, Some(60)).await.is_ok());
+    let last = json!({ "iat": NOW - 600 });
+    assert!(judged(&signer, None, last, None).await.is_ok());
 }
 
 #[tokio::test]
