@@ -3,6 +3,7 @@
 
 mod browser;
 mod doctor;
+mod forward_auth;
 mod jose;
 mod opaque;
 mod openid_client;

@@ -16,6 +16,7 @@ use wardwire_admission::session;
 
 use super::{
     acme::Acme,
+    forward_auth::ForwardAuth,
     path::FilePath,
     right::{Presence, Right},
     units::{Bytes, Network, Span},
@@ -45,9 +46,11 @@ pub struct File {
     /// HTTP/2. Without it only HTTP/1.1 is spoken.
     #[serde(default)]
     pub http2: Http2,
-    /// A service whose access tokens are believed. At least one.
+    /// A service whose access tokens are believed. At least one, or `forward_auth`.
     #[serde(default)]
     pub issuer: Vec<Issuer>,
+    /// An application with sessions of its own, which is asked who its cookies are.
+    pub forward_auth: Option<ForwardAuth>,
     /// A path at which sockets are opened. At least one.
     #[serde(default)]
     #[schemars(length(min = 1), extend("x-required" = true))]

@@ -10,6 +10,7 @@ mod certificates;
 mod clients;
 mod environment;
 mod file;
+mod forward_auth;
 mod judge;
 mod names;
 mod path;
@@ -42,6 +43,7 @@ pub use file::{
     Limits, Mode, Outbound, Profile, ProxyProtocol, Require, Rotate, Route, RouteLimits, Server,
     SignIn, Tls,
 };
+pub use forward_auth::ForwardAuth;
 pub use names::Names;
 pub(crate) use path::read as read_file;
 pub use path::{FilePath, Folder, NoCredentials};
