@@ -256,7 +256,10 @@ fn attack_040_what_is_no_answer_of_the_application_opens_nothing() {
 
 #[test]
 fn attack_040_an_application_that_is_silent_holds_nobody_for_long() {
-    let (application, server) = started("cache = \"0s\"\ntimeout = \"200ms\"");
+    let application = Application::start();
+    application.knows("sid=a", &json!({ "sub": "alice" }));
+    let setup = Setup::new().limits("handshake = \"2s\"\n");
+    let server = application.asked_by(setup, "cache = \"0s\"\ntimeout = \"200ms\"");
     application.hold(true);
     refused(&server, &page("sid=a"), 503, "provider-unavailable");
     application.hold(false);
