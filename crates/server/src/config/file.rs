@@ -192,6 +192,19 @@ pub struct AuditFile {
     pub ship: Option<String>,
     /// Whether nobody new is let in while lines cannot be shipped. Refused without `ship`.
     pub ship_required: bool,
+    /// How much of a client's address is written.
+    pub addresses: Addresses,
+}
+
+/// `audit.addresses`
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Addresses {
+    /// All of it.
+    #[default]
+    Full,
+    /// Its network: the /24 of an IPv4 address, the /48 of an IPv6 one. Limits count whole addresses all the same.
+    Shortened,
 }
 
 /// `audit.rotate`
@@ -215,6 +228,7 @@ impl Default for AuditFile {
             signing_key: None,
             ship: None,
             ship_required: false,
+            addresses: Addresses::Full,
         }
     }
 }

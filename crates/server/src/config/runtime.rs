@@ -41,7 +41,7 @@ use wardwire_protocol::{connection, deflate::Level};
 
 use super::{
     Config, Folder, Security, clients, file,
-    file::{Kind, Profile},
+    file::{Addresses, Kind, Profile},
     forward_auth, path,
     right::{self as file_right, PlainRight},
     sign_in,
@@ -234,6 +234,7 @@ fn audit(config: &Config, remember: bool) -> io::Result<Settings> {
         key,
         ship: ship.transpose().map_err(io::Error::other)?,
         ship_required: file.ship_required,
+        shorten: file.addresses == Addresses::Shortened,
         remember,
     })
 }

@@ -6,7 +6,9 @@ use serde_json::Value;
 use wardwire_admission::head::BACKEND;
 
 use super::{hosts, networks, notes, right, sign_in, whence};
-use crate::config::{Config, ForwardAuth, Introspection, Issuer, Kind, Profile, Route, Security};
+use crate::config::{
+    Addresses, Config, ForwardAuth, Introspection, Issuer, Kind, Profile, Route, Security,
+};
 
 pub(super) fn explain(config: &Config, path: &Path) -> String {
     let page = Page { config, path };
@@ -347,6 +349,10 @@ impl Page<'_> {
                 self.at("audit.keep")
             ));
         }
+        lines.extend((audit.addresses == Addresses::Shortened).then(|| {
+            let at = self.at("audit.addresses");
+            format!("  of a client's address its network: the /24, in IPv6 the /48 {at}")
+        }));
         if let Some(ship) = &audit.ship {
             let needed = match audit.ship_required {
                 true => ", and while that fails nobody new is let in",
