@@ -344,3 +344,25 @@ fn other_tools_come_to_the_same_verdict_as_the_documentation_shows() {
     let (good, text) = run();
     assert!(!good, "{text}");
 }
+
+#[test]
+fn addresses_are_written_whole_or_as_their_network_wherever_they_are() {
+    for (more, expected) in [
+        ("", "127.0.0.77"),
+        ("addresses = \"shortened\"\n", "127.0.0.0"),
+    ] {
+        let mut setup = Setup::new();
+        let audit = format!("[audit]\n{more}");
+        setup.issuers = format!("{audit}{}", setup.issuers);
+        let server = setup.start();
+        let tcp = crate::harness::tcp_from([127, 0, 0, 77], server.address);
+        let mut connection =
+            crate::harness::Connection::through(tcp, crate::harness::tls(&server), "localhost");
+        connection.send(crate::harness::Handshake::new("/live").text().as_bytes());
+        assert_eq!(connection.response().status, 403);
+        let refusal = server.audited(|event| event["event"] == "refusal");
+        assert_eq!(refusal["peer"], expected);
+        let text = std::fs::read_to_string(server.folder.join("audit.jsonl")).unwrap();
+        assert_eq!(text.contains("127.0.0.77"), more.is_empty(), "{text}");
+    }
+}

@@ -435,3 +435,38 @@ fn a_configuration_that_is_not_taken_is_not_examined() {
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty() && !output.stderr.is_empty());
 }
+
+#[test]
+fn an_application_that_takes_nobody_for_somebody_is_a_fault() {
+    let setup = Setup::new();
+    let application = KeyServer::start(&setup);
+    let asked = format!(
+        "[forward_auth]\nname = \"app\"\nurl = \"{}/whoami\"\ncookies = [\"sid\"]\nca = \"ca.pem\"\n",
+        application.url()
+    );
+    let setup = Setup {
+        issuers: asked,
+        ..setup
+    };
+    let said = |status: &str| {
+        application.answer(response(status, "", "{\"sub\":\"alice\"}"));
+        doctor(&setup, &setup.config())
+    };
+    for status in ["401 Unauthorized", "204 No Content"] {
+        let (text, faults) = said(status);
+        assert!(!faults, "{text}");
+        says(
+            &text,
+            &["(forward_auth)", "ok    answer: ", "without a cookie"],
+        );
+    }
+    let (text, faults) = said("200 OK");
+    assert!(faults);
+    says(&text, &["FAULT answer: 200 without a cookie"]);
+    let (text, faults) = said("302 Found");
+    assert!(faults);
+    says(&text, &["FAULT answer: ", "answered 302"]);
+    let (text, faults) = said("500 Oops");
+    assert!(faults);
+    says(&text, &["FAULT answer: 500 without a cookie"]);
+}

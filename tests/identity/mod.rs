@@ -3,6 +3,8 @@
 
 mod browser;
 mod doctor;
+mod forward_auth;
+mod guides;
 mod jose;
 mod opaque;
 mod openid_client;

@@ -262,23 +262,26 @@ impl<'r> OriginChecked<'r> {
             .ok_or_else(|| Refusal::new(Stage::Head, Reason::NotFound))?;
         route.check_certificate(self.certificate())?;
         let subprotocol = route.select(&offer.subprotocols)?;
-        let credential = Credential::find(&self.request.headers, &offer.subprotocols)?;
+        let headers = &self.request.headers;
+        let selection = rules.issuers.selection();
+        let credential = Credential::find_any(headers, &offer.subprotocols, selection)?;
         trail.credential = credential.kind();
         if self.origin.is_none() && (credential.is_ambient() || !route.native_clients) {
             return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
         }
         let principal = match credential {
             Credential::Missing => Principal::Anonymous,
-            Credential::Ticket { ticket, session } => {
-                let session = session.as_ref();
-                Principal::User(gate.redeem(
-                    &rules,
-                    &ticket,
-                    session,
-                    self.origin.as_ref(),
-                    &route,
-                )?)
-            }
+            Credential::Ticket {
+                ticket,
+                session,
+                application,
+            } => Principal::User(gate.redeem(
+                &rules,
+                &ticket,
+                (session.as_ref(), application.as_ref()),
+                self.origin.as_ref(),
+                &route,
+            )?),
             credential => Principal::User(gate.verify(&rules, credential).await?),
         };
         trail.identified(&principal);
@@ -304,7 +307,8 @@ impl<'r> OriginChecked<'r> {
         gate: &Gate,
         trail: &mut Trail,
     ) -> Result<Arc<Identity>, Refusal> {
-        let credential = Credential::find(&self.request.headers, &[])?;
+        let selection = self.rules.issuers.selection();
+        let credential = Credential::find_any(&self.request.headers, &[], selection)?;
         trail.credential = credential.kind();
         // A browser names the page in every request that changes something. Reading across origins is CORS' business.
         let reads = self.request.method == Method::GET;

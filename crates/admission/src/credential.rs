@@ -3,6 +3,7 @@
 use http::{HeaderMap, header};
 
 use crate::{
+    presented::{Presented, Selection},
     refusal::{Reason, Refusal, Stage},
     secret::Secret,
 };
@@ -22,20 +23,58 @@ pub enum Credential {
     Bearer(Box<str>),
     /// The session cookie.
     Session(Secret),
+    /// Cookies of the application's, which it is asked about.
+    Application(Presented),
     /// A one-time ticket. A browser sends its cookie along; then both must name the same session.
     Ticket {
         /// The ticket.
         ticket: Secret,
         /// The cookie beside it.
         session: Option<Secret>,
+        /// The application's cookies beside it, in place of ours.
+        application: Option<Presented>,
     },
 }
 
 impl Credential {
-    /// Finds the credential among the headers and the offered subprotocols.
+    /// Finds the credential among the headers and the offered subprotocols, and among the application's cookies where that is
+    /// asked about any.
     ///
     /// # Errors
     /// Two credentials, or one that cannot be read.
+    pub fn find_any(
+        headers: &HeaderMap,
+        subprotocols: &[Box<str>],
+        selection: Option<&Selection>,
+    ) -> Result<Self, Refusal> {
+        let own = Self::find(headers, subprotocols)?;
+        let presented = selection.map(|it| it.find(headers)).transpose()?;
+        match (own, presented.flatten()) {
+            (own, None) => Ok(own),
+            (Self::Missing, Some(presented)) => Ok(Self::Application(presented)),
+            (
+                Self::Ticket {
+                    ticket,
+                    session: None,
+                    ..
+                },
+                application,
+            ) => Ok(Self::Ticket {
+                ticket,
+                session: None,
+                application,
+            }),
+            (_, Some(_)) => Err(refuse(
+                Reason::CredentialConflict,
+                "the application's cookie beside another",
+            )),
+        }
+    }
+
+    /// The same of our own kinds alone.
+    ///
+    /// # Errors
+    /// As above.
     pub fn find(headers: &HeaderMap, subprotocols: &[Box<str>]) -> Result<Self, Refusal> {
         let bearer = bearer(headers)?;
         let session = session(headers)?;
@@ -44,7 +83,11 @@ impl Credential {
             (None, None, None) => Ok(Self::Missing),
             (Some(token), None, None) => Ok(Self::Bearer(token)),
             (None, Some(session), None) => Ok(Self::Session(session)),
-            (None, session, Some(ticket)) => Ok(Self::Ticket { ticket, session }),
+            (None, session, Some(ticket)) => Ok(Self::Ticket {
+                ticket,
+                session,
+                application: None,
+            }),
             (Some(_), _, _) => Err(refuse(
                 Reason::CredentialConflict,
                 "Authorization beside another",
@@ -59,6 +102,7 @@ impl Credential {
             Self::Missing => None,
             Self::Bearer(_) => Some("bearer"),
             Self::Session(_) => Some("cookie"),
+            Self::Application(_) => Some("forward_auth"),
             Self::Ticket { .. } => Some("ticket"),
         }
     }
@@ -69,8 +113,13 @@ impl Credential {
         matches!(
             self,
             Self::Session(_)
+                | Self::Application(_)
                 | Self::Ticket {
                     session: Some(_),
+                    ..
+                }
+                | Self::Ticket {
+                    application: Some(_),
                     ..
                 }
         )

@@ -2,10 +2,16 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
+use http::HeaderMap;
+
 /// Fetches documents over https, without redirects, from addresses that are allowed.
 pub trait Fetch: Send + Sync + 'static {
     /// Gets `url`. Implementations bound size and time and refuse what `FetchError` names.
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a>;
+
+    /// Gets `url` of the application with these fields, within the same bounds. It may be plain http on this machine. Whatever
+    /// is answered comes back, but for redirects.
+    fn get_with<'a>(&'a self, url: &'a str, fields: &'a HeaderMap) -> Posting<'a>;
 
     /// Posts a form to `url`, within the same bounds. Whatever is answered comes back, but for redirects.
     fn post<'a>(&'a self, url: &'a str, form: &'a Form) -> Posting<'a>;
@@ -14,7 +20,7 @@ pub trait Fetch: Send + Sync + 'static {
 /// A fetch under way.
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Document, FetchError>> + Send + 'a>>;
 
-/// A form under way.
+/// A form or question under way.
 pub type Posting<'a> = Pin<Box<dyn Future<Output = Result<Reply, FetchError>> + Send + 'a>>;
 
 /// A form as it is posted. It holds secrets, so it has no `Debug`.
@@ -25,7 +31,7 @@ pub struct Form {
     pub authorization: Option<String>,
 }
 
-/// What a form was answered with.
+/// What a form or a question was answered with.
 #[derive(Clone)]
 pub struct Reply {
     /// Any but a redirect.

@@ -19,6 +19,7 @@ use crate::{
     lease::{EndReason, Entrance, Lease, Leases},
     oidc::{Seal, Used},
     origin::Origin,
+    presented::Presented,
     principal::{Identity, Principal, SessionId},
     refusal::{Reason, Refusal, Stage},
     revocation::{Revocation, Revocations},
@@ -408,6 +409,10 @@ impl Gate {
         match credential {
             Credential::Missing => Err(refuse(Reason::CredentialMissing)),
             Credential::Ticket { .. } => Err(refuse(Reason::CredentialConflict)),
+            Credential::Application(presented) => {
+                let identity = rules.issuers.ask_application(&presented).await;
+                identity.map(Arc::new)
+            }
             Credential::Bearer(token) => rules.issuers.verify(&token).await.map(Arc::new),
             Credential::Session(secret) => {
                 let identity = self.find_session(&secret);
@@ -423,7 +428,7 @@ impl Gate {
         &self,
         rules: &Rules,
         ticket: &Secret,
-        cookie: Option<&Secret>,
+        (cookie, application): (Option<&Secret>, Option<&Presented>),
         origin: Option<&Origin>,
         route: &Route,
     ) -> Result<Arc<Identity>, Refusal> {
@@ -445,6 +450,9 @@ impl Gate {
             if session.is_none() || session != binding.identity.session {
                 return Err(other("another session"));
             }
+        }
+        if application.is_some_and(|it| binding.identity.token_id != Some(it.name())) {
+            return Err(other("another session of the application"));
         }
         if binding.identity.expires_at <= now {
             return Err(refuse(Reason::TokenExpired));

@@ -16,6 +16,7 @@ pub mod host;
 pub mod lease;
 pub mod oidc;
 pub mod origin;
+pub mod presented;
 pub mod principal;
 pub mod proxy;
 pub mod recheck;

@@ -1,4 +1,5 @@
-//! Open sockets whose token is opaque: its issuer is asked about it again and again (RFC 7662), and they end when it says no.
+//! Open sockets whose token is opaque, or whose session is the application's: whoever vouches for it is asked again and again
+//! (RFC 7662), and they end when it says no.
 //!
 //! INVARIANT: no socket stands on an answer that is older than [`DOUBT`] times what is configured. An issuer that cannot be
 //! asked for so long has said no.
@@ -16,6 +17,7 @@ use crate::{
     refusal::{Reason, Refusal, Stage},
     revocation::Revocation,
     rules::Rules,
+    ticket,
 };
 
 /// How many tokens are asked about at the same time. Handshakes have as many again for themselves.
@@ -39,6 +41,7 @@ pub struct Lapsed {
 }
 
 /// One token of open sockets.
+#[derive(Clone)]
 struct Due {
     token: Arc<str>,
     identity: Arc<Identity>,
@@ -49,18 +52,32 @@ impl Gate {
     /// How often tokens of open sockets are asked about again. None if they are not.
     #[must_use]
     pub fn recheck_every(&self) -> Option<Duration> {
-        self.rules().issuers.recheck()
+        let rules = self.rules();
+        let each = rules.issuers.rechecks().into_iter();
+        each.map(|(_, every)| every).min()
     }
 
     /// Asks about those that are due, and ends what was opened by those that hold no longer. Sockets whose token was refreshed
     /// meanwhile stay.
     pub async fn recheck(&self, known: &mut Rechecks) -> Vec<Lapsed> {
         let rules = self.rules();
-        let Some(every) = rules.issuers.recheck() else {
-            known.0.clear();
-            return Vec::new();
-        };
-        let mut due = self.due(known, every);
+        let rechecks = rules.issuers.rechecks();
+        let due = self.due(known, &rechecks);
+        let mut lapsed = Vec::new();
+        // One that is silent keeps nobody from asking another.
+        for ((_, every), due) in rechecks.into_iter().zip(due) {
+            lapsed.extend(self.ask_again(&rules, every, due, known).await);
+        }
+        lapsed
+    }
+
+    async fn ask_again(
+        &self,
+        rules: &Arc<Rules>,
+        every: Duration,
+        mut due: Vec<Due>,
+        known: &mut Rechecks,
+    ) -> Vec<Lapsed> {
         due.sort_by_key(|it| it.answered);
         let mut lapsed = Vec::new();
         let mut waiting = due.into_iter();
@@ -68,7 +85,7 @@ impl Gate {
             let batch: Vec<Due> = waiting.by_ref().take(AT_ONCE).collect();
             let asked = batch.len();
             let mut answers = 0;
-            for (due, outcome) in ask(&rules, batch).await {
+            for (due, outcome) in ask(rules, batch).await {
                 answers += usize::from(outcome.as_ref().err().is_none_or(is_answer));
                 match outcome {
                     Ok(fresh) if is_same(&due.identity, &fresh) => {
@@ -93,12 +110,15 @@ impl Gate {
         lapsed
     }
 
-    /// The tokens of open sockets, each once, of which it was not told lately that they hold. Others are forgotten.
-    fn due(&self, known: &mut Rechecks, every: Duration) -> Vec<Due> {
+    /// The tokens of open sockets, each once, of which it was not told lately that they hold, by who is asked. Others are
+    /// forgotten.
+    fn due(&self, known: &mut Rechecks, rechecks: &[(&str, Duration)]) -> Vec<Vec<Due>> {
         let mut before = std::mem::take(&mut known.0);
-        let (mut due, now) = (HashMap::new(), self.now());
+        let (mut due, now) = (vec![HashMap::new(); rechecks.len()], self.now());
         for identity in self.leases().identities(|it| it.introspected.is_some()) {
-            let Some(held) = &identity.introspected else {
+            let mut each = rechecks.iter().zip(&mut due);
+            let of = each.find(|((issuer, _), _)| *identity.issuer == **issuer);
+            let (Some(held), Some(((_, every), due))) = (&identity.introspected, of) else {
                 continue;
             };
             let Some(token) = held.token.clone() else {
@@ -107,7 +127,7 @@ impl Gate {
             let answered = before.remove(&token).unwrap_or(held.asked);
             let answered = known.0.get(&token).copied().unwrap_or(answered);
             known.0.insert(token.clone(), answered);
-            if answered.after(every) <= now {
+            if answered.after(*every) <= now {
                 due.entry(token.clone()).or_insert(Due {
                     token,
                     identity,
@@ -115,7 +135,8 @@ impl Gate {
                 });
             }
         }
-        due.into_values().collect()
+        let each = due.into_iter();
+        each.map(|it| it.into_values().collect()).collect()
     }
 
     /// Takes the token back: its sockets end, and tickets that were got with it open nothing.
@@ -124,8 +145,13 @@ impl Gate {
         let ended = match identity.token_id.clone() {
             Some(id) => {
                 let issuer = identity.issuer.clone();
+                // An application may sign somebody in anew in the same session: that is refused no longer than tickets live.
+                let until = match self.rules().issuers.is_application(&issuer) {
+                    true => self.now().after(ticket::LIFETIME),
+                    false => identity.expires_at,
+                };
                 let revocation = Revocation::Token { issuer, id };
-                self.end(&revocation, identity.expires_at, EndReason::Revoked)
+                self.end(&revocation, until, EndReason::Revoked)
             }
             // Each token that was verified has a name.
             None => 0,
@@ -143,7 +169,8 @@ async fn ask(rules: &Arc<Rules>, batch: Vec<Due>) -> Vec<(Due, Result<Identity, 
     for due in batch {
         let rules = rules.clone();
         asked.spawn(async move {
-            let outcome = rules.issuers.verify_anew(&due.token).await;
+            let outcome = rules.issuers.verify_anew(&due.identity.issuer, &due.token);
+            let outcome = outcome.await;
             (due, outcome)
         });
     }

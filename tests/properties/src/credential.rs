@@ -85,7 +85,10 @@ fn stands_once(found: &Credential, headers: &HeaderMap, subprotocols: &[Box<str>
             assert!(in_a_cookie(headers, &session.reveal()));
             ([0, 1, 0], true)
         }
-        Credential::Ticket { ticket, session } => {
+        Credential::Application(_) => unreachable!("nothing is asked about"),
+        Credential::Ticket {
+            ticket, session, ..
+        } => {
             let name = format!("{TICKET_PREFIX}{}", ticket.reveal());
             assert!(subprotocols.iter().any(|it| **it == *name));
             if let Some(session) = session {

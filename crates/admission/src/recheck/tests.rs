@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderMap;
 use serde_json::json;
 
 use super::*;
@@ -38,6 +39,11 @@ struct Asked {
 
 impl Fetch for Asked {
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
+        let url = url.to_owned();
+        Box::pin(async { Err(FetchError::NotHttps(url)) })
+    }
+
+    fn get_with<'a>(&'a self, url: &'a str, _: &'a HeaderMap) -> Posting<'a> {
         let url = url.to_owned();
         Box::pin(async { Err(FetchError::NotHttps(url)) })
     }

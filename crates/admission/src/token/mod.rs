@@ -9,6 +9,7 @@
 //! token takes is decided by its look alone ([`is_jwt`]), and it takes no other when that fails.
 
 mod algorithm;
+mod application;
 mod claims;
 mod config;
 mod discovery;
@@ -24,6 +25,7 @@ pub(crate) mod tests;
 
 pub use self::{
     algorithm::{Algorithm, UnknownAlgorithm},
+    application::ForwardAuthConfig,
     config::{
         Audience, Discriminator, IssuerConfig, IssuerConfigError, KeySource, Profile, is_name,
     },
@@ -48,10 +50,11 @@ use self::{
     ring::KeyRing,
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     credential::is_b64token,
     fetch::Fetch,
     oidc::{Client, Known},
+    presented::{Presented, Selection},
     principal::{Identity, Principal},
     refusal::{Reason, Refusal, Stage},
     revocation::Revocation,
@@ -63,6 +66,7 @@ pub const LONGEST: usize = 8 * 1024;
 /// The trusted issuers, by their exact names.
 pub struct Issuers {
     issuers: HashMap<Box<str>, Issuer>,
+    application: Option<Application>,
     clock: Arc<dyn Clock>,
 }
 
@@ -72,6 +76,12 @@ struct Issuer {
     rules: Rules,
     client: Option<Arc<Client>>,
     introspection: Option<Arc<Introspection>>,
+}
+
+/// The application whose sessions count.
+struct Application {
+    config: ForwardAuthConfig,
+    asked: Arc<Introspection>,
 }
 
 /// A token whose signature holds, by an issuer that is trusted.
@@ -108,6 +118,7 @@ impl Issuers {
     ) -> Result<Self, IssuerConfigError> {
         let nobody = Self {
             issuers: HashMap::new(),
+            application: None,
             clock,
         };
         nobody.succeeded_by(configs)
@@ -157,13 +168,60 @@ impl Issuers {
                 return Err(IssuerConfigError::Twice(name.into()));
             }
         }
-        Ok(Self { issuers, clock })
+        Ok(Self {
+            issuers,
+            application: None,
+            clock,
+        })
+    }
+
+    /// And this application, which is asked who its cookies are.
+    ///
+    /// # Errors
+    /// Its users could pass for an issuer's.
+    pub fn with_application(
+        mut self,
+        config: ForwardAuthConfig,
+        fetch: Arc<dyn Fetch>,
+    ) -> Result<Self, IssuerConfigError> {
+        if !is_name(&config.name) {
+            return Err(IssuerConfigError::BadName(config.url));
+        }
+        for (issuer, it) in &self.issuers {
+            match &it.rules.name {
+                None => return Err(IssuerConfigError::Nameless(issuer.to_string())),
+                Some(name) if **name == *config.name => {
+                    return Err(IssuerConfigError::SameName(config.name));
+                }
+                Some(_) if **issuer == *config.url => {
+                    return Err(IssuerConfigError::Twice(config.url));
+                }
+                Some(_) => {}
+            }
+        }
+        let asked = Introspection::of_application(config.clone(), fetch);
+        self.application = Some(Application {
+            config,
+            asked: Arc::new(asked),
+        });
+        Ok(self)
+    }
+
+    /// What a request shows to the application.
+    pub(crate) fn selection(&self) -> Option<&Selection> {
+        self.application.as_ref().map(|it| &it.config.selection)
+    }
+
+    /// Whether it is the application that vouches.
+    pub(crate) fn is_application(&self, issuer: &str) -> bool {
+        let it = self.application.as_ref();
+        it.is_some_and(|it| it.config.url == issuer)
     }
 
     /// Whether tokens of this issuer are believed.
     #[must_use]
     pub fn trust(&self, issuer: &str) -> bool {
-        self.issuers.contains_key(issuer)
+        self.issuers.contains_key(issuer) || self.is_application(issuer)
     }
 
     /// Whether somebody who was believed before would be still: their issuer is trusted, means us by the same name, and may
@@ -172,6 +230,11 @@ impl Issuers {
     /// # Errors
     /// It is not, means us by another, or may not.
     pub fn vouch(&self, identity: &Identity) -> Result<(), Refusal> {
+        if let Some(it) = &self.application
+            && *identity.issuer == *it.config.url
+        {
+            return it.vouch(identity, self.clock.now());
+        }
         let Some(issuer) = self.issuers.get(&identity.issuer) else {
             return Err(refuse(Reason::TokenIssuer).because("trusted no longer"));
         };
@@ -239,23 +302,60 @@ impl Issuers {
         Ok(identity)
     }
 
-    /// The same of an opaque token, of which the issuer is asked whatever it said before.
+    /// Whom the application's cookies stand for.
+    ///
+    /// # Errors
+    /// [`Reason::SessionUnknown`] if it is nobody, [`Reason::ProviderUnavailable`] if it does not say.
+    pub(crate) async fn ask_application(&self, presented: &Presented) -> Result<Identity, Refusal> {
+        self.ask_it(presented, Ask::IfUnknown).await
+    }
+
+    async fn ask_it(&self, presented: &Presented, ask: Ask) -> Result<Identity, Refusal> {
+        let it = self.application.as_ref();
+        let it = it.ok_or_else(|| refuse(Reason::TokenIssuer).because("asked no longer"))?;
+        let answer = it.asked.answer(presented.text(), ask, self.clock.now());
+        let Answer::Active { claims, asked } = answer.await? else {
+            return Err(refuse(Reason::SessionUnknown));
+        };
+        let claims = Arc::unwrap_or_clone(claims);
+        let mut identity = application::judge(&it.config, claims, self.clock.now())?;
+        identity.introspected = Some(application::standing(presented, asked));
+        Ok(identity)
+    }
+
+    /// The same of an opaque token, or of the application's cookies, where the issuer is asked whatever it said before.
     ///
     /// # Errors
     /// As above, and [`Reason::ProviderUnavailable`] if the issuer does not answer.
-    pub(crate) async fn verify_anew(&self, token: &str) -> Result<Identity, Refusal> {
+    pub(crate) async fn verify_anew(
+        &self,
+        issuer: &str,
+        token: &Arc<str>,
+    ) -> Result<Identity, Refusal> {
+        if self.is_application(issuer) {
+            let presented = Presented::again(token.clone());
+            return self.ask_it(&presented, Ask::Anew).await;
+        }
         let asked = self.asked();
         let asked = asked.ok_or_else(|| refuse(Reason::TokenIssuer).because("asked no longer"))?;
         self.introspect(asked, token, Ask::Anew).await
     }
 
-    /// How often tokens of open sockets are asked about again.
-    pub(crate) fn recheck(&self) -> Option<Duration> {
-        self.asked()?.2.recheck()
+    /// Who is asked again about open sockets, and how often.
+    pub(crate) fn rechecks(&self) -> Vec<(&str, Duration)> {
+        let application = self.application.as_ref();
+        let application = application.map(|it| (it.config.url.as_str(), it.config.recheck));
+        let issuer = self.asked().and_then(|it| Some((it.0, it.2.recheck()?)));
+        application.into_iter().chain(issuer).collect()
     }
 
     /// Forgets what was said of opaque tokens that are taken back.
     pub(crate) fn forget(&self, revocation: &Revocation) {
+        if let Some(it) = &self.application
+            && *it.config.url == *revocation.issuer()
+        {
+            it.asked.forget(revocation);
+        }
         let issuer = self.issuers.get(revocation.issuer());
         if let Some(asked) = issuer.and_then(|it| it.introspection.as_ref()) {
             asked.forget(revocation);
@@ -368,6 +468,19 @@ impl Supposed {
     }
 }
 
+impl Application {
+    /// Whether it would say so still, for so long.
+    fn vouch(&self, identity: &Identity, now: Timestamp) -> Result<(), Refusal> {
+        if *identity.audience != *self.config.name {
+            return Err(refuse(Reason::TokenAudience).because("another name by now"));
+        }
+        match identity.expires_at > now.after(self.config.lifetime) {
+            true => Err(refuse(Reason::TokenLifetime).because("not for so long by now")),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Issuer {
     /// Whether it would be asked about this identity's token as it was, and as often as it is by now.
     fn asks_about(&self, identity: &Identity) -> bool {
@@ -419,7 +532,7 @@ fn is_jwt(token: &str) -> bool {
 
 /// What stands in for a `jti` that is missing, so that every token can be signed out of and no other goes with it. Of what was
 /// signed, as the signature itself can be spelled in two ways that both hold (ECDSA); of all of a token that is opaque.
-fn name_of(text: &str) -> Box<str> {
+pub(crate) fn name_of(text: &str) -> Box<str> {
     name_of_digest(digest(&SHA256, text.as_bytes()).as_ref())
 }
 

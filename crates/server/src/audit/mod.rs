@@ -16,6 +16,7 @@ mod flood;
 mod key;
 mod segment;
 mod ship;
+mod shortened;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub ship: Option<Ship>,
     /// Whether nobody new is let in while lines cannot be shipped.
     pub ship_required: bool,
+    /// Whether clients' addresses are written shortened.
+    pub shorten: bool,
     /// Whether the last 1,000 lines can be looked up.
     pub remember: bool,
 }
@@ -86,6 +89,7 @@ impl Settings {
             key: None,
             ship: None,
             ship_required: false,
+            shorten: false,
             remember: false,
         }
     }
@@ -135,6 +139,7 @@ impl Audit {
             key,
             ship,
             ship_required,
+            shorten,
             remember,
         } = settings;
         // First, as the log could take the number of a descriptor that was not handed down.
@@ -151,7 +156,7 @@ impl Audit {
             ship_required,
         });
         let (queue, entries) = sync_channel(QUEUE);
-        let writer = Writer::new(opened, keep, key, shipper, shared.clone());
+        let writer = Writer::new(opened, keep, key, shipper, shared.clone()).shortening(shorten);
         thread::Builder::new()
             .name("audit".into())
             .spawn(move || writer.run(&entries))?;

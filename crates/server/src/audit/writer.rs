@@ -17,6 +17,7 @@ use super::{
     key::SigningKey,
     segment::{Log, Resumed},
     ship::Shipper,
+    shortened::shortened,
 };
 
 /// An event is on its way to the disk within this.
@@ -42,6 +43,8 @@ pub(super) struct Writer {
     key: Option<SigningKey>,
     shipper: Option<Shipper>,
     flood: Flood,
+    /// Whether clients' addresses are written shortened.
+    shorten: bool,
     /// Lines that are not written yet.
     pending: Vec<u8>,
     unsynced: Option<Instant>,
@@ -71,6 +74,7 @@ impl Writer {
             key,
             shipper,
             flood: Flood::new(Instant::now()),
+            shorten: false,
             pending: Vec::new(),
             unsynced: None,
             headless: 0,
@@ -80,6 +84,12 @@ impl Writer {
         };
         writer.open(resumed);
         writer
+    }
+
+    /// The same, with clients' addresses as they are, or shortened.
+    pub(super) fn shortening(mut self, shorten: bool) -> Self {
+        self.shorten = shorten;
+        self
     }
 
     fn open(&mut self, resumed: Resumed) {
@@ -135,7 +145,10 @@ impl Writer {
 
     fn take(&mut self, entry: Entry) {
         match entry {
-            Entry::Event(event) if self.flood.pass(&event) => {
+            Entry::Event(mut event) if self.flood.pass(&event) => {
+                if self.shorten {
+                    event.trail.peer = event.trail.peer.map(shortened);
+                }
                 self.line(&event);
                 if self.keep.is_full(self.size()) {
                     self.rotate();

@@ -16,6 +16,7 @@ use wardwire_admission::session;
 
 use super::{
     acme::Acme,
+    forward_auth::ForwardAuth,
     path::FilePath,
     right::{Presence, Right},
     units::{Bytes, Network, Span},
@@ -45,9 +46,11 @@ pub struct File {
     /// HTTP/2. Without it only HTTP/1.1 is spoken.
     #[serde(default)]
     pub http2: Http2,
-    /// A service whose access tokens are believed. At least one.
+    /// A service whose access tokens are believed. At least one, or `forward_auth`.
     #[serde(default)]
     pub issuer: Vec<Issuer>,
+    /// An application with sessions of its own, which is asked who its cookies are.
+    pub forward_auth: Option<ForwardAuth>,
     /// A path at which sockets are opened. At least one.
     #[serde(default)]
     #[schemars(length(min = 1), extend("x-required" = true))]
@@ -189,6 +192,19 @@ pub struct AuditFile {
     pub ship: Option<String>,
     /// Whether nobody new is let in while lines cannot be shipped. Refused without `ship`.
     pub ship_required: bool,
+    /// How much of a client's address is written.
+    pub addresses: Addresses,
+}
+
+/// `audit.addresses`
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Addresses {
+    /// All of it.
+    #[default]
+    Full,
+    /// Its network: the /24 of an IPv4 address, the /48 of an IPv6 one. Limits count whole addresses all the same.
+    Shortened,
 }
 
 /// `audit.rotate`
@@ -212,6 +228,7 @@ impl Default for AuditFile {
             signing_key: None,
             ship: None,
             ship_required: false,
+            addresses: Addresses::Full,
         }
     }
 }

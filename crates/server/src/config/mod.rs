@@ -10,6 +10,7 @@ mod certificates;
 mod clients;
 mod environment;
 mod file;
+mod forward_auth;
 mod judge;
 mod names;
 mod path;
@@ -37,11 +38,12 @@ pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use certificates::Certificates;
 pub use environment::{Override, Variable};
 pub use file::{
-    Admin, AuditFile, Backend, CertificateFiles, Channel, ChannelRate, ClientAuth, ClientProof,
-    Compression, Deflate, Development, Discriminator, File, History, Introspection, Issuer, Kind,
-    Limits, Mode, Outbound, Profile, ProxyProtocol, Require, Rotate, Route, RouteLimits, Server,
-    SignIn, Tls,
+    Addresses, Admin, AuditFile, Backend, CertificateFiles, Channel, ChannelRate, ClientAuth,
+    ClientProof, Compression, Deflate, Development, Discriminator, File, History, Introspection,
+    Issuer, Kind, Limits, Mode, Outbound, Profile, ProxyProtocol, Require, Rotate, Route,
+    RouteLimits, Server, SignIn, Tls,
 };
+pub use forward_auth::ForwardAuth;
 pub use names::Names;
 pub(crate) use path::read as read_file;
 pub use path::{FilePath, Folder, NoCredentials};

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Config, Problem, Problems, file::Issuer};
+use super::{Config, Problem, Problems};
 
 /// What each issuer was called since the start; none of one that was alone and had no name.
 ///
@@ -15,12 +15,7 @@ impl Names {
     /// Those of a configuration.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        let issuers = config.file.issuer.iter();
-        Self(
-            issuers
-                .map(|it| (it.issuer.clone(), it.name.clone()))
-                .collect(),
-        )
+        Self(named(config).map(|(_, url, name)| (url, name)).collect())
     }
 
     /// These, and those of a configuration to come.
@@ -28,9 +23,9 @@ impl Names {
     /// # Errors
     /// An issuer is called otherwise than before, or another as it was.
     pub fn and(&self, next: &Config, path: &Path) -> Result<Self, Problems> {
-        for (at, issuer) in next.file.issuer.iter().enumerate() {
-            if let Some(message) = self.clash(issuer) {
-                let key = ["name", "issuer"].map(|key| format!("issuer.{at}.{key}"));
+        for (place, issuer, name) in named(next) {
+            if let Some(message) = self.clash(&issuer, &name) {
+                let key = ["name", "issuer"].map(|key| format!("{place}.{key}"));
                 let place = key.iter().find_map(|key| next.written.place(key));
                 let remedy = "Restart the server, or take the change back.";
                 return Err(Problems::placed(path, place, Problem::new(message, remedy)));
@@ -41,30 +36,42 @@ impl Names {
         Ok(Self(all))
     }
 
-    fn clash(&self, issuer: &Issuer) -> Option<String> {
+    fn clash(&self, issuer: &str, own: &Option<String>) -> Option<String> {
         let called = |name: &Option<String>| match name {
             Some(name) => format!("the `name` {name:?}"),
             None => "no `name`".to_owned(),
         };
-        match self.0.get(&issuer.issuer) {
-            Some(name) if *name == issuer.name => None,
+        match self.0.get(issuer) {
+            Some(name) if name == own => None,
             Some(name) => Some(format!(
-                "issuer {} had {} since the start: its users would be called otherwise, which a running server cannot",
-                issuer.issuer,
+                "issuer {issuer} had {} since the start: its users would be called otherwise, which a running server cannot",
                 called(name)
             )),
             None => {
                 let mut others = self.0.iter();
-                let pass = |name: &Option<String>| {
-                    name.is_none() || issuer.name.is_none() || *name == issuer.name
-                };
+                let pass = |name: &Option<String>| name.is_none() || own.is_none() || name == own;
                 let (other, name) = others.find(|(_, name)| pass(name))?;
                 Some(format!(
-                    "users of issuer {} could pass for those of {other}, which had {} since the start",
-                    issuer.issuer,
+                    "users of issuer {issuer} could pass for those of {other}, which had {} since the start",
                     called(name)
                 ))
             }
         }
     }
+}
+
+/// Who vouches for users, the application too: where that stands, and what it is called.
+fn named(config: &Config) -> impl Iterator<Item = (String, String, Option<String>)> {
+    let issuers = config.file.issuer.iter().enumerate();
+    let issuers =
+        issuers.map(|(at, it)| (format!("issuer.{at}"), it.issuer.clone(), it.name.clone()));
+    let application = config.file.forward_auth.iter();
+    let application = application.map(|it| {
+        (
+            "forward_auth".to_owned(),
+            it.url.clone(),
+            Some(it.name.clone()),
+        )
+    });
+    issuers.chain(application)
 }

@@ -75,6 +75,9 @@ fn named(file: &File) -> Vec<(String, &FilePath)> {
         let files = std::iter::once(("ca".to_owned(), &it.ca)).chain(lists);
         files.map(|(key, file)| (format!("server.client_certificates.{key}"), file))
     });
+    let application = file.forward_auth.iter();
+    let application =
+        application.filter_map(|it| Some(("forward_auth.ca".to_owned(), it.ca.as_ref()?)));
     let schemas = file.channel.iter().enumerate();
     let schemas =
         schemas.filter_map(|(at, it)| Some((format!("channel.{at}.schema"), it.schema.as_ref()?)));
@@ -83,6 +86,7 @@ fn named(file: &File) -> Vec<(String, &FilePath)> {
     let backend = backend.map(|(at, file)| (format!("backend.token_files.{at}"), file));
     tls.chain(certificates)
         .chain(backend)
+        .chain(application)
         .chain(schemas)
         .chain(clients)
         .chain(issuers)

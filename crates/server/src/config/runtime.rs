@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderMap;
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 use wardwire_admission::{
@@ -40,8 +41,8 @@ use wardwire_protocol::{connection, deflate::Level};
 
 use super::{
     Config, Folder, Security, clients, file,
-    file::{Kind, Profile},
-    path,
+    file::{Addresses, Kind, Profile},
+    forward_auth, path,
     right::{self as file_right, PlainRight},
     sign_in,
     units::Network,
@@ -100,6 +101,8 @@ pub fn parts(
     let (before, ways_before) = before;
     let mut ways = Ways::default();
     let issuers = issuers(config, extra, &mut ways, ways_before)?;
+    let issuers = before.succeeded_by(issuers).map_err(io::Error::other)?;
+    let issuers = with_application(issuers, config, &mut ways, ways_before)?;
     let limits = &config.file.limits;
     let demand = demand(config)?;
     let terms = terms(config, demand.as_ref(), acme)?;
@@ -108,7 +111,7 @@ pub fn parts(
             hosts: hosts(config),
             origins: origins(config),
             routes: Routes::new(routes(&config.file)),
-            issuers: before.succeeded_by(issuers).map_err(io::Error::other)?,
+            issuers,
             balancers: Balancers {
                 introducing: proxy_protocol(config)?,
                 ending_tls: match &config.security {
@@ -231,6 +234,7 @@ fn audit(config: &Config, remember: bool) -> io::Result<Settings> {
         key,
         ship: ship.transpose().map_err(io::Error::other)?,
         ship_required: file.ship_required,
+        shorten: file.addresses == Addresses::Shortened,
         remember,
     })
 }
@@ -359,6 +363,20 @@ fn issuers(
     Ok(issuers)
 }
 
+fn with_application(
+    issuers: Issuers,
+    config: &Config,
+    ways: &mut Ways,
+    before: &Ways,
+) -> io::Result<Issuers> {
+    match forward_auth::settings(config, ways, before)? {
+        Some((application, fetch)) => issuers
+            .with_application(application, fetch)
+            .map_err(io::Error::other),
+        None => Ok(issuers),
+    }
+}
+
 /// The routes, as admission knows them.
 #[must_use]
 pub fn routes(file: &file::File) -> Vec<Route> {
@@ -400,6 +418,11 @@ pub(super) struct Nowhere;
 
 impl Fetch for Nowhere {
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
+        let url = url.to_owned();
+        Box::pin(async { Err(FetchError::NotHttps(url)) })
+    }
+
+    fn get_with<'a>(&'a self, url: &'a str, _: &'a HeaderMap) -> Posting<'a> {
         let url = url.to_owned();
         Box::pin(async { Err(FetchError::NotHttps(url)) })
     }

@@ -11,6 +11,7 @@ use super::*;
 mod acme;
 mod audit;
 mod environment;
+mod forward_auth;
 mod introspection;
 mod network;
 mod refusals;

@@ -29,11 +29,12 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
     task::JoinSet,
     time::timeout,
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::TlsConnector;
 use wardwire_admission::fetch::{Document, Fetch, FetchError, Fetching, Form, Posting, Reply};
 
 use self::url::HttpsUrl;
@@ -103,7 +104,8 @@ impl Outbound {
     pub async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, FetchError> {
         let asked = request.uri().to_string();
         let exchange = async {
-            let (response, _connection) = self.begin(&asked, request).await?;
+            let url = HttpsUrl::parse(&asked)?;
+            let (response, _connection) = self.begin(&asked, url, request).await?;
             let (head, body) = response.into_parts();
             Ok(Response::from_parts(head, whole(&asked, body).await?))
         };
@@ -115,7 +117,8 @@ impl Outbound {
         let mut request = Request::new(Bytes::new());
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(header::ACCEPT, json);
-        let (response, _connection) = self.begin(asked, request).await?;
+        let url = HttpsUrl::parse(asked)?;
+        let (response, _connection) = self.begin(asked, url, request).await?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status {
                 url: asked.to_owned(),
@@ -133,9 +136,9 @@ impl Outbound {
     async fn begin(
         &self,
         asked: &str,
+        url: HttpsUrl,
         request: Request<Bytes>,
     ) -> Result<(Response<Incoming>, JoinSet<()>), FetchError> {
-        let url = HttpsUrl::parse(asked)?;
         let addresses = self.resolve(&url).await.map_err(|error| match error {
             Unresolved::Forbidden(address) => FetchError::Forbidden {
                 host: url.host.clone(),
@@ -143,10 +146,17 @@ impl Outbound {
             },
             Unresolved::Failed(cause) => unreachable(asked, cause),
         })?;
-        let stream = self.connect(&url, &addresses).await;
+        let stream = connect(&addresses).await;
         let stream = stream.map_err(|cause| unreachable(asked, cause))?;
         let mut connections = JoinSet::new();
-        let response = ask(&url, request, stream, &mut connections).await;
+        let response = match url.is_plain {
+            true => ask(&url, request, stream, &mut connections).await,
+            false => {
+                let agreed = self.tls.connect(url.name.clone(), stream).await;
+                let stream = agreed.map_err(|error| unreachable(asked, error.to_string()))?;
+                ask(&url, request, stream, &mut connections).await
+            }
+        };
         let response = response.map_err(|cause| unreachable(asked, cause))?;
         Ok((response, connections))
     }
@@ -159,6 +169,7 @@ impl Outbound {
             .collect();
         let mut within_reach = found.clone();
         within_reach.retain(|found| address::may_reach(found.ip(), &self.allow));
+        within_reach.retain(|found| !url.is_plain || found.ip().is_loopback());
         within_reach.truncate(ADDRESSES);
         match (within_reach.is_empty(), found.first()) {
             (false, _) => Ok(within_reach),
@@ -166,25 +177,18 @@ impl Outbound {
             (true, None) => Err(Unresolved::Failed("the name has no address".to_owned())),
         }
     }
+}
 
-    async fn connect(
-        &self,
-        url: &HttpsUrl,
-        addresses: &[SocketAddr],
-    ) -> Result<TlsStream<TcpStream>, String> {
-        let mut failure = String::new();
-        for address in addresses {
-            match timeout(CONNECT_TIME, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => {
-                    let agreed = self.tls.connect(url.name.clone(), stream).await;
-                    return agreed.map_err(|error| error.to_string());
-                }
-                Ok(Err(error)) => failure = format!("{address}: {error}"),
-                Err(_) => failure = format!("{address} does not answer"),
-            }
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, String> {
+    let mut failure = String::new();
+    for address in addresses {
+        match timeout(CONNECT_TIME, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failure = format!("{address}: {error}"),
+            Err(_) => failure = format!("{address} does not answer"),
         }
-        Err(failure)
     }
+    Err(failure)
 }
 
 impl Fetch for Outbound {
@@ -197,22 +201,43 @@ impl Fetch for Outbound {
         })
     }
 
+    fn get_with<'a>(&'a self, url: &'a str, fields: &'a HeaderMap) -> Posting<'a> {
+        Box::pin(async move {
+            let mut request = Request::new(Bytes::new());
+            *request.headers_mut() = fields.clone();
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(header::ACCEPT, json);
+            let asked = async {
+                let to = HttpsUrl::parse_or_local(url)?;
+                let (response, _connection) = self.begin(url, to, request).await?;
+                let (head, body) = response.into_parts();
+                Ok(Response::from_parts(head, whole(url, body).await?))
+            };
+            let late = |_| Err(unreachable(url, "it took too long".to_owned()));
+            let answer = timeout(self.time, asked).await.unwrap_or_else(late)?;
+            reply(url, answer)
+        })
+    }
+
     fn post<'a>(&'a self, url: &'a str, form: &'a Form) -> Posting<'a> {
         Box::pin(async move {
             let request = posted(url, form).ok_or_else(|| FetchError::NotHttps(url.to_owned()))?;
-            let answer = self.exchange(request).await?;
-            let (status, body) = (answer.status(), answer.into_body());
-            match status.is_redirection() || status.is_informational() {
-                true => Err(FetchError::Status {
-                    url: url.to_owned(),
-                    status: status.as_u16(),
-                }),
-                false => Ok(Reply {
-                    status: status.as_u16(),
-                    body: body.into(),
-                }),
-            }
+            reply(url, self.exchange(request).await?)
         })
+    }
+}
+
+fn reply(url: &str, answer: Response<Bytes>) -> Result<Reply, FetchError> {
+    let (status, body) = (answer.status(), answer.into_body());
+    match status.is_redirection() || status.is_informational() {
+        true => Err(FetchError::Status {
+            url: url.to_owned(),
+            status: status.as_u16(),
+        }),
+        false => Ok(Reply {
+            status: status.as_u16(),
+            body: body.into(),
+        }),
     }
 }
 
@@ -233,6 +258,12 @@ fn posted(url: &str, form: &Form) -> Option<Request<Bytes>> {
 #[must_use]
 pub fn is_fetchable(url: &str) -> bool {
     HttpsUrl::parse(url).is_ok()
+}
+
+/// The same, or plain http on this machine, by its address: a loopback one.
+#[must_use]
+pub fn is_askable(url: &str) -> bool {
+    HttpsUrl::parse_or_local(url).is_ok()
 }
 
 enum Unresolved {
@@ -294,7 +325,7 @@ fn unreachable(asked: &str, cause: String) -> FetchError {
 async fn ask(
     url: &HttpsUrl,
     request: Request<Bytes>,
-    stream: TlsStream<TcpStream>,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     connections: &mut JoinSet<()>,
 ) -> Result<Response<Incoming>, String> {
     let (mut sender, connection) = http1::Builder::new()
@@ -312,7 +343,8 @@ async fn ask(
     *request.uri_mut() = url.target.clone();
     let headers = request.headers_mut();
     headers.insert(header::HOST, url.authority.clone());
-    headers.insert(header::USER_AGENT, HeaderValue::from_static("wardwire"));
+    let agent = headers.entry(header::USER_AGENT);
+    agent.or_insert(HeaderValue::from_static("wardwire"));
     let response = sender.send_request(request).await;
     response.map_err(|error| error.to_string())
 }

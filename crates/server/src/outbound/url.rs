@@ -1,5 +1,7 @@
 //! An https URL as a fetch takes it, parsed once.
 
+use std::net::IpAddr;
+
 use http::{HeaderValue, Uri, uri::Scheme};
 use rustls::pki_types::ServerName;
 use wardwire_admission::fetch::FetchError;
@@ -15,6 +17,8 @@ pub(super) struct HttpsUrl {
     pub(super) authority: HeaderValue,
     /// What the request line says: path and query.
     pub(super) target: Uri,
+    /// Without TLS: to this machine, which is named by its address.
+    pub(super) is_plain: bool,
 }
 
 impl HttpsUrl {
@@ -23,13 +27,24 @@ impl HttpsUrl {
     /// # Errors
     /// [`FetchError::NotHttps`] for everything but https with a host and without a user.
     pub(super) fn parse(url: &str) -> Result<Self, FetchError> {
+        let read = Self::read(url).filter(|it| !it.is_plain);
+        read.ok_or_else(|| FetchError::NotHttps(url.to_owned()))
+    }
+
+    /// The same, or plain http to a loopback address.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn parse_or_local(url: &str) -> Result<Self, FetchError> {
         Self::read(url).ok_or_else(|| FetchError::NotHttps(url.to_owned()))
     }
 
     fn read(url: &str) -> Option<Self> {
         let uri: Uri = url.parse().ok()?;
         let authority = uri.authority()?;
-        if uri.scheme() != Some(&Scheme::HTTPS) || authority.as_str().contains('@') {
+        let is_plain = uri.scheme() == Some(&Scheme::HTTP);
+        let is_known = is_plain || uri.scheme() == Some(&Scheme::HTTPS);
+        if !is_known || authority.as_str().contains('@') {
             return None;
         }
         let written = authority.host();
@@ -37,8 +52,13 @@ impl HttpsUrl {
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'));
         let host = bare.unwrap_or(written).to_owned();
+        let is_local = || host.parse::<IpAddr>().is_ok_and(|it| it.is_loopback());
+        if is_plain && !is_local() {
+            return None;
+        }
         // `Authority::port` is silent about a port that is out of range.
         let port = match authority.as_str().strip_prefix(written)? {
+            "" if is_plain => 80,
             "" => 443,
             port => port.strip_prefix(':')?.parse().ok()?,
         };
@@ -48,6 +68,7 @@ impl HttpsUrl {
             port,
             authority: HeaderValue::from_str(authority.as_str()).ok()?,
             target: uri.path_and_query()?.as_str().parse().ok()?,
+            is_plain,
         })
     }
 }
@@ -75,6 +96,34 @@ mod tests {
         ] {
             assert!(HttpsUrl::parse(url).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_by_its_address_and_for_nothing_but_the_application() {
+        for url in [
+            "http://127.0.0.1:3000/whoami",
+            "http://[::1]/",
+            "http://127.1.2.3/",
+        ] {
+            assert!(HttpsUrl::parse(url).is_err(), "{url}");
+            assert!(HttpsUrl::parse_or_local(url).unwrap().is_plain, "{url}");
+        }
+        for url in [
+            "http://localhost:3000/",
+            "http://app.example/",
+            "http://10.0.0.1/",
+            "http://127.0.0.1.evil.example/",
+            "http://u@127.0.0.1/",
+            "ftp://127.0.0.1/",
+        ] {
+            assert!(HttpsUrl::parse_or_local(url).is_err(), "{url}");
+        }
+        assert_eq!(
+            HttpsUrl::parse_or_local("http://127.0.0.1/").unwrap().port,
+            80
+        );
+        let far = HttpsUrl::parse_or_local("https://app.example/whoami").unwrap();
+        assert!(!far.is_plain);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Opaque tokens: their issuer is asked what they are (RFC 7662).
+//! Opaque tokens: their issuer is asked what they are (RFC 7662). And sessions of the application, which is asked in the same way.
 //!
 //! One question about a token is under way at a time, in a task of its own, so that a peer that goes away stops nobody
 //! else's. What is answered is kept for a moment ([`answers`]) and judged at each use, so that no token outlives its `exp`
@@ -7,6 +7,7 @@
 //! INVARIANT: whatever the issuer does not answer in time, in size and as the RFC has it is no answer, and opens nothing.
 
 mod answers;
+mod outage;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -17,12 +18,19 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use self::answers::{Answers, Digest};
-use super::{is_https, refuse, strict};
+use self::{
+    answers::{Answers, Digest},
+    outage::Outage,
+};
+use super::{
+    application::{self, ForwardAuthConfig},
+    is_https, refuse, strict,
+};
 use crate::{
     clock::Timestamp,
     fetch::{Fetch, Reply},
     oidc::{ClientAuthentication, Held, Pairs, Proof},
+    presented::Presented,
     refusal::{Reason, Refusal},
     revocation::Revocation,
 };
@@ -30,7 +38,7 @@ use crate::{
 /// From the first question to the last answer: shorter than the handshake's deadline, so that a peer is told 503.
 const TIME: Duration = Duration::from_secs(6);
 /// The largest answer, in bytes: a JWT that says so much would not be taken either.
-const LARGEST: usize = 16 * 1024;
+pub(super) const LARGEST: usize = 16 * 1024;
 /// How many tokens are asked about at the same time.
 const AT_ONCE: usize = 32;
 /// And how many may wait for that. More are told to come back.
@@ -51,14 +59,25 @@ pub struct IntrospectionConfig {
     pub recheck: Option<Duration>,
 }
 
-/// An issuer that is asked.
+/// Somebody who is asked.
 pub(super) struct Introspection {
-    issuer: Box<str>,
-    config: IntrospectionConfig,
+    authority: Authority,
     fetch: Arc<dyn Fetch>,
-    endpoint: Held<Box<str>>,
     answers: Mutex<Answers>,
     room: Semaphore,
+    outage: Mutex<Outage>,
+}
+
+/// Who is asked, and how.
+enum Authority {
+    /// An issuer, about an opaque token.
+    Issuer {
+        issuer: Box<str>,
+        config: IntrospectionConfig,
+        endpoint: Held<Box<str>>,
+    },
+    /// The application, about a session of its own.
+    Application(ForwardAuthConfig),
 }
 
 /// What an issuer says of a token.
@@ -104,18 +123,41 @@ impl fmt::Debug for Introspected {
 
 impl Introspection {
     pub(super) fn new(issuer: &str, config: IntrospectionConfig, fetch: Arc<dyn Fetch>) -> Self {
-        Self {
+        let authority = Authority::Issuer {
             issuer: issuer.into(),
             config,
-            fetch,
             endpoint: Held::default(),
+        };
+        Self::of(authority, fetch)
+    }
+
+    pub(super) fn of_application(config: ForwardAuthConfig, fetch: Arc<dyn Fetch>) -> Self {
+        Self::of(Authority::Application(config), fetch)
+    }
+
+    fn of(authority: Authority, fetch: Arc<dyn Fetch>) -> Self {
+        Self {
+            authority,
+            fetch,
             answers: Mutex::default(),
             room: Semaphore::new(AT_ONCE),
+            outage: Mutex::default(),
         }
     }
 
     pub(super) fn recheck(&self) -> Option<Duration> {
-        self.config.recheck
+        match &self.authority {
+            Authority::Issuer { config, .. } => config.recheck,
+            Authority::Application(config) => Some(config.recheck),
+        }
+    }
+
+    /// How long an answer counts, and how long one may take.
+    fn times(&self) -> (Duration, Duration) {
+        match &self.authority {
+            Authority::Issuer { config, .. } => (config.cache, TIME),
+            Authority::Application(config) => (config.cache, config.timeout),
+        }
     }
 
     /// What the issuer says.
@@ -161,33 +203,56 @@ impl Introspection {
         if answers.flights.len() >= WAITING {
             return Err(unavailable("too many tokens are asked about already"));
         }
+        if self.outage.lock().is_on(Instant::now()) {
+            return Err(unavailable("it fails again and again, and has a pause"));
+        }
         let (tell, flight) = watch::channel(None);
         let begun = answers.begin(key, flight.clone());
         let (this, token) = (Arc::clone(self), token.to_owned());
         // Counted from when it is asked: an answer was true at some time since.
-        let until = Instant::now() + self.config.cache;
+        let (cache, time) = self.times();
+        let until = Instant::now() + cache;
         tokio::spawn(async move {
-            let asked = timeout(TIME, this.ask(&token, now)).await;
-            let outcome = asked.unwrap_or_else(|_| Err(unavailable("the issuer took too long")));
+            let asked = timeout(time, this.ask(&token, now)).await;
+            let outcome = asked.unwrap_or_else(|_| Err(unavailable("the answer took too long")));
+            this.note(&outcome);
             this.answers.lock().land(key, begun, &outcome, until);
             tell.send_replace(Some(outcome));
         });
         Ok(flight)
     }
 
+    /// An issuer has its own bounds: it is asked about tokens that it issued.
+    fn note(&self, outcome: &Result<Answer, Refusal>) {
+        if matches!(self.authority, Authority::Application(_)) {
+            self.outage.lock().note(outcome.is_ok(), Instant::now());
+        }
+    }
+
     async fn ask(&self, token: &str, now: Timestamp) -> Result<Answer, Refusal> {
         let _room = self.room.acquire().await.map_err(unavailable)?;
-        let endpoint = match &self.config.endpoint {
+        let (issuer, config, held) = match &self.authority {
+            Authority::Issuer {
+                issuer,
+                config,
+                endpoint,
+            } => (issuer, config, endpoint),
+            Authority::Application(config) => {
+                let presented = Presented::again(token.into());
+                return application::ask(config, &*self.fetch, &presented, now).await;
+            }
+        };
+        let endpoint = match &config.endpoint {
             Some(url) => url.as_str().into(),
             None => {
-                let told = self.endpoint.get(&*self.fetch, &self.issuer, endpoint);
+                let told = held.get(&*self.fetch, issuer, endpoint);
                 told.await?.as_ref().clone()
             }
         };
         let proof = Proof {
-            issuer: &self.issuer,
-            client_id: &self.config.client_id,
-            by: &self.config.authentication,
+            issuer,
+            client_id: &config.client_id,
+            by: &config.authentication,
         };
         // RFC 7662 §2.1. The hint saves the issuer a look, and binds it to nothing.
         let pairs = Pairs::default()
@@ -236,7 +301,7 @@ fn read(reply: &Reply, asked: Timestamp) -> Result<Answer, Refusal> {
     }
 }
 
-fn unavailable(detail: impl fmt::Display) -> Refusal {
+pub(super) fn unavailable(detail: impl fmt::Display) -> Refusal {
     let refusal = refuse(Reason::ProviderUnavailable).because(detail);
     refusal.retry_after(Duration::from_secs(5))
 }

@@ -28,6 +28,7 @@ use aws_lc_rs::{
     },
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::HeaderMap;
 use jsonwebtoken::{EncodingKey, jwk::Jwk};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -216,6 +217,11 @@ impl Net {
 }
 
 impl Fetch for Net {
+    fn get_with<'a>(&'a self, url: &'a str, _: &'a HeaderMap) -> Posting<'a> {
+        let url = url.to_owned();
+        Box::pin(async { Err(FetchError::NotHttps(url)) })
+    }
+
     fn post<'a>(&'a self, url: &'a str, _: &'a Form) -> Posting<'a> {
         let answer = self.reply(url);
         Box::pin(async { answer })

@@ -6,7 +6,9 @@ use serde_json::Value;
 use wardwire_admission::head::BACKEND;
 
 use super::{hosts, networks, notes, right, sign_in, whence};
-use crate::config::{Config, Introspection, Issuer, Kind, Profile, Route, Security};
+use crate::config::{
+    Addresses, Config, ForwardAuth, Introspection, Issuer, Kind, Profile, Route, Security,
+};
 
 pub(super) fn explain(config: &Config, path: &Path) -> String {
     let page = Page { config, path };
@@ -150,7 +152,7 @@ impl Page<'_> {
 
     fn issuers(&self) -> Vec<String> {
         let file = &self.config.file;
-        if file.issuer.is_empty() {
+        if file.issuer.is_empty() && file.forward_auth.is_none() {
             return vec!["Nobody: only anonymous routes can be entered.".to_owned()];
         }
         let mut lines = Vec::new();
@@ -166,10 +168,31 @@ impl Page<'_> {
                 lines.push(format!("  {} {at}", opaque(asked)));
             }
         }
+        if let Some(asked) = &file.forward_auth {
+            lines.extend(self.application(asked));
+        }
         lines.push(
             "Users of any of them can enter every route, as far as it takes them.".to_owned(),
         );
         lines
+    }
+
+    fn application(&self, asked: &ForwardAuth) -> [String; 3] {
+        let at = self.at("forward_auth.url");
+        let shown = asked.cookies.iter().map(|it| format!("the cookie {it}"));
+        let shown = shown.chain(asked.headers.iter().map(|it| format!("the header {it}")));
+        let shown: Vec<_> = shown.map(|it| it.escape_debug().to_string()).collect();
+        [
+            format!(
+                "whom the application at {:?} knows, as {}:SUB {at}",
+                asked.url, asked.name
+            ),
+            format!("  it is shown {}, and nothing else", shown.join(", ")),
+            format!(
+                "  an answer counts for {} at most, and it is asked again about open sockets every {}; no answer is 503",
+                asked.cache, asked.recheck
+            ),
+        ]
     }
 
     fn routes(&self) -> Vec<String> {
@@ -326,6 +349,10 @@ impl Page<'_> {
                 self.at("audit.keep")
             ));
         }
+        lines.extend((audit.addresses == Addresses::Shortened).then(|| {
+            let at = self.at("audit.addresses");
+            format!("  of a client's address its network: the /24, in IPv6 the /48 {at}")
+        }));
         if let Some(ship) = &audit.ship {
             let needed = match audit.ship_required {
                 true => ", and while that fails nobody new is let in",

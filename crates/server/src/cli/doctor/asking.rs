@@ -52,7 +52,7 @@ pub(super) async fn fetch(out: &Outbound, url: &str) -> Result<Fetched, Unread> 
     })
 }
 
-fn explained(error: FetchError) -> Unread {
+pub(super) fn explained(error: FetchError) -> Unread {
     let remedy = match &error {
         FetchError::Forbidden { address, .. } => {
             let bits = if address.is_ipv4() { 32 } else { 128 };

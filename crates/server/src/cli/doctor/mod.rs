@@ -1,6 +1,7 @@
 //! `wardwire doctor`: asks those on whom the configuration relies, and says in plain words what is not as it has to be, with
 //! the line to write. Nobody is signed in or let in by it; what it asks is what the server would.
 
+mod application;
 mod asking;
 mod document;
 mod issuer;
@@ -15,7 +16,7 @@ use crate::config::{Config, reachable};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Each issuer: discovery, keys, algorithms, clock, sign-in, logout, introspection
+    /// Each issuer: discovery, keys, algorithms, clock, sign-in, logout, introspection; and the application that is asked
     Identity {
         /// The configuration file
         #[arg(long, default_value = "wardwire.toml")]
@@ -56,5 +57,6 @@ async fn examined(config: &Config) -> std::io::Result<Report> {
     for index in 0..config.file.issuer.len() {
         issuer::examine(config, index, &issuers, &mut report).await?;
     }
+    application::examine(config, &mut report).await?;
     Ok(report)
 }

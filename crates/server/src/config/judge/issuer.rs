@@ -25,7 +25,8 @@ use crate::outbound;
 
 pub(super) fn judge(judge: &mut Judge<'_>) {
     let without = judge.file.development.without_issuer;
-    match (judge.file.issuer.is_empty(), without) {
+    let asked = judge.file.forward_auth.is_some();
+    match (judge.file.issuer.is_empty() && !asked, without) {
         (true, true) => judge.warn(
             "development.without_issuer",
             "development.without_issuer is on: nobody can sign in, only anonymous routes can be entered",
@@ -33,7 +34,7 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
         ),
         (true, false) => judge.refuse(
             "issuer",
-            "there is no [[issuer]]: nobody could prove who they are",
+            "there is no [[issuer]] and no [forward_auth]: nobody could prove who they are",
             "Add [[issuer]] with issuer and audience. For development only: development.without_issuer = true.",
         ),
         (false, true) => judge.warn(
@@ -68,7 +69,7 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
             );
         }
         match &issuer.name {
-            None if all.len() > 1 => trial.refuse(
+            None if all.len() > 1 || asked => trial.refuse(
                 "issuer",
                 "there are several issuers, and this one has no `name`: their users could pass for one another",
                 "Give each a name of its own: name = \"staff\". Its users are then staff:SUB.",

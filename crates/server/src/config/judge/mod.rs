@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod channel;
 mod clients;
+mod forward_auth;
 mod issuer;
 mod network;
 mod route;
@@ -53,6 +54,7 @@ pub(super) fn judge(
     server::origins(&mut judge);
     server::hosts(&mut judge, security.as_ref());
     issuer::judge(&mut judge);
+    forward_auth::judge(&mut judge);
     route::judge(&mut judge);
     channel::judge(&mut judge);
     network::judge(&mut judge);
