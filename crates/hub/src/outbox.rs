@@ -85,7 +85,6 @@ impl Outbox {
             queue.frames.push_back(queued);
             if pace == Pace::Quick {
                 queue.free = grown;
-                queue.settle();
             }
         }
     }
@@ -167,17 +166,12 @@ impl Queue {
         }
     }
 
-    /// All that waits leaves as it is.
-    fn settle(&mut self) {
-        self.settled = self.first + self.frames.len() as u64;
-        self.newest = HashMap::new();
-    }
-
     /// The next frame to be sent.
     fn pop(&mut self) -> Option<Prepared> {
         loop {
             if self.first >= self.settled {
-                self.settle();
+                self.settled = self.first + self.frames.len() as u64;
+                self.newest = HashMap::new();
             }
             let queued = self.frames.pop_front()?;
             self.first += 1;
