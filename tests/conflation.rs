@@ -120,9 +120,40 @@ fn who_comes_new_or_comes_back_gets_the_newest_of_each() {
     for n in 23..30 {
         feed.ok("publish", quote(format!("S{}", n % 10), n, 0));
     }
+    // Beyond the history, and not everything, but the newest of each: none of them is missing.
     let begun = back(&since);
     let all: Vec<_> = (20..30).map(|n| (format!("S{}", n % 10), n)).collect();
-    assert_eq!((&begun["recovered"], values(&begun)), (&json!(false), all));
+    assert_eq!((&begun["recovered"], values(&begun)), (&json!(true), all));
+    let begun = back("1:1");
+    assert_eq!(
+        (&begun["recovered"], values(&begun).len()),
+        (&json!(false), 10)
+    );
+}
+
+#[test]
+fn who_cannot_be_sent_all_at_once_is_told_so() {
+    let server = setup().start();
+    let mut feed = server.socket("feed");
+    let first = feed.ok("publish", quote("S0", 0, 4000))["position"].clone();
+    for n in 1..100 {
+        feed.ok("publish", quote(format!("S{n}"), n, 4000));
+    }
+    let mut reader = server.socket("alice");
+    for since in [json!({}), json!({ "since": first })] {
+        let mut params = json!({ "channel": CHANNEL });
+        let asked = since.as_object().unwrap().clone();
+        params.as_object_mut().unwrap().extend(asked);
+        let begun = reader.ok("subscribe", params);
+        assert_eq!(
+            (&begun["truncated"], &begun["recovered"]),
+            (&json!(true), &json!(false))
+        );
+        let values = begun["publications"].as_array().unwrap();
+        assert!((30..100).contains(&values.len()), "{}", values.len());
+        assert_eq!(price(values.last().unwrap()), ("S99".to_owned(), 99));
+        reader.ok("unsubscribe", json!({ "channel": CHANNEL }));
+    }
 }
 
 #[test]
@@ -155,5 +186,6 @@ fn what_is_no_value_of_anything_is_refused_at_its_place() {
 crate::harness::over_http2![
     who_keeps_up_gets_everything_in_order,
     who_comes_new_or_comes_back_gets_the_newest_of_each,
+    who_cannot_be_sent_all_at_once_is_told_so,
     what_is_no_value_of_anything_is_refused_at_its_place,
 ];

@@ -30,8 +30,10 @@ pub struct Subscribed {
     pub recovered: bool,
     /// What was missed, oldest first, or the latest values.
     pub publications: Vec<Placed>,
-    /// The channel keeps the latest of each key.
+    /// The channel keeps the latest of each key: of what was missed, only that is there.
     pub conflated: bool,
+    /// There are values of other keys, which were too many or too large.
+    pub truncated: bool,
 }
 
 /// A subscription under way. Dropped, it was never begun.
@@ -40,6 +42,10 @@ pub(crate) struct Joining {
     /// The loop's number.
     number: usize,
     latest: Latest,
+    /// What is known already of a conflated channel.
+    since: Option<Position>,
+    /// All that was published after it is found, or a newer value of its key.
+    floor: u64,
     want: Want,
     reading: Reading,
     found: Vec<Placed>,
@@ -96,6 +102,8 @@ impl Joining {
             channel,
             number,
             latest,
+            since: since.filter(|_| latest == Latest::Keys),
+            floor: 0,
             want: Want::Missed,
             reading: Reading::Done,
             found: Vec::new(),
@@ -103,8 +111,8 @@ impl Joining {
             rounds: 0,
         };
         match since {
-            Some(since) => new.read_after(since),
-            None => new.read_latest(),
+            Some(since) if latest != Latest::Keys => new.read_after(since),
+            _ => new.read_latest(),
         }
         Some(new)
     }
@@ -120,9 +128,10 @@ impl Joining {
                 }
             },
             Reading::Values(values) => match values.poll(cx) {
-                Ok(values) => Poll::Ready(values.map(|Snapshot { values, end }| {
-                    self.found = newest(&values, self.latest, self.most);
-                    Some(end)
+                Ok(values) => Poll::Ready(values.map(|snapshot| {
+                    self.found = snapshot.values;
+                    self.floor = snapshot.floor;
+                    Some(snapshot.end)
                 })),
                 Err(values) => {
                     self.reading = Reading::Values(values);
@@ -159,9 +168,6 @@ impl Joining {
                     self.read_latest();
                     return None;
                 }
-                if self.want == Want::Latest {
-                    self.found = newest(&self.found, self.latest, self.most);
-                }
                 (position, after)
             }
             Place::Elsewhere { position, after } => {
@@ -173,12 +179,7 @@ impl Joining {
                 return None;
             }
         };
-        let subscribed = Subscribed {
-            position,
-            recovered: self.want == Want::Missed,
-            publications: std::mem::take(&mut self.found),
-            conflated: self.latest == Latest::Keys,
-        };
+        let subscribed = self.subscribed(position);
         Some(Seat {
             channel: self.channel.clone(),
             number: self.number,
@@ -186,6 +187,29 @@ impl Joining {
             after,
             taken: false,
         })
+    }
+
+    fn subscribed(&mut self, position: Position) -> Subscribed {
+        let mut publications = std::mem::take(&mut self.found);
+        let mut recovered = self.want == Want::Missed;
+        let mut truncated = false;
+        if self.want == Want::Latest {
+            let since = self.since.filter(|it| {
+                it.epoch == position.epoch && (self.floor..=position.offset).contains(&it.offset)
+            });
+            if let Some(since) = since {
+                publications.retain(|it| it.position.offset > since.offset);
+            }
+            (publications, truncated) = newest(&publications, self.latest, self.most);
+            recovered = since.is_some() && !truncated;
+        }
+        Subscribed {
+            position,
+            recovered,
+            publications,
+            conflated: self.latest == Latest::Keys,
+            truncated,
+        }
     }
 
     /// Reads on, as more was delivered behind what was read than is kept aside.
@@ -237,21 +261,24 @@ impl Joining {
     }
 }
 
-/// The last value, or that of each key: the newest of them, if all are too many or too large.
-fn newest(found: &[Placed], latest: Latest, most: usize) -> Vec<Placed> {
+/// The last value, or that of each key. The newest of them, and true, if all are too many or too large.
+fn newest(found: &[Placed], latest: Latest, most: usize) -> (Vec<Placed>, bool) {
     let (mut known, mut bytes) = (HashSet::new(), 0);
     let newest = found.iter().rev().filter(|placed| {
         let key = placed.publication.key.as_deref();
         known.insert(key.filter(|_| latest == Latest::Keys))
     });
-    let newest = newest.take(Latest::KEYS).take_while(|placed| {
+    let mut all: Vec<Placed> = newest.cloned().collect();
+    let fit = all.iter().take(Latest::KEYS).take_while(|placed| {
         let first = bytes == 0;
         bytes += placed.publication.size();
         first || bytes <= most
     });
-    let mut newest: Vec<Placed> = newest.cloned().collect();
-    newest.reverse();
-    newest
+    let fit = fit.count();
+    let truncated = fit < all.len();
+    all.truncate(fit);
+    all.reverse();
+    (all, truncated)
 }
 
 impl Future for Joining {

@@ -19,10 +19,21 @@ pub struct Outbox {
     overflowed: bool,
 }
 
+/// Whether a peer takes what it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// It does, so that everything is for it, of any size: it is bounded by what a turn brings.
+    Quick,
+    /// It has not yet: so many bytes may wait, beside those that came while it did.
+    Behind(usize),
+}
+
 #[derive(Default)]
 struct Queue {
     frames: VecDeque<Queued>,
     bytes: usize,
+    /// Of these, at most what came while the peer was quick.
+    free: usize,
     /// The number of the first; the others follow it.
     first: u64,
     /// Those before this number leave as they are, so that what changes all the time is sent too.
@@ -45,15 +56,15 @@ const EMPTY: usize = 64;
 
 impl Outbox {
     /// Adds what of a batch is for its socket. Of one key the newest takes the place of one that is not about to be sent, behind
-    /// all others: what is sent is in order. The first frame that makes it more than `budget` bytes empties it for good; a frame
-    /// that is alone always fits, as a large publication must not end those who keep up.
-    pub fn add(&mut self, part: Part<'_>, budget: usize) {
+    /// all others: what is sent is in order. Who is quick gets everything. The first frame that makes it too many bytes empties it
+    /// for good; a frame that is alone always fits, as a large publication must not end those who keep up.
+    pub fn add(&mut self, part: Part<'_>, pace: Pace) {
         for delivery in part.deliveries() {
             if self.overflowed {
                 return;
             }
             let queue = self.queue.get_or_insert_default();
-            if let Some(key) = delivery.key {
+            if let (Some(key), Pace::Behind(_)) = (delivery.key, pace) {
                 queue.supersede((delivery.channel, key));
             }
             let queued = Queued {
@@ -61,12 +72,19 @@ impl Outbox {
                 frame: Some(delivery.frame.clone()),
             };
             let grown = queue.bytes.saturating_add(queued.size());
-            if grown > budget && queue.bytes > 0 {
+            let fits = match pace {
+                Pace::Quick => true,
+                Pace::Behind(budget) => grown - queue.free <= budget || queue.bytes == 0,
+            };
+            if !fits {
                 self.overflowed = true;
                 self.queue = None;
-            } else {
-                queue.bytes = grown;
-                queue.frames.push_back(queued);
+                return;
+            }
+            queue.bytes = grown;
+            queue.frames.push_back(queued);
+            if pace == Pace::Quick {
+                queue.free = grown;
             }
         }
     }
@@ -80,6 +98,7 @@ impl Outbox {
                     queue.empty += usize::from(queued.frame.take().is_some());
                 }
             }
+            queue.free = queue.free.min(queue.bytes);
             queue.newest.retain(|(of, _), _| *of != channel);
             queue.compact();
         }
@@ -160,6 +179,7 @@ impl Queue {
             match queued.frame {
                 Some(frame) => {
                     self.bytes = self.bytes.saturating_sub(size);
+                    self.free = self.free.saturating_sub(size);
                     return Some(frame);
                 }
                 None => self.empty -= 1,
@@ -226,7 +246,10 @@ mod tests {
     }
 
     fn add(outbox: &mut Outbox, channel: u64, text: &str) {
-        outbox.add(batch(channel, &[&Prepared::text(text)]).whole(), 1000);
+        outbox.add(
+            batch(channel, &[&Prepared::text(text)]).whole(),
+            Pace::Behind(1000),
+        );
     }
 
     fn drained(outbox: &mut Outbox, limit: usize) -> Vec<u8> {
@@ -252,11 +275,11 @@ mod tests {
         let mut outbox = Outbox::default();
         let frame = Prepared::binary(&[0; 50]);
         let budget = 2 * (52 + ROOM);
-        outbox.add(batch(0, &[&frame; 2]).whole(), budget);
+        outbox.add(batch(0, &[&frame; 2]).whole(), Pace::Behind(budget));
         assert!(!outbox.overflowed());
-        outbox.add(batch(0, &[&frame; 2]).whole(), budget);
+        outbox.add(batch(0, &[&frame; 2]).whole(), Pace::Behind(budget));
         assert!(outbox.overflowed() && outbox.is_empty());
-        outbox.add(batch(0, &[&frame]).whole(), budget);
+        outbox.add(batch(0, &[&frame]).whole(), Pace::Behind(budget));
         assert!(outbox.is_empty());
     }
 
@@ -265,7 +288,7 @@ mod tests {
         let mut outbox = Outbox::default();
         let large = Prepared::binary(&[0; 1000]);
         for _ in 0..3 {
-            outbox.add(batch(0, &[&large]).whole(), 100);
+            outbox.add(batch(0, &[&large]).whole(), Pace::Behind(100));
             assert_eq!(drained(&mut outbox, 1).len(), 1004);
         }
         assert!(!outbox.overflowed());
@@ -281,7 +304,7 @@ mod tests {
             after,
         });
         assert!(batch.is_whole_for(new) && !batch.is_whole_for(knows));
-        outbox.add(batch.part_of(knows), 1000);
+        outbox.add(batch.part_of(knows), Pace::Behind(1000));
         assert_eq!(drained(&mut outbox, 100), b"\x81\x01b\x81\x01c");
         assert_eq!(batch.as_bytes(), b"\x81\x01a\x81\x01b\x81\x01c");
     }
@@ -337,7 +360,7 @@ mod tests {
             (1, "a3"),
             (2, "b2"),
         ];
-        outbox.add(keyed(&all).whole(), 1000);
+        outbox.add(keyed(&all).whole(), Pace::Behind(1000));
         assert_eq!(outbox.bytes(), 3 * (4 + ROOM) - 1);
         assert_eq!(texts(&drained(&mut outbox, 1000)), ["x", "a3", "b2"]);
         assert!(outbox.is_empty() && outbox.bytes() == 0);
@@ -346,10 +369,10 @@ mod tests {
     #[test]
     fn what_is_about_to_be_sent_stays_however_often_it_changes() {
         let mut outbox = Outbox::default();
-        outbox.add(keyed(&[(1, "a1"), (2, "b1")]).whole(), 1000);
+        outbox.add(keyed(&[(1, "a1"), (2, "b1")]).whole(), Pace::Behind(1000));
         assert_eq!(texts(&drained(&mut outbox, 1)), ["a1"]);
         for text in ["b2", "b3", "b4"] {
-            outbox.add(keyed(&[(2, text)]).whole(), 1000);
+            outbox.add(keyed(&[(2, text)]).whole(), Pace::Behind(1000));
         }
         assert_eq!(texts(&drained(&mut outbox, 1000)), ["b1", "b4"]);
     }
@@ -358,13 +381,44 @@ mod tests {
     fn a_reader_who_does_not_read_holds_no_more_than_a_frame_of_each_key() {
         let mut outbox = Outbox::default();
         for n in 0..10_000 {
-            outbox.add(keyed(&[(1 + n % 10, "value")]).whole(), 10 * (7 + ROOM));
+            outbox.add(
+                keyed(&[(1 + n % 10, "value")]).whole(),
+                Pace::Behind(10 * (7 + ROOM)),
+            );
         }
         assert!(!outbox.overflowed());
         let queue = outbox.queue.as_ref().unwrap();
         assert!(queue.frames.len() <= 2 * EMPTY, "{}", queue.frames.len());
         outbox.withdraw(0);
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn who_keeps_up_has_everything_and_what_comes_when_it_is_behind_gives_way() {
+        let mut outbox = Outbox::default();
+        outbox.add(
+            keyed(&[(1, "a1"), (1, "a2"), (2, "b1")]).whole(),
+            Pace::Quick,
+        );
+        for text in ["a3", "a4", "a5"] {
+            outbox.add(keyed(&[(1, text)]).whole(), Pace::Behind(1000));
+        }
+        let sent = texts(&drained(&mut outbox, 1000));
+        assert_eq!(sent, ["a1", "a2", "b1", "a5"]);
+    }
+
+    #[test]
+    fn what_came_in_a_burst_does_not_end_who_kept_up() {
+        let mut outbox = Outbox::default();
+        let budget = ROOM + 3;
+        for _ in 0..100 {
+            outbox.add(keyed(&[(0, "a")]).whole(), Pace::Quick);
+        }
+        outbox.add(keyed(&[(0, "b")]).whole(), Pace::Behind(budget));
+        assert!(!outbox.overflowed());
+        assert_eq!(drained(&mut outbox, 3 * 50).len(), 3 * 50);
+        outbox.add(keyed(&[(0, "c")]).whole(), Pace::Behind(budget));
+        assert!(outbox.overflowed(), "what was sent is no room for others");
     }
 
     proptest! {
@@ -378,7 +432,7 @@ mod tests {
             let (mut owed, mut sent) = (HashMap::new(), Vec::new());
             let mut unkeyed = Vec::new();
             for (n, &(key, limit, often)) in steps.iter().enumerate() {
-                outbox.add(keyed(&[(key, &format!("{key} {n}"))]).whole(), usize::MAX);
+                outbox.add(keyed(&[(key, &format!("{key} {n}"))]).whole(), Pace::Behind(usize::MAX));
                 match key {
                     0 => unkeyed.push(n),
                     _ => drop(owed.insert(key, n)),

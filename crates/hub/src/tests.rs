@@ -17,7 +17,7 @@ use wardwire_protocol::deflate::{Deflater, Level, Window};
 
 use super::*;
 use crate::{
-    outbox::Outbox,
+    outbox::{Outbox, Pace},
     rights::{ChannelRule, History, Pattern, Right, Template, Test},
 };
 
@@ -58,7 +58,7 @@ struct Socket {
     member: Member,
     fanout: Fanout,
     outbox: Outbox,
-    budget: usize,
+    pace: Pace,
 }
 
 impl Server {
@@ -67,7 +67,7 @@ impl Server {
             member: self.hub.join(principal, SocketKey(7), None),
             fanout: self.sides.pop().unwrap(),
             outbox: Outbox::default(),
-            budget: 1_000_000,
+            pace: Pace::Behind(1_000_000),
         }
     }
 }
@@ -105,7 +105,7 @@ impl Socket {
         for batch in self.fanout.batches() {
             for follower in self.fanout.followers(batch) {
                 assert_eq!(follower.socket, SocketKey(7));
-                self.outbox.add(batch.part_of(follower), self.budget);
+                self.outbox.add(batch.part_of(follower), self.pace);
             }
         }
         self.fanout.clear();
@@ -358,7 +358,7 @@ fn what_waits_is_taken_back_with_the_right_to_it() {
 fn a_slow_follower_costs_nobody_else_anything() {
     let mut hub = hub(0);
     let mut slow = hub.socket(user("alice", IN_LOBBY));
-    slow.budget = 1000;
+    slow.pace = Pace::Behind(1000);
     let mut quick = hub.socket(user("bob", IN_LOBBY));
     slow.subscribe(&name("chat/lobby"), None).unwrap();
     quick.subscribe(&name("chat/lobby"), None).unwrap();
@@ -393,7 +393,7 @@ fn a_loop_that_does_not_keep_up_is_not_buried() {
         name("chat/lobby"),
         raw(&format!("\"{}\"", "x".repeat(50_000))),
     );
-    alice.budget = usize::MAX;
+    alice.pace = Pace::Quick;
     alice.subscribe(&lobby, None).unwrap();
     let refused = (0..100).find_map(|_| bob.publish(&lobby, &large).err());
     assert_eq!(refused, Some(HubError::Busy));

@@ -66,12 +66,14 @@ export interface SubscribeResult {
   readonly channel: ChannelName;
   /** The channel's end. What comes from now on comes after it. */
   readonly position: Position;
-  /** Whether `publications` is everything after `since`. False without `since`. */
+  /** Whether `publications` is everything after `since`, in a conflated channel the newest of each key. False without `since`. */
   readonly recovered: boolean;
   /** What was missed, oldest first. Where `recovered` is false, the latest value of a channel that keeps one, or of each of its keys. */
   readonly publications: readonly Publication[];
   /** The channel keeps the latest of each key: who reads slowly gets that, and not everything. */
   readonly conflated?: true;
+  /** There are values of more keys than are in `publications`, which are the newest: of the others each comes when it is published anew. */
+  readonly truncated?: true;
 }
 
 /** What `unsubscribe` takes. */

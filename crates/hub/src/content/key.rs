@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, value::RawValue};
 
-use super::Violation;
+use super::{Violation, pointer};
 
 /// Where the key of a publication stands, as a JSON Pointer (RFC 6901).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,17 @@ pub struct Key(Box<str>);
 
 /// The longest key, in bytes.
 pub(super) const LONGEST: usize = 64;
+
+/// What a schema says of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promised {
+    /// Whatever fits it has one, unless it is too long.
+    Always,
+    /// It leaves that open, or says it in a way that is not followed here.
+    Open,
+    /// Nothing that fits it has one.
+    Never,
+}
 
 impl Key {
     /// Reads a pointer. None if it is none, or points to the whole.
@@ -23,6 +34,43 @@ impl Key {
         };
         let steps = pointer.strip_prefix('/')?;
         steps.split('/').all(escaped).then(|| Self(pointer.into()))
+    }
+
+    /// The pointer.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What a schema promises of it, where it goes by `properties`, `required` and `type`.
+    #[must_use]
+    pub fn promised(&self, schema: &str) -> Promised {
+        let Ok(schema) = serde_json::from_str::<Value>(schema) else {
+            return Promised::Open;
+        };
+        let (mut at, mut sure) = (&schema, true);
+        for step in pointer::steps(&self.0) {
+            let required = at.get("required").and_then(Value::as_array);
+            sure &= at.get("type").is_some_and(|it| it == "object")
+                && required.is_some_and(|it| it.iter().any(|name| name == &*step));
+            let inside = at.get("properties").and_then(|it| it.get(&*step));
+            let Some(inside) = inside else {
+                return Promised::Open;
+            };
+            at = inside;
+        }
+        let types = match at.get("type") {
+            Some(Value::Array(several)) => several.as_slice(),
+            Some(one) => std::slice::from_ref(one),
+            None => return Promised::Open,
+        };
+        let fits = |it: &Value| it == "string" || it == "integer";
+        match (types.iter().all(fits), sure) {
+            (true, true) => Promised::Always,
+            // Of numbers some are integers.
+            _ if types.iter().any(|it| fits(it) || it == "number") => Promised::Open,
+            _ => Promised::Never,
+        }
     }
 
     /// The key of a publication.
@@ -77,6 +125,29 @@ mod tests {
         let long = |length: usize| format!(r#"{{"s":"{}"}}"#, "x".repeat(length));
         assert!(of("/s", &long(LONGEST)).is_some());
         assert!(of("/s", &long(LONGEST + 1)).is_none());
+    }
+
+    #[test]
+    fn a_schema_promises_a_key_leaves_it_open_or_rules_it_out() {
+        let of = |members: &str| {
+            let schema = format!(r#"{{"type":"object",{members}}}"#);
+            Key::parse("/s").unwrap().promised(&schema)
+        };
+        for kind in [r#""string""#, r#""integer""#, r#"["integer","string"]"#] {
+            let required = format!(r#""required":["s"],"properties":{{"s":{{"type":{kind}}}}}"#);
+            assert_eq!(of(&required), Promised::Always, "{kind}");
+        }
+        for open in [
+            r#""properties":{"s":{"type":"string"}}"#,
+            r#""required":["s"]"#,
+            r#""required":["s"],"properties":{"s":{}}"#,
+            r#""required":["s"],"properties":{"s":{"type":["string","null"]}}"#,
+            r#""required":["s"],"properties":{"s":{"type":"number"}}"#,
+        ] {
+            assert_eq!(of(open), Promised::Open, "{open}");
+        }
+        let never = r#""required":["s"],"properties":{"s":{"type":"array"}}"#;
+        assert_eq!(of(never), Promised::Never);
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod sanitise;
 mod survey;
 mod url;
 
-pub use key::Key;
+pub use key::{Key, Promised};
 pub(crate) use sanitise::clean;
 
 use std::{borrow::Cow, fmt};

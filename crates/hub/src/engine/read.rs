@@ -78,6 +78,8 @@ pub struct Page {
 pub struct Snapshot {
     /// In the order in which they were published.
     pub values: Vec<Placed>,
+    /// The offset behind which no value was let go of: of whatever was published after it, the newest of its key is here.
+    pub floor: u64,
     /// The channel's end when they were read: what comes after it comes after all of them.
     pub end: Position,
 }

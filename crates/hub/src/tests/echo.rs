@@ -40,10 +40,10 @@ impl Loop {
             for follower in fanout.followers(batch) {
                 let outbox = &mut readers[follower.socket.0 as usize - 1].1;
                 let before = outbox.bytes();
-                outbox.add(batch.part_of(follower), usize::MAX);
+                outbox.add(batch.part_of(follower), Pace::Quick);
                 if batch.is_whole_for(follower) {
                     let mut whole = Outbox::default();
-                    whole.add(batch.whole(), usize::MAX);
+                    whole.add(batch.whole(), Pace::Quick);
                     assert_eq!(outbox.bytes() - before, whole.bytes());
                 }
             }

@@ -148,4 +148,5 @@ fn the_values_that_a_follower_begins_with_are_the_newest_that_may_be_sent_at_onc
         .collect();
     let newest: Vec<String> = (91..100).map(|key| format!("{key:03}")).collect();
     assert_eq!(keys, newest);
+    assert!(begun.truncated && !begun.recovered);
 }

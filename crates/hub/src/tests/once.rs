@@ -77,7 +77,7 @@ fn a_publication_that_is_refused_uses_up_no_id() {
     let mut hub = hub(0);
     let mut alice = hub.socket(user("alice", IN_LOBBY));
     let mut bob = hub.socket(user("bob", IN_LOBBY));
-    alice.budget = usize::MAX;
+    alice.pace = Pace::Quick;
     alice.subscribe(&name("chat/lobby"), None).unwrap();
     let large = format!("\"{}\"", "x".repeat(50_000));
     let refused = (0..100).find(|n| publish(&bob, &n.to_string(), &large) == Err(HubError::Busy));

@@ -117,10 +117,9 @@ impl World {
                 key,
                 member: hubs[at / LOOPS].join(user("alice", IN_LOBBY), key, None),
                 outbox: Outbox::default(),
-                budget: if number.is_multiple_of(3) {
-                    500
-                } else {
-                    usize::MAX
+                pace: match number.is_multiple_of(3) {
+                    true => Pace::Behind(500),
+                    false => Pace::Quick,
                 },
                 state: State::Idle,
                 last: None,
@@ -228,7 +227,7 @@ impl World {
             for follower in fanout.followers(batch) {
                 let on = |reader: &&mut Reader| reader.at == at && reader.key == follower.socket;
                 let reader = self.readers.iter_mut().find(on).unwrap();
-                reader.outbox.add(batch.part_of(follower), reader.budget);
+                reader.outbox.add(batch.part_of(follower), reader.pace);
             }
         }
         fanout.clear();

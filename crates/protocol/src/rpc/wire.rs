@@ -36,13 +36,16 @@ pub struct SubscribeResult<'a> {
     pub channel: Cow<'a, str>,
     /// The channel's end. What comes from now on comes after it.
     pub position: Cow<'a, str>,
-    /// Whether `publications` is everything after `since`. False without `since`.
+    /// Whether `publications` is everything after `since`, in a conflated channel the newest of each key. False without `since`.
     pub recovered: bool,
     /// What was missed, oldest first. Where `recovered` is false, the latest value of a channel that keeps one, or of each of its keys.
     pub publications: Vec<&'a RawValue>,
     /// The channel keeps the latest of each key: who reads slowly gets that, and not everything.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub conflated: bool,
+    /// There are values of more keys than are in `publications`, which are the newest: of the others each comes when it is published anew.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
 }
 
 /// What `unsubscribe` takes.

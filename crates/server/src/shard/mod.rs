@@ -63,6 +63,9 @@ pub struct Shard {
     cues: Vec<Cue>,
     /// Sockets that have more to do than one turn lets them.
     again: Vec<SocketKey>,
+    /// Some of these are sent what came before, and take it: nothing new is brought until they have it, as none of it counts
+    /// against their outboxes.
+    sending: bool,
     /// Sockets to which this turn's batches go; the first `flushed` of them have had theirs.
     flushing: Vec<SocketKey>,
     flushed: usize,
@@ -123,6 +126,7 @@ impl Shard {
             messages: VecDeque::new(),
             cues: Vec::new(),
             again: Vec::new(),
+            sending: false,
             flushing: Vec::new(),
             flushed: 0,
             due: now + LONG,
@@ -164,6 +168,7 @@ impl Shard {
         let mut busy = self.mail(time);
         let mut again = std::mem::take(&mut self.again);
         busy |= !again.is_empty();
+        self.sending = false;
         for key in again.drain(..) {
             self.drive(key, time);
         }
@@ -288,6 +293,10 @@ impl Shard {
                 self.due = self.due.min(due);
             }
             Ok(Outcome::Again) => self.again.push(key),
+            Ok(Outcome::Sending) => {
+                self.sending = true;
+                self.again.push(key);
+            }
             Ok(Outcome::Closed) => self.linger(key, time),
             Ok(Outcome::Ended) => drop(self.remove(key)),
             Err(_) => {
@@ -329,7 +338,7 @@ impl Shard {
 
     /// Brings publications to those who follow, so many at a time. True if there was something to bring.
     fn flush(&mut self, time: Time) -> bool {
-        if self.flushing.is_empty() {
+        if self.flushing.is_empty() && !self.sending {
             self.collect();
         }
         let until = self.flushing.len().min(self.flushed + FLUSH);

@@ -467,7 +467,7 @@ impl<'a> Simulation<'a> {
                 buffers: &mut self.buffers,
             };
             match socket.turn(std::mem::take(&mut noted), &mut turn) {
-                Outcome::Again => {}
+                Outcome::Again | Outcome::Sending => {}
                 Outcome::Rest(due) => {
                     self.due = self.due.min(due);
                     return;

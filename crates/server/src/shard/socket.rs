@@ -16,7 +16,7 @@ use wardwire_admission::{
 };
 use wardwire_hub::{
     fanout::{Fanout, Part, SocketKey},
-    outbox::Outbox,
+    outbox::{Outbox, Pace},
 };
 use wardwire_protocol::{
     close::{Close, CloseCode},
@@ -88,6 +88,8 @@ pub(super) enum Outcome {
     Rest(Instant),
     /// There is more to do at once.
     Again,
+    /// There is more to send, which its peer would take at once.
+    Sending,
     /// It was closed in order, and [`Socket::linger`]s.
     Closed,
     Ended,
@@ -148,31 +150,30 @@ impl<T: Transport> Socket<T> {
     /// Keeps what a batch brings it, to be sent in its turn.
     pub(super) fn note(&mut self, part: Part<'_>) {
         if !self.frames.is_closing() {
-            // Who keeps up is bounded by what a turn brings.
-            let budget = match self.link.is_blocked() {
-                true => self.session.outbox,
-                false => usize::MAX,
+            let pace = match self.link.is_blocked() {
+                true => Pace::Behind(self.session.outbox),
+                false => Pace::Quick,
             };
-            self.outbox.add(part, budget);
+            self.outbox.add(part, pace);
         }
     }
 
     /// Does what is to be done, with the batch at this place among it.
     pub(super) fn turn(&mut self, noted: Noted, turn: &mut Turn<'_>) -> Outcome {
         turn.buffers.clear();
-        let more = match self.round(noted, turn) {
-            Ok(more) => more,
-            Err(_) => return Outcome::Ended,
-        };
+        if self.round(noted, turn).is_err() {
+            return Outcome::Ended;
+        }
         match self.ended {
-            None if more => Outcome::Again,
+            None if !self.outbox.is_empty() && !self.link.is_blocked() => Outcome::Sending,
+            None if self.link.is_readable() => Outcome::Again,
             None => Outcome::Rest(self.due(turn)),
             Some(Departure::InOrder) => Outcome::Closed,
             Some(Departure::Now) => Outcome::Ended,
         }
     }
 
-    fn round(&mut self, noted: Noted, turn: &mut Turn<'_>) -> io::Result<bool> {
+    fn round(&mut self, noted: Noted, turn: &mut Turn<'_>) -> io::Result<()> {
         self.link.send_rest()?;
         self.judge(turn);
         if turn.now >= self.frames.deadline() {
@@ -181,7 +182,7 @@ impl<T: Transport> Socket<T> {
         if let Noted::Batch(place) = noted
             && self.bring(place, turn)?
         {
-            return Ok(false);
+            return Ok(());
         }
         if std::mem::take(&mut self.woken) {
             self.go_on(turn);
@@ -192,9 +193,7 @@ impl<T: Transport> Socket<T> {
         if !self.frames.is_closing() && !self.link.is_blocked() {
             self.outbox.drain(&mut turn.buffers.frames, DRAIN);
         }
-        self.send(turn)?;
-        let more = !self.outbox.is_empty() && !self.link.is_blocked();
-        Ok(more || self.link.is_readable())
+        self.send(turn)
     }
 
     /// Takes a batch. True if that was all there is to do: then it went straight from the batch into one record.

@@ -33,6 +33,8 @@ pub(crate) enum Place {
     Delivered,
     /// In what is read.
     Read,
+    /// In the latest values.
+    Latest,
 }
 
 /// Memory with a fault.
@@ -93,6 +95,18 @@ impl Engine for Broken {
 
     fn sweep(&self, now: Instant) {
         self.memory.sweep(now);
+    }
+}
+
+impl Fault {
+    fn break_list(self, all: &mut Vec<Placed>) {
+        if all.len() > THIS {
+            match self {
+                Self::Loses => drop(all.remove(THIS)),
+                Self::Doubles => all.insert(THIS, all[THIS].clone()),
+                Self::Reorders => all.swap(THIS, THIS - 1),
+            }
+        }
     }
 }
 
@@ -171,20 +185,22 @@ impl Log for BrokenLog {
         let (place, fault) = (self.place, self.fault);
         self.log.read(range, limit, now).map(move |page| {
             let mut page = page?;
-            let all = &mut page.publications;
-            if place == Place::Read && all.len() > THIS {
-                match fault {
-                    Fault::Loses => drop(all.remove(THIS)),
-                    Fault::Doubles => all.insert(THIS, all[THIS].clone()),
-                    Fault::Reorders => all.swap(THIS, THIS - 1),
-                }
+            if place == Place::Read {
+                fault.break_list(&mut page.publications);
             }
             Ok(page)
         })
     }
 
     fn latest(&self, now: Instant) -> Reply<Snapshot> {
-        self.log.latest(now)
+        let (place, fault) = (self.place, self.fault);
+        self.log.latest(now).map(move |snapshot| {
+            let mut snapshot = snapshot?;
+            if place == Place::Latest {
+                fault.break_list(&mut snapshot.values);
+            }
+            Ok(snapshot)
+        })
     }
 
     fn keep(&self, keep: Keep, now: Instant) {

@@ -12,6 +12,7 @@ pub(super) const CLAUSES: &[Clause] = &[
         "of too many keys those go that were told longest ago",
         too_many,
     ),
+    ("what values say they miss, and no more, is gone", floor),
     ("values last as long as the history, or a day", expiry),
 ];
 
@@ -22,9 +23,13 @@ fn keeping<'a>(bench: &'a Bench<'a>, size: usize, latest: Latest) -> Result<Kept
     })
 }
 
-fn latest(log: &Kept<'_>) -> Result<(Vec<String>, Position), String> {
+fn snapshot(log: &Kept<'_>) -> Result<Snapshot, String> {
     let snapshot = wait(log.log.latest(log.now()));
-    let Snapshot { values, end } = snapshot.map_err(|error| error.to_string())?;
+    snapshot.map_err(|error| error.to_string())
+}
+
+fn latest(log: &Kept<'_>) -> Result<(Vec<String>, Position), String> {
+    let Snapshot { values, end, .. } = snapshot(log)?;
     Ok((texts(&values), end))
 }
 
@@ -79,6 +84,26 @@ fn too_many(bench: &Bench<'_>) -> Result<(), String> {
     same("how many", values.len(), Latest::KEYS)?;
     same("the oldest", values.first().map(String::as_str), Some("11"))?;
     same("told again", values.iter().any(|it| it == "first"), true)
+}
+
+fn floor(bench: &Bench<'_>) -> Result<(), String> {
+    let log = keeping(bench, 0, Latest::Keys)?;
+    let first = log.put("first", Some("0"), None)?.position.offset;
+    log.put("again", Some("0"), None)?;
+    same("with all", snapshot(&log)?.floor < first, true)?;
+    let mut offsets = Vec::new();
+    for n in 1..Latest::KEYS + 10 {
+        let text = n.to_string();
+        offsets.push(log.put(&text, Some(&text), None)?.position.offset);
+    }
+    // Of 1,010 keys the first ten are gone: "0" to "9".
+    let (gone, kept) = (offsets.get(8).copied(), offsets.get(9).copied());
+    let floor = Some(snapshot(&log)?.floor);
+    same("behind what is gone", floor >= gone, true)?;
+    same("before what is not", floor < kept, true)?;
+    bench.subject.pass(Latest::TTL);
+    let Snapshot { floor, end, .. } = snapshot(&log)?;
+    same("when all is gone", floor, end.offset)
 }
 
 fn expiry(bench: &Bench<'_>) -> Result<(), String> {

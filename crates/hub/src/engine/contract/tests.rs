@@ -90,6 +90,7 @@ fn noticed(fault: Fault, place: Place) -> Vec<&'static str> {
 const HEARS: &str = "a follower hears everything once and in order";
 const STANDS: &str = "what many append at once stands once each, each publisher's own in order";
 const CALLS: &str = "appends stand in the order of their calls, whenever they are answered";
+const LATEST: &str = "the latest of each key, in the order of publication";
 const READS: &str = "pages forward make up the whole, and say when there is more";
 
 #[test]
@@ -97,6 +98,13 @@ fn an_engine_that_loses_one_is_noticed() {
     assert!(noticed(Fault::Loses, Place::Kept).contains(&STANDS));
     assert!(noticed(Fault::Loses, Place::Delivered).contains(&HEARS));
     assert!(noticed(Fault::Loses, Place::Read).contains(&READS));
+}
+
+#[test]
+fn an_engine_that_breaks_the_latest_of_its_keys_is_noticed() {
+    for fault in [Fault::Loses, Fault::Doubles, Fault::Reorders] {
+        assert!(noticed(fault, Place::Latest).contains(&LATEST), "{fault:?}");
+    }
 }
 
 #[test]

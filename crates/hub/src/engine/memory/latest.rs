@@ -9,12 +9,13 @@ use super::{Common, log::BYTES};
 use crate::engine::{Keep, Latest, Placed};
 
 /// The newest publication of each key, or under no key of all.
-#[derive(Default)]
 pub(super) struct Values {
     /// INVARIANT: each stands here once, and under its key below.
     by_offset: BTreeMap<u64, Value>,
     by_key: HashMap<Option<Box<str>>, u64>,
     bytes: usize,
+    /// What was let go of stood here, or before.
+    floor: u64,
 }
 
 struct Value {
@@ -23,6 +24,16 @@ struct Value {
 }
 
 impl Values {
+    /// Those of publications after this offset.
+    pub(super) fn after(floor: u64) -> Self {
+        Self {
+            by_offset: BTreeMap::new(),
+            by_key: HashMap::new(),
+            bytes: 0,
+            floor,
+        }
+    }
+
     pub(super) fn put(&mut self, placed: Placed, latest: Latest, common: &Common, now: Instant) {
         let offset = placed.position.offset;
         let key = match latest {
@@ -31,6 +42,9 @@ impl Values {
         };
         if let Some(before) = self.by_key.insert(key, offset) {
             self.drop_at(before, common);
+        }
+        if latest != Latest::Keys {
+            self.floor = offset.saturating_sub(1);
         }
         let value = Value { at: now, placed };
         common.take(value.size());
@@ -42,6 +56,10 @@ impl Values {
     pub(super) fn all(&self) -> Vec<Placed> {
         let values = self.by_offset.values();
         values.map(|value| value.placed.clone()).collect()
+    }
+
+    pub(super) fn floor(&self) -> u64 {
+        self.floor
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -72,6 +90,7 @@ impl Values {
                     self.by_key.remove(key);
                 }
             }
+            self.floor = offset;
             over = over.saturating_sub(self.drop_at(offset, common));
         }
     }

@@ -92,10 +92,12 @@ impl engine::Log for Log {
     fn latest(&self, now: Instant) -> Reply<Snapshot> {
         let mut state = self.state.lock();
         state.trim(&self.common, now, 0);
-        Answer::Now(Ok(Snapshot {
-            values: state.values.as_ref().map(|it| it.all()).unwrap_or_default(),
-            end: state.end,
-        }))
+        let end = state.end;
+        let (values, floor) = match &state.values {
+            Some(it) => (it.all(), it.floor()),
+            None => (Vec::new(), end.offset),
+        };
+        Answer::Now(Ok(Snapshot { values, floor, end }))
     }
 
     fn keep(&self, keep: Keep, now: Instant) {
@@ -155,7 +157,10 @@ impl State {
 
     fn put(&mut self, placed: Placed, common: &Common, now: Instant) {
         if self.keep.latest != engine::Latest::Nothing {
-            let values = self.values.get_or_insert_default();
+            let values = self.values.get_or_insert_with(|| {
+                let before = placed.position.offset.saturating_sub(1);
+                Box::new(Values::after(before))
+            });
             values.put(placed.clone(), self.keep.latest, common, now);
         }
         if self.keep.history.size > 0 {

@@ -20,7 +20,7 @@ pub(super) struct Reader {
     pub(super) key: SocketKey,
     pub(super) member: Member,
     pub(super) outbox: Outbox,
-    pub(super) budget: usize,
+    pub(super) pace: Pace,
     pub(super) state: State,
     pub(super) last: Option<Position>,
     pub(super) log: Vec<Event>,

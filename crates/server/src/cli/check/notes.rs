@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::config::{Config, Kind, PlainRight, Right};
+use wardwire_hub::content::{Key, Promised};
+
+use crate::config::{Config, FilePath, Kind, PlainRight, Right, read_file};
 
 /// Each with the key that it is about.
 pub(super) fn notes(config: &Config) -> Vec<(String, String)> {
@@ -150,6 +152,14 @@ impl Notes {
                 let text = format!("Every user of every issuer may publish to {name}.");
                 self.add(format!("{place}.publish"), text);
             }
+            if let Some(key) = &channel.conflate
+                && !is_promised(config, channel.schema.as_ref(), key)
+            {
+                let text = format!(
+                    "No schema of {name} makes sure of a string or an integer at {key}: what has none is refused when it is published."
+                );
+                self.add(format!("{place}.conflate"), text);
+            }
             if nobody(&channel.subscribe) && nobody(&channel.publish) {
                 let text = format!(
                     "Nobody may follow {name} or publish to it, whatever wider patterns say."
@@ -171,6 +181,16 @@ impl Notes {
             }
         }
     }
+}
+
+/// Whether a schema sees to it that everything has a key.
+fn is_promised(config: &Config, schema: Option<&FilePath>, key: &str) -> bool {
+    let path = schema.and_then(|file| config.folder.find(file).ok());
+    let text = path.and_then(|path| read_file(&path).ok());
+    let text = text.and_then(|text| String::from_utf8(text).ok());
+    let key = Key::parse(key);
+    key.zip(text)
+        .is_some_and(|(key, text)| key.promised(&text) == Promised::Always)
 }
 
 fn nobody(right: &Right) -> bool {

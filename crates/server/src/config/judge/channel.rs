@@ -1,7 +1,7 @@
 //! `[[channel]]`: who may do what.
 
 use wardwire_hub::{
-    content::{BadSchema, Content, Key},
+    content::{BadSchema, Content, Key, Promised},
     rights::{BadTemplate, Conflict, DEPTH, LEAVES, Pattern, Template, conflicts},
 };
 
@@ -84,7 +84,7 @@ fn specificity(judge: &mut Judge<'_>, patterns: &[(usize, Pattern)]) {
 /// What a channel takes: a schema that is understood in every word, and no rule that could never hold.
 fn content(judge: &mut Judge<'_>, place: &str, channel: &Channel) {
     if let Some(file) = &channel.schema {
-        schema(judge, &format!("{place}.schema"), file);
+        schema(judge, place, file, channel.conflate.as_deref());
     }
     if channel.binary && channel.schema.is_some() {
         judge.refuse(
@@ -138,7 +138,8 @@ fn conflate(judge: &mut Judge<'_>, place: &str, pointer: &str, channel: &Channel
     }
 }
 
-fn schema(judge: &mut Judge<'_>, place: &str, file: &FilePath) {
+fn schema(judge: &mut Judge<'_>, channel: &str, file: &FilePath, key: Option<&str>) {
+    let place = &format!("{channel}.schema");
     let Some(path) = judge.find(place, file) else {
         return;
     };
@@ -155,6 +156,15 @@ fn schema(judge: &mut Judge<'_>, place: &str, file: &FilePath) {
             place,
             format!("{file}:{line}: at {pointer:?}: {why}"),
             "Mend the schema; docs/channels.md tells what it may hold.",
+        );
+    }
+    let key = key.and_then(Key::parse);
+    if let Some(key) = key.filter(|key| key.promised(&text) == Promised::Never) {
+        let key = key.as_str();
+        judge.refuse(
+            &format!("{channel}.conflate"),
+            format!("what {file} lets stand at {key:?} is neither a string nor an integer"),
+            "Name the place of what tells one value from another.",
         );
     }
 }

@@ -749,10 +749,16 @@ mod operators {
         let folder = Folder::new();
         let and = |lines: &str| format!("{SAFE}{lines}\n");
         assert_eq!(folder.problems(&and("conflate = \"/symbol\"")), [""; 0]);
+        let schema = r#"{ "type": "object", "properties": { "a": { "type": "array" } } }"#;
+        folder.write("lists.json", schema, 0o644);
         for (lines, says) in [
             ("conflate = \"symbol\"", "is no JSON Pointer"),
             ("conflate = \"\"", "is no JSON Pointer"),
             ("conflate = \"/a~2\"", "is no JSON Pointer"),
+            (
+                "schema = \"lists.json\"\nconflate = \"/a\"",
+                "neither a string nor an integer",
+            ),
             ("binary = true\nconflate = \"/a\"", "a key in bytes"),
             (
                 "last_value = true\nconflate = \"/a\"",

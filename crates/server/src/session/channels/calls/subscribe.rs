@@ -41,8 +41,10 @@ fn finish(
     let name = seat.channel().clone();
     let mut subscribed = channels.member.join(seat, scope.fanout).map_err(refused)?;
     // Others that were asked at once have taken the room.
-    if channels.room == 0 && subscribed.recovered && !subscribed.publications.is_empty() {
+    let bulky = subscribed.recovered || subscribed.conflated;
+    if channels.room == 0 && bulky && !subscribed.publications.is_empty() {
         subscribed.recovered = false;
+        subscribed.truncated = subscribed.conflated;
         subscribed.publications.clear();
     }
     let publications = publications(&subscribed.publications, channels)?;
@@ -52,5 +54,6 @@ fn finish(
         recovered: subscribed.recovered,
         publications: publications.iter().map(|it| &**it).collect(),
         conflated: subscribed.conflated,
+        truncated: subscribed.truncated,
     })
 }
