@@ -36,6 +36,8 @@ export interface ConnectionLimits {
 /** Who is told. After `ended` nothing more comes. */
 export interface ConnectionListener {
   opened(): void;
+  /** A call was answered or given up: there may be room for another. */
+  freed(): unknown;
   notified(notification: Notification): void;
   ended(end: End): unknown;
 }
@@ -52,6 +54,12 @@ interface Unclaimed {
   readonly error: WardwireError;
   readonly before: number;
 }
+
+/** The server lets so many calls of a socket wait at once. */
+export const callsAtOnce = 32;
+
+/** What comes by itself, channels and publications, leaves room for what the application asks. */
+export const queuedAtOnce = 24;
 
 const subprotocol = 'wardwire.v1';
 
@@ -72,6 +80,7 @@ export class Connection {
   #phase: 'handshake' | 'open' | 'ended' = 'handshake';
   #watch: Timer;
   #nextId = 1;
+  #underway = 0;
 
   constructor(
     url: string,
@@ -102,17 +111,27 @@ export class Connection {
    */
   request(method: string, params: string): Promise<unknown> {
     if (this.#phase !== 'open') return Promise.reject(this.#failure('disconnected'));
-    if (this.#pending.size >= this.#limits.maxPending || this.#socket.bufferedAmount > maxBufferedBytes) {
-      return Promise.reject(new UsageError('queue-full', { trace: this.#trace }));
-    }
+    if (!this.hasRoom(Infinity)) return Promise.reject(new UsageError('queue-full', { trace: this.#trace }));
     const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
+    this.#underway += 1;
+    const answer = new Promise((resolve, reject) => {
       const timer = this.#platform.clock.after(this.#limits.requestTimeoutMs, () => {
         reject(this.#failure('timeout'));
       });
       this.#pending.set(id, { resolve, reject, timer });
       this.#socket.send(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`);
     });
+    const freed = (): void => {
+      this.#underway -= 1;
+      this.#listener.freed();
+    };
+    answer.then(freed, freed);
+    return answer;
+  }
+
+  /** Whether a call can be sent now by whoever leaves it at `share` calls underway, whoever's they are. */
+  hasRoom(share: number): boolean {
+    return this.#underway < share && this.#pending.size < this.#limits.maxPending && this.#socket.bufferedAmount <= maxBufferedBytes;
   }
 
   /** Asks whether the server lives; one that keeps silent is dead. */

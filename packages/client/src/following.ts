@@ -2,14 +2,15 @@
 
 import { readSubscribed, type Subscribed } from './answers.js';
 import { waitMs } from './backoff.js';
+import { type Connection, queuedAtOnce } from './connection.js';
 import { Emitter } from './emitter.js';
 import { ConnectionError, UsageError, WardwireError } from './error.js';
 import { type Change, isNewer, type Notification, type Publication } from './frames.js';
 import type { Platform, Timer } from './platform.js';
 import type { SubscriptionState } from './state.js';
 
-/** Sends a request over the connection at hand; the parameters are JSON. */
-export type Send = (method: string, params: string) => Promise<unknown>;
+/** The open connection, to those who send over it. */
+export type Line = Pick<Connection, 'request' | 'hasRoom'>;
 
 /** What is told of a channel. */
 export interface ChannelEvents<Data = unknown> {
@@ -43,7 +44,7 @@ export class Following {
   retry: Timer | null = null;
   refusals = 0;
   /** The connection it was asked over. */
-  over: Send | null = null;
+  over: Line | null = null;
 
   constructor(channel: string) {
     this.channel = channel;
@@ -62,7 +63,7 @@ export class Followings {
   readonly #all = new Map<string, Following>();
   readonly #platform: Platform;
   readonly #broken: (how: 'malformed' | 'dead') => void;
-  #send: Send | null = null;
+  #line: Line | null = null;
 
   constructor(platform: Platform, broken: (how: 'malformed' | 'dead') => void) {
     this.#platform = platform;
@@ -89,7 +90,7 @@ export class Followings {
     if (following.state.kind !== 'idle' && following.state.kind !== 'ended') return;
     following.refusals = 0;
     following.enter({ kind: 'waiting' });
-    this.#establish(following);
+    this.pump();
   }
 
   /** Releases a hold; with the last one the channel is followed no more. */
@@ -112,12 +113,19 @@ export class Followings {
   }
 
   /** Takes every channel up again where it was left, over this connection; `null` says that there is none. */
-  resume(send: Send | null): void {
-    this.#send = send;
+  resume(line: Line | null): void {
+    this.#line = line;
     for (const following of [...this.#all.values()]) {
-      if (following.state.kind === 'ended' || following.state.kind === 'idle') continue;
-      if (following.state.kind !== 'waiting') following.enter({ kind: 'waiting' });
-      this.#establish(following);
+      if (following.state.kind === 'asking' || following.state.kind === 'live') following.enter({ kind: 'waiting' });
+    }
+    this.pump();
+  }
+
+  /** Asks for the channels that wait, as far as there is room. */
+  pump(): void {
+    for (const following of this.#all.values()) {
+      if (this.#line?.hasRoom(queuedAtOnce) !== true) return;
+      if (following.state.kind === 'waiting' && following.retry === null) this.#establish(following, this.#line);
     }
   }
 
@@ -143,13 +151,13 @@ export class Followings {
 
   /** Tells whoever waits for a channel that there is no connection any more. The channels are kept for `start()`. */
   abandon(error: WardwireError): void {
-    this.#send = null;
+    this.#line = null;
     for (const following of [...this.#all.values()]) this.#finish(following, error, true);
   }
 
   /** Forgets everything: with what is known of a channel its listeners go, too. */
   wipe(error: WardwireError): void {
-    this.#send = null;
+    this.#line = null;
     for (const following of [...this.#all.values()]) {
       this.#finish(following, error);
       following.position = following.grant = null;
@@ -164,43 +172,43 @@ export class Followings {
     following.events.emit('publication', publication);
   }
 
-  #establish(following: Following): void {
-    const send = this.#send;
-    if (send === null || following.state.kind !== 'waiting' || following.retry !== null) return;
+  #establish(following: Following, line: Line): void {
     following.enter({ kind: 'asking' });
-    following.over = send;
+    // A listener of the state may have ended it, or the connection.
+    if (!this.#current(following, line)) return;
+    following.over = line;
     const { channel, position, grant } = following;
     const params = { channel, ...(position === null ? {} : { since: position }), ...(grant === null ? {} : { grant }) };
-    send('subscribe', JSON.stringify(params)).then(
-      (result) => this.#answered(following, send, readSubscribed(result, channel)),
-      (error: WardwireError) => this.#failed(following, send, error),
+    line.request('subscribe', JSON.stringify(params)).then(
+      (result) => this.#answered(following, line, readSubscribed(result, channel)),
+      (error: WardwireError) => this.#failed(following, line, error),
     );
   }
 
-  #answered(following: Following, send: Send, answer: Subscribed | null): void {
+  #answered(following: Following, line: Line, answer: Subscribed | null): void {
     if (answer === null) return this.#broken('malformed');
-    if (!this.#current(following, send)) return;
+    if (!this.#current(following, line)) return;
     for (const publication of answer.publications) this.#read(following, publication);
-    if (!this.#current(following, send)) return;
+    if (!this.#current(following, line)) return;
     // Also without recovery: the old position says nothing any more, and must not hide what comes now.
     following.position = answer.position;
     following.refusals = 0;
     following.enter({ kind: 'live', position: answer.position, recovered: answer.recovered });
   }
 
-  #failed(following: Following, send: Send, error: WardwireError): void {
+  #failed(following: Following, line: Line, error: WardwireError): void {
     // Of a connection that ended: the next one asks again.
-    if (!this.#current(following, send)) return;
+    if (!this.#current(following, line)) return;
     // Whether the server follows the channel is unknown now; a new connection knows.
     if (error.code === 'timeout') return this.#broken('dead');
-    if (error.code !== 'rate' && error.code !== 'queue-full') return this.#refused(following, error);
+    if (error.code !== 'rate') return this.#refused(following, error);
     following.refusals += 1;
     if (following.refusals >= maxRefusals) return this.#refused(following, error);
     const { clock, random } = this.#platform;
     following.enter({ kind: 'waiting' });
     following.retry = clock.after(waitMs(backoff, following.refusals, error.retryAfterMs, random), () => {
       following.retry = null;
-      this.#establish(following);
+      this.pump();
     });
   }
 
@@ -222,10 +230,10 @@ export class Followings {
     if (following.state.kind !== 'ended' && following.state.kind !== 'idle') following.enter({ kind: 'idle' });
     this.forget(following);
     const { channel } = following;
-    if (asked && following.over === this.#send) this.#send?.('unsubscribe', JSON.stringify({ channel })).catch(() => undefined);
+    if (asked && following.over === this.#line) this.#line?.request('unsubscribe', JSON.stringify({ channel })).catch(() => undefined);
   }
 
-  #current(following: Following, send: Send): boolean {
-    return this.#send === send && following.state.kind === 'asking' && following.holds.size > 0;
+  #current(following: Following, line: Line): boolean {
+    return this.#line === line && following.state.kind === 'asking' && following.holds.size > 0;
   }
 }

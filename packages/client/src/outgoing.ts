@@ -5,9 +5,10 @@
  * is sent once, and waits behind no publication.
  */
 
+import { callsAtOnce, queuedAtOnce } from './connection.js';
 import { orAborted } from './emitter.js';
 import { CallError, ConnectionError, UsageError, type WardwireError } from './error.js';
-import type { Send } from './following.js';
+import type { Line } from './following.js';
 import type { Clock, Timer } from './platform.js';
 
 /** Bounds in pieces and milliseconds. */
@@ -30,17 +31,11 @@ interface Item {
   underway: boolean;
 }
 
-/** So many are underway at once, as the server lets a socket wait for no more. */
-const window = 32;
-
 /** The server forgets ids after five minutes; a publication that is repeated must be sooner. */
 const longestPublishMs = 240_000;
 
 /** UTF-16 units of JSON that may wait. */
 const maxQueuedChars = 4 * 1024 * 1024;
-
-/** When the socket's own buffer is full it tells nobody when there is room. */
-const retryMs = 50;
 
 export class Outgoing {
   readonly #items = new Set<Item>();
@@ -48,9 +43,7 @@ export class Outgoing {
   readonly #clock: Clock;
   readonly #repeats: boolean;
   #chars = 0;
-  #underway = 0;
-  #send: Send | null = null;
-  #retry: Timer | null = null;
+  #line: Line | null = null;
 
   /** `repeats`: these are publications, and are sent again after a reconnect. */
   constructor(limits: OutgoingLimits, clock: Clock, repeats: boolean) {
@@ -75,7 +68,7 @@ export class Outgoing {
       this.#items.add(item);
       this.#chars += params.length;
     });
-    this.#pump();
+    this.pump();
     const whole = orAborted(promise, signal);
     // What nobody waits for any more is not sent later.
     whole.catch(() => given && this.#forget(given));
@@ -83,54 +76,38 @@ export class Outgoing {
   }
 
   /** Sends what waits, oldest first, over this connection; `null` says that there is none. */
-  resume(send: Send | null): void {
-    this.#send = send;
-    this.#underway = 0;
+  resume(line: Line | null): void {
+    this.#line = line;
     for (const item of this.#items) item.underway = false;
-    this.#pump();
+    this.pump();
   }
 
   /** Rejects all that waits. */
   abandon(error: WardwireError): void {
-    this.#send = null;
+    this.#line = null;
     for (const item of [...this.#items]) this.#fail(item, error);
   }
 
-  #pump(): void {
-    const send = this.#send;
-    if (send === null) return;
+  /** Sends what waits, as far as there is room. */
+  pump(): void {
     for (const item of this.#items) {
-      if (this.#underway >= window) return;
+      if (this.#line?.hasRoom(this.#repeats ? queuedAtOnce : callsAtOnce) !== true) return;
       if (item.underway) continue;
-      this.#underway += 1;
-      void this.#deliver(item, send, item.sent);
       item.sent = item.underway = true;
+      void this.#deliver(item, this.#line);
     }
   }
 
-  async #deliver(item: Item, send: Send, sentBefore: boolean): Promise<void> {
+  async #deliver(item: Item, line: Line): Promise<void> {
     try {
-      const result = await send(item.method, item.params);
+      const result = await line.request(item.method, item.params);
       this.#forget(item);
       item.resolve(result);
     } catch (cause) {
       const error = cause as WardwireError;
       // The next connection asks again, if it may.
-      if (error.code === 'disconnected' && this.#repeats) return;
-      if (error.code === 'queue-full' && this.#send === send) return this.#later(item, sentBefore);
-      this.#fail(item, error);
+      if (error.code !== 'disconnected' || !this.#repeats) this.#fail(item, error);
     }
-    if (this.#send !== send) return;
-    this.#underway -= 1;
-    this.#pump();
-  }
-
-  #later(item: Item, sentBefore: boolean): void {
-    this.#underway -= 1;
-    item.underway = false;
-    item.sent = sentBefore;
-    this.#retry?.cancel();
-    this.#retry = this.#clock.after(retryMs, () => this.#pump());
   }
 
   /** Honest about whether it may have been published: only the server's own word says that it was not. */

@@ -7,7 +7,7 @@ import { type Advice, adviceFor } from './codes.js';
 import { Connection, type End, localEnds } from './connection.js';
 import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitter.js';
 import { adviceForRefusal, ConnectionError, WardwireError } from './error.js';
-import { Followings, type Send } from './following.js';
+import { Followings, type Line } from './following.js';
 import { type Notification, readExpiry } from './frames.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
 import { Outgoing } from './outgoing.js';
@@ -77,7 +77,7 @@ export class Wire<Channels = AnyChannels> {
   #stop: ((end: End) => void) | null = null;
   #connection: Connection | null = null;
   /** Of a connection that is open. */
-  #send: Send | null = null;
+  #line: Line | null = null;
   #stable: Timer | null = null;
   #failures = 0;
   #refreshedAt = -Infinity;
@@ -185,6 +185,7 @@ export class Wire<Channels = AnyChannels> {
   #link(ticket: string, trace: string): void {
     const connection: Connection = new Connection(this.#endpoint.socket, ticket, trace, this.#platform, this.#settings, {
       opened: () => this.#opened(connection, trace),
+      freed: () => this.#line === connection && this.#pump(),
       notified: (notification) => this.#notified(notification),
       ended: (end) => this.#connection === connection && this.#ended(end, trace),
     });
@@ -194,12 +195,15 @@ export class Wire<Channels = AnyChannels> {
 
   #opened(connection: Connection, trace: string): void {
     this.#stable = this.#platform.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
-    const send: Send = (method, params) => connection.request(method, params);
-    this.#send = send;
+    this.#line = connection;
     this.#enter({ kind: 'open', trace }, this.#stop);
     // A listener of the state may have closed already.
-    if (this.#send !== send) return;
-    for (const part of this.#parts) part.resume(send);
+    if (this.#line !== connection) return;
+    for (const part of this.#parts) part.resume(connection);
+  }
+
+  #pump(): void {
+    for (const part of this.#parts) part.pump();
   }
 
   #notified(notification: Notification): void {
@@ -249,7 +253,7 @@ export class Wire<Channels = AnyChannels> {
       this.#leave(localEnds.cached);
       return this.#enter({ kind: 'suspended' });
     }
-    if (this.#send !== null) return this.#connection?.probe();
+    if (this.#line !== null) return this.#connection?.probe();
     if (event !== 'online' || state.kind !== 'waiting') return;
     const { reason, attempt } = state;
     // A server that named a time is not asked before it.
@@ -285,7 +289,7 @@ export class Wire<Channels = AnyChannels> {
 
   #unlink(): void {
     this.#stable?.cancel();
-    this.#connection = this.#send = this.#stop = null;
+    this.#connection = this.#line = this.#stop = null;
     for (const part of this.#parts) part.resume(null);
   }
 

@@ -528,3 +528,33 @@ test('more channels than an application can mean are refused at the call', async
   client.channel('a/0').unsubscribe();
   client.channel('one-more').on('publication', () => undefined);
 });
+
+test('after a reconnect channels come back as the server has room for calls, in their order, and beside what is published', async () => {
+  let answers = 0;
+  let most = 0;
+  const held: (() => void)[] = [];
+  const give = (): void => {
+    answers += 1;
+    held.shift()?.();
+  };
+  gate.answer = (call) => subscribed(call, 1);
+  const { client, peer } = await open();
+  const rooms = Array.from({ length: 200 }, (_, n) => client.channel(`a/${n}`));
+  await Promise.all(rooms.map((room) => room.subscribe()));
+
+  gate.answer = (call, { socket }) => {
+    const result = call.method === 'subscribe' ? subscribed(call, 1, true) : { position: 'e:2' };
+    held.push(() => socket.send(JSON.stringify({ jsonrpc: '2.0', id: call.id, result })));
+    most = Math.max(most, held.length);
+    // Whatever else was sent with it is here before one is answered.
+    setImmediate(give);
+    return undefined;
+  };
+  peer.socket.terminate();
+  await reaches(client, 'waiting');
+  const published = Array.from({ length: 50 }, (_, n) => rooms[0]!.publish(n));
+  await Promise.all([...rooms.map((room) => room.state.kind === 'live' || enters(room, 'live')), ...published]);
+  assert.equal(answers, 250);
+  assert.ok(most <= 32, `${most} calls at once`);
+  assert.deepEqual(gate.peers[1]?.calls.slice(0, 200).map(({ params }) => params), rooms.map(({ name }) => ({ channel: name, since: 'e:1' })));
+});
