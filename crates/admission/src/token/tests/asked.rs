@@ -173,10 +173,12 @@ async fn what_is_taken_back_is_asked_about_again() {
 #[tokio::test]
 async fn open_sockets_are_asked_about_where_that_is_wanted() {
     let (asked_again, net) = issuers(asking(60, Some(30)));
-    assert_eq!(asked_again.recheck(), Some(Duration::from_secs(30)));
+    let every = Duration::from_secs(30);
+    assert_eq!(asked_again.rechecks(), [(ISSUER, every)]);
     net.serve(ENDPOINT, active(json!({ "exp": null })));
     let identity = asked_again.verify("opaque").await.unwrap();
-    assert!(asked_again.verify_anew("opaque").await.is_ok());
+    let anew = asked_again.verify_anew(ISSUER, &"opaque".into()).await;
+    assert!(anew.is_ok());
     assert_eq!(net.fetches(), 2, "whatever was said before");
     let standing = identity.introspected.unwrap();
     assert_eq!(standing.token.as_deref(), Some("opaque"));
@@ -186,7 +188,7 @@ async fn open_sockets_are_asked_about_where_that_is_wanted() {
         "{shown}"
     );
     let (once, net) = issuers(asking(60, None));
-    assert_eq!(once.recheck(), None);
+    assert!(once.rechecks().is_empty());
     net.serve(ENDPOINT, active(json!({})));
     let identity = once.verify("opaque").await.unwrap();
     assert!(
@@ -197,7 +199,7 @@ async fn open_sockets_are_asked_about_where_that_is_wanted() {
         "k",
         Algorithm::Es256,
     )]))));
-    assert_eq!(nobody.recheck(), None);
+    assert!(nobody.rechecks().is_empty());
 }
 
 #[test]
