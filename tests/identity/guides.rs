@@ -2,10 +2,9 @@
 
 use std::{
     fs,
-    net::{TcpListener, TcpStream},
+    io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Command},
-    time::{Duration, Instant},
+    process::{Child, Command, Stdio},
 };
 
 use serde_json::json;
@@ -36,25 +35,25 @@ impl Drop for Backend {
     }
 }
 
-/// Runs it on a port of its own.
+/// Runs it, from where the packages are found, on a port that it says.
 fn run(setup: &Setup, code: &str) -> (Backend, u16) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = port.local_addr().unwrap().port();
-    let file = setup.folder.join("backend.mjs");
+    let name = setup.folder.file_name().unwrap();
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(name)
+        .with_extension("mjs");
     fs::write(&file, code).unwrap();
-    let child = Command::new("node")
+    let mut child = Command::new("node")
         .arg(&file)
-        .env("PORT", port.to_string())
-        .spawn();
-    let backend = Backend(child.unwrap());
-    let begun = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "it does not listen"
-        );
-    }
-    (backend, port)
+        .env("PORT", "0")
+        .env("KEY", setup.folder.join("local.pem"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let stdout = child.stdout.take().unwrap();
+    let backend = Backend(child);
+    BufReader::new(stdout).read_line(&mut said).unwrap();
+    (backend, said.trim().parse().unwrap())
 }
 
 fn post(port: u16, path: &str, fields: &str) -> Response {
@@ -88,4 +87,27 @@ fn the_backend_of_the_guide_to_cookie_sessions_opens_and_ends_sockets() {
     post(port, "/logout", &format!("Cookie: {cookie}\r\n"));
     alice.closes(3000, "revoked");
     refused(&server, &page, 401, "session-unknown");
+}
+
+#[test]
+fn the_backend_of_the_guide_to_own_jwts_signs_tokens_that_open_sockets() {
+    let mut setup = Setup::new();
+    let made = Command::new(env!("CARGO_BIN_EXE_wardwire"))
+        .args(["token", "--new-key", "--key", "local.pem"])
+        .current_dir(&setup.folder)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let (_backend, port) = run(&setup, &block("own-jwts.md", "js"));
+    setup.issuers = block("own-jwts.md", "toml");
+    let server = setup.start();
+    let refused = post(port, "/token", "");
+    assert_eq!(refused.status, 401);
+    let got = post(port, "/token", "Authorization: Basic YWxpY2U6c2VjcmV0\r\n");
+    let token = got.json()["token"].as_str().unwrap().to_owned();
+    let mut alice = server.open(Handshake::new("/native").bearer(&token));
+    alice.ok("publish", json!({ "channel": "chat/lobby", "data": "hi" }));
+    let body = json!({ "issuer": "https://app.example.com", "session": "s1" }).to_string();
+    server.admin("POST", "/revocations", &body);
+    alice.closes(3000, "revoked");
 }

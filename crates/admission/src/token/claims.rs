@@ -230,7 +230,7 @@ pub(super) fn date(
     Ok(Some(Timestamp::from_millis((seconds * 1000.0) as u64)))
 }
 
-/// `amr`: the methods by which the user proved who they are (RFC 8176).
+/// `amr`: the methods by which the user proved who they are (RFC 8176). Supabase has objects in the place of their names.
 pub(super) fn methods(claim: Option<Value>) -> Result<Vec<Box<str>>, Refusal> {
     let list = match claim {
         None => return Ok(Vec::new()),
@@ -240,6 +240,7 @@ pub(super) fn methods(claim: Option<Value>) -> Result<Vec<Box<str>>, Refusal> {
     list.into_iter()
         .map(|method| match method {
             Value::String(method) => Ok(method.into()),
+            Value::Object(mut it) => name(&mut it, "method")?.ok_or_else(|| wrong("amr")),
             _ => Err(wrong("amr")),
         })
         .collect()

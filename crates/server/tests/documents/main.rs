@@ -26,6 +26,7 @@ use wardwire::{
 use wardwire_admission::refusal::Reason;
 use wardwire_protocol::rpc::RpcError;
 
+mod guides;
 mod protocol;
 mod schema;
 mod security;

@@ -27,7 +27,8 @@ async fn an_algorithm_that_the_issuer_does_not_use_is_refused() {
 async fn what_is_said_of_the_user_becomes_the_identity() {
     let signer = Signer::new("a", Algorithm::Es256);
     let told = with(json!({
-        "sid": "s1", "jti": "t1", "acr": "mfa", "amr": ["pwd", "otp"], "auth_time": NOW - 9,
+        "sid": "s1", "jti": "t1", "acr": "mfa", "amr": ["pwd", {"method": "otp", "timestamp": NOW - 9}],
+        "auth_time": NOW - 9,
         "nbf": NOW, "rooms": ["lobby"], "client_id": "web", "__proto__": {"admin": true},
     }));
     let identity = trusting(&[&signer])
@@ -152,6 +153,8 @@ async fn attack_029_required_claims_are_there_and_what_they_should_be() {
         json!({"acr": ["mfa"]}),
         json!({"amr": "otp"}),
         json!({"amr": [1]}),
+        json!({"amr": [{}]}),
+        json!({"amr": [{"method": 1}]}),
         json!({"amr": vec!["x"; 33]}),
         json!({"auth_time": "now"}),
         json!({"aud": 1}),
