@@ -448,10 +448,12 @@ fn attack_083_no_cookie_begins_a_line_of_its_own() {
         refused(&server, &page(cookie), 401, "credential-malformed");
     }
     for value in ["sid=a\rX-Device: root", "sid=a\nX-Device: root", "sid=a\0"] {
+        let before = server.audit().len();
         let mut connection = server.connect();
         connection.send(page(value).text().as_bytes());
         let status = connection.response().status;
         assert_eq!(status, 400, "{value:?}");
+        server.refused_since(before, "malformed-head");
     }
     let long = format!("sid={}", "x".repeat(9000));
     refused(&server, &page(&long), 431, "token-too-large");
