@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** How long a server may take until it says "ready"; a debug build makes its certificate slowly. */
 const patienceMs = 60_000;
@@ -13,19 +14,23 @@ const patienceMs = 60_000;
 /** Whether the demo is to speak HTTP/2, sockets included. */
 export const overHttp2 = process.env.WARDWIRE_HTTP2 !== undefined;
 
+/** What starts the demo with a provider at which people sign in. */
+const withProvider = fileURLToPath(new URL('../../packages/demos/provider/demo.mjs', import.meta.url));
+
 /** Gives `{ url, ca, stop }`: from WARDWIRE_URL and WARDWIRE_CA, or by starting the binary WARDWIRE_BIN. */
-export async function demoServer() {
+export async function demoServer({ provider = false } = {}) {
   const { WARDWIRE_BIN: binary, WARDWIRE_URL: url = 'https://localhost:8443', WARDWIRE_CA: ca } = process.env;
-  if (binary !== undefined) return start(binary);
+  if (binary !== undefined) return start(binary, provider);
   if (ca === undefined) throw new Error('Set WARDWIRE_BIN to start a server, or WARDWIRE_URL and WARDWIRE_CA for one that runs.');
   return { url, ca, stop: async () => undefined };
 }
 
-async function start(binary) {
+async function start(binary, provider) {
   const data = mkdtempSync(join(tmpdir(), 'wardwire-demo-'));
-  const port = await freePair();
+  const port = await freeRun(provider ? 3 : 2);
   const http2 = overHttp2 ? ['--http2'] : [];
-  const server = spawn(binary, ['demo', '--data', data, '--listen', `127.0.0.1:${port}`, ...http2], {
+  const [program, ...first] = provider ? [process.execPath, withProvider, binary] : [binary, 'demo'];
+  const server = spawn(program, [...first, '--data', data, '--listen', `127.0.0.1:${port}`, ...http2], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const stop = async () => {
@@ -59,20 +64,21 @@ function readyLine(server) {
   });
 }
 
-/** A free port of which the next one is free too: the hostile origin's. */
-async function freePair() {
+/** A free port of which the next ones are free too: the hostile origin's, and the provider's. */
+async function freeRun(length) {
   for (let round = 0; round < 50; round += 1) {
     const first = await listen(0);
     const { port } = first.address();
-    const second = await listen(port + 1).catch(() => null);
-    for (const server of [first, second]) {
+    const next = Array.from({ length: length - 1 }, (_, at) => listen(port + 1 + at).catch(() => null));
+    const all = [first, ...(await Promise.all(next))];
+    for (const server of all) {
       if (server === null) continue;
       server.close();
       await once(server, 'close');
     }
-    if (second !== null) return port;
+    if (!all.includes(null)) return port;
   }
-  throw new Error('No two ports side by side are free.');
+  throw new Error('No ports side by side are free.');
 }
 
 async function listen(port) {

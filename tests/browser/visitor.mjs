@@ -11,10 +11,10 @@ export const pages = ['/', '/chat', '/market', '/arena'];
 export const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 
 /** A server and a browser for the tests of a file. */
-export function demo() {
+export function demo(options) {
   const running = {};
   before(async () => {
-    running.server = await demoServer();
+    running.server = await demoServer(options);
     running.chromium = await openChromium(running.server.ca);
   });
   after(async () => {

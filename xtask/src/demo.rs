@@ -5,20 +5,33 @@ use std::process::{Command, Stdio};
 
 use crate::{
     assets, fixture,
-    shell::{Failure, Result, root},
+    shell::{Failure, Result, program, root},
 };
 
-/// Builds everything, then becomes `wardwire demo`, which prints the address.
+/// Builds everything, then becomes `wardwire demo`, which prints the address. With `--provider` people sign in at an OpenID
+/// provider, which runs and ends with the demo.
 pub(crate) fn command(arguments: &[String]) -> Result<()> {
     eprintln!("Building the pages ...");
     assets::build()?;
     eprintln!("Building the server ... (a few minutes the first time)");
     let server = fixture::build_server()?;
-    let error = Command::new(&server)
-        .arg("demo")
-        .args(arguments)
+    let provider = |argument: &&String| *argument == "--provider";
+    let mut demo = if arguments.iter().any(|it| provider(&it)) {
+        let mut node = program("node");
+        node.arg("packages/demos/provider/demo.mjs").arg(&server);
+        node
+    } else {
+        let mut own = Command::new(&server);
+        own.arg("demo");
+        own
+    };
+    let error = demo
+        .args(arguments.iter().filter(|it| !provider(it)))
         .current_dir(root())
         .stdin(Stdio::inherit())
         .exec();
-    Err(Failure::Broken(format!("{}: {error}", server.display())))
+    Err(Failure::Broken(format!(
+        "{}: {error}",
+        demo.get_program().display()
+    )))
 }

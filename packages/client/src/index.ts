@@ -9,7 +9,7 @@ export type { Backoff } from './backoff.js';
 export { Channel, type MessagesOptions, type PublishOptions, type SubscribeOptions, type SubscriptionStart } from './channel.js';
 export { type Advice, adviceFor, RPC } from './codes.js';
 export type { Abortable, Unsubscribe } from './emitter.js';
-export { CallError, ConnectionError, type LocalCode, RefusedError, UsageError, WardwireError, type WardwireErrorFields } from './error.js';
+export { CallError, ConnectionError, type LocalCode, RefusedError, type StepUp, UsageError, WardwireError, type WardwireErrorFields } from './error.js';
 export type { ChannelEvents } from './following.js';
 export type { Change, Member, Publication } from './frames.js';
 export { type History, history, type HistoryOptions } from './history.js';

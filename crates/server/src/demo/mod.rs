@@ -48,6 +48,9 @@ pub(crate) struct Arguments {
     /// Do not ask
     #[arg(long, requires = "trust")]
     yes: bool,
+    /// Have people sign in at the OpenID provider two ports up. `cargo xtask demo --provider` starts it
+    #[arg(long, hide = true)]
+    provider: bool,
 }
 
 /// The ports of one demo.
@@ -55,11 +58,17 @@ pub(crate) struct Arguments {
 struct Ports {
     ours: u16,
     hostile: u16,
+    /// Of the provider, where people sign in at one.
+    provider: Option<u16>,
 }
 
 impl Ports {
     fn origin(self) -> String {
         format!("https://localhost:{}", self.ours)
+    }
+
+    fn provider(self) -> Option<String> {
+        Some(format!("https://localhost:{}", self.provider?))
     }
 }
 
@@ -76,7 +85,7 @@ pub(crate) fn command(arguments: &Arguments) -> ExitCode {
 
 fn run(arguments: &Arguments) -> io::Result<()> {
     let listen = arguments.listen;
-    let ports = ports(listen)?;
+    let ports = ports(listen, arguments.provider)?;
     let data = match &arguments.data {
         Some(folder) => folder.clone(),
         None => local::data_folder()?,
@@ -92,7 +101,10 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     )?;
     let issuer = DemoIssuer::new(&ports.origin())?;
     let config = configuration(arguments, ports, &data, certificate)?;
-    let trusted = vec![issuer.config()?];
+    let trusted = match ports.provider {
+        None => vec![issuer.config()?],
+        Some(_) => Vec::new(),
+    };
     let publisher = issuer.feed();
     let running = assemble(
         config,
@@ -102,16 +114,20 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     serve(running, publisher, ports, hostile, &data)
 }
 
-fn ports(listen: SocketAddr) -> io::Result<Ports> {
+fn ports(listen: SocketAddr, provider: bool) -> io::Result<Ports> {
     if !listen.ip().is_loopback() {
         return Err(io::Error::other(format!(
             "{listen} can be reached from elsewhere, and the demo's accounts need no password: name a loopback address"
         )));
     }
-    match (listen.port(), listen.port().checked_add(1)) {
-        (ours @ 1.., Some(hostile)) => Ok(Ports { ours, hostile }),
+    match (listen.port(), listen.port().checked_add(2)) {
+        (ours @ 1.., Some(next)) => Ok(Ports {
+            ours,
+            hostile: next - 1,
+            provider: provider.then_some(next),
+        }),
         _ => Err(io::Error::other(
-            "name a port from 1 to 65534: the demo's page has to know it",
+            "name a port from 1 to 65533: the demo's page has to know it",
         )),
     }
 }
@@ -193,8 +209,11 @@ fn configuration(
         native_clients = true
 
         {CHANNELS}
+
+        {sign_in}
         "#,
         origin = ports.origin(),
+        sign_in = sign_in(ports),
     );
     let file: config::File = toml::from_str(&text).map_err(io::Error::other)?;
     local::files(&data.join("schemas"), &SCHEMAS)?;
@@ -213,6 +232,36 @@ fn configuration(
     })
 }
 
+/// The provider in place of our own accounts, and a route that asks it for a second factor.
+fn sign_in(ports: Ports) -> String {
+    let Some(issuer) = ports.provider() else {
+        return String::new();
+    };
+    format!(
+        r#"
+        [[route]]
+        path = "/vault"
+        kind = "echo"
+        require = {{ acr = "mfa" }}
+
+        [outbound]
+        allow = ["127.0.0.1/32"]
+
+        [[issuer]]
+        issuer = "{issuer}"
+        ca = "{authority}"
+
+        [issuer.sign_in]
+        client_id = "demo"
+        client_auth = "none"
+        callback = "{origin}/.wardwire/callback"
+        after_logout = "{origin}/"
+        "#,
+        authority = local::AUTHORITY,
+        origin = ports.origin(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,12 +273,17 @@ mod tests {
             "192.168.0.1:8443",
             "[::]:8443",
             "127.0.0.1:0",
-            "127.0.0.1:65535",
+            "127.0.0.1:65534",
         ] {
-            assert!(ports(refused.parse().unwrap()).is_err(), "{refused}");
+            assert!(ports(refused.parse().unwrap(), false).is_err(), "{refused}");
         }
-        let ports = ports("127.0.0.1:8443".parse().unwrap()).unwrap();
-        assert_eq!((ports.ours, ports.hostile), (8443, 8444));
+        let ports = ports("127.0.0.1:8443".parse().unwrap(), true).unwrap();
+        let Ports {
+            ours,
+            hostile,
+            provider,
+        } = ports;
+        assert_eq!((ours, hostile, provider), (8443, 8444, Some(8445)));
     }
 
     #[test]
@@ -243,8 +297,9 @@ mod tests {
             http2: false,
             trust: false,
             yes: false,
+            provider: false,
         };
-        let ports = ports(listen).unwrap();
+        let ports = ports(listen, false).unwrap();
         let config = configuration(&arguments, ports, &data, certificate).unwrap();
         assert!(!config.file.http2.websockets);
         assert_eq!(config.file.route.len(), 2);

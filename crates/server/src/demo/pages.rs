@@ -23,7 +23,7 @@ pub(super) fn ours(path: &str, ports: Ports) -> Option<Response<Bytes>> {
     let mut response = file(name)
         .or_else(|| file(&format!("{name}.html")))
         .or_else(|| (name == INDEX).then(missing))?;
-    let Ports { ours, hostile } = ports;
+    let Ports { ours, hostile, .. } = ports;
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
          connect-src 'self' wss://localhost:{ours}; \
@@ -126,6 +126,7 @@ mod tests {
     const PORTS: Ports = Ports {
         ours: 8443,
         hostile: 8444,
+        provider: None,
     };
 
     #[test]

@@ -44,6 +44,11 @@ impl Site for DemoSite {
             let reads = matches!(*method, Method::GET | Method::HEAD);
             return Some(if reads { Ok(page) } else { Err(wrong_method()) });
         };
+        // Where a provider says who somebody is, nobody picks an account, and our own issuer is not trusted.
+        let picks = matches!(endpoint, "sign-in" | "short-token" | "expired-token");
+        if picks && self.ports.provider.is_some() {
+            return None;
+        }
         let answer = match (method, endpoint) {
             (&Method::POST, "sign-in") => self.sign_in(server, request),
             (&Method::POST, "expired-token") => self.expired_token(server, request),
@@ -139,6 +144,7 @@ impl DemoSite {
         let answer = json!({
             "hostile": format!("https://127.0.0.1:{port}"),
             "hostile_same_site": format!("https://localhost:{port}"),
+            "provider": self.ports.provider(),
         });
         json_response(StatusCode::OK, &answer)
     }

@@ -1,10 +1,10 @@
 /** The card that tells how the connection is, and makes it go through what connections go through. */
 
-import type { State } from '@wardwire/client';
+import { SecureWebSocket, type State } from '@wardwire/client';
 
 import { plug, pull } from './cable.js';
 import { clockTime, element } from './dom.js';
-import { shortToken, signOutElsewhere } from './gate.js';
+import { shortToken, signInAtProvider, signOutElsewhere } from './gate.js';
 import type { Line } from './shell.js';
 import { because } from './status.js';
 
@@ -20,8 +20,8 @@ const shownTrips = 40;
 /** Lines of what happened. */
 const shownEvents = 30;
 
-/** Builds the card into its place. */
-export function connectionCard(root: HTMLElement, wire: Line): ConnectionCard {
+/** Builds the card into its place. With a provider it has what only a provider can do, and not what only our own issuer can. */
+export function connectionCard(root: HTMLElement, wire: Line, provider: boolean): ConnectionCard {
   const trip = figure('Round trip', 'latency');
   const ends = figure('Proof ends in', 'ends');
   const picture = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
@@ -31,6 +31,8 @@ export function connectionCard(root: HTMLElement, wire: Line): ConnectionCard {
   const cut = button('pull', 'Pull the cable');
   const expire = button('expire', 'Let the proof expire');
   const elsewhere = button('elsewhere', 'Sign out elsewhere');
+  const vault = button('vault', 'Open the vault');
+  const causes = provider ? [cut, elsewhere, vault] : [cut, expire, elsewhere];
   let account = '';
   let expiresAt = NaN;
   let pulled = false;
@@ -44,7 +46,7 @@ export function connectionCard(root: HTMLElement, wire: Line): ConnectionCard {
     element('header', { class: 'card-head' }, element('h2', { id: 'connection-title', text: 'The connection' })),
     element('dl', { class: 'figures' }, trip.root, ends.root),
     picture as unknown as HTMLElement,
-    element('div', { class: 'causes', role: 'group', 'aria-label': 'Let something happen' }, cut, expire, elsewhere),
+    element('div', { class: 'causes', role: 'group', 'aria-label': 'Let something happen' }, ...causes),
     events,
   );
 
@@ -74,6 +76,8 @@ export function connectionCard(root: HTMLElement, wire: Line): ConnectionCard {
     void signOutElsewhere();
   });
 
+  vault.addEventListener('click', () => openVault(tell));
+
   const trips: number[] = [];
   const measure = async (): Promise<void> => {
     if (wire.state.kind !== 'open' || document.hidden) return;
@@ -91,7 +95,7 @@ export function connectionCard(root: HTMLElement, wire: Line): ConnectionCard {
   setInterval(() => (ends.value.textContent = account === '' ? '–' : remaining(expiresAt - Date.now())), 500);
 
   wire.on('state', (state) => {
-    for (const it of [expire, elsewhere]) it.disabled = state.kind !== 'open';
+    for (const it of [expire, elsewhere, vault]) it.disabled = state.kind !== 'open';
     const told = sentence(state);
     if (told !== null) tell(told, state.kind === 'open' ? 'good' : state.kind === 'connecting' ? '' : 'bad');
     if (state.kind === 'open') setTimeout(look, 500);
@@ -108,10 +112,24 @@ export function connectionCard(root: HTMLElement, wire: Line): ConnectionCard {
       account = '';
       trips.length = 0;
       line.removeAttribute('points');
-      for (const it of [cut, expire, elsewhere]) it.disabled = true;
+      for (const it of [cut, expire, elsewhere, vault]) it.disabled = true;
       if (pulled) cut.click();
       cut.disabled = true;
     },
+  };
+}
+
+/** Opens a socket of a route that needs a second factor; who has not given it is sent to give it. */
+function openVault(tell: (text: string, tone?: string) => void): void {
+  const socket = new SecureWebSocket('/vault');
+  socket.onopen = () => {
+    tell('The vault is open.', 'good');
+    socket.close();
+  };
+  socket.onerror = () => {
+    const { refusal } = socket;
+    tell(`The vault stays shut: ${refusal?.code ?? 'nobody knows why'}.`, 'bad');
+    if (refusal?.stepUp) signInAtProvider(refusal.stepUp);
   };
 }
 

@@ -1,5 +1,7 @@
 /** The server's HTTP side, as this page uses it. */
 
+import type { StepUp } from '@wardwire/client';
+
 /** One line of the audit log. */
 export interface AuditEvent {
   readonly event: string;
@@ -21,6 +23,13 @@ export interface Hostile {
   readonly elsewhere: string;
   /** Another origin of this very site, to which SameSite cookies do go: `https://localhost:8444`. */
   readonly sameSite: string;
+}
+
+/** What the server is like. */
+export interface Surroundings {
+  readonly hostile: Hostile;
+  /** Whether people sign in at a provider. */
+  readonly provider: boolean;
 }
 
 /** The route that the page connects to. */
@@ -48,6 +57,20 @@ export async function session(): Promise<Session | null> {
 export async function signIn(account: string): Promise<void> {
   const answer = await call('POST', '/.wardwire/demo/sign-in', { kind: 'cookie' }, { body: { account } });
   if (answer.status !== 200) throw new Error(`The server answered ${answer.status}.`);
+}
+
+/** Goes to sign in at the provider, who is asked for that, and comes back to this page. */
+export function signInAtProvider(stepUp: StepUp | null): void {
+  const asked = new URLSearchParams({ return_to: location.pathname });
+  if (stepUp?.acrValues) asked.set('acr_values', stepUp.acrValues);
+  if (stepUp?.maxAge != null) asked.set('max_age', String(stepUp.maxAge));
+  location.assign(`/.wardwire/login?${asked}`);
+}
+
+/** Ends the session, and goes on to sign out at the provider too. */
+export async function signOutAtProvider(): Promise<void> {
+  const { body } = await call('POST', '/.wardwire/logout', { kind: 'cookie' }, { body: {} });
+  if (typeof body['continue'] === 'string') location.assign(body['continue']);
 }
 
 /** Asks for a ticket. */
@@ -81,14 +104,17 @@ export async function signOutElsewhere(): Promise<void> {
   await call('DELETE', '/.wardwire/session', { kind: 'cookie' });
 }
 
-/** Where the hostile pages are. By default one port up, which is where the demo puts them. */
-export async function hostile(): Promise<Hostile> {
+/** What is around. The hostile pages are one port up by default, which is where the demo puts them. */
+export async function surroundings(): Promise<Surroundings> {
   const next = Number(location.port || 443) + 1;
   const answer = await call('GET', '/.wardwire/demo/info', { kind: 'cookie' }).catch(() => ({ status: 0, body: {} }) as Answer);
-  const { hostile: elsewhere, hostile_same_site: sameSite } = answer.body;
+  const { hostile: elsewhere, hostile_same_site: sameSite, provider } = answer.body;
   return {
-    elsewhere: typeof elsewhere === 'string' ? elsewhere : `https://127.0.0.1:${next}`,
-    sameSite: typeof sameSite === 'string' ? sameSite : `https://localhost:${next}`,
+    hostile: {
+      elsewhere: typeof elsewhere === 'string' ? elsewhere : `https://127.0.0.1:${next}`,
+      sameSite: typeof sameSite === 'string' ? sameSite : `https://localhost:${next}`,
+    },
+    provider: typeof provider === 'string',
   };
 }
 

@@ -5,8 +5,8 @@ import type { Wire } from '@wardwire/client';
 import { attacksPanel } from './attacks/panel.js';
 import { connectionCard } from './connection.js';
 import { element, place } from './dom.js';
-import { hostile, session, signIn } from './gate.js';
-import { showSignIn } from './sign-in.js';
+import { session, signIn, signInAtProvider, signOutAtProvider, surroundings } from './gate.js';
+import { showProvider, showSignIn } from './sign-in.js';
 import { because, showState } from './status.js';
 
 /** A client of any channels. */
@@ -14,13 +14,15 @@ export type Line = Omit<Wire, 'channel'>;
 
 /** Runs a demo for whoever signs in. `enter` fills `#demo`; at its signal everything of that user goes. */
 export async function shell(wire: Line, enter: (account: string, signal: AbortSignal) => void): Promise<void> {
-  const panel = attacksPanel(place('break-in'), await hostile());
-  const card = connectionCard(place('connection'), wire);
+  const { hostile, provider } = await surroundings();
+  const panel = attacksPanel(place('break-in'), hostile, provider);
+  const card = connectionCard(place('connection'), wire, provider);
+  const leave = (): Promise<void> => (provider ? signOutAtProvider() : wire.signOut());
   let present: AbortController | null = null;
 
   const signedIn = (account: string, expiresAt: number): void => {
     present = new AbortController();
-    showAccount(wire, account);
+    showAccount(account, leave);
     place('sign-in').hidden = true;
     place('demo').hidden = false;
     enter(account, present.signal);
@@ -37,6 +39,7 @@ export async function shell(wire: Line, enter: (account: string, signal: AbortSi
     place('sign-in').hidden = false;
     panel.signedOut();
     card.signedOut();
+    if (provider) return showProvider(place('sign-in'), why, () => signInAtProvider(null));
     showSignIn(place('sign-in'), why, async (account) => {
       await signIn(account);
       signedIn(account, (await session())?.expiresAt ?? NaN);
@@ -55,13 +58,13 @@ export async function shell(wire: Line, enter: (account: string, signal: AbortSi
   showState(wire.state);
 }
 
-function showAccount(wire: Line, account: string): void {
+function showAccount(account: string, signOut: () => Promise<void>): void {
   const leave = element('button', {
     class: 'quiet',
     type: 'button',
     'data-testid': 'sign-out',
     text: 'Sign out',
-    on: { click: () => void wire.signOut().catch(() => undefined) },
+    on: { click: () => void signOut().catch(() => undefined) },
   });
   place('account').replaceChildren(badge(account), element('span', { class: 'name', 'data-testid': 'account', text: account }), leave);
 }

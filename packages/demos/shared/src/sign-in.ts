@@ -15,8 +15,7 @@ const accounts: readonly Account[] = [
 
 /** Shows the card where the demo will be. */
 export function showSignIn(place: HTMLElement, why: string | null, choose: (account: string) => Promise<void>): void {
-  const trouble = element('p', { class: 'notice', role: 'status', 'data-testid': 'notice', text: why ?? '' });
-  trouble.hidden = why === null;
+  const trouble = notice(why);
   const pick = (account: Account): HTMLElement => {
     const button = element(
       'button',
@@ -35,9 +34,29 @@ export function showSignIn(place: HTMLElement, why: string | null, choose: (acco
     return element('li', {}, button);
   };
   place.replaceChildren(
-    element('header', { class: 'card-head' }, element('h2', { id: 'sign-in-title', text: 'Sign in' })),
+    head(),
     trouble,
     element('p', { class: 'lead', text: 'Pick who you are. The server sets a session cookie that no script can read.' }),
     element('ul', { class: 'picks', role: 'list' }, ...accounts.map(pick)),
   );
+}
+
+/** The card where people sign in at a provider. */
+export function showProvider(place: HTMLElement, why: string | null, go: () => void): void {
+  place.replaceChildren(
+    head(),
+    notice(why),
+    element('p', { class: 'lead', text: 'At an OpenID provider, which sends you back. The page sees no token of it, and the server sets a cookie that no script can read.' }),
+    element('p', {}, element('button', { type: 'button', 'data-testid': 'sign-in', text: 'Sign in', on: { click: go } })),
+  );
+}
+
+function head(): HTMLElement {
+  return element('header', { class: 'card-head' }, element('h2', { id: 'sign-in-title', text: 'Sign in' }));
+}
+
+function notice(why: string | null): HTMLElement {
+  const made = element('p', { class: 'notice', role: 'status', 'data-testid': 'notice', text: why ?? '' });
+  made.hidden = why === null;
+  return made;
 }

@@ -6,7 +6,7 @@ import { fromFrame } from './frame.js';
 import { large, script } from './messages.js';
 import { algNone, expired, noCredential, ticketTwice } from './tickets.js';
 
-export function allAttacks(hostile: Hostile): readonly Attack[] {
+export function allAttacks(hostile: Hostile, provider: boolean): readonly Attack[] {
   return [
     fromFrame(
       {
@@ -36,7 +36,8 @@ export function allAttacks(hostile: Hostile): readonly Attack[] {
       'sandboxed',
     ),
     noCredential,
-    expired,
+    // Only our own issuer signs what ran out.
+    ...(provider ? [] : [expired]),
     algNone,
     ticketTwice,
     script,

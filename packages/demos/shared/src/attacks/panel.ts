@@ -22,8 +22,8 @@ interface Card {
 }
 
 /** Builds the panel into its place. */
-export function attacksPanel(root: HTMLElement, hostile: Hostile): Panel {
-  const cards = allAttacks(hostile).map(attackCard);
+export function attacksPanel(root: HTMLElement, hostile: Hostile, provider: boolean): Panel {
+  const cards = allAttacks(hostile, provider).map(attackCard);
   const runAll = element('button', { class: 'primary', type: 'button', 'data-testid': 'run-all', text: 'Run all' });
   const summary = element('p', { class: 'summary', role: 'status', 'data-testid': 'summary' });
   const hint = 'Sign in first: most of these abuse your own session.';

@@ -1,0 +1,132 @@
+// The demo with an OpenID provider: signing in there once for all tabs, signing out there, which ends every socket, and a
+// second factor when a route asks for it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { assertNoSidewaysScroll, bubble, demo, enterRoom, inState, say } from './visitor.mjs';
+
+const { running, visit } = demo({ provider: true });
+
+const provider = () => `https://localhost:${Number(new URL(running.server.url).port) + 2}`;
+const statusOf = (page, path, init) => page.evaluate(async ([at, how]) => (await fetch(at, how)).status, [path, init]);
+const askForTicket = (page, route = '/live') =>
+  statusOf(page, '/.wardwire/tickets', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ route }) });
+
+/** In every page: how its sockets closed, and when. */
+const watch = (context) =>
+  context.addInitScript(() => {
+    globalThis.endings = [];
+    globalThis.WebSocket = class extends WebSocket {
+      constructor(...all) {
+        super(...all);
+        this.addEventListener('close', ({ code, reason }) => globalThis.endings.push({ code, reason, at: Date.now() }));
+      }
+    };
+  });
+
+async function signIn(page, account) {
+  await page.getByTestId('sign-in').click();
+  await page.waitForURL(`${provider()}/interaction/**`);
+  await page.getByLabel(account).check();
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await inState(page, 'open');
+}
+
+async function firstClose(page) {
+  await page.waitForFunction(() => globalThis.endings.length > 0);
+  return page.evaluate(() => globalThis.endings[0]);
+}
+
+test('who signs out at the provider is signed out in every tab, and comes back by signing in', async (t) => {
+  const { page, context, leave } = await visit('/chat', { prepare: watch });
+  const callback = page.waitForRequest((request) => request.url().includes('/.wardwire/callback?'));
+  await signIn(page, 'alice');
+  await enterRoom(page, 'lobby');
+
+  const other = await context.newPage();
+  await other.goto(`${running.server.url}/chat`);
+  await inState(other, 'open');
+  assert.equal(await other.getByTestId('account').innerText(), 'alice');
+  await enterRoom(other, 'lobby');
+  await say(page, 'From the first tab.');
+  await bubble(other, 'alice', 'From the first tab.').waitFor();
+  await say(other, 'From the second tab.');
+  await bubble(page, 'alice', 'From the second tab.').waitFor();
+
+  const third = await context.newPage();
+  const replayed = await third.goto((await callback).url());
+  assert.equal(replayed.status(), 400);
+  assert.equal(await statusOf(page, '/.wardwire/session'), 200);
+
+  await third.goto(`${provider()}/session/end`);
+  const begun = Date.now();
+  await third.getByRole('button', { name: 'Sign out' }).click();
+  const closes = await Promise.all([page, other].map(firstClose));
+  for (const { code, reason } of closes) assert.deepEqual({ code, reason }, { code: 3000, reason: 'logged-out' });
+  t.diagnostic(`from the provider's sign-out to the last close: ${Math.max(...closes.map(({ at }) => at)) - begun} ms`);
+  await third.getByText('Signed out').waitFor();
+
+  for (const tab of [page, other]) {
+    await tab.locator('#sign-in [data-testid=notice]').getByText(/logged-out.*forgotten everything/).waitFor();
+    assert.equal(await tab.locator('#demo').isVisible(), false);
+    assert.equal(await askForTicket(tab), 401);
+    await tab.reload();
+    await tab.getByTestId('sign-in').waitFor();
+    assert.equal(await tab.getByTestId('status').getAttribute('data-state'), 'idle');
+  }
+
+  await signIn(page, 'alice');
+  await enterRoom(page, 'lobby');
+  await other.reload();
+  await inState(other, 'open');
+  await enterRoom(other, 'lobby');
+  await say(other, 'Here again.');
+  await bubble(page, 'alice', 'Here again.').waitFor();
+  await leave();
+});
+
+test('a route that needs a second factor leads to the provider, and opens when it was given', async () => {
+  const { page, leave } = await visit('/chat', { prepare: watch });
+  await signIn(page, 'bob');
+  assert.equal(await askForTicket(page, '/vault'), 401);
+  const asked = page.waitForRequest((request) => request.url().includes('/.wardwire/login?'));
+  const sent = page.waitForRequest((request) => request.url().startsWith(`${provider()}/auth?`));
+  await page.getByTestId('vault').click();
+  assert.deepEqual([...new URL((await asked).url()).searchParams], [['return_to', '/chat'], ['acr_values', 'mfa']]);
+  // What is asked was left with the provider (RFC 9126): the address names it alone. That it is `mfa`, the next page shows.
+  assert.deepEqual([...new URL((await sent).url()).searchParams.keys()].sort(), ['client_id', 'request_uri']);
+
+  await page.waitForURL(`${provider()}/interaction/**`);
+  await page.getByText('You are bob.').waitFor();
+  await page.getByLabel('Second factor').fill('000000');
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByRole('alert').getByText('not the code').waitFor();
+  await page.getByLabel('Second factor').fill('246810');
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await inState(page, 'open');
+  await page.getByTestId('vault').click();
+  await page.getByTestId('events').getByText('The vault is open.').waitFor();
+  await leave();
+});
+
+test('signing out of the page signs out at the provider, and nobody picks an account any more', async () => {
+  const { page, leave } = await visit('/chat', { prepare: watch, viewport: { width: 360, height: 740 } });
+  await assertNoSidewaysScroll(page);
+  const body = JSON.stringify({ account: 'alice' });
+  for (const endpoint of ['sign-in', 'short-token']) {
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+    assert.equal(await statusOf(page, `/.wardwire/demo/${endpoint}`, init), 404);
+  }
+  await signIn(page, 'bob');
+  assert.equal(await page.getByTestId('expire').count(), 0);
+  await page.getByTestId('sign-out').click();
+  await page.waitForURL(`${provider()}/session/end**`);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.waitForURL(`${running.server.url}/**`);
+  await page.getByTestId('sign-in').waitFor();
+  // Its session has ended too: the next one is asked who they are.
+  await signIn(page, 'alice');
+  assert.equal(await page.getByTestId('account').innerText(), 'alice');
+  await leave();
+});
