@@ -93,7 +93,7 @@ test('a route that needs a second factor leads to the provider, and opens when i
   const asked = page.waitForRequest((request) => request.url().includes('/.wardwire/login?'));
   const sent = page.waitForRequest((request) => request.url().startsWith(`${provider()}/auth?`));
   await page.getByTestId('vault').click();
-  assert.deepEqual([...new URL((await asked).url()).searchParams], [['return_to', '/chat'], ['acr_values', 'mfa']]);
+  assert.deepEqual([...new URL((await asked).url()).searchParams], [['acr_values', 'mfa'], ['return_to', '/chat']]);
   // What is asked was left with the provider (RFC 9126): the address names it alone. That it is `mfa`, the next page shows.
   assert.deepEqual([...new URL((await sent).url()).searchParams.keys()].sort(), ['client_id', 'request_uri']);
 

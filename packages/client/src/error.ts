@@ -40,14 +40,6 @@ export type LocalCode =
   /** Somebody else is signed in than before: what the one before left was dropped. */
   | 'another-user';
 
-/** What a sign-in has to ask the provider for (RFC 9470 §3), as the provider's own parameters call it. */
-export interface StepUp {
-  /** `acr_values`: what the sign-in must be as good as, words between spaces. */
-  readonly acrValues: string | null;
-  /** `max_age`: how long ago it may have been, in seconds. */
-  readonly maxAge: number | null;
-}
-
 /** What is known of an error beside its code. */
 export interface WardwireErrorFields {
   /** Default: what is written for the code. */
@@ -57,7 +49,7 @@ export interface WardwireErrorFields {
   readonly data?: ErrorData | null;
   readonly retryAfterMs?: number | null;
   readonly trace?: string | null;
-  readonly stepUp?: StepUp | null;
+  readonly challenge?: string | null;
   readonly cause?: unknown;
 }
 
@@ -102,8 +94,8 @@ export class WardwireError extends Error {
   readonly retryAfterMs: number | null;
   /** The id of the attempt in the server's audit log. */
   readonly trace: string | null;
-  /** Who is signed in has to sign in better, or anew: what to ask for. `null` for any other error. */
-  readonly stepUp: StepUp | null;
+  /** `WWW-Authenticate` of a refusal, in which {@link stepUpFor} reads what a sign-in has to ask for; `null` elsewhere. */
+  readonly challenge: string | null;
 
   constructor(code: LocalCode | (string & {}), fields: WardwireErrorFields = {}) {
     const title = fields.title ?? (isLocal(code) ? titles[code] : code);
@@ -115,7 +107,7 @@ export class WardwireError extends Error {
     this.data = fields.data ?? null;
     this.retryAfterMs = fields.retryAfterMs ?? null;
     this.trace = fields.trace ?? null;
-    this.stepUp = fields.stepUp ?? null;
+    this.challenge = fields.challenge ?? null;
   }
 }
 

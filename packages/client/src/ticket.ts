@@ -7,7 +7,7 @@
 
 import { readRetryAfter } from './backoff.js';
 import { whenAborted } from './emitter.js';
-import { ConnectionError, RefusedError, type StepUp, WardwireError } from './error.js';
+import { ConnectionError, RefusedError, WardwireError } from './error.js';
 import type { Platform } from './platform.js';
 import { asRecord, type Fields, isWord } from './frames.js';
 
@@ -151,18 +151,8 @@ async function refusal(response: Response, trace: string, now: number): Promise<
     status: response.status,
     retryAfterMs: readRetryAfter(response.headers.get('retry-after'), now),
     trace,
-    stepUp: readStepUp(response.headers.get('www-authenticate') ?? ''),
+    challenge: response.headers.get('www-authenticate'),
   });
-}
-
-/** What a challenge asks for (RFC 9470 §3), in the server's own spelling. */
-function readStepUp(challenge: string): StepUp | null {
-  if (!/\berror="insufficient_user_authentication"/.test(challenge)) return null;
-  const maxAge = /\bmax_age="?(\d{1,9})\b/.exec(challenge)?.[1];
-  return {
-    acrValues: /\bacr_values="([\x20-\x7e]{1,256}?)"/.exec(challenge)?.[1] ?? null,
-    maxAge: maxAge === undefined ? null : Number(maxAge),
-  };
 }
 
 /** The application's word, its failure told as ours. */

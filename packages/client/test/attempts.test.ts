@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
-import { bearer, session, type State, tickets, WardwireError } from '../src/index.js';
+import { bearer, session, type State, tickets, stepUpFor, WardwireError } from '../src/index.js';
 import { handClock } from './clock.js';
 import { Gate, reaches } from './gate.js';
 
@@ -63,6 +63,24 @@ test('a refusal tells its true reason and ends what no waiting can mend', async 
     assert.equal(reason.error.trace, gate.tickets().at(-1)?.headers['wardwire-trace']);
   }
   assert.equal(gate.peers.length, 0);
+});
+
+test('a refusal says what a better sign-in has to ask for, and another one says nothing of it', async () => {
+  const step = 'Bearer error="insufficient_user_authentication"';
+  for (const [challenge, stepUp] of [
+    [`${step}, acr_values="mfa phr", max_age="60"`, { acr_values: 'mfa phr', max_age: '60' }],
+    [`${step}, max_age=0`, { max_age: '0' }],
+    [step, {}],
+    [`${step}, acr_values="${'a'.repeat(257)}"`, {}],
+    ['Bearer error="invalid_token", acr_values="mfa"', null],
+    [undefined, null],
+  ] as const) {
+    gate.refusals.push({ status: 401, code: 'insufficient-authentication', ...(challenge !== undefined && { challenge }) });
+    const client = gate.client();
+    client.start();
+    const { reason } = await reaches(client, 'ended');
+    assert.deepEqual(reason.kind === 'refused' && stepUpFor(reason.error), stepUp, challenge);
+  }
 });
 
 test('Retry-After is waited for, with jitter on top', async () => {

@@ -61,7 +61,7 @@ export class Gate {
   handle: string | null | undefined = undefined;
   readonly peers: Peer[] = [];
   /** Refusals to give before tickets, first one first. */
-  readonly refusals: { status: number; code: string; retryAfter?: string }[] = [];
+  readonly refusals: { status: number; code: string; retryAfter?: string; challenge?: string }[] = [];
   answer: Answer = () => ({});
   /** Chooses among the offered subprotocols. */
   select: (offered: readonly string[]) => string | false = () => 'wardwire.v1';
@@ -155,7 +155,8 @@ export class Gate {
     const refusal = this.refusals.shift();
     if (refusal !== undefined) {
       const retry = refusal.retryAfter === undefined ? {} : { 'retry-after': refusal.retryAfter };
-      response.writeHead(refusal.status, { 'content-type': 'application/problem+json', ...retry });
+      const challenge = refusal.challenge === undefined ? {} : { 'www-authenticate': refusal.challenge };
+      response.writeHead(refusal.status, { 'content-type': 'application/problem+json', ...retry, ...challenge });
       return void response.end(JSON.stringify({ title: 'No.', status: refusal.status, code: refusal.code }));
     }
     this.#tickets += 1;

@@ -1,6 +1,6 @@
 /** The card that tells how the connection is, and makes it go through what connections go through. */
 
-import { SecureWebSocket, type State } from '@wardwire/client';
+import { SecureWebSocket, type State, stepUpFor } from '@wardwire/client';
 
 import { plug, pull } from './cable.js';
 import { clockTime, element } from './dom.js';
@@ -129,7 +129,8 @@ function openVault(tell: (text: string, tone?: string) => void): void {
   socket.onerror = () => {
     const { refusal } = socket;
     tell(`The vault stays shut: ${refusal?.code ?? 'nobody knows why'}.`, 'bad');
-    if (refusal?.stepUp) signInAtProvider(refusal.stepUp);
+    const stepUp = refusal && stepUpFor(refusal);
+    if (stepUp !== null) signInAtProvider(stepUp);
   };
 }
 

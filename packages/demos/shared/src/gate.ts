@@ -61,9 +61,7 @@ export async function signIn(account: string): Promise<void> {
 
 /** Goes to sign in at the provider, who is asked for that, and comes back to this page. */
 export function signInAtProvider(stepUp: StepUp | null): void {
-  const asked = new URLSearchParams({ return_to: location.pathname });
-  if (stepUp?.acrValues) asked.set('acr_values', stepUp.acrValues);
-  if (stepUp?.maxAge != null) asked.set('max_age', String(stepUp.maxAge));
+  const asked = new URLSearchParams({ ...stepUp, return_to: location.pathname });
   location.assign(`/.wardwire/login?${asked}`);
 }
 
