@@ -32,7 +32,7 @@ pub enum Pace {
 struct Queue {
     frames: VecDeque<Queued>,
     bytes: usize,
-    /// Of these, at most what came while the peer was quick.
+    /// INVARIANT: no more than `bytes`. Of these, at most what came while the peer was quick.
     free: usize,
     /// The number of the first; the others follow it.
     first: u64,
@@ -157,6 +157,7 @@ impl Queue {
         let place = older.and_then(|older| usize::try_from(older.checked_sub(self.first)?).ok());
         if let Some(queued) = place.and_then(|place| self.frames.get_mut(place)) {
             self.bytes = self.bytes.saturating_sub(queued.size());
+            self.free = self.free.min(self.bytes);
             self.empty += usize::from(queued.frame.take().is_some());
         }
         if self.empty > EMPTY && self.empty > self.frames.len() / 2 {
@@ -421,6 +422,19 @@ mod tests {
         assert!(outbox.overflowed(), "what was sent is no room for others");
     }
 
+    #[test]
+    fn what_gives_way_is_no_room_for_what_is_smaller() {
+        let mut outbox = Outbox::default();
+        let behind = Pace::Behind(1000);
+        outbox.add(keyed(&[(0, "x"), (0, "y")]).whole(), behind);
+        assert_eq!(texts(&drained(&mut outbox, 1)), ["x"]);
+        outbox.add(keyed(&[(1, "a long value")]).whole(), behind);
+        outbox.add(keyed(&[(0, "z")]).whole(), Pace::Quick);
+        outbox.add(keyed(&[(1, "a2")]).whole(), behind);
+        assert!(!outbox.overflowed());
+        assert_eq!(texts(&drained(&mut outbox, 1000)), ["y", "z", "a2"]);
+    }
+
     proptest! {
         /// However a slow reader reads, what it is sent is in order, and in the end it has the newest of each key and all that
         /// has none.
@@ -432,7 +446,8 @@ mod tests {
             let (mut owed, mut sent) = (HashMap::new(), Vec::new());
             let mut unkeyed = Vec::new();
             for (n, &(key, limit, often)) in steps.iter().enumerate() {
-                outbox.add(keyed(&[(key, &format!("{key} {n}"))]).whole(), Pace::Behind(usize::MAX));
+                let pace = if often % 2 == 1 { Pace::Quick } else { Pace::Behind(usize::MAX) };
+                outbox.add(keyed(&[(key, &format!("{key} {n}"))]).whole(), pace);
                 match key {
                     0 => unkeyed.push(n),
                     _ => drop(owed.insert(key, n)),
