@@ -74,10 +74,18 @@ struct News {
 
 /// What became of a member.
 struct Turned {
-    /// It was here before, with this beside it if that is known.
-    was: Option<Option<Arc<str>>>,
+    was: Before,
     here: bool,
     info: Option<Arc<str>>,
+}
+
+/// What a member was before.
+enum Before {
+    Away,
+    /// Here, with this beside it.
+    Here(Option<Arc<str>>),
+    /// Here, with something else beside it.
+    Another,
 }
 
 impl Audience {
@@ -247,6 +255,7 @@ impl News {
         let Change {
             from,
             here,
+            stayed,
             info,
             count,
         } = change;
@@ -258,16 +267,22 @@ impl News {
                 turned.here = *here;
                 turned.info.clone_from(info);
                 let as_before = match &turned.was {
-                    Some(before) => turned.here && *before == turned.info,
-                    None => !turned.here,
+                    Before::Here(before) => turned.here && *before == turned.info,
+                    Before::Another => false,
+                    Before::Away => !turned.here,
                 };
                 if as_before {
                     known.remove();
                 }
             }
             Entry::Vacant(unknown) if room => {
+                let was = match (*here, *stayed) {
+                    (false, _) => Before::Here(info.clone()),
+                    (true, true) => Before::Another,
+                    (true, false) => Before::Away,
+                };
                 unknown.insert(Turned {
-                    was: (!here).then(|| info.clone()),
+                    was,
                     here: *here,
                     info: info.clone(),
                 });
@@ -335,6 +350,7 @@ mod tests {
     fn change(from: &str, here: bool, info: &str) -> Change {
         Change {
             from: from.into(),
+            stayed: false,
             here,
             info: Some(info.into()),
             count: 7,
@@ -387,6 +403,19 @@ mod tests {
             anew[0].1,
             json!({ "channel": "a", "members": member, "count": 7 })
         );
+    }
+
+    #[test]
+    fn who_stays_as_another_and_then_goes_was_here() {
+        let stays = |info| Change {
+            stayed: true,
+            ..change("alice", true, info)
+        };
+        let goes = || change("alice", false, "2");
+        assert_eq!(names(&told([stays("2")])), ["joined alice"]);
+        assert_eq!(names(&told([stays("2"), goes()])), ["left alice"]);
+        let back = [stays("2"), goes(), change("alice", true, "2")];
+        assert_eq!(names(&told(back)), ["joined alice"]);
     }
 
     #[test]

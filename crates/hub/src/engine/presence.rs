@@ -10,8 +10,8 @@ use wardwire_protocol::{channel::ChannelName, rpc::wire::Member};
 
 use super::Reply;
 
-/// Who is present. What is asked is done in the order in which it is asked, whether or not its answer is waited for. Whoever enters does so for a time, and enters again before it is over: a process that dies takes its own
-/// with it.
+/// Who is present. What is asked is done in the order in which it is asked, whether or not its answer is waited for. Whoever
+/// enters does so for a time, and enters again before it is over: a process that dies takes its own with it.
 pub trait Presence: Send + Sync {
     /// Enters for so long, or stays.
     fn enter(
@@ -45,7 +45,7 @@ pub struct Attendant {
     pub socket: u128,
     /// Whose it is, as others are told. None if anonymous: then it is counted, and never named.
     pub from: Option<Arc<str>>,
-    /// What others are told beside it, as JSON. That of the newest socket counts.
+    /// What others are told beside it, as JSON. What was said last counts, also when its socket has gone; to stay says nothing.
     pub info: Option<Arc<str>>,
 }
 
@@ -63,6 +63,8 @@ pub struct Change {
     pub from: Arc<str>,
     /// They are here now: they came, or what is told beside them is another. Otherwise they went.
     pub here: bool,
+    /// They are here, and were before.
+    pub stayed: bool,
     /// What others are told beside it, as JSON; of one who went, what they were told.
     pub info: Option<Arc<str>>,
     /// How many members there are now.

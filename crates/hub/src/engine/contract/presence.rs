@@ -191,12 +191,12 @@ impl Watcher for Seen {
 
 impl Seen {
     /// What was told, as soon as it is so many, or when more is late.
-    fn so_many(&self, count: usize) -> Vec<(String, bool, usize)> {
+    fn so_many(&self, count: usize) -> Vec<(String, [bool; 2], usize)> {
         let mut changes = self.changes.lock();
         let late = std::time::Instant::now() + LATE;
         while changes.len() < count && !self.changed.wait_until(&mut changes, late).timed_out() {}
         let told = changes.iter();
-        told.map(|it| (it.from.to_string(), it.here, it.count))
+        told.map(|it| (it.from.to_string(), [it.here, it.stayed], it.count))
             .collect()
     }
 }
@@ -212,7 +212,9 @@ fn watched(bench: &Bench<'_>) -> Result<(), String> {
     // To stay changes nothing.
     room.enter(1, alice)?;
     room.enter(2, None)?;
-    // Another socket of hers, and so another text beside her.
+    // Another socket of hers, and so another text beside her. The first stays, and takes back nothing.
+    room.enter(3, alice)?;
+    room.enter(1, alice)?;
     room.enter(3, alice)?;
     room.leave(1, alice)?;
     room.leave(2, None)?;
@@ -221,13 +223,13 @@ fn watched(bench: &Bench<'_>) -> Result<(), String> {
     bench.subject.pass(2 * LEASE);
     room.list(0)?;
     let owed = [
-        ("alice", true, 2),
-        ("alice", true, 2),
-        ("alice", false, 1),
-        ("bob", false, 0),
+        ("alice", [true, false], 2),
+        ("alice", [true, true], 2),
+        ("alice", [false, false], 1),
+        ("bob", [false, false], 0),
     ];
     let owed: Vec<_> = owed
-        .map(|(from, here, count)| (from.to_owned(), here, count))
+        .map(|(from, turned, count)| (from.to_owned(), turned, count))
         .into();
     same("what is told", seen.so_many(owed.len()), owed)
 }

@@ -32,6 +32,7 @@ struct Room {
 struct Seat {
     until: Instant,
     from: Option<Arc<str>>,
+    info: Option<Arc<str>>,
 }
 
 #[derive(Default)]
@@ -130,24 +131,29 @@ impl Room {
         if self.seats.len() >= ROOM && !self.seats.contains_key(socket) {
             return None;
         }
+        // One that only stays takes back nothing that a newer one says.
+        let seat = self.seats.get(socket);
+        let stays = seat.is_some_and(|seat| seat.from == *from && seat.info == *info);
         let (mut changed, mut told) = (false, false);
         match from {
             None => self.anonymous += 1,
             Some(name) => {
                 let member = self.members.entry(name.clone()).or_default();
                 changed = member.seats == 0;
-                told = changed || member.info != *info;
+                told = changed || !stays && member.info != *info;
                 member.seats += 1;
-                member.info.clone_from(info);
+                if told {
+                    member.info.clone_from(info);
+                }
             }
         }
         // After the new one is counted, so that who stays does not go meanwhile.
         self.leave(*socket);
-        let from = from.clone();
-        self.seats.insert(*socket, Seat { until, from });
+        let (from, info) = (from.clone(), info.clone());
+        self.seats.insert(*socket, Seat { until, from, info });
         self.ends.insert((until, *socket));
         if told && let Some(from) = &attendant.from {
-            self.tell(from, true, info.clone());
+            self.tell(from, (true, !changed), attendant.info.clone());
         }
         Some(Attendance {
             changed,
@@ -157,7 +163,7 @@ impl Room {
 
     /// True if a member went with it.
     fn leave(&mut self, socket: u128) -> bool {
-        let Some(Seat { until, from }) = self.seats.remove(&socket) else {
+        let Some(Seat { until, from, .. }) = self.seats.remove(&socket) else {
             return false;
         };
         self.ends.remove(&(until, socket));
@@ -173,17 +179,18 @@ impl Room {
             _ => {
                 let gone = self.members.remove(&name);
                 if let Some(Member { info, .. }) = &gone {
-                    self.tell(&name, false, info.clone());
+                    self.tell(&name, (false, false), info.clone());
                 }
                 gone.is_some()
             }
         }
     }
 
-    fn tell(&self, from: &Arc<str>, here: bool, info: Option<Arc<str>>) {
+    fn tell(&self, from: &Arc<str>, (here, stayed): (bool, bool), info: Option<Arc<str>>) {
         let change = Change {
             from: from.clone(),
             here,
+            stayed,
             info,
             count: self.members.len(),
         };
