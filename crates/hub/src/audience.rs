@@ -119,12 +119,12 @@ impl Audience {
 
     /// A socket is here, or something else is told of it from now on.
     pub(crate) fn enter(&self, attendant: Attendant, now: Instant) {
+        // First, so that nobody who says meanwhile that all are here says what was true before.
+        let own = attendant.clone();
+        self.state.lock().own.insert(own.socket, own);
         // Nobody waits for the answer: who comes and goes is told by the engine itself.
-        let _ = self
-            .engine
-            .presence()
-            .enter(&self.name, &attendant, LEASE, now);
-        self.state.lock().own.insert(attendant.socket, attendant);
+        let presence = self.engine.presence();
+        let _ = presence.enter(&self.name, &attendant, LEASE, now);
     }
 
     /// A socket is here no longer, if it was.
@@ -443,6 +443,9 @@ mod tests {
         let long = format!("\"{}\"", "x".repeat(1000));
         let large = (0..bytes / 1000 + 1).map(|n| change(&format!("user {n}"), false, &long));
         assert_eq!(told(large)[0].1["truncated"], true);
+        // As JSON spells them, six bytes for one.
+        let odd = (0..most).map(|n| change(&format!("{n:02}{}", "\u{1}".repeat(200)), true, "1"));
+        assert_eq!(told(odd)[0].1["truncated"], true);
     }
 
     #[test]

@@ -107,9 +107,14 @@ impl Present {
     }
 }
 
-/// Bytes of a member, about.
+/// Bytes of a member, about, as JSON spells its name.
 pub(crate) fn size(from: &str, info: Option<&str>) -> usize {
-    from.len() + info.map_or(0, str::len) + 32
+    let spelt = |byte| match byte {
+        ..0x20 => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    from.bytes().map(spelt).sum::<usize>() + info.map_or(0, str::len) + 32
 }
 
 /// A member as others are told.
