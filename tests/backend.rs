@@ -18,6 +18,7 @@ fn setup() -> Setup {
         [backend]\ntoken_files = [\"backend.token\"]\n\
         [[channel]]\nname = \"notices/{user}\"\nsubscribe = { claim = \"sub\", equals = \"{user}\" }\n\
         publish = \"server\"\nschema = \"notice.json\"\nhistory = { size = 10, ttl = \"1h\", read = \"server\" }\n\
+        [[channel]]\nname = \"log\"\npublish = \"server\"\nhistory = { size = 10, ttl = \"1h\", read = \"server\" }\n\
         [[channel]]\nname = \"prices\"\nsubscribe = \"anyone\"\npublish = { any = [\"server\", { scope = \"prices\" }] }\n";
     setup
 }
@@ -167,6 +168,26 @@ fn a_batch_is_done_in_its_order_and_answered_in_one() {
             fails(&server, method, &params)["code"],
             code,
             "{method} {params}"
+        );
+    }
+}
+
+#[test]
+fn a_batch_is_answered_with_so_much_history_and_no_more() {
+    let server = setup().start();
+    let long = json!({ "channel": "log", "data": "x".repeat(100 * 1024) });
+    ok(&server, "publish", &long);
+    let asked = json!([(); 32].map(|()| call("history", &json!({ "channel": "log" }))));
+    let answers = says(&server, &asked);
+    let pages = answers.as_array().unwrap().iter().map(|it| &it["result"]);
+    let (full, empty): (Vec<_>, Vec<_>) =
+        pages.partition(|page| page["publications"][0]["data"] == long["data"]);
+    // The last of them goes over 512 KiB.
+    assert_eq!((full.len(), empty.len()), (6, 26));
+    for page in empty {
+        assert_eq!(
+            (&page["publications"], &page["more"]),
+            (&json!([]), &json!(true))
         );
     }
 }

@@ -12,7 +12,7 @@ use wardwire_admission::{
 };
 use wardwire_hub::{
     Backend, HubError, Published,
-    engine::{Answer, Limit, Page, Present},
+    engine::{Answer, Limit, Page, Placed, Present},
 };
 use wardwire_protocol::{
     channel::ChannelName,
@@ -102,7 +102,7 @@ pub(super) async fn respond(
     })
 }
 
-/// Bytes of history and of members that one request may be answered with, give or take one channel's.
+/// Bytes of history and of members that one request may be answered with, give or take one publication.
 const ROOM: usize = 2 * history::BYTES;
 
 /// Who calls.
@@ -127,7 +127,7 @@ enum Begun<'a> {
 enum Doing {
     Done(Box<RawValue>),
     Publishing(ChannelName, Answer<Result<Published, HubError>>),
-    Reading(Answer<Result<Page, HubError>>),
+    Reading(Answer<Result<Page, HubError>>, usize),
     Looking(Answer<Result<Present, HubError>>, usize),
 }
 
@@ -159,9 +159,17 @@ impl Caller<'_> {
             "history" => {
                 let (name, range, count) = history::wanted(call)?;
                 let bytes = self.room.min(history::BYTES);
-                self.room -= bytes;
                 let limit = Limit { count, bytes };
-                Ok(Doing::Reading(self.hub.history(&name, range, limit)))
+                let page = self.hub.history(&name, range, limit);
+                let size = |it: &Placed| it.publication.size();
+                let taken = match &page {
+                    Answer::Now(Ok(page)) => page.publications.iter().map(size).sum(),
+                    Answer::Now(Err(_)) => 0,
+                    // As much as it may be.
+                    Answer::Later(_) => bytes,
+                };
+                self.room = self.room.saturating_sub(taken);
+                Ok(Doing::Reading(page, bytes))
             }
             "presence" => {
                 let (name, most) = presence::wanted(call)?;
@@ -190,8 +198,9 @@ impl Caller<'_> {
                 let published = published.wait().await;
                 publish::finish(&name, published, (server, metrics, self.trail))
             }
-            Doing::Reading(page) => {
-                let page = page.wait().await.map_err(errors::refused)?;
+            Doing::Reading(page, bytes) => {
+                let mut page = page.wait().await.map_err(errors::refused)?;
+                history::fit(&mut page, bytes);
                 let publications = page.publications.iter().map(calls::result);
                 let publications: Vec<_> = publications.collect::<Result<_, _>>()?;
                 history::answer(&page, &publications)

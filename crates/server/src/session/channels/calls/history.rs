@@ -71,12 +71,17 @@ fn finish(
     _: &mut Scope<'_>,
 ) -> Result<Box<RawValue>, RpcError> {
     let mut page = page.map_err(refused)?;
-    if channels.room == 0 && !page.publications.is_empty() {
+    fit(&mut page, channels.room);
+    let publications = publications(&page.publications, channels)?;
+    answer(&page, &publications)
+}
+
+/// Leaves a page empty for which there is no room: a log gives one publication, whatever its size.
+pub(crate) fn fit(page: &mut Page, room: usize) {
+    if room == 0 && !page.publications.is_empty() {
         page.publications.clear();
         page.more = true;
     }
-    let publications = publications(&page.publications, channels)?;
-    answer(&page, &publications)
 }
 
 /// A page as it is answered.
