@@ -3,6 +3,7 @@ mod far;
 mod latest;
 mod once;
 mod order;
+mod present;
 mod stretch;
 
 use std::time::Duration;
