@@ -12,6 +12,8 @@ export const packed = `wss://${host}/packed`;
 export const live = `wss://${host}/live`;
 export const ca = readFileSync(process.env.WARDWIRE_CA);
 export const token = process.env.WARDWIRE_TOKEN;
+/** Another user's. */
+export const otherToken = process.env.WARDWIRE_OTHER_TOKEN;
 
 /** The most that a message may hold by default. */
 export const limit = 64 * 1024;

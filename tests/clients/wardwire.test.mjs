@@ -8,8 +8,8 @@ import { test } from 'node:test';
 
 import WebSocket from 'ws';
 
-import { bearer, connect, history } from '../../packages/client/dist/index.js';
-import { ca, host, token } from './gate.mjs';
+import { bearer, connect, history, presence } from '../../packages/client/dist/index.js';
+import { ca, host, otherToken, token } from './gate.mjs';
 
 /** What of `fetch` the client uses, trusting the authority of this run. */
 function fetchTrusting(input, { method, headers, body, signal }) {
@@ -128,4 +128,27 @@ test('content that the server can not read as a message ends the call that it wa
   const [before, refused, after] = await Promise.allSettled([room.publish('before'), room.publish(JSON.parse('{"__proto__":1}')), room.publish('after')]);
   assert.deepEqual([before.status, after.status], ['fulfilled', 'fulfilled']);
   assert.equal(refused.reason?.code, 'content');
+});
+
+test('who is in a room is told when another user comes and goes, and can ask', async (t) => {
+  const name = `room/presence-${process.pid}`;
+  const [alice, bob] = [token, otherToken].map((own) => connect(`wss://${host}/live`, { auth: bearer(() => own), platform, ...fast }));
+  t.after(() => (alice.close(), bob.close()));
+  const room = alice.channel(name);
+  const told = (kind, from) =>
+    new Promise((resolve) => {
+      const stop = room.on(kind, ({ members, count }) => members.some((member) => member.from === from) && (stop(), resolve(count)));
+    });
+  const [first, second, gone] = [told('joined', 'alice'), told('joined', 'bob'), told('left', 'bob')];
+  await room.subscribe();
+  assert.equal(await first, 1);
+  await bob.channel(name).subscribe();
+  assert.equal(await second, 2);
+  const { members, ...counted } = await presence(room);
+  assert.deepEqual(members.map(({ from }) => from), ['alice', 'bob']);
+  assert.deepEqual(counted, { count: 2, anonymous: 0, truncated: false });
+  assert.deepEqual(await presence(room, { countOnly: true }), { count: 2, anonymous: 0, members: [], truncated: true });
+  bob.close();
+  assert.equal(await gone, 1);
+  assert.equal((await presence(room, { countOnly: true })).count, 1);
 });

@@ -125,6 +125,7 @@ impl Fixture {
     pub(crate) fn tell(&self, command: &mut Command) -> Result<()> {
         self.tell_address(command);
         command.env("WARDWIRE_TOKEN", self.token("alice")?);
+        command.env("WARDWIRE_OTHER_TOKEN", self.token("bob")?);
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ pub(super) const LONGEST: usize = 64;
 /// What a schema says of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promised {
-    /// Whatever fits it has one, unless it is too long.
+    /// Whatever fits it has one, unless it is empty, too long, or an integer spelt as a fraction (`1.0`) or over 64 bits.
     Always,
     /// It leaves that open, or says it in a way that is not followed here.
     Open,
