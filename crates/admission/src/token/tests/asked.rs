@@ -29,14 +29,8 @@ fn issuers(config: IssuerConfig) -> (Issuers, Arc<Net>) {
 
 /// What an issuer says of a token that holds.
 fn active(changes: Value) -> Vec<u8> {
-    let mut said = with(json!({ "active": true, "token_type": "Bearer" }));
-    for (name, value) in changes.as_object().unwrap() {
-        match value {
-            Value::Null => drop(said.as_object_mut().unwrap().remove(name)),
-            value => said[name] = value.clone(),
-        }
-    }
-    said.to_string().into_bytes()
+    let said = with(json!({ "active": true, "token_type": "Bearer" }));
+    changed(said, changes).to_string().into_bytes()
 }
 
 async fn answered(body: Vec<u8>) -> Option<Reason> {

@@ -45,21 +45,11 @@ async fn judged(
     changes: Value,
     max_age: Option<u64>,
 ) -> Result<Identity, Refusal> {
-    let mut claims = with(json!({
+    let claims = with(json!({
         "aud": "web", "nonce": "n", "at_hash": at_hash(), "sid": "s", "rooms": ["lobby"],
     }));
-    for (name, value) in changes.as_object().unwrap() {
-        match value {
-            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
-            value => claims[name] = value.clone(),
-        }
-    }
-    let mut header = signer.header();
-    header.as_object_mut().unwrap().remove("typ");
-    if let Some(typ) = typ {
-        header["typ"] = json!(typ);
-    }
-    let token = signer.sign_under(&header, &claims);
+    let claims = changed(claims, changes);
+    let token = signer.sign_under(&typed(signer, typ), &claims);
     let expected = Expected {
         issuer: ISSUER,
         client_id: "web",

@@ -7,22 +7,12 @@ async fn judged(
     changes: Value,
 ) -> Result<crate::token::logout::LogoutToken, Refusal> {
     let signer = Signer::new("k", Algorithm::Es256);
-    let mut claims = json!({
+    let claims = json!({
         "iss": ISSUER, "aud": "web", "iat": NOW, "exp": NOW + 120, "jti": "j", "sub": "alice", "sid": "s",
         "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
     });
-    for (name, value) in changes.as_object().unwrap() {
-        match value {
-            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
-            value => claims[name] = value.clone(),
-        }
-    }
-    let mut header = signer.header();
-    header.as_object_mut().unwrap().remove("typ");
-    if let Some(typ) = typ {
-        header["typ"] = json!(typ);
-    }
-    let token = signer.sign_under(&header, &claims);
+    let claims = changed(claims, changes);
+    let token = signer.sign_under(&typed(&signer, typ), &claims);
     signing_in(&signer).verify_logout_token(&token).await
 }
 

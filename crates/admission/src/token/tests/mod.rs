@@ -127,7 +127,11 @@ fn claims() -> Value {
 
 /// The claims with some of them replaced, or removed where the value is null.
 pub(crate) fn with(changes: Value) -> Value {
-    let mut claims = claims();
+    changed(claims(), changes)
+}
+
+/// The same of any claims.
+fn changed(mut claims: Value, changes: Value) -> Value {
     let Value::Object(changes) = changes else {
         panic!("an object of changes")
     };
@@ -139,6 +143,11 @@ pub(crate) fn with(changes: Value) -> Value {
         }
     }
     claims
+}
+
+/// A header that says this of its `typ`, or nothing.
+fn typed(signer: &Signer, typ: Option<&str>) -> Value {
+    changed(signer.header(), json!({ "typ": typ }))
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
