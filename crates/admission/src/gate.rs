@@ -29,6 +29,7 @@ use crate::{
     session::{AtProvider, PER_SUBJECT, Sessions},
     sync::Exchanged,
     ticket::{self, Binding, Tickets},
+    token::{Grant, Terms},
 };
 
 /// How long a session that was signed out of is remembered, at least.
@@ -335,6 +336,35 @@ impl Gate {
             identity: fresh,
             until,
         })
+    }
+
+    /// What a grant gives the user of a live socket.
+    ///
+    /// # Errors
+    /// It does not hold, was taken back, or is somebody else's.
+    pub async fn grant(&self, lease: &Lease, grant: &str) -> Result<Grant, Refusal> {
+        loop {
+            let (rules, holder) = (self.rules(), lease.principal());
+            let granted = rules.issuers.verify_grant(grant, &holder).await?;
+            if !self.grant_stands(&granted.terms, &holder) {
+                return Err(Refusal::new(Stage::Identity, Reason::Revoked));
+            }
+            // Else it is asked again by the rules that hold now.
+            if self.rules.is(&rules) {
+                return Ok(granted);
+            }
+        }
+    }
+
+    /// Whether a grant that held before would hold still, by the rules and revocations of now.
+    #[must_use]
+    pub fn upholds(&self, terms: &Terms, holder: &Principal) -> bool {
+        self.rules().issuers.uphold(terms) && self.grant_stands(terms, holder)
+    }
+
+    fn grant_stands(&self, terms: &Terms, holder: &Principal) -> bool {
+        let holder = holder.identity();
+        holder.is_some_and(|holder| !self.revocations.cover_grant(terms, holder))
     }
 
     /// Lets nobody new in and ends every socket, as the server goes down. Returns how many.

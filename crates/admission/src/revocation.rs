@@ -2,7 +2,12 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use crate::{clock::Timestamp, principal::Identity, sync::RwLock};
+use crate::{
+    clock::Timestamp,
+    principal::{Identity, SessionId},
+    sync::RwLock,
+    token::Terms,
+};
 
 /// Takes back what an issuer vouched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,34 +165,60 @@ impl Revocations {
     /// Whether anything of what `identity` stands on was taken back.
     #[must_use]
     pub fn cover(&self, identity: &Identity) -> bool {
-        let set = self.set.read();
-        let of = |name: &str| (identity.issuer.clone(), Box::<str>::from(name));
-        let token = || {
-            identity
-                .token_id
-                .as_ref()
-                .is_some_and(|id| set.tokens.contains_key(&of(id)))
+        self.set.read().covers(&Proof {
+            issuer: &identity.issuer,
+            subject: &identity.subject,
+            token: identity.token_id.as_deref(),
+            session: identity.session.as_ref().map(SessionId::as_str),
+            issued_at: identity.issued_at,
+        })
+    }
+
+    /// Whether a grant was taken back: as itself, or with what its user was given up to an instant.
+    pub(crate) fn cover_grant(&self, terms: &Terms, holder: &Identity) -> bool {
+        let (set, issued_at) = (self.set.read(), Some(terms.issued_at()));
+        let itself = Proof {
+            issuer: terms.issuer(),
+            subject: terms.subject(),
+            token: terms.id(),
+            session: None,
+            issued_at,
         };
-        let session = || {
-            let id = identity.session.as_ref();
-            id.is_some_and(|id| set.sessions.contains_key(&of(id.as_str())))
+        let of_user = Proof {
+            issuer: &holder.issuer,
+            subject: &holder.subject,
+            token: None,
+            session: None,
+            issued_at,
         };
-        let subject = || {
-            let before = set.subjects.get(&of(&identity.subject));
-            before.is_some_and(|&before| issued_up_to(identity, before))
-        };
-        let issuer = || {
-            let before = set.issuers.get(&identity.issuer);
-            before.is_some_and(|&before| issued_up_to(identity, before))
-        };
-        (!set.tokens.is_empty() && token())
-            || (!set.sessions.is_empty() && session())
-            || (!set.subjects.is_empty() && subject())
-            || issuer()
+        set.covers(&itself) || set.covers(&of_user)
     }
 }
 
+/// What something signed can be taken back by.
+struct Proof<'a> {
+    issuer: &'a str,
+    subject: &'a str,
+    token: Option<&'a str>,
+    session: Option<&'a str>,
+    issued_at: Option<Timestamp>,
+}
+
 impl Set {
+    fn covers(&self, proof: &Proof<'_>) -> bool {
+        let of = |name: &str| (Box::<str>::from(proof.issuer), Box::<str>::from(name));
+        let named = |set: &HashMap<Named, Timestamp>, name: Option<&str>| {
+            !set.is_empty() && name.is_some_and(|name| set.contains_key(&of(name)))
+        };
+        let up_to = |before: Option<&Timestamp>| {
+            before.is_some_and(|&before| proof.issued_at.is_none_or(|issued| issued <= before))
+        };
+        named(&self.tokens, proof.token)
+            || named(&self.sessions, proof.session)
+            || (!self.subjects.is_empty() && up_to(self.subjects.get(&of(proof.subject))))
+            || up_to(self.issuers.get(proof.issuer))
+    }
+
     /// Forgets what is over by itself, so that users who sign out day after day never fill the set.
     fn sweep(&mut self, now: Timestamp) {
         let due = |swept: Timestamp| swept.after(SWEEP) <= now;
@@ -207,7 +238,7 @@ fn raise(entry: &mut Timestamp, to: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::principal::{SessionId, tests::identity};
+    use crate::principal::tests::identity;
 
     const NOW: Timestamp = Timestamp::from_secs(1500);
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wardwire_admission::principal::Principal;
+use wardwire_admission::{clock::Timestamp, principal::Principal, token::Terms};
 use wardwire_protocol::{channel::ChannelName, deflate::Encoding};
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     join::Joining,
     once::{PublicationId, Publisher},
     outbox::Outbox,
-    rights::{Action, ChannelRule, Standing},
+    rights::{Action, ChannelGrant, ChannelRule, Standing},
 };
 
 /// Whose sockets count together.
@@ -235,6 +235,7 @@ impl Member {
         let channel = self.subscriptions.swap_remove(at);
         withdraw(outbox, &channel);
         self.leave_one(fanout, &channel);
+        self.forget(name);
         Ok(())
     }
 
@@ -311,6 +312,39 @@ impl Member {
         fanout.origin(self.socket)
     }
 
+    /// Takes a grant for a channel that is to be followed. False if it is followed already.
+    pub fn show(&mut self, grant: ChannelGrant) -> bool {
+        let is_new = self.place(grant.channel()).is_none();
+        if is_new {
+            self.standing.show(grant);
+        }
+        is_new
+    }
+
+    /// Forgets what was shown for a channel, unless it came to be followed.
+    pub fn forget(&mut self, name: &ChannelName) {
+        if self.place(name).is_none() {
+            self.standing.retain(|it| it.channel() != name);
+        }
+    }
+
+    /// When the first grant that it has shown ends.
+    #[must_use]
+    pub fn granted_until(&self) -> Timestamp {
+        self.standing.until()
+    }
+
+    /// Lives on without the grants that have ended by now, and leaves the channels that only these gave, as [below](Self::renew).
+    pub fn expire(
+        &mut self,
+        fanout: &mut Fanout,
+        outbox: &mut Outbox,
+        now: Timestamp,
+    ) -> Vec<ChannelName> {
+        self.standing.retain(|it| it.terms().until > now);
+        self.leave_lost(fanout, outbox)
+    }
+
     /// Stands on a fresh proof from now on, leaves the channels to which it gives no right, and takes back what of them was
     /// not sent yet. Returns their names.
     pub fn renew(
@@ -319,14 +353,21 @@ impl Member {
         outbox: &mut Outbox,
         principal: Principal,
     ) -> Vec<ChannelName> {
-        self.standing = principal.into();
+        self.standing.renew(principal);
         self.leave_lost(fanout, outbox)
     }
 
-    /// Stands under the rules that hold now, and leaves the channels to which they give no right any more, as above. Returns
-    /// their names.
-    pub fn rejudge(&mut self, fanout: &mut Fanout, outbox: &mut Outbox) -> Vec<ChannelName> {
+    /// Stands under the rules that hold now, with the grants that are upheld, and leaves the channels to which these give no right
+    /// any more, as above. Returns their names.
+    pub fn rejudge(
+        &mut self,
+        fanout: &mut Fanout,
+        outbox: &mut Outbox,
+        uphold: impl Fn(&Terms, &Principal) -> bool,
+    ) -> Vec<ChannelName> {
         self.rules = self.hub.rules();
+        let holder = self.standing.principal().clone();
+        self.standing.retain(|it| uphold(it.terms(), &holder));
         self.leave_lost(fanout, outbox)
     }
 
@@ -339,6 +380,7 @@ impl Member {
         for channel in &lost {
             withdraw(outbox, channel);
             self.leave_one(fanout, channel);
+            self.forget(&channel.name);
         }
         for channel in &self.subscriptions {
             if !self.attend(fanout, channel)

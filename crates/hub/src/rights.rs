@@ -21,7 +21,7 @@ use wardwire_admission::principal::Principal;
 use wardwire_protocol::channel::ChannelName;
 
 pub use action::{Action, Actions};
-pub use grants::{BadGrants, CHANNELS, Grants};
+pub use grants::{BadGrants, CHANNELS, ChannelGrant, Grants};
 pub use pattern::{BadPattern, Pattern};
 pub use right::{BadRight, DEPTH, LEAVES, Right, Several, Test};
 pub use standing::Standing;

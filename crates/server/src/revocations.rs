@@ -24,6 +24,10 @@ pub(crate) fn revoke(server: &Server, asked: &[u8], trail: &Trail) -> Result<usi
     }
     let revocation = asked.revocation(server.gate.now())?;
     let ended = server.gate.revoke(&revocation);
+    // No lease stands on a grant: whoever follows something by one asks whether it holds.
+    if server.gate.rules().issuers.grant() {
+        drop(server.rejudge());
+    }
     server
         .audit
         .record(revoked(trail.clone(), &revocation, ended));

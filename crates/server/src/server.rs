@@ -10,7 +10,10 @@ use std::{
 
 use parking_lot::RwLock;
 use rustls::ServerConfig;
-use tokio::sync::Notify;
+use tokio::sync::{
+    Notify,
+    mpsc::{UnboundedReceiver, unbounded_channel},
+};
 use wardwire_admission::{gate::Gate, refusal::Refusal};
 use wardwire_hub::Hub;
 
@@ -99,6 +102,17 @@ impl Server {
         // Whoever begins to listen from here on asks the gate, and finds it draining.
         self.stopping.notify_waiters();
         told
+    }
+
+    /// Has every socket judge anew what it follows. Tells how many channels they had to leave, some at a time; when all were
+    /// judged, it ends.
+    #[must_use]
+    pub fn rejudge(&self) -> UnboundedReceiver<usize> {
+        let (told, left) = unbounded_channel();
+        for shard in &*self.shards {
+            shard.rejudge(told.clone());
+        }
+        left
     }
 
     /// Writes a refusal down.

@@ -58,6 +58,8 @@ export interface SubscribeParams {
   readonly channel: ChannelName;
   /** The last position that was read; what came after it is asked for. */
   readonly since?: Position;
+  /** A signed grant of this channel to this user, in channels whose rules say `"granted"`. One that does not hold is an error, whatever else the user may. */
+  readonly grant?: string;
 }
 
 /** What `subscribe` comes to. */
@@ -212,8 +214,8 @@ export interface LaggedNotice {
 export interface RevokedNotice {
   /** Which channel. */
   readonly channel: ChannelName;
-  /** Why: `rights`, of the user and the rules as they are now, do not allow it. */
-  readonly reason: 'rights';
+  /** Why: `rights`, of the user and the rules as they are now, do not allow it; `expired`: the grant that did has ended, and with a fresh one it can be followed again. */
+  readonly reason: 'rights' | 'expired';
 }
 
 /** What a client may call. */

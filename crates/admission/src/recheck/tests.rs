@@ -91,6 +91,7 @@ impl World {
         let config = IssuerConfig {
             issuer: "https://id.example".to_owned(),
             name: None,
+            signs: crate::token::Signs::default(),
             audience: Audience::new(["wardwire"]),
             profile: Profile::Rfc9068,
             algorithms: vec![Algorithm::Es256],

@@ -186,7 +186,7 @@ impl Rules {
     }
 
     /// `aud` is one name or several (RFC 7519 §4.1.3), of which one has to be ours.
-    fn judge_audience(&self, claim: Option<Value>) -> Result<Arc<str>, Refusal> {
+    pub(super) fn judge_audience(&self, claim: Option<Value>) -> Result<Arc<str>, Refusal> {
         let ours = match claim {
             Some(Value::String(name)) => self.audience.find(&name),
             Some(Value::Array(names)) if names.iter().all(Value::is_string) => names

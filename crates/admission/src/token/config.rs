@@ -16,6 +16,8 @@ pub struct IssuerConfig {
     /// What this server calls it: 1 to 32 of `a-z`, `0-9`, `-` and `_`. Each of several issuers has one, and no two the same:
     /// it stands before their users' names, which are unique for each issuer only.
     pub name: Option<String>,
+    /// What its signature is believed for.
+    pub signs: Signs,
     /// Who we are to this issuer.
     pub audience: Audience,
     /// What tells its access tokens from its other tokens.
@@ -32,6 +34,32 @@ pub struct IssuerConfig {
     pub sign_in: Option<oidc::Settings>,
     /// How it is asked about opaque tokens. None if it is not; one issuer at most is, as such a token does not say whose it is.
     pub introspection: Option<IntrospectionConfig>,
+}
+
+/// What an issuer's signature is believed for. What one is not trusted with is refused as if nobody knew it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signs {
+    /// Who somebody is.
+    #[default]
+    Tokens,
+    /// What a user may do in one channel, whoever says who that is.
+    Grants,
+    /// Both.
+    Both,
+}
+
+impl Signs {
+    /// Whether it has users.
+    #[must_use]
+    pub fn tokens(self) -> bool {
+        self != Self::Grants
+    }
+
+    /// Whether it grants.
+    #[must_use]
+    pub fn grants(self) -> bool {
+        self != Self::Tokens
+    }
 }
 
 /// The names of which a token's `aud` must hold one.
@@ -87,6 +115,11 @@ pub enum IssuerConfigError {
     /// It would not be told from what follows it.
     #[error("the name of issuer {0} is not 1 to 32 of a-z, 0-9, - and _")]
     BadName(String),
+    /// What it says of its users would count for nothing.
+    #[error(
+        "issuer {0} signs grants only, so that it has no users: drop its `name`, `sign_in` and `introspection`, or add \"tokens\" to `signs`"
+    )]
+    GrantsOnly(String),
     /// Any audience would do.
     #[error(
         "issuer {0} has no audience: set `audience` to the name by which its access tokens mean this server, or say with `sign_in` how browsers sign in there"
@@ -162,7 +195,12 @@ impl IssuerConfig {
         if self.name.as_deref().is_some_and(|name| !is_name(name)) {
             return Err(IssuerConfigError::BadName(issuer()));
         }
-        if self.audience.0.is_empty() && self.sign_in.is_none() {
+        let of_users =
+            self.name.is_some() || self.sign_in.is_some() || self.introspection.is_some();
+        if of_users && !self.signs.tokens() {
+            return Err(IssuerConfigError::GrantsOnly(issuer()));
+        }
+        if self.audience.0.is_empty() && (self.sign_in.is_none() || self.signs.grants()) {
             return Err(IssuerConfigError::NoAudience(issuer()));
         }
         if self.sign_in.is_some() && !super::is_https(&self.issuer) {
@@ -221,13 +259,14 @@ pub(super) fn check_introspection<'a>(
     }
 }
 
-/// Each of several has a name, and no two the same.
+/// Each of several that have users has a name, and no two the same.
 pub(super) fn check_names<'a>(
-    configs: impl ExactSizeIterator<Item = &'a IssuerConfig>,
+    configs: impl Iterator<Item = &'a IssuerConfig> + Clone,
 ) -> Result<(), IssuerConfigError> {
-    let alone = configs.len() < 2;
+    let with_users = configs.filter(|config| config.signs.tokens());
+    let alone = with_users.clone().count() < 2;
     let mut seen = HashSet::new();
-    for config in configs {
+    for config in with_users {
         match &config.name {
             None if alone => {}
             None => return Err(IssuerConfigError::Nameless(config.issuer.clone())),

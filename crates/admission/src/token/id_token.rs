@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
 use super::{
-    Algorithm, Issuers, Proved,
+    Algorithm, Issuers, Proved, Signs,
     claims::{date, methods, missing, name, wrong},
     kind_of, refuse,
 };
@@ -51,7 +51,7 @@ impl Issuers {
             Some("jwt") | None => Ok(()),
             _ => Err(refuse(Reason::TokenType).because(format_args!("typ {typ:?}"))),
         };
-        let proved = self.prove(token, kind).await?;
+        let proved = self.prove(token, Signs::tokens, kind).await?;
         if proved.name != expected.issuer {
             return Err(refuse(Reason::TokenIssuer).because("not who was asked"));
         }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    Issuers, Proved,
+    Issuers, Proved, Signs,
     claims::{date, missing, name},
     kind_of, refuse,
 };
@@ -39,7 +39,7 @@ impl Issuers {
             Some("logout+jwt" | "jwt") | None => Ok(()),
             _ => Err(refuse(Reason::TokenType).because(format_args!("typ {typ:?}"))),
         };
-        self.prove(token, kind)
+        self.prove(token, Signs::tokens, kind)
             .await?
             .logout_token(self.clock.now())
     }

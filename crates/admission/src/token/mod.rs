@@ -13,6 +13,7 @@ mod application;
 mod claims;
 mod config;
 mod discovery;
+mod grant;
 mod id_token;
 mod introspection;
 mod jws;
@@ -27,9 +28,11 @@ pub use self::{
     algorithm::{Algorithm, UnknownAlgorithm},
     application::ForwardAuthConfig,
     config::{
-        Audience, Discriminator, IssuerConfig, IssuerConfigError, KeySource, Profile, is_name,
+        Audience, Discriminator, IssuerConfig, IssuerConfigError, KeySource, Profile, Signs,
+        is_name,
     },
     discovery::location,
+    grant::{Grant, Terms},
     introspection::{Introspected, IntrospectionConfig},
     keys::{KeySurvey, survey},
     strict::object as read_object,
@@ -71,6 +74,7 @@ pub struct Issuers {
 }
 
 struct Issuer {
+    signs: Signs,
     algorithms: Box<[Algorithm]>,
     keys: KeyRing,
     rules: Rules,
@@ -151,6 +155,7 @@ impl Issuers {
             let asked = config.introspection.clone();
             let asked = asked.map(|it| Introspection::new(&config.issuer, it, fetch.clone()));
             let issuer = Issuer {
+                signs: config.signs,
                 introspection: asked.map(Arc::new),
                 keys: KeyRing::new(&config, fetch, before.map(|it| &it.keys))?,
                 algorithms: config.algorithms.into(),
@@ -189,6 +194,7 @@ impl Issuers {
         }
         for (issuer, it) in &self.issuers {
             match &it.rules.name {
+                None if !it.signs.tokens() => {}
                 None => return Err(IssuerConfigError::Nameless(issuer.to_string())),
                 Some(name) if **name == *config.name => {
                     return Err(IssuerConfigError::SameName(config.name));
@@ -218,10 +224,21 @@ impl Issuers {
         it.is_some_and(|it| it.config.url == issuer)
     }
 
-    /// Whether tokens of this issuer are believed.
+    /// Whether anything that this issuer signs is believed.
     #[must_use]
     pub fn trust(&self, issuer: &str) -> bool {
         self.issuers.contains_key(issuer) || self.is_application(issuer)
+    }
+
+    /// Whether any issuer may grant.
+    #[must_use]
+    pub fn grant(&self) -> bool {
+        self.issuers.values().any(|it| it.signs.grants())
+    }
+
+    /// An issuer that is believed when it says who somebody is.
+    fn of_users(&self, name: &str) -> Option<&Issuer> {
+        self.issuers.get(name).filter(|it| it.signs.tokens())
     }
 
     /// Whether somebody who was believed before would be still: their issuer is trusted, means us by the same name, and may
@@ -235,7 +252,7 @@ impl Issuers {
         {
             return it.vouch(identity, self.clock.now());
         }
-        let Some(issuer) = self.issuers.get(&identity.issuer) else {
+        let Some(issuer) = self.of_users(&identity.issuer) else {
             return Err(refuse(Reason::TokenIssuer).because("trusted no longer"));
         };
         if !issuer.asks_about(identity) {
@@ -293,7 +310,7 @@ impl Issuers {
             return self.introspect(asked, token, Ask::IfUnknown).await;
         }
         let kind = |rules: &Rules, typ: Option<&str>| rules.judge_type(typ);
-        let proved = self.prove(token, kind).await?;
+        let proved = self.prove(token, Signs::tokens, kind).await?;
         let (rules, now) = (&proved.issuer.rules, self.clock.now());
         let mut identity = rules.judge(proved.name, proved.claims, now)?;
         identity
@@ -399,10 +416,11 @@ impl Issuers {
         Ok(identity)
     }
 
-    /// All that is asked before the claims. `kind` judges the header's `typ`.
+    /// All that is asked before the claims, of an issuer that signs such tokens. `kind` judges the header's `typ`.
     async fn prove<'t>(
         &self,
         token: &'t str,
+        such: impl FnOnce(Signs) -> bool,
         kind: impl FnOnce(&Rules, Option<&str>) -> Result<(), Refusal>,
     ) -> Result<Proved<'_, 't>, Refusal> {
         if token.len() > LONGEST {
@@ -412,7 +430,7 @@ impl Issuers {
         if jws.header.critical {
             return Err(refuse(Reason::TokenCritical));
         }
-        let (name, issuer) = self.issuer_of(&jws)?;
+        let (name, issuer) = self.issuer_of(&jws, such)?;
         let algorithm = issuer.algorithm(&jws)?;
         kind(&issuer.rules, jws.header.typ.as_deref())?;
         let wanted = Wanted {
@@ -439,18 +457,24 @@ impl Issuers {
         let named = claims.get("iss").and_then(Value::as_str);
         let (name, issuer) = named
             .and_then(|name| self.issuers.get_key_value(name))
+            .filter(|(_, issuer)| issuer.signs.tokens())
             .ok_or_else(|| refuse(Reason::TokenIssuer).because(format_args!("{named:?}")))?;
         let name = name.clone();
         let identity = issuer.rules.judge(&name, claims, self.clock.now())?;
         Ok(Supposed(Principal::User(Arc::new(identity))))
     }
 
-    fn issuer_of(&self, jws: &Jws<'_>) -> Result<(&str, &Issuer), Refusal> {
+    fn issuer_of(
+        &self,
+        jws: &Jws<'_>,
+        such: impl FnOnce(Signs) -> bool,
+    ) -> Result<(&str, &Issuer), Refusal> {
         let claimed = jws
             .issuer()
             .ok_or_else(|| refuse(Reason::TokenClaims).because("iss is missing or not a string"))?;
         self.issuers
             .get_key_value(claimed)
+            .filter(|(_, issuer)| such(issuer.signs))
             .map(|(name, issuer)| (&**name, issuer))
             .ok_or_else(|| refuse(Reason::TokenIssuer).because(claimed))
     }

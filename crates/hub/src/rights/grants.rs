@@ -1,9 +1,13 @@
-//! What a token grants by its claim `channels`: `{ "chat/1": ["subscribe", "publish"] }`.
+//! What a token grants by its claim `channels`: `{ "chat/1": ["subscribe", "publish"] }`. A signed grant has the same, of one
+//! channel.
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-use wardwire_admission::principal::Identity;
+use serde_json::{Map, Value};
+use wardwire_admission::{
+    principal::Identity,
+    token::{Grant, Terms},
+};
 use wardwire_protocol::channel::ChannelName;
 
 use super::{Action, Actions};
@@ -11,6 +15,14 @@ use super::{Action, Actions};
 /// What was granted, channel by channel. Names are exact: nothing in them is a pattern.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants(HashMap<ChannelName, Actions>);
+
+/// What a signed grant gives the socket that showed it.
+#[derive(Clone, Debug)]
+pub struct ChannelGrant {
+    channel: ChannelName,
+    actions: Actions,
+    terms: Terms,
+}
 
 /// The most channels that one token may name.
 pub const CHANNELS: usize = 128;
@@ -24,6 +36,9 @@ pub enum BadGrants {
     /// Over [`CHANNELS`].
     #[error("it names {0} channels, of at most {CHANNELS}")]
     Many(usize),
+    /// A signed grant is for one.
+    #[error("it names {0} channels, and not one")]
+    NotOne(usize),
     /// One that is no channel name, such as a pattern.
     #[error("{0:?} is not a channel name")]
     Channel(String),
@@ -38,7 +53,11 @@ impl Grants {
     /// # Errors
     /// Anything in it is not as it has to be.
     pub fn of(identity: &Identity) -> Result<Self, BadGrants> {
-        let Some(claim) = identity.claims.get("channels") else {
+        Self::read(&identity.claims)
+    }
+
+    fn read(claims: &Map<String, Value>) -> Result<Self, BadGrants> {
+        let Some(claim) = claims.get("channels") else {
             return Ok(Self::default());
         };
         let channels = claim.as_object().ok_or(BadGrants::Shape)?;
@@ -48,7 +67,7 @@ impl Grants {
         let each = channels.iter().map(|(name, actions)| {
             let channel = ChannelName::parse(name);
             let channel = channel.map_err(|_| BadGrants::Channel(name.clone()))?;
-            Ok((channel, read(actions)?))
+            Ok((channel, actions_of(actions)?))
         });
         each.collect::<Result<_, _>>().map(Self)
     }
@@ -72,7 +91,44 @@ impl Grants {
     }
 }
 
-fn read(actions: &Value) -> Result<Actions, BadGrants> {
+impl ChannelGrant {
+    /// What a grant says, whose signature holds.
+    ///
+    /// # Errors
+    /// It names no channel, or several, or anything in it is not as it has to be.
+    pub fn of(grant: Grant) -> Result<Self, BadGrants> {
+        let mut all = Grants::read(&grant.claims)?.0.into_iter();
+        let count = all.len();
+        match (all.next(), all.next()) {
+            (Some((channel, actions)), None) => Ok(Self {
+                channel,
+                actions,
+                terms: grant.terms,
+            }),
+            _ => Err(BadGrants::NotOne(count)),
+        }
+    }
+
+    /// For which channel it is.
+    #[must_use]
+    pub fn channel(&self) -> &ChannelName {
+        &self.channel
+    }
+
+    /// Under which it holds.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Whether it gives this.
+    #[must_use]
+    pub fn gives(&self, action: Action) -> bool {
+        self.actions.contains(action)
+    }
+}
+
+fn actions_of(actions: &Value) -> Result<Actions, BadGrants> {
     let actions = actions.as_array().ok_or(BadGrants::Shape)?;
     let each = actions.iter().map(|it| {
         let word = it.as_str().ok_or(BadGrants::Shape)?;

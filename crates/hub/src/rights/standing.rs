@@ -1,11 +1,12 @@
 //! What somebody stands on when a right is asked for.
 
-use wardwire_admission::principal::Principal;
+use wardwire_admission::{clock::Timestamp, principal::Principal};
 use wardwire_protocol::channel::ChannelName;
 
-use super::{Action, Grants};
+use super::{Action, ChannelGrant, Grants};
 
-/// What somebody stands on when a right is asked for: who they are, as the gate has proved it, and what their token grants.
+/// What somebody stands on when a right is asked for: who they are, as the gate has proved it, and what their token and the
+/// grants that they showed give them.
 #[derive(Clone, Debug)]
 pub struct Standing {
     principal: Principal,
@@ -14,21 +15,28 @@ pub struct Standing {
 }
 
 /// What somebody has beside who they are.
-#[derive(Clone, Debug)]
-enum Beside {
-    /// Read once, as each publication asks. Nothing without a claim, or where anything in it is wrong.
-    Grants(Grants),
+#[derive(Clone, Debug, Default)]
+struct Beside {
     /// It is the application's own backend, which holds no socket.
-    Backend,
+    backend: bool,
+    /// What the token grants. Read once, as each publication asks; nothing without a claim, or where anything in it is wrong.
+    token: Grants,
+    /// The grants that were shown, one for each channel at most.
+    shown: Vec<ChannelGrant>,
 }
 
 impl From<Principal> for Standing {
     fn from(principal: Principal) -> Self {
-        let granted = principal.identity().and_then(|it| Grants::of(it).ok());
-        let granted = granted.filter(|it| !it.is_empty());
+        let token = principal.identity().and_then(|it| Grants::of(it).ok());
+        let token = token.filter(|it| !it.is_empty());
         Self {
             principal,
-            beside: granted.map(|it| Box::new(Beside::Grants(it))),
+            beside: token.map(|token| {
+                Box::new(Beside {
+                    token,
+                    ..Beside::default()
+                })
+            }),
         }
     }
 }
@@ -38,20 +46,48 @@ impl Standing {
     pub(crate) fn backend() -> Self {
         Self {
             principal: Principal::Anonymous,
-            beside: Some(Box::new(Beside::Backend)),
+            beside: Some(Box::new(Beside {
+                backend: true,
+                ..Beside::default()
+            })),
         }
     }
 
     /// Whether it is the application's own backend.
     pub(crate) fn is_backend(&self) -> bool {
-        matches!(self.beside.as_deref(), Some(Beside::Backend))
+        self.beside.as_ref().is_some_and(|it| it.backend)
     }
 
-    fn grants(&self) -> Option<&Grants> {
-        match self.beside.as_deref()? {
-            Beside::Grants(grants) => Some(grants),
-            Beside::Backend => None,
+    /// Stands on a fresh proof of the same user from now on. What was shown is that user's still.
+    pub(crate) fn renew(&mut self, principal: Principal) {
+        let before = std::mem::replace(self, principal.into());
+        if let Some(before) = before.beside.filter(|it| !it.shown.is_empty()) {
+            self.beside.get_or_insert_default().shown = before.shown;
         }
+    }
+
+    /// Takes a grant, in the place of one that was shown for the same channel.
+    pub(crate) fn show(&mut self, grant: ChannelGrant) {
+        let shown = &mut self.beside.get_or_insert_default().shown;
+        shown.retain(|it| it.channel() != grant.channel());
+        shown.push(grant);
+    }
+
+    /// Forgets other grants that were shown.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&ChannelGrant) -> bool) {
+        if let Some(beside) = &mut self.beside {
+            beside.shown.retain(keep);
+        }
+    }
+
+    /// When the first of the grants that were shown ends.
+    pub(crate) fn until(&self) -> Timestamp {
+        let shown = self.shown().iter().map(|it| it.terms().until);
+        shown.min().unwrap_or(Timestamp::NEVER)
+    }
+
+    fn shown(&self) -> &[ChannelGrant] {
+        self.beside.as_ref().map_or(&[], |it| &it.shown)
     }
 
     /// Who they are.
@@ -62,13 +98,18 @@ impl Standing {
 
     /// Whether they were given this for one channel.
     pub(super) fn is_granted(&self, channel: &ChannelName, action: Action) -> bool {
-        self.grants().is_some_and(|it| it.contains(channel, action))
+        let Some(beside) = &self.beside else {
+            return false;
+        };
+        let by_token = beside.token.contains(channel, action);
+        let shown = |it: &ChannelGrant| it.channel() == channel && it.gives(action);
+        by_token || beside.shown.iter().any(shown)
     }
 
-    /// The channels of which a grant speaks, in the order of their names.
+    /// The channels of which the token speaks, in the order of their names.
     pub(super) fn granted_channels(&self) -> Vec<&ChannelName> {
-        let granted = self.grants().into_iter();
-        let mut all: Vec<_> = granted.flat_map(Grants::channels).collect();
+        let token = self.beside.iter().map(|it| &it.token);
+        let mut all: Vec<_> = token.flat_map(Grants::channels).collect();
         all.sort_unstable();
         all
     }

@@ -120,10 +120,12 @@ fn who_has_lost_the_right_learns_nothing_by_repeating_and_who_has_it_again_what_
     lobby.publish = Right::Nobody;
     closed.channels = ChannelRules::new(vec![lobby]).unwrap();
     hub.hub.reload(closed);
-    bob.member.rejudge(&mut bob.fanout, &mut bob.outbox);
+    bob.member
+        .rejudge(&mut bob.fanout, &mut bob.outbox, |_, _| true);
     assert_eq!(publish(&bob, "a", "1"), Err(HubError::Forbidden));
     hub.hub.reload(rules(0));
-    bob.member.rejudge(&mut bob.fanout, &mut bob.outbox);
+    bob.member
+        .rejudge(&mut bob.fanout, &mut bob.outbox, |_, _| true);
     let again = publish(&bob, "a", "2").unwrap();
     assert!(again.duplicate && again.position == first.position);
 }

@@ -27,6 +27,9 @@ pub struct SubscribeParams<'a> {
     /// The last position that was read; what came after it is asked for.
     #[serde(borrow, default, deserialize_with = "optional::text")]
     pub since: Option<Cow<'a, str>>,
+    /// A signed grant of this channel to this user, in channels whose rules say `"granted"`. One that does not hold is an error, whatever else the user may.
+    #[serde(borrow, default, deserialize_with = "optional::text")]
+    pub grant: Option<Cow<'a, str>>,
 }
 
 /// What `subscribe` comes to.
@@ -220,16 +223,18 @@ pub struct LaggedNotice<'a> {
 pub struct RevokedNotice<'a> {
     /// Which channel.
     pub channel: Cow<'a, str>,
-    /// Why: `rights`, of the user and the rules as they are now, do not allow it.
+    /// Why: `rights`, of the user and the rules as they are now, do not allow it; `expired`: the grant that did has ended, and with a fresh one it can be followed again.
     pub reason: RevokedNoticeReason,
 }
 
-/// Why: `rights`, of the user and the rules as they are now, do not allow it.
+/// Why: `rights`, of the user and the rules as they are now, do not allow it; `expired`: the grant that did has ended, and with a fresh one it can be followed again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RevokedNoticeReason {
     /// `rights`
     Rights,
+    /// `expired`
+    Expired,
 }
 
 /// `error.data`: what a program can go by beside the code. Members that are not known are to be passed over.

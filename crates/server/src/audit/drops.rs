@@ -30,6 +30,7 @@ pub(super) struct Drops {
     redirect: AtomicU64,
     calls: AtomicU64,
     reports: AtomicU64,
+    losses: AtomicU64,
 }
 
 impl Cause {
@@ -62,11 +63,17 @@ impl Drops {
         self.reports.fetch_add(1, Ordering::Relaxed) < CALLS_SINGLY
     }
 
+    /// Counts a channel that a socket had to leave. True if it is to be written itself.
+    pub(super) fn add_loss(&self) -> bool {
+        self.losses.fetch_add(1, Ordering::Relaxed) < CALLS_SINGLY
+    }
+
     /// What was counted and not written, by kind, and begins anew.
     pub(super) fn take(&self) -> impl Iterator<Item = (Kind, u64)> {
         let calls = [
             (&self.calls, "refusals", Some("call")),
             (&self.reports, "reports", None),
+            (&self.losses, "rights-lost", Some("subscribe")),
         ];
         let calls = calls.into_iter().filter_map(|(count, counted, stage)| {
             let all = count.swap(0, Ordering::Relaxed);

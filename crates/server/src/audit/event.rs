@@ -108,6 +108,16 @@ impl Event {
         event
     }
 
+    /// A live socket had to leave a channel, which `detail` names.
+    #[must_use]
+    pub fn unsubscribed(trail: &Trail, reason: &'static str, channel: String) -> Self {
+        let mut event = Self::new("right-lost").about(trail);
+        event.outcome.stage = Some("subscribe");
+        event.outcome.reason = Some(reason.into());
+        event.outcome.detail = Some(channel.into());
+        event
+    }
+
     /// A live socket stands on a fresh token.
     #[must_use]
     pub fn refresh(trail: &Trail) -> Self {

@@ -199,6 +199,18 @@ impl Audit {
         }
     }
 
+    /// Writes down that a socket had to leave a channel.
+    pub fn unsubscribed(
+        &self,
+        trail: &Trail,
+        reason: &'static str,
+        channel: impl FnOnce() -> String,
+    ) {
+        if self.shared.drops.add_loss() {
+            self.record(Event::unsubscribed(trail, reason, channel()));
+        }
+    }
+
     /// Whether events reach the disk. While they do not, nobody new may be let in.
     #[must_use]
     pub fn is_healthy(&self) -> bool {

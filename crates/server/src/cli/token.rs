@@ -37,6 +37,9 @@ pub(super) struct Arguments {
     /// A further claim, as NAME=JSON; may stand several times
     #[arg(long = "claim", value_name = "NAME=JSON")]
     claims: Vec<String>,
+    /// Make it a grant, of what `--claim channels='{"chat/1": ["subscribe"]}'` says, in place of an access token
+    #[arg(long, requires = "issuer")]
+    grant: bool,
     /// Until it expires: "90s", "15m", "1h"
     #[arg(long, default_value = "1h")]
     ttl: Span,
@@ -70,13 +73,24 @@ fn run(arguments: &Arguments) -> io::Result<String> {
     let explain = |error: &dyn std::fmt::Display| io::Error::other(format!("{name}: {error}"));
     let pem = std::fs::read(&arguments.key).map_err(|error| explain(&error))?;
     let key = EncodingKey::from_ec_pem(&pem).map_err(|error| explain(&error))?;
-    mint(&key, claims(arguments)?).map_err(|error| explain(&error))
+    let kind = match arguments.grant {
+        true => "wardwire-grant+jwt",
+        false => ACCESS_TOKEN,
+    };
+    sign(&key, kind, claims(arguments)?).map_err(|error| explain(&error))
 }
 
-/// Signs claims as an access token (RFC 9068).
+/// RFC 9068.
+const ACCESS_TOKEN: &str = "at+jwt";
+
+/// Signs claims as an access token.
 pub(crate) fn mint(key: &EncodingKey, claims: Map<String, Value>) -> io::Result<String> {
+    sign(key, ACCESS_TOKEN, claims)
+}
+
+fn sign(key: &EncodingKey, kind: &str, claims: Map<String, Value>) -> io::Result<String> {
     let mut header = Header::new(Algorithm::ES256);
-    header.typ = Some("at+jwt".into());
+    header.typ = Some(kind.into());
     header.kid = Some(key_id(key)?);
     jsonwebtoken::encode(&header, &claims, key).map_err(io::Error::other)
 }
@@ -250,6 +264,24 @@ mod tests {
         let seconds = |name: &str| claims[name].as_u64().unwrap();
         assert_eq!(seconds("exp") - seconds("iat"), 90);
         assert_eq!(claims["rooms"], json!(["lobby"]));
+    }
+
+    #[test]
+    fn a_grant_says_what_it_is() {
+        let (_, written) = fresh("grant");
+        let channels = "channels={\"chat/1\":[\"subscribe\"]}";
+        let own = [
+            "--new-key",
+            "--key",
+            &written,
+            "--grant",
+            "--claim",
+            channels,
+        ];
+        let grant = run(&parse(&[&own[..], &WHO[..]].concat()).unwrap()).unwrap();
+        let header = jsonwebtoken::decode_header(&grant).unwrap();
+        assert_eq!(header.typ.as_deref(), Some("wardwire-grant+jwt"));
+        assert!(parse(&["--key", &written, "--grant"]).is_err());
     }
 
     #[test]

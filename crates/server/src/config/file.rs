@@ -373,6 +373,11 @@ pub struct Issuer {
     /// that would change that is refused.
     #[schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$"))]
     pub name: Option<String>,
+    /// What its signature is believed for: `"tokens"`, by which it says who its users are, and `"grants"`, by which it lets a user,
+    /// whoever says who that is, do something in [one channel](protocol.md#grants).
+    #[serde(default = "tokens")]
+    #[schemars(length(min = 1, max = 2))]
+    pub signs: Vec<Signed>,
     /// What its access tokens' `aud` must hold: the name by which it knows this server. Without it none of them is believed.
     #[serde(default)]
     #[schemars(length(min = 1), extend("x-default" = "required without `sign_in`"))]
@@ -412,6 +417,16 @@ pub struct Issuer {
     pub sign_in: Option<SignIn>,
     /// It is asked about opaque tokens: those that do not look like a JWT (RFC 7662). One issuer at most is.
     pub introspection: Option<Introspection>,
+}
+
+/// What an issuer signs.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Signed {
+    /// Who its users are.
+    Tokens,
+    /// What a user may do in one channel.
+    Grants,
 }
 
 /// `issuer.sign_in`
@@ -795,6 +810,10 @@ const fn drain() -> Span {
 
 const fn a_day() -> Span {
     seconds(24 * 3600)
+}
+
+fn tokens() -> Vec<Signed> {
+    vec![Signed::Tokens]
 }
 
 const fn half_a_day() -> Span {

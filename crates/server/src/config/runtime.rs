@@ -22,7 +22,7 @@ use wardwire_admission::{
     rules::Rules,
     token::{
         Algorithm, Audience, Discriminator, IssuerConfig, Issuers, KeySource,
-        Profile as TokenProfile,
+        Profile as TokenProfile, Signs,
     },
 };
 use wardwire_hub::{
@@ -41,7 +41,7 @@ use wardwire_protocol::{connection, deflate::Level};
 
 use super::{
     Config, Folder, Security, clients, file,
-    file::{Addresses, Kind, Profile},
+    file::{Addresses, Kind, Profile, Signed},
     forward_auth, path,
     right::{self as file_right, PlainRight},
     sign_in,
@@ -321,6 +321,7 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<Issue
     Ok(IssuerConfig {
         issuer: issuer.issuer.clone(),
         name: issuer.name.clone(),
+        signs: signs(&issuer.signs),
         // Nothing in it where browsers only sign in there.
         audience: Audience::new([issuer.audience.as_str()]),
         profile,
@@ -341,6 +342,15 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<Issue
             None => None,
         },
     })
+}
+
+fn signs(signed: &[Signed]) -> Signs {
+    let grants = signed.contains(&Signed::Grants);
+    match (grants, signed.contains(&Signed::Tokens)) {
+        (false, _) => Signs::Tokens,
+        (true, true) => Signs::Both,
+        (true, false) => Signs::Grants,
+    }
 }
 
 /// Each issuer with its way out. A root of its own is trusted for its own keys only, and then no other is.

@@ -9,7 +9,7 @@ use wardwire_admission::{
     clock::Timestamp,
     principal::{Authentication, Identity, Principal, SessionId},
     secret::Secret,
-    token::{Algorithm, Audience, IssuerConfig, KeySource, Profile},
+    token::{Algorithm, Audience, IssuerConfig, KeySource, Profile, Signs},
 };
 
 use crate::cli::token;
@@ -82,6 +82,7 @@ impl DemoIssuer {
         Ok(IssuerConfig {
             issuer: self.name.clone(),
             name: None,
+            signs: Signs::default(),
             audience: Audience::new([AUDIENCE]),
             profile: Profile::Rfc9068,
             algorithms: vec![Algorithm::Es256],

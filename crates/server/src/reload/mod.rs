@@ -19,7 +19,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Mutex, Semaphore, mpsc::unbounded_channel},
+    sync::{Mutex, Semaphore},
     task::JoinError,
 };
 
@@ -235,6 +235,7 @@ impl Reloader {
             terms,
         } = parts;
         let server = &self.server;
+        let granting = server.gate.rules().issuers.grant();
         *server.terms.write() = Arc::new(terms);
         // Client certificates are verified anew, which takes its time where there are many.
         let own = server.clone();
@@ -244,14 +245,11 @@ impl Reloader {
             Err(Ok(panic)) => resume_unwind(panic),
             Err(Err(_)) => 0,
         };
-        if !server.hub.reload(channels) {
+        let granted = granting || server.gate.rules().issuers.grant();
+        if !server.hub.reload(channels) && !granted {
             return (sockets, 0);
         }
-        let (told, mut left) = unbounded_channel();
-        for shard in &*server.shards {
-            shard.rejudge(told.clone());
-        }
-        drop(told);
+        let mut left = server.rejudge();
         let mut subscriptions = 0;
         while let Some(some) = left.recv().await {
             subscriptions += some;

@@ -15,6 +15,8 @@ use std::{
 use wardwire_admission::{
     admit::{Admission, Trail},
     caps::ConnectionSlot,
+    clock::Timestamp,
+    gate::Gate,
     lease::Lease,
     principal::Principal,
     route::{Route, RouteKind},
@@ -223,10 +225,26 @@ impl Application {
     }
 
     /// Judges by the rules that hold now what it follows, and leaves what it may not. Returns how many channels that were.
-    pub fn rejudge(&mut self, fanout: &mut Fanout, outbox: &mut Outbox) -> usize {
+    pub fn rejudge(&mut self, fanout: &mut Fanout, outbox: &mut Outbox, gate: &Gate) -> usize {
         match self {
             Self::Echo(_) => 0,
-            Self::Channels(channels) => channels.rejudge(fanout, outbox),
+            Self::Channels(channels) => channels.rejudge(fanout, outbox, gate),
+        }
+    }
+
+    /// When something that it may do ends by itself, beside its lease.
+    #[must_use]
+    pub fn granted_until(&self) -> Timestamp {
+        match self {
+            Self::Echo(_) => Timestamp::NEVER,
+            Self::Channels(channels) => channels.granted_until(),
+        }
+    }
+
+    /// Does no longer what has ended by now.
+    pub fn expire(&mut self, now: Timestamp, scope: &mut Scope<'_>) {
+        if let Self::Channels(channels) = self {
+            channels.expire(now, scope);
         }
     }
 

@@ -72,8 +72,8 @@ pub struct Shard {
     /// When something may be due for the first of the sockets, and when that was last looked at.
     due: Instant,
     swept: Instant,
-    /// Sockets that the rules of channels are still to be asked about, and who waits for that.
-    rejudging: Option<(Vec<SocketKey>, Rejudged)>,
+    /// Sockets that the rules of channels are still to be asked about, and those who wait for that.
+    rejudging: (Vec<SocketKey>, Vec<Rejudged>),
     timer: Pin<Box<Sleep>>,
     stopped: bool,
 }
@@ -131,7 +131,7 @@ impl Shard {
             flushed: 0,
             due: now + LONG,
             swept: now,
-            rejudging: None,
+            rejudging: (Vec::new(), Vec::new()),
             timer: Box::pin(tokio::time::sleep(LONG)),
             stopped: false,
         })
@@ -199,7 +199,7 @@ impl Shard {
             || !self.again.is_empty()
             || !self.messages.is_empty()
             || !self.flushing.is_empty()
-            || self.rejudging.is_some()
+            || !self.rejudging.1.is_empty()
             || self.fanout.has_more())
     }
 
@@ -214,7 +214,9 @@ impl Shard {
                 Some(Message::Adopt(arrival)) => self.adopt(*arrival, time),
                 Some(Message::Wake(key)) => self.wake(key, time),
                 Some(Message::Rejudge(told)) => {
-                    self.rejudging = Some((self.sockets.keys(), told));
+                    // Who waits already waits for these, too.
+                    self.rejudging.0 = self.sockets.keys();
+                    self.rejudging.1.push(told);
                 }
                 Some(Message::Pulse) => self.handle.turned(),
                 Some(Message::Stop) => self.stopped = true,
@@ -370,9 +372,10 @@ impl Shard {
         if !self.flushing.is_empty() {
             return false;
         }
-        let Some((mut keys, told)) = self.rejudging.take() else {
+        let (mut keys, told) = std::mem::take(&mut self.rejudging);
+        if told.is_empty() {
             return false;
-        };
+        }
         for key in keys.split_off(keys.len().saturating_sub(REJUDGE)) {
             let (sockets, fanout) = (&mut self.sockets, &mut self.fanout);
             let Some((socket, _)) = sockets.open(key) else {
@@ -384,7 +387,9 @@ impl Shard {
                         socket.woken();
                         self.again.push(key);
                     }
-                    let _ = told.send(left);
+                    for told in &told {
+                        let _ = told.send(left);
+                    }
                 }
                 Err(_) => {
                     socket.panicked();
@@ -392,7 +397,9 @@ impl Shard {
                 }
             }
         }
-        self.rejudging = (!keys.is_empty()).then_some((keys, told));
+        if !keys.is_empty() {
+            self.rejudging = (keys, told);
+        }
         true
     }
 

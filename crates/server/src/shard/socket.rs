@@ -139,7 +139,8 @@ impl<T: Transport> Socket<T> {
 
     /// Leaves what it may not follow by the rules that hold now. Returns how many channels that were.
     pub(super) fn rejudge(&mut self, fanout: &mut Fanout) -> usize {
-        self.application.rejudge(fanout, &mut self.outbox)
+        let gate = &self.session.server.gate;
+        self.application.rejudge(fanout, &mut self.outbox, gate)
     }
 
     /// Its turn ended in a panic.
@@ -176,6 +177,7 @@ impl<T: Transport> Socket<T> {
     fn round(&mut self, noted: Noted, turn: &mut Turn<'_>) -> io::Result<()> {
         self.link.send_rest()?;
         self.judge(turn);
+        let noted = self.expire(noted, turn);
         if turn.now >= self.frames.deadline() {
             self.tick(turn);
         }
@@ -245,6 +247,23 @@ impl<T: Transport> Socket<T> {
             }
         };
         self.close(&close, turn);
+    }
+
+    /// Nor does it follow a channel for longer than that was granted. Returns what is still noted for it.
+    fn expire(&mut self, noted: Noted, turn: &mut Turn<'_>) -> Noted {
+        if self.application.granted_until() > turn.wall || self.frames.is_closing() {
+            return noted;
+        }
+        // What came through such a channel meanwhile is taken back from the outbox, and so goes there.
+        if let Noted::Batch(place) = noted
+            && let Some(batch) = turn.fanout.batches().get(place)
+        {
+            self.note(batch.whole());
+        }
+        let wall = turn.wall;
+        let (application, mut scope) = self.scope(turn);
+        application.expire(wall, &mut scope);
+        Noted::Outbox
     }
 
     fn close(&mut self, close: &Close, turn: &mut Turn<'_>) {
@@ -368,6 +387,7 @@ impl<T: Transport> Socket<T> {
         let due = self.frames.deadline();
         match self.session.lease.status(turn.wall) {
             LeaseStatus::Valid { until } if !self.frames.is_closing() => {
+                let until = until.min(self.application.granted_until());
                 due.min(turn.now + turn.wall.until(until))
             }
             _ => due,

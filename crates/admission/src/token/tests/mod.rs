@@ -2,6 +2,7 @@
 
 mod asked;
 mod forged;
+mod grants;
 mod id_token;
 mod judged;
 mod keys;
@@ -156,6 +157,7 @@ fn config(keys: KeySource) -> IssuerConfig {
     IssuerConfig {
         issuer: ISSUER.to_owned(),
         name: None,
+        signs: Signs::default(),
         audience: Audience::new(["wardwire"]),
         profile: Profile::Rfc9068,
         algorithms: Algorithm::ALL.to_vec(),

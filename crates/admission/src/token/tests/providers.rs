@@ -6,6 +6,7 @@ fn several(callbacks: &[(&'static str, &str)]) -> Issuers {
     let config = |&(name, callback): &(&'static str, &str)| IssuerConfig {
         issuer: format!("https://{name}.example"),
         name: Some(name.to_owned()),
+        signs: Signs::default(),
         sign_in: (!callback.is_empty()).then(|| sign_in_at(callback)),
         ..config(KeySource::Static(key_set(&[&Signer::new(
             "k",

@@ -15,7 +15,7 @@ use wardwire_admission::{
 use super::{
     super::{
         certificate::is_anybodys,
-        file::{Issuer, Profile},
+        file::{Issuer, Profile, Signed},
         path::{self, FilePath},
         runtime,
     },
@@ -46,7 +46,8 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
     }
     let (mut seen, mut names) = (HashSet::new(), HashSet::new());
     let file = judge.file;
-    let all: HashSet<_> = file.issuer.iter().map(|it| &it.issuer).collect();
+    let with_users = file.issuer.iter().filter(|it| has_users(it));
+    let with_users: HashSet<_> = with_users.map(|it| &it.issuer).collect();
     for (index, issuer) in file.issuer.iter().enumerate() {
         let place = format!("issuer.{index}");
         let own = format!("{place}.");
@@ -69,7 +70,8 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
             );
         }
         match &issuer.name {
-            None if all.len() > 1 || asked => trial.refuse(
+            None if !has_users(issuer) => {}
+            None if with_users.len() > 1 || asked => trial.refuse(
                 "issuer",
                 "there are several issuers, and this one has no `name`: their users could pass for one another",
                 "Give each a name of its own: name = \"staff\". Its users are then staff:SUB.",
@@ -99,6 +101,11 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
         }
         trial.last();
     }
+}
+
+/// Whether it says who somebody is.
+fn has_users(issuer: &Issuer) -> bool {
+    issuer.signs.contains(&Signed::Tokens)
 }
 
 /// One issuer on trial.
@@ -153,7 +160,29 @@ impl Trial<'_, '_> {
                 "Write the issuer's URL, exactly as its tokens' `iss` does.",
             );
         }
-        if issuer.audience.is_empty() && issuer.sign_in.is_none() {
+        if issuer.signs.is_empty() {
+            self.refuse(
+                "signs",
+                "the issuer signs nothing that would be believed",
+                "Write signs = [\"tokens\"], or [\"grants\"], or both.",
+            );
+        }
+        let of_users = [
+            ("name", issuer.name.is_some()),
+            ("sign_in", issuer.sign_in.is_some()),
+            ("introspection", issuer.introspection.is_some()),
+        ];
+        if let Some((key, _)) = of_users.iter().find(|(_, is_there)| *is_there)
+            && issuer.signs == [Signed::Grants]
+        {
+            self.refuse(
+                key,
+                format!("an issuer of grants alone has no users, so that `{key}` would do nothing"),
+                format!("Drop `{key}`, or write signs = [\"tokens\", \"grants\"]."),
+            );
+        }
+        let grants = issuer.signs.contains(&Signed::Grants);
+        if issuer.audience.is_empty() && (issuer.sign_in.is_none() || grants) {
             self.refuse(
                 "audience",
                 "the issuer has no `audience`: tokens made for other services would be taken",

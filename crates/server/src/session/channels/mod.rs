@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wardwire_admission::principal::Principal;
+use wardwire_admission::{admit::loggable, clock::Timestamp, gate::Gate, principal::Principal};
 use wardwire_hub::{Member, fanout::Fanout, outbox::Outbox};
 use wardwire_protocol::{
     channel::ChannelName,
@@ -24,7 +24,7 @@ use wardwire_protocol::{
     },
 };
 
-use super::{Rate, Scope};
+use super::{Rate, Scope, Session};
 use calls::Reply;
 use errors::{Errors, unreadable};
 use pending::{Conclusion, Pending};
@@ -35,8 +35,8 @@ pub struct Channels {
     rate: Rate,
     errors: Errors,
     pending: Pending,
-    /// What it may not follow any more, and was not told of yet.
-    lost: Vec<ChannelName>,
+    /// What it may not follow any more, and why. It was not told of it yet.
+    lost: Vec<(ChannelName, RevokedNoticeReason)>,
     /// Bytes of missed publications that may still be answered in this turn.
     room: usize,
     /// Bytes of the message that is being read, not yet spent by its first call.
@@ -65,25 +65,55 @@ impl Channels {
     }
 
     /// It is told of what it leaves in its next turn.
-    pub(super) fn rejudge(&mut self, fanout: &mut Fanout, outbox: &mut Outbox) -> usize {
-        let lost = self.member.rejudge(fanout, outbox);
+    pub(super) fn rejudge(
+        &mut self,
+        fanout: &mut Fanout,
+        outbox: &mut Outbox,
+        gate: &Gate,
+    ) -> usize {
+        let uphold = |terms: &_, holder: &_| gate.upholds(terms, holder);
+        let lost = self.member.rejudge(fanout, outbox, uphold);
         let count = lost.len();
-        self.lost.extend(lost);
+        self.lose(lost, RevokedNoticeReason::Rights);
         count
+    }
+
+    /// When something of what it was granted ends.
+    pub(super) fn granted_until(&self) -> Timestamp {
+        self.member.granted_until()
+    }
+
+    /// Leaves what it follows by grants that have ended.
+    pub(super) fn expire(&mut self, now: Timestamp, scope: &mut Scope<'_>) {
+        let lost = self.member.expire(scope.fanout, scope.outbox, now);
+        self.lose(lost, RevokedNoticeReason::Expired);
+        self.tell_lost(scope);
     }
 
     /// Stands on what was proved anew, and leaves what that gives no right to.
     fn renew(&mut self, principal: Principal, scope: &mut Scope<'_>) {
         let lost = self.member.renew(scope.fanout, scope.outbox, principal);
-        self.lost.extend(lost);
+        self.lose(lost, RevokedNoticeReason::Rights);
         self.tell_lost(scope);
     }
 
+    fn lose(&mut self, lost: Vec<ChannelName>, reason: RevokedNoticeReason) {
+        self.lost.extend(lost.into_iter().map(|it| (it, reason)));
+    }
+
     fn tell_lost(&mut self, scope: &mut Scope<'_>) {
-        for channel in std::mem::take(&mut self.lost) {
+        for (channel, reason) in std::mem::take(&mut self.lost) {
+            let Session { server, trail, .. } = scope.session;
+            let word = match reason {
+                RevokedNoticeReason::Rights => "rights",
+                RevokedNoticeReason::Expired => "expired",
+            };
+            server
+                .audit
+                .unsubscribed(trail, word, || loggable(channel.as_str()).to_owned());
             let notice = RevokedNotice {
                 channel: channel.as_str().into(),
-                reason: RevokedNoticeReason::Rights,
+                reason,
             };
             let notice = rpc::notification("revoked", notice);
             scope.send(&Message::Text(notice.into()));
@@ -128,6 +158,11 @@ impl Channels {
             let answer = match finish(self, scope) {
                 Conclusion::Result(result) => rpc::result(&place.id, result),
                 Conclusion::Error(error) => rpc::error(Some(&place.id), &error),
+                Conclusion::Later(later) => {
+                    self.pending.put_off(place, later);
+                    scope.waker.wake_by_ref();
+                    continue;
+                }
                 Conclusion::Close(close) => return Some(close),
             };
             if let Some(message) = self.pending.settle(place.batch, answer) {

@@ -31,6 +31,8 @@ pub(super) enum Conclusion {
     Result(Box<RawValue>),
     /// It failed, and was [written down](Channels::note).
     Error(RpcError),
+    /// It waits for something else now, in the same place.
+    Later(Later),
     /// It ends the socket.
     Close(Close),
 }
@@ -48,13 +50,13 @@ pub(super) struct Pending {
 const PENDING: usize = 32;
 
 struct Waiting {
-    method: &'static str,
     place: Place,
     future: Later,
 }
 
-/// Where an answer goes.
+/// Where an answer goes, and to which method.
 pub(super) struct Place {
+    method: &'static str,
     pub(super) id: Box<RawValue>,
     /// The number of the batch whose call it is.
     pub(super) batch: Option<u32>,
@@ -76,7 +78,7 @@ impl Pending {
 
     /// Whether a call of this method waits.
     pub(super) fn has(&self, method: &str) -> bool {
-        self.calls.iter().any(|call| call.method == method)
+        self.calls.iter().any(|call| call.place.method == method)
     }
 
     /// Bytes of answers kept for batches that are not whole.
@@ -100,11 +102,13 @@ impl Pending {
         future: Later,
     ) {
         let id = id.to_owned();
-        self.calls.push(Waiting {
-            method,
-            place: Place { id, batch },
-            future,
-        });
+        let place = Place { method, id, batch };
+        self.put_off(place, future);
+    }
+
+    /// Has a call that was ready wait once more.
+    pub(super) fn put_off(&mut self, place: Place, future: Later) {
+        self.calls.push(Waiting { place, future });
     }
 
     /// Takes the answers that a batch has at once. Returns its message, if no call of it waits and anything is answered.

@@ -1,16 +1,28 @@
 //! `subscribe`: follows a channel, from now on or from a position.
 
+use http::StatusCode;
 use serde_json::value::RawValue;
-use wardwire_hub::{HubError, Position, Seat};
-use wardwire_protocol::rpc::{
-    Call, RpcError,
-    wire::{SubscribeParams, SubscribeResult},
+use wardwire_admission::{
+    refusal::{Reason, Refusal, Stage},
+    token::Grant,
+};
+use wardwire_hub::{HubError, Position, Seat, rights::ChannelGrant};
+use wardwire_protocol::{
+    channel::ChannelName,
+    rpc::{
+        Call, RpcError,
+        wire::{SubscribeParams, SubscribeResult},
+    },
 };
 
-use super::{Method, Outcome, answered, name, params, publications, result};
+use super::{Method, Outcome, Reply, answered, name, params, publications, result};
 use crate::session::{
-    Scope,
-    channels::{Channels, errors::refused},
+    Scope, Session,
+    channels::{
+        Channels,
+        errors::refused,
+        pending::{Conclusion, Finish},
+    },
 };
 
 pub(super) const METHOD: Method = Method {
@@ -20,16 +32,84 @@ pub(super) const METHOD: Method = Method {
 };
 
 fn subscribe(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
-    let SubscribeParams { channel, since } = params(call)?;
+    let SubscribeParams {
+        channel,
+        since,
+        grant,
+    } = params(call)?;
     let since = match since {
         Some(text) => Some(Position::parse(&text).ok_or(RpcError::PARAMS)?),
         None => None,
     };
     let name = name(&channel)?;
+    match grant {
+        None => follow(&name, since, channels, scope),
+        Some(grant) => Ok(by_grant(name, since, grant.into_owned(), scope)),
+    }
+}
+
+/// Follows what was granted, once it is known to be.
+fn by_grant(name: ChannelName, since: Option<Position>, grant: String, scope: &Scope<'_>) -> Reply {
+    let Session { server, lease, .. } = scope.session;
+    let (server, lease) = (server.clone(), lease.clone());
+    Reply::Later(Box::pin(async move {
+        let granted = server.gate.grant(&lease, &grant).await;
+        let finish: Finish = Box::new(move |channels, scope| {
+            let granted = granted.and_then(|it| read(it, &name));
+            let outcome = match granted.map(|it| channels.member.show(it)) {
+                Ok(true) => follow(&name, since, channels, scope),
+                Ok(false) => Err(RpcError::SUBSCRIPTION),
+                Err(refusal) => return refuse(&refusal, channels, scope),
+            };
+            match outcome {
+                Ok(Reply::Now(result)) => Conclusion::Result(result),
+                Ok(Reply::Later(later)) => Conclusion::Later(later),
+                Err(error) => {
+                    channels.note(&error, scope, || None);
+                    Conclusion::Error(error)
+                }
+            }
+        });
+        finish
+    }))
+}
+
+/// What a grant gives in this channel.
+fn read(grant: Grant, name: &ChannelName) -> Result<ChannelGrant, Refusal> {
+    let wrong = || Refusal::new(Stage::Identity, Reason::TokenClaims);
+    let grant = ChannelGrant::of(grant).map_err(|error| wrong().because(error))?;
+    match grant.channel() == name {
+        true => Ok(grant),
+        false => Err(wrong().because("it is for another channel")),
+    }
+}
+
+/// Whoever shows a grant that does not hold is told no more than who has none.
+fn refuse(refusal: &Refusal, channels: &mut Channels, scope: &Scope<'_>) -> Conclusion {
+    let Session { server, trail, .. } = scope.session;
+    server.refused(trail, refusal);
+    channels.count_error(scope);
+    Conclusion::Error(match refusal.reason.status() {
+        StatusCode::SERVICE_UNAVAILABLE => RpcError::RATE,
+        _ => RpcError::FORBIDDEN,
+    })
+}
+
+fn follow(
+    name: &ChannelName,
+    since: Option<Position>,
+    channels: &mut Channels,
+    scope: &mut Scope<'_>,
+) -> Outcome {
     // Who asks for much at once is told that it cannot be had, and can ask for the rest channel by channel.
     let since = since.filter(|_| channels.room > 0);
-    let seat = channels.member.subscribe(scope.fanout, &name, since);
-    answered(channels, scope, seat, finish)
+    let seat = channels.member.subscribe(scope.fanout, name, since);
+    let name = name.clone();
+    answered(channels, scope, seat, move |seat, channels, scope| {
+        let subscribed = finish(seat, channels, scope);
+        channels.member.forget(&name);
+        subscribed
+    })
 }
 
 fn finish(
