@@ -12,6 +12,7 @@ mod acme;
 mod audit;
 mod environment;
 mod forward_auth;
+mod grants;
 mod introspection;
 mod network;
 mod refusals;

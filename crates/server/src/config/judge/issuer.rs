@@ -26,7 +26,8 @@ use crate::outbound;
 pub(super) fn judge(judge: &mut Judge<'_>) {
     let without = judge.file.development.without_issuer;
     let asked = judge.file.forward_auth.is_some();
-    match (judge.file.issuer.is_empty() && !asked, without) {
+    let nobody = !asked && !judge.file.issuer.iter().any(has_users);
+    match (nobody, without) {
         (true, true) => judge.warn(
             "development.without_issuer",
             "development.without_issuer is on: nobody can sign in, only anonymous routes can be entered",
@@ -34,7 +35,7 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
         ),
         (true, false) => judge.refuse(
             "issuer",
-            "there is no [[issuer]] and no [forward_auth]: nobody could prove who they are",
+            "there is no [[issuer]] of users and no [forward_auth]: nobody could prove who they are",
             "Add [[issuer]] with issuer and audience. For development only: development.without_issuer = true.",
         ),
         (false, true) => judge.warn(

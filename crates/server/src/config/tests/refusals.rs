@@ -186,7 +186,7 @@ mod issuer {
         let problems = Folder::new().problems(&text);
         assert_eq!(problems.len(), 1);
         assert!(
-            problems[0].contains("there is no [[issuer]] and no [forward_auth]"),
+            problems[0].contains("there is no [[issuer]] of users and no [forward_auth]"),
             "{problems:?}"
         );
         assert!(problems[0].contains("development.without_issuer = true"));
