@@ -281,6 +281,25 @@ fn check_explains_where_everything_came_from() {
 }
 
 #[test]
+fn check_tells_who_has_users_from_who_only_grants() {
+    let mut setup = configured();
+    let grants = "[[issuer]]\nissuer = \"https://app.test\"\nsigns = [\"grants\"]\naudience = \"wardwire\"\n\
+                  jwks_file = \"jwks.json\"\n";
+    setup.issuers = format!("{grants}{}", setup.issuers);
+    fs::write(setup.folder.join("wardwire.toml"), setup.config()).unwrap();
+    let text = said(&setup.folder, &["check"], &[]);
+    let line = "trusts \"https://app.test\" for the audience \"wardwire\", for grants alone";
+    assert!(text.contains(line), "{text}");
+    let text = said(&setup.folder, &["check", "--explain"], &[]);
+    let line = "has no users: its grants let a user into one channel";
+    assert!(text.contains(line), "{text}");
+    // Claims without an issuer are those of one that has users.
+    let asked = ["check", "--explain", "--claims", r#"{"sub":"alice"}"#];
+    let text = said(&setup.folder, &asked, &[]);
+    assert!(text.contains("\"alice\" of \"https://id.test\""), "{text}");
+}
+
+#[test]
 fn check_says_what_a_user_with_these_claims_may_do() {
     let setup = configured();
     let ask = |claims: &str| {

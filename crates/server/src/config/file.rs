@@ -419,6 +419,20 @@ pub struct Issuer {
     pub introspection: Option<Introspection>,
 }
 
+impl Issuer {
+    /// Whether it says who somebody is.
+    #[must_use]
+    pub fn has_users(&self) -> bool {
+        self.signs.contains(&Signed::Tokens)
+    }
+
+    /// Whether it lets users into channels.
+    #[must_use]
+    pub fn grants(&self) -> bool {
+        self.signs.contains(&Signed::Grants)
+    }
+}
+
 /// What an issuer signs.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -41,7 +41,7 @@ use wardwire_protocol::{connection, deflate::Level};
 
 use super::{
     Config, Folder, Security, clients, file,
-    file::{Addresses, Kind, Profile, Signed},
+    file::{Addresses, Kind, Profile},
     forward_auth, path,
     right::{self as file_right, PlainRight},
     sign_in,
@@ -321,7 +321,7 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<Issue
     Ok(IssuerConfig {
         issuer: issuer.issuer.clone(),
         name: issuer.name.clone(),
-        signs: signs(&issuer.signs),
+        signs: signs(issuer),
         // Nothing in it where browsers only sign in there.
         audience: Audience::new([issuer.audience.as_str()]),
         profile,
@@ -344,12 +344,11 @@ pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<Issue
     })
 }
 
-fn signs(signed: &[Signed]) -> Signs {
-    let grants = signed.contains(&Signed::Grants);
-    match (grants, signed.contains(&Signed::Tokens)) {
-        (false, _) => Signs::Tokens,
+fn signs(issuer: &file::Issuer) -> Signs {
+    match (issuer.has_users(), issuer.grants()) {
+        (_, false) => Signs::Tokens,
         (true, true) => Signs::Both,
-        (true, false) => Signs::Grants,
+        (false, true) => Signs::Grants,
     }
 }
 

@@ -152,7 +152,8 @@ impl Page<'_> {
 
     fn issuers(&self) -> Vec<String> {
         let file = &self.config.file;
-        if file.issuer.is_empty() && file.forward_auth.is_none() {
+        let with_users = file.issuer.iter().any(Issuer::has_users);
+        if !with_users && file.forward_auth.is_none() {
             return vec!["Nobody: only anonymous routes can be entered.".to_owned()];
         }
         let mut lines = Vec::new();
@@ -398,10 +399,17 @@ fn opaque(asked: &Introspection) -> String {
 
 /// How its tokens are judged.
 fn tokens(issuer: &Issuer) -> String {
-    let told = match (issuer.profile, &issuer.discriminator) {
+    let mut told = match (issuer.profile, &issuer.discriminator) {
         (Profile::Jwt, Some(it)) => format!("access tokens have {} = {:?}", it.claim, it.equals),
         _ => "access tokens say typ at+jwt".to_owned(),
     };
+    if issuer.grants() {
+        let grants = "grants let a user into one channel, where its rule says \"granted\"";
+        told = match issuer.has_users() {
+            true => format!("{told}; {grants}"),
+            false => format!("has no users: its {grants}"),
+        };
+    }
     let keys = match (&issuer.jwks_url, &issuer.jwks_file) {
         // A query may hold a key.
         (Some(url), _) => match url.split_once('?') {

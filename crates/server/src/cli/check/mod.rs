@@ -125,8 +125,12 @@ fn summary(config: &Config) -> String {
         lines.push(format!("pages of {origin} may connect"));
     }
     for issuer in &file.issuer {
+        let only = match issuer.has_users() {
+            true => "",
+            false => ", for grants alone",
+        };
         lines.push(format!(
-            "trusts {:?} for the audience {:?}",
+            "trusts {:?} for the audience {:?}{only}",
             issuer.issuer, issuer.audience
         ));
     }

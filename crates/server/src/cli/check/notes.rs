@@ -171,10 +171,10 @@ impl Notes {
                 ("publish", &channel.publish),
             ];
             for (key, _) in rights.iter().filter(|(_, right)| asks_for_subject(right)) {
-                if file.issuer.len() > 1 {
+                let issuers = file.issuer.iter().filter(|it| it.has_users()).count();
+                if issuers > 1 {
                     let text = format!(
-                        "{name} goes by `sub`, which is unique within one issuer only: of {} issuers, each can name a user like another's.",
-                        file.issuer.len()
+                        "{name} goes by `sub`, which is unique within one issuer only: of {issuers} issuers, each can name a user like another's."
                     );
                     self.add(format!("{place}.{key}"), text);
                 }

@@ -120,7 +120,7 @@ fn complete(config: &Config, claims: &mut Claims) -> Vec<String> {
             claims.insert(name.to_owned(), value);
         }
     };
-    if let Some(first) = config.file.issuer.first() {
+    if let Some(first) = config.file.issuer.iter().find(|it| it.has_users()) {
         assume(claims, "iss", json!(first.issuer));
     }
     let named = claims.get("iss").cloned();

@@ -15,7 +15,7 @@ use wardwire_admission::{
 use super::{
     super::{
         certificate::is_anybodys,
-        file::{Issuer, Profile, Signed},
+        file::{Issuer, Profile},
         path::{self, FilePath},
         runtime,
     },
@@ -26,7 +26,7 @@ use crate::outbound;
 pub(super) fn judge(judge: &mut Judge<'_>) {
     let without = judge.file.development.without_issuer;
     let asked = judge.file.forward_auth.is_some();
-    let nobody = !asked && !judge.file.issuer.iter().any(has_users);
+    let nobody = !asked && !judge.file.issuer.iter().any(Issuer::has_users);
     match (nobody, without) {
         (true, true) => judge.warn(
             "development.without_issuer",
@@ -47,7 +47,7 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
     }
     let (mut seen, mut names) = (HashSet::new(), HashSet::new());
     let file = judge.file;
-    let with_users = file.issuer.iter().filter(|it| has_users(it));
+    let with_users = file.issuer.iter().filter(|it| it.has_users());
     let with_users: HashSet<_> = with_users.map(|it| &it.issuer).collect();
     for (index, issuer) in file.issuer.iter().enumerate() {
         let place = format!("issuer.{index}");
@@ -71,7 +71,7 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
             );
         }
         match &issuer.name {
-            None if !has_users(issuer) => {}
+            None if !issuer.has_users() => {}
             None if with_users.len() > 1 || asked => trial.refuse(
                 "issuer",
                 "there are several issuers, and this one has no `name`: their users could pass for one another",
@@ -102,11 +102,6 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
         }
         trial.last();
     }
-}
-
-/// Whether it says who somebody is.
-fn has_users(issuer: &Issuer) -> bool {
-    issuer.signs.contains(&Signed::Tokens)
 }
 
 /// One issuer on trial.
@@ -174,7 +169,8 @@ impl Trial<'_, '_> {
             ("introspection", issuer.introspection.is_some()),
         ];
         if let Some((key, _)) = of_users.iter().find(|(_, is_there)| *is_there)
-            && issuer.signs == [Signed::Grants]
+            && !issuer.has_users()
+            && issuer.grants()
         {
             self.refuse(
                 key,
@@ -182,8 +178,7 @@ impl Trial<'_, '_> {
                 format!("Drop `{key}`, or write signs = [\"tokens\", \"grants\"]."),
             );
         }
-        let grants = issuer.signs.contains(&Signed::Grants);
-        if issuer.audience.is_empty() && (issuer.sign_in.is_none() || grants) {
+        if issuer.audience.is_empty() && (issuer.sign_in.is_none() || issuer.grants()) {
             self.refuse(
                 "audience",
                 "the issuer has no `audience`: tokens made for other services would be taken",

@@ -37,7 +37,10 @@ fn what_only_users_have_is_refused_beside_it() {
 #[test]
 fn one_that_signs_nothing_or_for_anybody_is_refused() {
     let nothing = problems("[\"grants\"]", "[]");
-    assert!(nothing.contains("signs nothing that would be believed"), "{nothing}");
+    assert!(
+        nothing.contains("signs nothing that would be believed"),
+        "{nothing}"
+    );
     let anything = problems("[\"grants\"]", "[\"everything\"]");
     assert!(anything.contains("everything"), "{anything}");
     let anybody = problems("audience = \"wardwire\"\n", "");
