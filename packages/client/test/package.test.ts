@@ -22,7 +22,7 @@ test('the core stays within its budget, minified and gzipped', async (context) =
   const core = await bundled("export { connect, session, bearer } from './index.js';");
   const bytes = gzipSync(core, { level: 9 }).length;
   context.diagnostic(`${bytes} bytes`);
-  assert.ok(bytes < 9_050, `${bytes} bytes`);
+  assert.ok(bytes < 9_100, `${bytes} bytes`);
 });
 
 test('importing has no effect of its own, so that a bundler can leave out what is not used', async () => {

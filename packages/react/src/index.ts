@@ -1,3 +1,5 @@
+'use client';
+
 /**
  * `@wardwire/react`: a client for a tree of components, and its channels as hooks.
  *

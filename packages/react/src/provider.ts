@@ -1,6 +1,6 @@
 /** The client of a tree of components, from its mounting to its unmounting. */
 
-import type { State, Wire } from '@wardwire/client';
+import { type State, UsageError, type Wire } from '@wardwire/client';
 import { createContext, createElement, type ReactElement, type ReactNode, useCallback, useContext, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 
 import type { Registered } from './register.js';
@@ -14,10 +14,11 @@ export interface Link {
   readonly wire: Wire<Registered>;
 }
 
-const Context = createContext<Link | null>(null);
+/** `undefined` where there is no provider. */
+const Context = createContext<Link | null | undefined>(undefined);
 
 export interface ProviderProps {
-  /** Makes the client, in the browser only: `() => connect('/live', { auth: session() })`. It is closed with the provider. */
+  /** Makes a new client, in the browser only: `() => connect('/live', { auth: session() })`. It is closed with the provider. */
   readonly connect: () => Wire<Registered>;
   readonly children?: ReactNode;
 }
@@ -30,8 +31,9 @@ export function WardwireProvider({ connect, children }: ProviderProps): ReactEle
     const wire = make.current();
     setLink({ wire });
     // Its listeners went with the user, so they are asked for anew.
-    wire.on('signed-out', () => setLink({ wire }));
+    const deaf = wire.on('signed-out', () => setLink({ wire }));
     return () => {
+      deaf();
       wire.close();
       setLink(null);
     };
@@ -41,12 +43,14 @@ export function WardwireProvider({ connect, children }: ProviderProps): ReactEle
 
 /** @internal */
 export function useLink(): Link | null {
-  return useContext(Context);
+  const link = useContext(Context);
+  if (link === undefined) throw new UsageError('usage', { title: 'Wrap what uses this hook in a `WardwireProvider`.' });
+  return link;
 }
 
 /** The client, and where its connection stands. */
 export interface WireView {
-  /** `null` on the server, in the first render, and without a provider. */
+  /** `null` on the server and in the first render. */
   readonly wire: Wire<Registered> | null;
   readonly state: State;
 }

@@ -3,7 +3,8 @@ import { shows } from './dom.js';
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
-import type { Wire } from '@wardwire/client';
+import type { Channel, Wire } from '@wardwire/client';
+import * as React from 'react';
 import { createElement as h, type ReactElement, StrictMode, useState } from 'react';
 import { createRoot, hydrateRoot, type Root } from 'react-dom/client';
 import { renderToString } from 'react-dom/server';
@@ -109,6 +110,106 @@ test('what one user read is gone with their sign-out, and the next is told of ch
   await shows(page, 'chat/a live: of the next');
 });
 
+test('what one user read is in no render that knows of their sign-out', async () => {
+  const rendered: string[] = [];
+  function All(): ReactElement {
+    const { state } = useWire();
+    const { messages } = useChannel('chat/a');
+    const { members } = usePresence('chat/a');
+    rendered.push(`${state.kind} ${messages.map(({ data }) => data.text)} ${members.map(({ from }) => from)}`);
+    return h('p', null, rendered.at(-1));
+  }
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : { count: 1, members: [{ from: 'alice' }] });
+  render(provided(h(All)));
+  await shows(page, 'open  alice');
+  gate.peers[0]!.publish('chat/a', { text: 'secret' }, 1);
+  await shows(page, 'open secret alice');
+  await wires[0]!.signOut();
+  await shows(page, 'ended  ');
+  assert.deepEqual(rendered.filter((line) => /^ended .*[a-z]/.test(line)), []);
+});
+
+test('a page that goes while its client gets in leaves no socket, and one that comes back another', async () => {
+  let first = (): void => undefined;
+  const asked = new Promise<void>((resolve) => (first = resolve));
+  const connecting = (): Wire<Channels> => {
+    const wire = connect();
+    first();
+    return wire;
+  };
+  const root = render(h(WardwireProvider, { connect: connecting }, h(Room, { name: 'chat/a' })));
+  await asked;
+  root.render(h('p', null, 'gone'));
+  await shows(page, 'gone');
+  root.render(h(WardwireProvider, { connect: connecting }, h(Room, { name: 'chat/a' })));
+  await live();
+  assert.deepEqual(wires.map(({ state }) => state.kind), ['ended', 'open']);
+  assert.equal(gate.peers.length, 1);
+});
+
+test('a sign-out of a client that its provider left does not come back', async () => {
+  render(h(StrictMode, null, provided(h(Room, { name: 'chat/a' }))));
+  const peer = await live();
+  await wires[0]!.signOut();
+  peer.publish('chat/a', { text: 'of the second' }, 1);
+  await shows(page, 'chat/a live: of the second');
+});
+
+test('names that change faster than the server answers end with the last one', async () => {
+  const waiting: (() => void)[] = [];
+  gate.answer = (call, { socket }) => {
+    if (call.method !== 'subscribe') return {};
+    waiting.push(() => socket.send(JSON.stringify({ jsonrpc: '2.0', id: call.id, result: subscribed(call, 0) })));
+    if (waiting.length === 3) for (const answer of waiting) answer();
+    return undefined;
+  };
+  const root = render(provided());
+  for (const name of ['chat/a', 'chat/b', 'chat/a'] as const) {
+    root.render(provided(h(Room, { name })));
+    await shows(page, `${name} asking: `);
+  }
+  const peer = await live();
+  peer.publish('chat/b', { text: 'of b' }, 1);
+  peer.publish('chat/a', { text: 'of a' }, 1);
+  await shows(page, 'chat/a live: of a');
+  assert.deepEqual(
+    peer.calls.map(({ method, params }) => `${method} ${params['channel']}`),
+    ['subscribe chat/a', 'unsubscribe chat/a', 'subscribe chat/b', 'unsubscribe chat/b', 'subscribe chat/a'],
+  );
+});
+
+test('who stops following for all and follows again hears again', async () => {
+  let channel: Channel<{ readonly text: string }> | null = null;
+  function Held(): ReactElement {
+    channel = useChannel('chat/a').channel;
+    return h(Room, { name: 'chat/a' });
+  }
+  render(provided(h(Held)));
+  (await live()).publish('chat/a', { text: 'before' }, 1);
+  await shows(page, 'chat/a live: before');
+  channel!.unsubscribe();
+  await shows(page, 'chat/a idle: ');
+  await channel!.subscribe();
+  (await live()).publish('chat/a', { text: 'after' }, 2);
+  await shows(page, 'chat/a live: after');
+});
+
+test('what is hidden follows nothing, and begins anew when it is shown', { skip: !('Activity' in React) && 'this React hides nothing' }, async () => {
+  const { Activity } = React;
+  const shown = (mode: 'hidden' | 'visible'): ReactElement => provided(h(Activity, { mode, children: h(Room, { name: 'chat/a' }) }));
+  const root = render(shown('visible'));
+  const peer = await live();
+  peer.publish('chat/a', { text: 'before' }, 1);
+  await shows(page, 'chat/a live: before');
+  const left = new Promise<void>((resolve) => peer.socket.on('message', () => peer.calls.at(-1)?.method === 'unsubscribe' && resolve()));
+  root.render(shown('hidden'));
+  await left;
+  root.render(shown('visible'));
+  await shows(page, 'chat/a live: ');
+  peer.publish('chat/a', { text: 'after' }, 2);
+  await shows(page, 'chat/a live: after');
+});
+
 test('another channel is shown from its first render on, without anything of the one before', async () => {
   const rendered: string[] = [];
   let go: (name: `chat/${string}`) => void = () => undefined;
@@ -144,6 +245,47 @@ test('only the last are kept, and a listener hears all, also when nothing is kep
   peer.publish('chat/a', { text: '4' }, 4);
   await shows(page, 'live 2,3.chat/a live: 4');
   assert.deepEqual(heard, ['1', '2', '3', '4']);
+});
+
+test('a listener that fails takes no publication from the page', async (context) => {
+  const thrown: unknown[] = [];
+  const others = process.rawListeners('uncaughtException') as NodeJS.UncaughtExceptionListener[];
+  process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => thrown.push(error.message));
+  context.after(() => {
+    process.removeAllListeners('uncaughtException');
+    for (const other of others) process.on('uncaughtException', other);
+  });
+  function Failing(): ReactElement {
+    const { state, messages } = useChannel('chat/a', {
+      onPublication: () => {
+        throw new Error('of the page');
+      },
+    });
+    return h('p', null, `${state.kind} ${messages.map(({ data }) => data.text)}`);
+  }
+  render(provided(h(Failing)));
+  (await live()).publish('chat/a', { text: 'one' }, 1);
+  await shows(page, 'live one');
+  assert.deepEqual(thrown, ['of the page']);
+});
+
+test('a hook outside of a provider says what is missing', () => {
+  assert.throws(() => renderToString(h(Room, { name: 'chat/a' })), /Wrap what uses this hook in a `WardwireProvider`/);
+});
+
+test('one channel too many is told where it is shown, and the page stays', async () => {
+  function Many(): ReactElement {
+    const { wire } = useWire();
+    for (let at = 0; at < 1000; at += 1) wire?.channel(`chat/${at}`).on('state', () => undefined);
+    return wire === null ? h('i') : h(Asked);
+  }
+  function Asked(): ReactElement {
+    const { state } = useChannel('chat/a');
+    const { error } = usePresence('chat/a');
+    return h('p', null, `${state.kind === 'ended' ? state.error.code : state.kind} ${error?.code}`);
+  }
+  render(provided(h(Many)));
+  await shows(page, 'queue-full queue-full');
 });
 
 test('a refusal is shown, and the channel asks again when it is told to', async () => {
@@ -192,4 +334,67 @@ test('who is there is asked for, kept as they come and go, and asked for again w
   };
   gate.peers[1]!.socket.terminate();
   await shows(page, 'forbidden');
+});
+
+test('who is there is asked for once at a time, after a failure once more is told, and over each connection', async () => {
+  const asked: (() => void)[] = [];
+  let answer: object = { error: { code: -32003, message: 'no', data: { word: 'rate' } } };
+  gate.answer = ({ id, method, params }, { socket }) => {
+    if (method !== 'presence') return method === 'subscribe' ? subscribed({ id, method, params }, 0) : {};
+    return void asked.push(() => socket.send(JSON.stringify({ jsonrpc: '2.0', id, ...answer })));
+  };
+  const rendered: string[] = [];
+  function Here(): ReactElement {
+    const { count, members, error } = usePresence('chat/a');
+    rendered.push(`${useChannel('chat/a').state.kind} ${error?.code ?? count} ${members.map(({ from }) => from)}`);
+    return h('p', null, rendered.at(-1));
+  }
+  const joined = (count: number, ...names: string[]): void => {
+    gate.peers.at(-1)!.notify('joined', { channel: 'chat/a', count, ...(names.length > 0 ? { members: names.map((from) => ({ from })) } : { truncated: true }) });
+  };
+  /** How often it was asked, once what was told has had its effect. */
+  const questions = async (): Promise<number> => {
+    for (let round = 0; round < 2; round += 1) await wires[0]!.ping();
+    return asked.length;
+  };
+  render(provided(h(Here)));
+  await live();
+  joined(1, 'alice');
+  for (const many of [200, 300, 400]) joined(many);
+  assert.equal(await questions(), 1);
+  asked.at(-1)!();
+  await shows(page, 'live rate ');
+  assert.equal(await questions(), 1);
+  joined(500, 'bob');
+  assert.equal(await questions(), 2);
+  joined(501);
+  answer = { result: { count: 501, members: [{ from: 'bob' }] } };
+  asked.at(-1)!();
+  await shows(page, 'live 501 bob');
+  assert.equal(await questions(), 3);
+  gate.peers[0]!.socket.terminate();
+  await shows(page, /waiting/);
+  await live();
+  assert.equal(await questions(), 4);
+  answer = { result: { count: 1, members: [{ from: 'carol' }] } };
+  asked.at(-1)!();
+  await shows(page, 'live 1 carol');
+  assert.deepEqual(rendered.filter((line) => line.includes('disconnected')), []);
+  gate.peers.at(-1)!.notify('revoked', { channel: 'chat/a', reason: 'claims-changed' });
+  await shows(page, 'ended revoked ');
+});
+
+test('of a channel that ever more join, no more members are kept than a page can mean', async () => {
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : { count: 0, members: [] });
+  function Here(): ReactElement {
+    const { count, members } = usePresence('chat/a');
+    return h('p', null, `${count} ${members.length} ${members.at(-1)?.from}`);
+  }
+  render(provided(h(Here)));
+  await shows(page, '0 0 undefined');
+  for (let at = 1; at <= 11; at += 1) {
+    const members = Array.from({ length: 100 }, (_, of) => ({ from: `${at}-${of}` }));
+    gate.peers[0]!.notify('joined', { channel: 'chat/a', count: at * 100, members });
+  }
+  await shows(page, '1100 1000 11-99');
 });

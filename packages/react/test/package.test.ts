@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
@@ -20,4 +21,8 @@ test('the hooks stay within their budget, minified and gzipped, and import React
   assert.ok(bytes < 2000, `${bytes} bytes`);
   const imported = new Set(Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path)));
   assert.deepEqual([...imported].sort(), ['@wardwire/client', 'react']);
+});
+
+test('a framework that renders on the server knows that the hooks are for the page', async () => {
+  assert.match(await readFile('dist/index.js', 'utf8'), /^'use client';/);
 });
