@@ -173,32 +173,32 @@ export class Followings {
   }
 
   #establish(following: Following, line: Line): void {
-    following.enter({ kind: 'asking' });
-    // A listener of the state may have ended it, or the connection.
-    if (!this.#current(following, line)) return;
+    const asking: SubscriptionState = { kind: 'asking' };
+    following.enter(asking);
+    // A listener of the state may have ended it, or the connection; later the channel may have been left and asked for anew.
+    const current = (): boolean => this.#line === line && following.state === asking && following.holds.size > 0;
+    if (!current()) return;
     following.over = line;
     const { channel, position, grant } = following;
     const params = { channel, ...(position === null ? {} : { since: position }), ...(grant === null ? {} : { grant }) };
     line.request('subscribe', JSON.stringify(params)).then(
-      (result) => this.#answered(following, line, readSubscribed(result, channel)),
-      (error: WardwireError) => this.#failed(following, line, error),
+      (result) => this.#answered(following, current, readSubscribed(result, channel)),
+      (error: WardwireError) => current() && this.#failed(following, error),
     );
   }
 
-  #answered(following: Following, line: Line, answer: Subscribed | null): void {
+  #answered(following: Following, current: () => boolean, answer: Subscribed | null): void {
     if (answer === null) return this.#broken('malformed');
-    if (!this.#current(following, line)) return;
+    if (!current()) return;
     for (const publication of answer.publications) this.#read(following, publication);
-    if (!this.#current(following, line)) return;
+    if (!current()) return;
     // Also without recovery: the old position says nothing any more, and must not hide what comes now.
     following.position = answer.position;
     following.refusals = 0;
     following.enter({ kind: 'live', position: answer.position, recovered: answer.recovered });
   }
 
-  #failed(following: Following, line: Line, error: WardwireError): void {
-    // Of a connection that ended: the next one asks again.
-    if (!this.#current(following, line)) return;
+  #failed(following: Following, error: WardwireError): void {
     // Whether the server follows the channel is unknown now; a new connection knows.
     if (error.code === 'timeout') return this.#broken('dead');
     if (error.code !== 'rate') return this.#refused(following, error);
@@ -231,9 +231,4 @@ export class Followings {
     this.forget(following);
     const { channel } = following;
     if (asked && following.over === this.#line) this.#line?.request('unsubscribe', JSON.stringify({ channel })).catch(() => undefined);
-  }
-
-  #current(following: Following, line: Line): boolean {
-    return this.#line === line && following.state.kind === 'asking' && following.holds.size > 0;
-  }
-}
+  }}

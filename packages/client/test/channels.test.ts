@@ -3,7 +3,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 
 import { bearer, type Channel, history, type Options, presence, type Publication, remedyFor, session, type SubscriptionState, WardwireError, type Wire } from '../src/index.js';
 import { handClock } from './clock.js';
-import { Gate, type Peer, reaches, RpcFailure, subscribed } from './gate.js';
+import { type Call, Gate, type Peer, reaches, RpcFailure, subscribed } from './gate.js';
 
 let gate: Gate;
 beforeEach(async () => void (gate = await Gate.open()));
@@ -185,6 +185,20 @@ test('one listener of two may leave; the channel ends with the last', async () =
   await client.ping();
   assert.deepEqual(peer.calls.map((call) => call.method), ['subscribe', 'ping', 'unsubscribe', 'ping']);
   assert.equal(room.state.kind, 'idle');
+});
+
+test('a channel that is left and followed anew goes by the newer answer', async () => {
+  const asked: Call[] = [];
+  gate.answer = (call, { socket }) => {
+    if (call.method !== 'subscribe' || asked.push(call) < 2) return;
+    for (const [at, { id }] of asked.entries()) socket.send(JSON.stringify({ jsonrpc: '2.0', id, result: subscribed(call, at + 1) }));
+  };
+  const { client } = await open();
+  const room = client.channel('a');
+  // Keeps what is known of the channel.
+  room.on('state', () => undefined);
+  room.on('publication', () => undefined)();
+  assert.equal((await room.subscribe()).position, 'e:2');
 });
 
 test('nothing is asked of the server by naming a channel or watching its state', async () => {
