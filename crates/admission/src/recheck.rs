@@ -18,10 +18,11 @@ use crate::{
     revocation::Revocation,
     rules::Rules,
     ticket,
+    token::{AGAIN_AT_ONCE, Denied},
 };
 
-/// How many tokens are asked about at the same time. Handshakes have as many again for themselves.
-const AT_ONCE: usize = 16;
+/// How many tokens are asked about at the same time.
+const AT_ONCE: usize = AGAIN_AT_ONCE;
 /// After so many times what is configured a socket that nobody answers for is in doubt.
 const DOUBT: u32 = 2;
 
@@ -86,8 +87,8 @@ impl Gate {
             let asked = batch.len();
             let mut answers = 0;
             for (due, outcome) in ask(rules, batch).await {
-                answers += usize::from(outcome.as_ref().err().is_none_or(is_answer));
-                match outcome {
+                answers += usize::from(outcome.as_ref().err().is_none_or(|it| it.heard));
+                match outcome.map_err(|it| it.refusal) {
                     Ok(fresh) if is_same(&due.identity, &fresh) => {
                         let answered = fresh.introspected.map_or(due.answered, |it| it.asked);
                         known.0.insert(due.token, answered);
@@ -164,7 +165,7 @@ impl Gate {
     }
 }
 
-async fn ask(rules: &Arc<Rules>, batch: Vec<Due>) -> Vec<(Due, Result<Identity, Refusal>)> {
+async fn ask(rules: &Arc<Rules>, batch: Vec<Due>) -> Vec<(Due, Result<Identity, Denied>)> {
     let mut asked = JoinSet::new();
     for due in batch {
         let rules = rules.clone();
