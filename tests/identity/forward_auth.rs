@@ -351,6 +351,23 @@ fn a_session_that_becomes_somebody_elses_ends_its_sockets() {
 }
 
 #[test]
+fn a_session_that_is_two_peoples_by_turns_ends_the_sockets_of_both() {
+    let (application, server) = started("cache = \"0s\"\nrecheck = \"3s\"");
+    // Several, as nobody says in which order sockets are looked at.
+    let mut sockets = Vec::new();
+    for n in 0..8 {
+        let cookie = format!("sid=shared{n}");
+        for subject in ["alice", "bob"] {
+            application.knows(&cookie, &json!({ "sub": format!("{subject}{n}") }));
+            sockets.push(server.open(page(&cookie)));
+        }
+    }
+    for socket in &mut sockets {
+        socket.closes(3000, "revoked");
+    }
+}
+
+#[test]
 fn attack_061_questions_about_strangers_keep_nobody_from_being_asked_about_open_sockets() {
     let (application, server) = started("cache = \"0s\"\nrecheck = \"1s\"\ntimeout = \"5s\"");
     let mut alice = server.open(page("sid=a"));

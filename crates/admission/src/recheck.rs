@@ -46,6 +46,8 @@ pub struct Lapsed {
 struct Due {
     token: Arc<str>,
     identity: Arc<Identity>,
+    /// Also of others by now, as it became somebody else's.
+    is_shared: bool,
     answered: Timestamp,
 }
 
@@ -89,7 +91,7 @@ impl Gate {
             for (due, outcome) in ask(rules, batch).await {
                 answers += usize::from(outcome.as_ref().err().is_none_or(|it| it.heard));
                 match outcome.map_err(|it| it.refusal) {
-                    Ok(fresh) if is_same(&due.identity, &fresh) => {
+                    Ok(fresh) if !due.is_shared && is_same(&due.identity, &fresh) => {
                         let answered = fresh.introspected.map_or(due.answered, |it| it.asked);
                         known.0.insert(due.token, answered);
                     }
@@ -129,11 +131,13 @@ impl Gate {
             let answered = known.0.get(&token).copied().unwrap_or(answered);
             known.0.insert(token.clone(), answered);
             if answered.after(*every) <= now {
-                due.entry(token.clone()).or_insert(Due {
+                let due = due.entry(token.clone()).or_insert_with(|| Due {
                     token,
-                    identity,
+                    identity: identity.clone(),
+                    is_shared: false,
                     answered,
                 });
+                due.is_shared |= !is_same(&due.identity, &identity);
             }
         }
         let each = due.into_iter();
