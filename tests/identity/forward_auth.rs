@@ -6,13 +6,16 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Condvar, Mutex},
     thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
 use crate::{
     attacks::refused,
-    harness::{Handshake, KeyServer, ORIGIN as OURS, Response, Server, Setup, now, response},
+    harness::{
+        Handshake, KeyServer, ORIGIN as OURS, PATIENCE, Response, Server, Setup, now, response,
+    },
 };
 
 /// A backend with a sign-in of its own, over plain HTTP on this machine.
@@ -26,7 +29,8 @@ struct State {
     /// What is answered by `Cookie`. Everybody else is nobody.
     sessions: Mutex<HashMap<String, String>>,
     heard: Mutex<Vec<String>>,
-    held: Mutex<bool>,
+    /// What is left waiting: requests that hold this.
+    held: Mutex<Option<&'static str>>,
     released: Condvar,
 }
 
@@ -72,7 +76,14 @@ impl Application {
         self.heard().len()
     }
 
-    fn hold(&self, held: bool) {
+    /// How often it was asked about this `Cookie`.
+    fn asked_about(&self, cookie: &str) -> usize {
+        let line = format!("cookie: {cookie}\r\n");
+        let heard = self.heard();
+        heard.iter().filter(|it| it.contains(&line)).count()
+    }
+
+    fn hold(&self, held: Option<&'static str>) {
         *self.state.held.lock().unwrap() = held;
         self.state.released.notify_all();
     }
@@ -99,7 +110,8 @@ fn serve(mut stream: TcpStream, state: &State) {
     let text = String::from_utf8(request).unwrap();
     state.heard.lock().unwrap().push(text.clone());
     let held = state.held.lock().unwrap();
-    drop(state.released.wait_while(held, |held| *held).unwrap());
+    let is_held = |held: &mut Option<&str>| held.is_some_and(|it| text.contains(it));
+    drop(state.released.wait_while(held, is_held).unwrap());
     let mut lines = text.lines();
     let cookie = lines.find_map(|line| line.strip_prefix("cookie: "));
     let sessions = state.sessions.lock().unwrap();
@@ -125,6 +137,15 @@ fn started(more: &str) -> (Application, Server) {
 
 fn page(cookie: &str) -> Handshake {
     Handshake::new("/live").origin(OURS).with("Cookie", cookie)
+}
+
+/// Waits for it.
+fn until(so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < deadline, "it never came");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn ask(server: &Server, method: &str, path: &str, fields: &str, body: &str) -> Response {
@@ -260,9 +281,9 @@ fn attack_040_an_application_that_is_silent_holds_nobody_for_long() {
     application.knows("sid=a", &json!({ "sub": "alice" }));
     let setup = Setup::new().limits("handshake = \"2s\"\n");
     let server = application.asked_by(setup, "cache = \"0s\"\ntimeout = \"200ms\"");
-    application.hold(true);
+    application.hold(Some(""));
     refused(&server, &page("sid=a"), 503, "provider-unavailable");
-    application.hold(false);
+    application.hold(None);
     server.open(page("sid=a"));
 }
 
@@ -327,6 +348,97 @@ fn a_session_that_becomes_somebody_elses_ends_its_sockets() {
     let mut alice = server.open(page("sid=a"));
     application.knows("sid=a", &json!({ "sub": "bob" }));
     alice.closes(3000, "revoked");
+}
+
+#[test]
+fn a_session_that_is_two_peoples_by_turns_ends_the_sockets_of_both() {
+    let (application, server) = started("cache = \"0s\"\nrecheck = \"3s\"");
+    // Several, as nobody says in which order sockets are looked at.
+    let mut sockets = Vec::new();
+    for n in 0..8 {
+        let cookie = format!("sid=shared{n}");
+        for subject in ["alice", "bob"] {
+            application.knows(&cookie, &json!({ "sub": format!("{subject}{n}") }));
+            sockets.push(server.open(page(&cookie)));
+        }
+    }
+    for socket in &mut sockets {
+        socket.closes(3000, "revoked");
+    }
+}
+
+#[test]
+fn attack_061_questions_about_strangers_keep_nobody_from_being_asked_about_open_sockets() {
+    let (application, server) = started("cache = \"0s\"\nrecheck = \"1s\"\ntimeout = \"5s\"");
+    let mut alice = server.open(page("sid=a"));
+    application.hold(Some("sid=slow"));
+    let strangers: Vec<_> = (0..48)
+        .map(|n| {
+            let mut stranger = server.connect();
+            stranger.send(page(&format!("sid=slow{n}")).text().as_bytes());
+            stranger
+        })
+        .collect();
+    let slow = || {
+        application
+            .heard()
+            .iter()
+            .filter(|it| it.contains("sid=slow"))
+            .count()
+    };
+    until(|| slow() == 32);
+    let before = application.asked_about("sid=a");
+    until(|| application.asked_about("sid=a") > before);
+    let given_up = |event: &Value| event["reason"] == "provider-unavailable";
+    assert!(!server.audit().iter().any(given_up), "only then");
+    alice.ok("ping", json!({}));
+    drop(strangers);
+}
+
+#[test]
+fn attack_061_sessions_that_the_application_chokes_on_keep_nobody_else_from_being_asked_about() {
+    let (application, server) = started(AGAIN);
+    let cookies: Vec<_> = (0..16).map(|n| format!("sid=m{n}")).collect();
+    for cookie in &cookies {
+        application.knows(cookie, &json!({ "sub": "mallory" }));
+    }
+    let _mallory: Vec<_> = cookies.iter().map(|it| server.open(page(it))).collect();
+    let mut alice = server.open(page("sid=a"));
+    let pad = json!({ "sub": "mallory", "rooms": ["x".repeat(16 * 1024)] });
+    for cookie in &cookies {
+        application.knows(cookie, &pad);
+    }
+    let before = application.asked_about("sid=a");
+    until(|| application.asked_about("sid=a") > before + 2);
+    alice.ok("ping", json!({}));
+}
+
+#[test]
+fn attack_040_cookies_that_the_application_chokes_on_shut_nobody_else_out() {
+    let (application, server) = started(ANEW);
+    let often = |answer: String| {
+        application.answers("sid=x", answer);
+        for _ in 0..40 {
+            let mut connection = server.connect();
+            connection.send(page("sid=x").text().as_bytes());
+            assert_eq!(connection.response().status, 503);
+        }
+    };
+    for answer in [
+        response("400 Bad Request", "", ""),
+        response("500 Oops", "", ""),
+        response("302 Found", "Location: /password\r\n", ""),
+        response("200 OK", "", &"x".repeat(300 * 1024)),
+    ] {
+        often(answer);
+        server.open(page("sid=a"));
+    }
+    // Who says nothing, or that nobody can be asked now, is left alone for a moment.
+    for answer in [response("503 Busy", "", ""), "no HTTP".to_owned()] {
+        let before = application.asked();
+        often(answer);
+        assert!(application.asked() - before < 40);
+    }
 }
 
 #[test]

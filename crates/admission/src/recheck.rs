@@ -18,10 +18,11 @@ use crate::{
     revocation::Revocation,
     rules::Rules,
     ticket,
+    token::{AGAIN_AT_ONCE, Denied},
 };
 
-/// How many tokens are asked about at the same time. Handshakes have as many again for themselves.
-const AT_ONCE: usize = 16;
+/// How many tokens are asked about at the same time.
+const AT_ONCE: usize = AGAIN_AT_ONCE;
 /// After so many times what is configured a socket that nobody answers for is in doubt.
 const DOUBT: u32 = 2;
 
@@ -45,6 +46,8 @@ pub struct Lapsed {
 struct Due {
     token: Arc<str>,
     identity: Arc<Identity>,
+    /// Also of others by now, as it became somebody else's.
+    is_shared: bool,
     answered: Timestamp,
 }
 
@@ -86,9 +89,9 @@ impl Gate {
             let asked = batch.len();
             let mut answers = 0;
             for (due, outcome) in ask(rules, batch).await {
-                answers += usize::from(outcome.as_ref().err().is_none_or(is_answer));
-                match outcome {
-                    Ok(fresh) if is_same(&due.identity, &fresh) => {
+                answers += usize::from(outcome.as_ref().err().is_none_or(|it| it.heard));
+                match outcome.map_err(|it| it.refusal) {
+                    Ok(fresh) if !due.is_shared && is_same(&due.identity, &fresh) => {
                         let answered = fresh.introspected.map_or(due.answered, |it| it.asked);
                         known.0.insert(due.token, answered);
                     }
@@ -128,11 +131,13 @@ impl Gate {
             let answered = known.0.get(&token).copied().unwrap_or(answered);
             known.0.insert(token.clone(), answered);
             if answered.after(*every) <= now {
-                due.entry(token.clone()).or_insert(Due {
+                let due = due.entry(token.clone()).or_insert_with(|| Due {
                     token,
-                    identity,
+                    identity: identity.clone(),
+                    is_shared: false,
                     answered,
                 });
+                due.is_shared |= !is_same(&due.identity, &identity);
             }
         }
         let each = due.into_iter();
@@ -164,7 +169,7 @@ impl Gate {
     }
 }
 
-async fn ask(rules: &Arc<Rules>, batch: Vec<Due>) -> Vec<(Due, Result<Identity, Refusal>)> {
+async fn ask(rules: &Arc<Rules>, batch: Vec<Due>) -> Vec<(Due, Result<Identity, Denied>)> {
     let mut asked = JoinSet::new();
     for due in batch {
         let rules = rules.clone();

@@ -109,7 +109,8 @@ struct Set {
 /// Something of an issuer.
 type Named = (Box<str>, Box<str>);
 
-/// The most entries of a kind. One more takes back everything that its issuer issued before: too much, never too little.
+/// The most entries of a kind. One more takes back everything that the issuer with the most of them issued before: too much,
+/// never too little, and of nobody else's users.
 const ENTRIES: usize = 200_000;
 /// Between two looks for what need not be remembered.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -119,24 +120,29 @@ impl Revocations {
     pub fn insert(&self, revocation: &Revocation, until: Timestamp, now: Timestamp) {
         let mut set = self.set.write();
         set.sweep(now);
+        let Set {
+            tokens,
+            sessions,
+            subjects,
+            issuers,
+            ..
+        } = &mut *set;
+        let kind = match revocation {
+            Revocation::Token { .. } => Some(&mut *tokens),
+            Revocation::Session { .. } => Some(&mut *sessions),
+            Revocation::Subject { .. } => Some(&mut *subjects),
+            Revocation::Issuer { .. } => None,
+        };
+        let crowded = kind.and_then(make_room);
+        if let Some(issuer) = crowded {
+            raise(issuers.entry(issuer).or_insert(now), now);
+        }
         match revocation.clone() {
-            Revocation::Token { issuer, .. } if set.tokens.len() >= ENTRIES => {
-                set.tokens.retain(|(other, _), _| *other != issuer);
-                raise(set.issuers.entry(issuer).or_insert(now), now);
-            }
-            Revocation::Session { issuer, .. } if set.sessions.len() >= ENTRIES => {
-                set.sessions.retain(|(other, _), _| *other != issuer);
-                raise(set.issuers.entry(issuer).or_insert(now), now);
-            }
-            Revocation::Subject { issuer, .. } if set.subjects.len() >= ENTRIES => {
-                set.subjects.retain(|(other, _), _| *other != issuer);
-                raise(set.issuers.entry(issuer).or_insert(now), now);
-            }
             Revocation::Token { issuer, id } => {
-                raise(set.tokens.entry((issuer, id)).or_insert(until), until);
+                raise(tokens.entry((issuer, id)).or_insert(until), until);
             }
             Revocation::Session { issuer, id } => {
-                raise(set.sessions.entry((issuer, id)).or_insert(until), until);
+                raise(sessions.entry((issuer, id)).or_insert(until), until);
             }
             Revocation::Subject {
                 issuer,
@@ -144,9 +150,7 @@ impl Revocations {
                 issued_before,
             } => {
                 raise(
-                    set.subjects
-                        .entry((issuer, subject))
-                        .or_insert(issued_before),
+                    subjects.entry((issuer, subject)).or_insert(issued_before),
                     issued_before,
                 );
             }
@@ -155,7 +159,7 @@ impl Revocations {
                 issued_before,
             } => {
                 raise(
-                    set.issuers.entry(issuer).or_insert(issued_before),
+                    issuers.entry(issuer).or_insert(issued_before),
                     issued_before,
                 );
             }
@@ -229,6 +233,21 @@ impl Set {
             self.tokens.retain(|_, until| *until > now);
         }
     }
+}
+
+/// Forgets all of the issuer that has the most, if they are too many. Returns which that is.
+fn make_room(kind: &mut HashMap<Named, Timestamp>) -> Option<Box<str>> {
+    if kind.len() < ENTRIES {
+        return None;
+    }
+    let mut each: HashMap<&str, usize> = HashMap::new();
+    for (issuer, _) in kind.keys() {
+        *each.entry(issuer).or_default() += 1;
+    }
+    let (crowded, _) = each.into_iter().max_by_key(|(_, count)| *count)?;
+    let crowded: Box<str> = crowded.into();
+    kind.retain(|(issuer, _), _| *issuer != crowded);
+    Some(crowded)
 }
 
 fn raise(entry: &mut Timestamp, to: Timestamp) {
@@ -324,7 +343,28 @@ mod tests {
             ..identity("alice")
         };
         assert!(set.cover(&first) && set.cover(&identity("bob")));
-        assert!(set.set.read().tokens.is_empty());
+        assert_eq!(set.set.read().tokens.len(), 1);
+    }
+
+    #[test]
+    fn an_issuer_that_takes_back_without_end_costs_its_own_users_only() {
+        let set = Revocations::default();
+        let out = |issuer: &str, subject: &str| {
+            let revocation = Revocation::Subject {
+                issuer: issuer.into(),
+                subject: subject.into(),
+                issued_before: NOW,
+            };
+            set.insert(&revocation, Timestamp::NEVER, NOW);
+        };
+        (0..ENTRIES).for_each(|n| out("https://crowd.example", &n.to_string()));
+        out("https://id.example", "alice");
+        assert!(set.cover(&identity("alice")) && !set.cover(&identity("bob")));
+        let theirs = Identity {
+            issuer: "https://crowd.example".into(),
+            ..identity("carol")
+        };
+        assert!(set.cover(&theirs));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{
     claims::{date, methods, missing, name, wrong},
-    introspection::{Answer, Introspected, LARGEST, unavailable},
+    introspection::{Answer, Denied, Introspected, LARGEST, heard, unavailable},
     refuse, strict,
 };
 use crate::{
@@ -49,9 +49,9 @@ pub(super) async fn ask(
     fetch: &dyn Fetch,
     presented: &Presented,
     now: Timestamp,
-) -> Result<Answer, Refusal> {
+) -> Result<Answer, Denied> {
     let reply = fetch.get_with(&config.url, &presented.fields()).await;
-    read(&reply.map_err(unavailable)?, presented, now)
+    read(&heard(reply)?, presented, now).map_err(Denied::from)
 }
 
 fn read(reply: &Reply, presented: &Presented, asked: Timestamp) -> Result<Answer, Refusal> {

@@ -37,7 +37,11 @@ pub use self::{
     keys::{KeySurvey, survey},
     strict::object as read_object,
 };
-pub(crate) use self::{discovery::is_https, id_token::Expected};
+pub(crate) use self::{
+    discovery::is_https,
+    id_token::Expected,
+    introspection::{AGAIN_AT_ONCE, Denied},
+};
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -307,7 +311,8 @@ impl Issuers {
     /// The first question it does not answer. [`Reason::KeysUnavailable`] says that this may change by itself.
     pub async fn verify(&self, token: &str) -> Result<Identity, Refusal> {
         if let (Some(asked), false) = (self.asked(), is_jwt(token)) {
-            return self.introspect(asked, token, Ask::IfUnknown).await;
+            let identity = self.introspect(asked, token, Ask::IfUnknown).await;
+            return identity.map_err(|it| it.refusal);
         }
         let kind = |rules: &Rules, typ: Option<&str>| rules.judge_type(typ);
         let proved = self.prove(token, Signs::tokens, kind).await?;
@@ -324,15 +329,16 @@ impl Issuers {
     /// # Errors
     /// [`Reason::SessionUnknown`] if it is nobody, [`Reason::ProviderUnavailable`] if it does not say.
     pub(crate) async fn ask_application(&self, presented: &Presented) -> Result<Identity, Refusal> {
-        self.ask_it(presented, Ask::IfUnknown).await
+        let identity = self.ask_it(presented, Ask::IfUnknown).await;
+        identity.map_err(|it| it.refusal)
     }
 
-    async fn ask_it(&self, presented: &Presented, ask: Ask) -> Result<Identity, Refusal> {
+    async fn ask_it(&self, presented: &Presented, ask: Ask) -> Result<Identity, Denied> {
         let it = self.application.as_ref();
         let it = it.ok_or_else(|| refuse(Reason::TokenIssuer).because("asked no longer"))?;
         let answer = it.asked.answer(presented.text(), ask, self.clock.now());
         let Answer::Active { claims, asked } = answer.await? else {
-            return Err(refuse(Reason::SessionUnknown));
+            return Err(refuse(Reason::SessionUnknown).into());
         };
         let claims = Arc::unwrap_or_clone(claims);
         let mut identity = application::judge(&it.config, claims, self.clock.now())?;
@@ -348,7 +354,7 @@ impl Issuers {
         &self,
         issuer: &str,
         token: &Arc<str>,
-    ) -> Result<Identity, Refusal> {
+    ) -> Result<Identity, Denied> {
         if self.is_application(issuer) {
             let presented = Presented::again(token.clone());
             return self.ask_it(&presented, Ask::Anew).await;
@@ -390,16 +396,17 @@ impl Issuers {
         (name, issuer, asked): (&str, &Issuer, &Arc<Introspection>),
         token: &str,
         ask: Ask,
-    ) -> Result<Identity, Refusal> {
+    ) -> Result<Identity, Denied> {
         if token.len() > LONGEST {
-            return Err(refuse(Reason::TokenTooLarge));
+            return Err(refuse(Reason::TokenTooLarge).into());
         }
         if !is_b64token(token) {
-            return Err(refuse(Reason::TokenMalformed).because("not of a token's characters"));
+            let refusal = refuse(Reason::TokenMalformed);
+            return Err(refusal.because("not of a token's characters").into());
         }
         let answer = asked.answer(token, ask, self.clock.now()).await?;
         let Answer::Active { claims, asked: at } = answer else {
-            return Err(refuse(Reason::TokenInactive));
+            return Err(refuse(Reason::TokenInactive).into());
         };
         let endless = match asked.recheck() {
             Some(_) => Endless::AskedAgain,

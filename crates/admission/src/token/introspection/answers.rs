@@ -8,8 +8,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Answer, Flight};
-use crate::{refusal::Refusal, revocation::Revocation, token::name_of_digest};
+use super::{Answer, Denied, Flight};
+use crate::{revocation::Revocation, token::name_of_digest};
 
 /// The most answers of a kind that are kept. The oldest goes first.
 const MOST: usize = 10_000;
@@ -63,7 +63,7 @@ impl Answers {
         &mut self,
         key: Digest,
         begun: Begun,
-        outcome: &Result<Answer, Refusal>,
+        outcome: &Result<Answer, Denied>,
         until: Instant,
     ) {
         self.flights.remove(&key);
@@ -145,14 +145,14 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
 
-    fn active(claims: Value) -> Result<Answer, Refusal> {
+    fn active(claims: Value) -> Result<Answer, Denied> {
         Ok(Answer::Active {
             claims: Arc::new(claims.as_object().unwrap().clone()),
             asked: Timestamp::from_secs(0),
         })
     }
 
-    fn keep(answers: &mut Answers, token: &str, answer: &Result<Answer, Refusal>, until: Instant) {
+    fn keep(answers: &mut Answers, token: &str, answer: &Result<Answer, Denied>, until: Instant) {
         let (_, flight) = tokio::sync::watch::channel(None);
         let begun = answers.begin(Digest::of(token), flight);
         answers.land(Digest::of(token), begun, answer, until);

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use tokio::{
     sync::{Semaphore, watch},
-    time::{Instant, timeout},
+    time::{Instant, timeout_at},
 };
 
 use self::{
@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    fetch::{Fetch, Reply},
+    fetch::{Fetch, FetchError, Reply},
     oidc::{ClientAuthentication, Held, Pairs, Proof},
     presented::Presented,
     refusal::{Reason, Refusal},
@@ -39,10 +39,12 @@ use crate::{
 const TIME: Duration = Duration::from_secs(6);
 /// The largest answer, in bytes: a JWT that says so much would not be taken either.
 pub(super) const LARGEST: usize = 16 * 1024;
-/// How many tokens are asked about at the same time.
+/// How many tokens are asked about at the same time for handshakes.
 const AT_ONCE: usize = 32;
 /// And how many may wait for that. More are told to come back.
 const WAITING: usize = 1024;
+/// And how many of open sockets, beside them.
+pub(crate) const AGAIN_AT_ONCE: usize = 16;
 
 /// How an issuer is asked about opaque tokens.
 #[derive(Clone, Debug)]
@@ -65,6 +67,8 @@ pub(super) struct Introspection {
     fetch: Arc<dyn Fetch>,
     answers: Mutex<Answers>,
     room: Semaphore,
+    /// INVARIANT: no handshake has a place here, so that strangers keep nobody from being asked about open sockets.
+    room_again: Semaphore,
     outage: Mutex<Outage>,
 }
 
@@ -93,13 +97,30 @@ pub(super) enum Answer {
     Inactive,
 }
 
-/// What a question came to; nothing as long as it is under way.
-type Flight = watch::Receiver<Option<Result<Answer, Refusal>>>;
+/// Why there is no identity.
+#[derive(Clone, Debug)]
+pub(crate) struct Denied {
+    pub(crate) refusal: Refusal,
+    /// Whether whoever vouches said anything at all. What they cannot say of one token they may say of another.
+    pub(crate) heard: bool,
+}
 
-/// Whether what is known already will do.
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        let heard = true;
+        Self { refusal, heard }
+    }
+}
+
+/// What a question came to; nothing as long as it is under way.
+type Flight = watch::Receiver<Option<Result<Answer, Denied>>>;
+
+/// Whom a question is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ask {
+    /// A handshake: what is known already will do.
     IfUnknown,
+    /// Open sockets.
     Anew,
 }
 
@@ -141,6 +162,7 @@ impl Introspection {
             fetch,
             answers: Mutex::default(),
             room: Semaphore::new(AT_ONCE),
+            room_again: Semaphore::new(AGAIN_AT_ONCE),
             outage: Mutex::default(),
         }
     }
@@ -169,7 +191,7 @@ impl Introspection {
         token: &str,
         ask: Ask,
         now: Timestamp,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Answer, Denied> {
         let key = Digest::of(token);
         let mut flight = {
             let mut answers = self.answers.lock();
@@ -179,13 +201,13 @@ impl Introspection {
             }
             match answers.under_way(&key) {
                 Some(flight) => flight,
-                None => self.take_off(&mut answers, key, token, now)?,
+                None => self.take_off(&mut answers, key, (token, ask), now)?,
             }
         };
         // Ends in an error when the task is gone without a word.
         let landed = flight.wait_for(Option::is_some).await;
         let landed = landed.ok().and_then(|it| it.clone());
-        landed.unwrap_or_else(|| Err(unavailable("the question was lost")))
+        landed.unwrap_or_else(|| Err(silent("the question was lost")))
     }
 
     /// Forgets what was said of tokens that are taken back.
@@ -197,40 +219,59 @@ impl Introspection {
         self: &Arc<Self>,
         answers: &mut Answers,
         key: Digest,
-        token: &str,
+        (token, ask): (&str, Ask),
         now: Timestamp,
-    ) -> Result<Flight, Refusal> {
-        if answers.flights.len() >= WAITING {
-            return Err(unavailable("too many tokens are asked about already"));
-        }
-        if self.outage.lock().is_on(Instant::now()) {
-            return Err(unavailable("it fails again and again, and has a pause"));
+    ) -> Result<Flight, Denied> {
+        if ask == Ask::IfUnknown {
+            if answers.flights.len() >= WAITING {
+                return Err(silent("too many tokens are asked about already"));
+            }
+            if self.outage.lock().is_on(Instant::now()) {
+                return Err(silent("it fails again and again, and has a pause"));
+            }
         }
         let (tell, flight) = watch::channel(None);
         let begun = answers.begin(key, flight.clone());
         let (this, token) = (Arc::clone(self), token.to_owned());
         // Counted from when it is asked: an answer was true at some time since.
         let (cache, time) = self.times();
-        let until = Instant::now() + cache;
+        let (until, deadline) = (Instant::now() + cache, Instant::now() + time);
         tokio::spawn(async move {
-            let asked = timeout(time, this.ask(&token, now)).await;
-            let outcome = asked.unwrap_or_else(|_| Err(unavailable("the answer took too long")));
-            this.note(&outcome);
+            let outcome = this.ask_in_turn(&token, ask, now, deadline).await;
             this.answers.lock().land(key, begun, &outcome, until);
             tell.send_replace(Some(outcome));
         });
         Ok(flight)
     }
 
+    async fn ask_in_turn(
+        &self,
+        token: &str,
+        ask: Ask,
+        now: Timestamp,
+        deadline: Instant,
+    ) -> Result<Answer, Denied> {
+        let room = match ask {
+            Ask::IfUnknown => &self.room,
+            Ask::Anew => &self.room_again,
+        };
+        let place = timeout_at(deadline, room.acquire()).await;
+        let _place = place.map_err(|_| silent("too many tokens were asked about before it"))?;
+        let asked = timeout_at(deadline, self.ask(token, now)).await;
+        let outcome = asked.unwrap_or_else(|_| Err(silent("the answer took too long")));
+        self.note(&outcome);
+        outcome
+    }
+
     /// An issuer has its own bounds: it is asked about tokens that it issued.
-    fn note(&self, outcome: &Result<Answer, Refusal>) {
+    fn note(&self, outcome: &Result<Answer, Denied>) {
         if matches!(self.authority, Authority::Application(_)) {
-            self.outage.lock().note(outcome.is_ok(), Instant::now());
+            let heard = outcome.as_ref().err().is_none_or(|it| it.heard);
+            self.outage.lock().note(heard, Instant::now());
         }
     }
 
-    async fn ask(&self, token: &str, now: Timestamp) -> Result<Answer, Refusal> {
-        let _room = self.room.acquire().await.map_err(unavailable)?;
+    async fn ask(&self, token: &str, now: Timestamp) -> Result<Answer, Denied> {
         let (issuer, config, held) = match &self.authority {
             Authority::Issuer {
                 issuer,
@@ -246,7 +287,7 @@ impl Introspection {
             Some(url) => url.as_str().into(),
             None => {
                 let told = held.get(&*self.fetch, issuer, endpoint);
-                told.await?.as_ref().clone()
+                told.await.map_err(|it| silent(it.detail))?.as_ref().clone()
             }
         };
         let proof = Proof {
@@ -260,7 +301,7 @@ impl Introspection {
             .with("token_type_hint", "access_token");
         let form = proof.form(pairs, now)?;
         let reply = self.fetch.post(&endpoint, &form).await;
-        read(&reply.map_err(unavailable)?, now)
+        read(&heard(reply)?, now).map_err(Denied::from)
     }
 }
 
@@ -299,6 +340,25 @@ fn read(reply: &Reply, asked: Timestamp) -> Result<Answer, Refusal> {
         Some(Value::Bool(false)) => Ok(Answer::Inactive),
         _ => Err(unavailable("the answer does not say whether it is active")),
     }
+}
+
+/// What came back, unless it says that nobody can be asked now (RFC 6585 §4, RFC 9110 §15.6).
+pub(super) fn heard(reply: Result<Reply, FetchError>) -> Result<Reply, Denied> {
+    match reply {
+        Ok(Reply { status, .. }) if matches!(status, 429 | 502..=504) => {
+            Err(silent(format_args!("it answered {status}")))
+        }
+        Ok(reply) => Ok(reply),
+        Err(odd @ (FetchError::Status { .. } | FetchError::TooLarge(_))) => {
+            Err(unavailable(odd).into())
+        }
+        Err(error) => Err(silent(error)),
+    }
+}
+
+fn silent(detail: impl fmt::Display) -> Denied {
+    let (refusal, heard) = (unavailable(detail), false);
+    Denied { refusal, heard }
 }
 
 pub(super) fn unavailable(detail: impl fmt::Display) -> Refusal {
