@@ -269,6 +269,8 @@ reasons! {
     TooManyOfSubject = "too-many-of-subject", TOO_MANY_REQUESTS, "too-many-connections";
     /// Too many tickets outstanding.
     TooManyTickets = "too-many-tickets", TOO_MANY_REQUESTS, "too-many-requests";
+    /// As many cookie sessions are open as `limits.sessions` says, and nobody has so many that one gives way.
+    TooManySessions = "too-many-sessions", SERVICE_UNAVAILABLE, "unavailable";
     /// The pool of connections that are not yet admitted is full.
     PoolFull = "pool-full", SERVICE_UNAVAILABLE, "unavailable";
     /// The configuration was reloaded while this request was judged by the one before.

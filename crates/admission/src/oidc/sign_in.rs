@@ -10,7 +10,7 @@ use super::{
 use crate::{
     admit::{OriginChecked, Trail},
     clock::Timestamp,
-    gate::{Gate, OpenedSession},
+    gate::{Gate, GaveWay, OpenedSession},
     origin::{AllowedOrigins, Origin},
     principal::{Identity, Principal, SessionId},
     refusal::{Reason, Refusal, Stage},
@@ -94,6 +94,8 @@ pub struct SignedIn {
     pub ended: usize,
     /// How many older sessions were.
     pub surplus: usize,
+    /// Somebody else's, who had many, as there were too many of all.
+    pub gave_way: Option<GaveWay>,
 }
 
 impl Login {
@@ -256,6 +258,7 @@ impl Gate {
             location: attempt.return_to,
             ended: ended + opened.ended,
             surplus: opened.surplus,
+            gave_way: opened.gave_way,
         }))
     }
 
@@ -288,9 +291,7 @@ impl Gate {
             session: theirs,
             ..identity.clone()
         }));
-        let opened = self.open_session_at(identity, Some(at_provider), settings.sessions);
-        let failed = |_| Refusal::new(Stage::Identity, Reason::ProviderUnavailable);
-        let opened = opened.map_err(failed)?;
+        let opened = self.open_session_at(identity, Some(at_provider), settings.sessions)?;
         // INVARIANT: a session is open before this is asked, and a sign-out at the provider is remembered before it looks for
         // sessions. So of the two at the same instant, one always sees the other; as of a reload.
         let holds = self.check_revoked(&of_provider).map_err(not_taken);
