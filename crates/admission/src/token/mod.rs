@@ -37,7 +37,10 @@ pub use self::{
     keys::{KeySurvey, survey},
     strict::object as read_object,
 };
-pub(crate) use self::{discovery::is_https, id_token::Expected};
+pub(crate) use self::{
+    discovery::is_https,
+    id_token::{Answered, Expected},
+};
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
