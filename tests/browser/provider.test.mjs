@@ -2,6 +2,7 @@
 // second factor when a route asks for it.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
 
 import { assertNoSidewaysScroll, bubble, demo, enterRoom, inState, say } from './visitor.mjs';
@@ -12,6 +13,12 @@ const provider = () => `https://localhost:${Number(new URL(running.server.url).p
 const statusOf = (page, path, init) => page.evaluate(async ([at, how]) => (await fetch(at, how)).status, [path, init]);
 const askForTicket = (page, route = '/live') =>
   statusOf(page, '/.wardwire/tickets', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ route }) });
+
+/** The value of the session's cookie, which no script reads. */
+async function sessionCookie(page) {
+  const cookies = await page.context().cookies(running.server.url);
+  return cookies.find(({ name }) => name === '__Host-wardwire')?.value;
+}
 
 /** In every page: how its sockets closed, and when. */
 const watch = (context) =>
@@ -108,6 +115,84 @@ test('a route that needs a second factor leads to the provider, and opens when i
   await page.getByTestId('vault').click();
   await page.getByTestId('events').getByText('The vault is open.').waitFor();
   await leave();
+});
+
+test('a second factor that was asked for and not given opens nothing, and the page says so', async () => {
+  const { page, leave } = await visit('/chat', { prepare: watch });
+  await signIn(page, 'bob');
+  const before = await sessionCookie(page);
+  await page.getByTestId('vault').click();
+  await page.waitForURL(`${provider()}/interaction/**`);
+  await page.getByLabel('Answer with less').check();
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByTestId('events').getByText('did not ask for what is needed here').waitFor();
+  assert.equal(page.url(), `${running.server.url}/chat`);
+  // What was there before stays what it was.
+  await inState(page, 'open');
+  assert.equal(await sessionCookie(page), before);
+  assert.equal(await askForTicket(page, '/vault'), 401);
+  await leave();
+});
+
+test('a sign-in that is older than was asked for is none, and the page says so', async () => {
+  const { page, leave } = await visit('/chat', { prepare: watch });
+  const signInOf = (age) => page.goto(`${running.server.url}/.wardwire/login?return_to=/chat&max_age=${age}`);
+  await signInOf(60);
+  await page.getByText('no longer than 60 s ago').waitFor();
+  await page.getByLabel('alice').check();
+  await page.getByLabel('Answer with less').check();
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByTestId('notice').getByText('did not ask for what is needed here').waitFor();
+  assert.equal(page.url(), `${running.server.url}/chat`);
+  assert.equal(await sessionCookie(page), undefined);
+  assert.equal(await statusOf(page, '/.wardwire/session'), 401);
+
+  // The provider knows now of a sign-in long ago: that will do for who asks for no more, and for nobody else.
+  await signInOf(86_400);
+  await inState(page, 'open');
+  const old = await sessionCookie(page);
+  await signInOf(60);
+  await page.getByText('You are alice.').waitFor();
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await inState(page, 'open');
+  const fresh = await sessionCookie(page);
+  assert.notEqual(fresh, old);
+  await signInOf(60);
+  await inState(page, 'open');
+  assert.notEqual(await sessionCookie(page), fresh);
+  await leave();
+});
+
+test('what one browser was sent back with signs in no other', async () => {
+  const [alice, mallory] = [await visit('/chat'), await visit('/chat')];
+  // Playwright's own routes do not see where a redirect leads.
+  const devtools = await mallory.context.newCDPSession(mallory.page);
+  await devtools.send('Fetch.enable', { patterns: [{ urlPattern: '*/.wardwire/callback?*' }] });
+  const paused = once(devtools, 'Fetch.requestPaused');
+  await mallory.page.getByTestId('sign-in').click();
+  await mallory.page.getByLabel('bob').check();
+  const going = mallory.page.getByRole('button', { name: 'Go on' }).click();
+  const [{ requestId, request }] = await paused;
+  await devtools.send('Fetch.failRequest', { requestId, errorReason: 'Aborted' });
+  await devtools.send('Fetch.disable');
+  await going;
+  const callback = request.url;
+
+  // Before alice begins a sign-in, and while she has one under way, whose cookie is not that of this one.
+  for (const begun of [false, true]) {
+    if (begun) await alice.page.goto(`${running.server.url}/.wardwire/login?return_to=/chat`);
+    const planted = await alice.page.goto(callback);
+    assert.equal(planted.status(), 400);
+    assert.equal(await sessionCookie(alice.page), undefined);
+  }
+  await alice.page.goto(`${running.server.url}/chat`);
+  await alice.page.getByTestId('sign-in').waitFor();
+
+  // It was good, for who began it.
+  await mallory.page.goto(callback);
+  await inState(mallory.page, 'open');
+  assert.equal(await mallory.page.getByTestId('account').innerText(), 'bob');
+  await Promise.all([alice.leave(), mallory.leave()]);
 });
 
 test('signing out of the page signs out at the provider, and nobody picks an account any more', async () => {

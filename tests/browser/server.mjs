@@ -27,26 +27,41 @@ export async function demoServer({ provider = false } = {}) {
 
 async function start(binary, provider) {
   const data = mkdtempSync(join(tmpdir(), 'wardwire-demo-'));
+  const drop = () => rmSync(data, { recursive: true, force: true });
+  const { port, process: server } = await startDemo({ binary, provider, data, stderr: 'inherit' }).catch((error) => {
+    drop();
+    throw error;
+  });
+  const stop = async () => {
+    await end(server);
+    drop();
+  };
+  return { url: `https://localhost:${port}`, ca: join(data, 'ca.pem'), stop };
+}
+
+/** Starts the demo, with its files in the folder `data`. Gives its process and its first port. */
+export async function startDemo({ binary = process.env.WARDWIRE_BIN, provider, data, stderr = 'pipe', env = process.env }) {
   const port = await freeRun(provider ? 3 : 2);
   const http2 = overHttp2 ? ['--http2'] : [];
   const [program, ...first] = provider ? [process.execPath, withProvider, binary] : [binary, 'demo'];
   const server = spawn(program, [...first, '--data', data, '--listen', `127.0.0.1:${port}`, ...http2], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', stderr],
+    env,
   });
-  const stop = async () => {
-    if (server.exitCode === null && server.signalCode === null) {
-      server.kill('SIGTERM');
-      await once(server, 'exit');
-    }
-    rmSync(data, { recursive: true, force: true });
-  };
+  server.stderr?.resume();
   try {
     await readyLine(server);
   } catch (error) {
-    await stop();
+    await end(server);
     throw error;
   }
-  return { url: `https://localhost:${port}`, ca: join(data, 'ca.pem'), stop };
+  return { port, process: server };
+}
+
+async function end(server) {
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  server.kill('SIGTERM');
+  await once(server, 'exit');
 }
 
 function readyLine(server) {
@@ -64,10 +79,10 @@ function readyLine(server) {
   });
 }
 
-/** A free port of which the next ones are free too: the hostile origin's, and the provider's. */
-async function freeRun(length) {
-  for (let round = 0; round < 50; round += 1) {
-    const first = await listen(0);
+/** A free port of which the next ones are free too: the hostile origin's, and the provider's. This one, if it is named. */
+export async function freeRun(length, named = 0) {
+  for (let round = 0; round < (named === 0 ? 50 : 1); round += 1) {
+    const first = await listen(named);
     const { port } = first.address();
     const next = Array.from({ length: length - 1 }, (_, at) => listen(port + 1 + at).catch(() => null));
     const all = [first, ...(await Promise.all(next))];

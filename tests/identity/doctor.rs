@@ -343,6 +343,51 @@ fn what_a_provider_lacks_is_named_in_plain_words() {
 }
 
 #[test]
+fn what_it_advises_about_short_sessions_is_taken() {
+    let mut setup = Setup::new();
+    let provider = KeyServer::start(&setup);
+    let url = provider.url();
+    let mut document = document(&url);
+    document["backchannel_logout_supported"] = json!(false);
+    let answer = |body: &Value| response("200 OK", "", &body.to_string());
+    provider.answer_at("/.well-known/openid-configuration", answer(&document));
+    provider.answer_at("/jwks", answer(&setup.issuer.jwks()));
+    provider.answer_at("/token", response("400 Bad Request", "", "{}"));
+    let mut examine = |keys: &str| {
+        setup.issuers = format!(
+            "[[issuer]]\nissuer = \"{url}\"\nca = \"ca.pem\"\n[issuer.sign_in]\nclient_id = \"public\"\n\
+             client_auth = \"none\"\ncallback = \"{CALLBACK}\"\n{keys}\n"
+        );
+        let config = setup.config();
+        // It refuses to examine what `check` does not take, so that this asks both.
+        let (said, _) = doctor(&setup, &config);
+        let checked = Command::new(env!("CARGO_BIN_EXE_wardwire"))
+            .arg("check")
+            .current_dir(&setup.folder)
+            .output()
+            .unwrap();
+        assert!(checked.status.success(), "{keys}: {checked:?}");
+        let advice = said.split_once("[issuer.sign_in]: ");
+        let advice = advice.map(|(_, rest)| rest.lines().next().unwrap().replace(", ", "\n"));
+        (said, advice)
+    };
+    for (written, advised) in [
+        ("", "lifetime = \"1h\"\nidle = \"30m\""),
+        ("lifetime = \"2h\"\n", "lifetime = \"1h\"\nidle = \"30m\""),
+        ("idle = \"20m\"\n", "lifetime = \"1h\""),
+    ] {
+        let (_, advice) = examine(written);
+        let advice = advice.unwrap();
+        assert_eq!(advice, advised, "{written}");
+        let keeps = |line: &&str| !advice.contains(line.split(' ').next().unwrap());
+        let kept: Vec<_> = written.lines().filter(keeps).collect();
+        let (said, more) = examine(&format!("{advice}\n{}", kept.join("\n")));
+        assert_eq!(more, None, "{said}");
+        says(&said, &["sessions here last for 1h"]);
+    }
+}
+
+#[test]
 fn a_clock_that_is_off_is_named_with_the_leeway_to_write() {
     let mut setup = Setup::new();
     let issuer = KeyServer::start(&setup);

@@ -598,3 +598,20 @@ fn over_tls_it_is_asked_by_its_own_authority() {
     server.open(page("sid=a"));
     assert_eq!(application.asked(), 1);
 }
+
+crate::harness::over_http2![
+    whom_the_application_knows_gets_a_socket_with_their_rights_and_a_name_of_their_own,
+    attack_083_the_application_is_shown_what_is_listed_and_nothing_else,
+    who_is_nobody_gets_401,
+    attack_040_what_is_no_answer_of_the_application_opens_nothing,
+    attack_040_an_application_that_is_silent_holds_nobody_for_long,
+    an_answer_is_kept_for_a_moment_and_no_longer_than_its_end,
+    attack_078_signing_out_at_the_application_ends_sockets_and_tickets,
+    attack_040_an_application_that_stays_silent_ends_open_sockets,
+    a_session_that_becomes_somebody_elses_ends_its_sockets,
+    revoking_a_subject_or_a_session_of_the_applications_ends_its_sockets,
+    a_session_can_be_signed_out_of_here,
+    attack_022_a_page_that_may_not_connect_has_nobody_asked,
+    a_ticket_stands_beside_the_cookie_it_was_got_with_and_beside_no_other,
+    two_credentials_or_two_cookies_of_a_name_are_an_error,
+];

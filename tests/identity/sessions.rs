@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     Browser, Provider,
     browser::{SESSION, live},
+    sign_in::{LOGIN, is_refused},
     sign_out::{FORM, JSON, LOGOUT, ticket},
 };
 use crate::{
@@ -186,4 +187,47 @@ fn one_session_more_than_a_user_may_have_ends_the_oldest() {
         server.open(browser.live()).ok("ping", json!({}));
     }
     assert_eq!(bob.who().json()["subject"], "bob");
+}
+
+#[test]
+fn attack_060_one_account_that_takes_every_session_locks_nobody_out_and_ends_nobody_elses() {
+    let mut setup = Setup::new();
+    setup.limits = "sessions = 10".into();
+    let provider = Provider::start(&setup);
+    let server = provider.server_as(setup, "basic", "");
+    let signed_in = |user: &str| {
+        let mut browser = Browser::of(user, &server, &provider);
+        browser.sign_in();
+        browser
+    };
+    let mut bob = signed_in("bob");
+    let mallorys: Vec<_> = (0..9).map(|_| signed_in("mallory")).collect();
+    let open = |browser: &Browser<'_>| server.open(browser.live());
+    let (mut bobs, mut first, mut second) = (open(&bob), open(&mallorys[0]), open(&mallorys[1]));
+    assert_eq!(server.metric("wardwire_sessions_open"), 10);
+    // One more of its own ends its own oldest.
+    signed_in("mallory");
+    first.closes(3000, "logged-out");
+    // Somebody else's has the room of whoever has most.
+    let mut carol = signed_in("carol");
+    second.closes(3000, "logged-out");
+    let event = server.audited(|event| event["event"] == "eviction");
+    assert_eq!(
+        (&event["subject"], &event["ended"]),
+        (&json!("mallory"), &json!(1))
+    );
+    refused(&server, &mallorys[1].live(), 401, "session-unknown");
+    // Nobody has many any more, so nobody gives way.
+    let mut dave = Browser::of("dave", &server, &provider);
+    let events = server.audit().len();
+    let response = dave.follow(LOGIN);
+    is_refused(&server, events, &response, 503, "too-many-sessions");
+    assert_ne!(response.header("retry-after"), "");
+    bobs.ok("ping", json!({}));
+    for browser in [&mut bob, &mut carol] {
+        assert_eq!(browser.who().status, 200);
+    }
+    assert_eq!(carol.post(LOGOUT, JSON, "{}").status, 200);
+    dave.sign_in();
+    assert_eq!(server.metric("wardwire_sessions_open"), 10);
 }

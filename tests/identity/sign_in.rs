@@ -438,6 +438,66 @@ fn a_sign_in_that_nobody_wanted_leads_back_with_a_word() {
     server.refused("sign-in-refused");
 }
 
+/// The provider forgets what it was asked for, or somebody on the way to it changed that.
+#[test]
+fn attack_042_a_sign_in_that_is_less_than_was_asked_for_opens_nothing() {
+    for pushed in [false, true] {
+        let (provider, server) = Provider::and_server();
+        provider.control(&server, &json!({ "pushed": pushed }));
+        for (query, user, lacks) in [
+            (
+                "acr_values=phr+mfa",
+                "acr=pwd".to_owned(),
+                "acr \"pwd\" in place of \"phr mfa\"",
+            ),
+            (
+                "max_age=60",
+                format!("ts={}", now() - 3600),
+                "signed in too long ago",
+            ),
+        ] {
+            let mut browser = Browser::of("alice", &server, &provider);
+            browser.user = format!("account=alice&{user}");
+            browser.sign_in();
+            let before = browser.session();
+            let mut socket = server.open(browser.live());
+            let events = server.audit().len();
+            let response = browser.follow(&format!("{LOGIN}?return_to=/vault&{query}"));
+            let expected = format!("{ORIGIN}/vault?error=unmet_authentication_requirements");
+            assert_eq!(
+                (response.status, response.header("location")),
+                (303, &*expected),
+                "{response:?}"
+            );
+            let event = server.refused_since(events, "sign-in-refused");
+            assert_eq!(event["subject"], "alice");
+            let detail = event["detail"].as_str().unwrap();
+            assert!(detail.contains(lacks), "{detail}");
+            // What was there before stays, and nothing comes to it.
+            assert_eq!(browser.session(), before);
+            assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), [SESSION]);
+            socket.ok("ping", json!({}));
+        }
+    }
+}
+
+#[test]
+fn a_sign_in_that_is_what_was_asked_for_opens_a_session() {
+    let (provider, server) = Provider::and_server();
+    for (query, user) in [
+        ("acr_values=phr+mfa", "acr=mfa".to_owned()),
+        ("max_age=60", format!("ts={}", now() - 30)),
+        // A provider that answers by `amr` alone.
+        ("acr_values=mfa", "amr=mfa".to_owned()),
+    ] {
+        let mut browser = Browser::of("alice", &server, &provider);
+        browser.user = format!("account=alice&{user}");
+        let response = browser.follow(&format!("{LOGIN}?return_to=/vault&{query}"));
+        assert_eq!(response.header("location"), format!("{ORIGIN}/vault"));
+        assert_eq!(browser.who().json()["subject"], "alice", "{query}");
+    }
+}
+
 #[test]
 fn attack_040_a_provider_that_is_down() {
     let (mut provider, server) = Provider::and_server();

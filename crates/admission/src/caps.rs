@@ -14,7 +14,7 @@ use crate::{
     refusal::{Reason, Refusal, Stage},
 };
 
-/// The most connections of each kind.
+/// The most connections of each kind, and sessions.
 #[derive(Clone, Debug)]
 pub struct CapLimits {
     /// Open connections from one IPv4 address or IPv6 /64, admitted or not.
@@ -24,6 +24,8 @@ pub struct CapLimits {
     /// Connections that are not admitted, half of them at most of one address. A quarter more may still be told so; beyond
     /// that they are dropped.
     pub unadmitted: u32,
+    /// Cookie sessions, of everybody together.
+    pub sessions: usize,
 }
 
 /// Counts connections.
@@ -140,6 +142,11 @@ impl Caps {
             true => Accepted::Turned(slot, turned(Reason::PoolFull)),
             false => Accepted::Welcome(slot),
         }
+    }
+
+    /// How many cookie sessions there may be.
+    pub(crate) fn sessions(&self) -> usize {
+        self.counts.lock().limits.sessions
     }
 
     /// How many connections are not admitted.
@@ -377,6 +384,7 @@ mod tests {
             per_ip,
             per_subject,
             unadmitted,
+            sessions: 0,
         })
     }
 

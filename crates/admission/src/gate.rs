@@ -25,8 +25,8 @@ use crate::{
     revocation::{Revocation, Revocations},
     route::Route,
     rules::Rules,
-    secret::{NoRandom, Secret},
-    session::{AtProvider, PER_SUBJECT, Sessions},
+    secret::Secret,
+    session::{AtProvider, PER_SUBJECT, Room, Sessions},
     sync::Exchanged,
     ticket::{self, Binding, Tickets},
     token::{Grant, Terms},
@@ -73,10 +73,20 @@ pub struct IssuedTicket {
 pub(crate) struct OpenedSession {
     pub(crate) secret: Secret,
     pub(crate) id: SessionId,
-    /// How many older ones.
+    /// How many older ones of the same subject.
     pub(crate) surplus: usize,
     /// How many sockets of those.
     pub(crate) ended: usize,
+    /// Somebody else's.
+    pub(crate) gave_way: Option<GaveWay>,
+}
+
+/// A session that ended for another one's sake, as there were too many of all.
+pub struct GaveWay {
+    /// Whose it was.
+    pub identity: Arc<Identity>,
+    /// How many sockets ended with it.
+    pub ended: usize,
 }
 
 /// What a live socket stands on from now on.
@@ -202,25 +212,34 @@ impl Gate {
     /// Opens a cookie session for somebody who has proved who they are by other means than a provider's.
     ///
     /// # Errors
-    /// If the system gives no random bytes.
-    pub fn open_session(&self, identity: Identity) -> Result<(Secret, SessionId), NoRandom> {
+    /// There are too many, or the system gives no random bytes.
+    pub fn open_session(&self, identity: Identity) -> Result<(Secret, SessionId), Refusal> {
         let opened = self.open_session_at(identity, None, PER_SUBJECT)?;
         Ok((opened.secret, opened.id))
     }
 
-    /// Opens a session, of which a subject may have so many. Those that are too many end, with their sockets: out of sight,
-    /// no sign-out would find them.
+    /// Opens a session, of which a subject may have so many, and all together as many as the caps say. Those that are too many
+    /// end, with their sockets: out of sight, no sign-out would find them.
     pub(crate) fn open_session_at(
         &self,
         identity: Identity,
         provider: Option<AtProvider>,
         most: usize,
-    ) -> Result<OpenedSession, NoRandom> {
+    ) -> Result<OpenedSession, Refusal> {
         let in_use = |identity: &Identity| self.leases.hold_session_of(identity);
         let now = self.now();
-        let opened = self.sessions.open(identity, provider, most, now, in_use)?;
+        let room = Room {
+            of_subject: most,
+            of_all: self.caps.sessions(),
+        };
+        let opened = self.sessions.open(identity, provider, room, now, in_use)?;
         let ended = opened.surplus.iter().filter_map(|it| self.sign_out(it));
+        let gave_way = opened.gave_way.map(|identity| GaveWay {
+            ended: self.sign_out(&identity).unwrap_or(0),
+            identity,
+        });
         Ok(OpenedSession {
+            gave_way,
             ended: ended.sum(),
             surplus: opened.surplus.len(),
             secret: opened.secret,
@@ -380,7 +399,8 @@ impl Gate {
     }
 
     /// The open cookie sessions.
-    pub(crate) fn sessions(&self) -> &Sessions {
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
         &self.sessions
     }
 

@@ -241,7 +241,7 @@ reasons! {
     SignInReturn = "sign-in-return", BAD_REQUEST, "bad-request";
     /// A sign-in's answer is not from the provider that was asked (RFC 9207).
     SignInIssuer = "sign-in-issuer", BAD_REQUEST, "bad-request";
-    /// The provider took back a sign-in, or its tokens do not hold; the detail says which.
+    /// The provider took back a sign-in, or its tokens do not hold, or say less than was asked for; the detail says which.
     SignInRefused = "sign-in-refused", BAD_REQUEST, "bad-request";
     /// A provider or issuer cannot be asked, or answers what it should not.
     ProviderUnavailable = "provider-unavailable", SERVICE_UNAVAILABLE, "unavailable";
@@ -269,6 +269,8 @@ reasons! {
     TooManyOfSubject = "too-many-of-subject", TOO_MANY_REQUESTS, "too-many-connections";
     /// Too many tickets outstanding.
     TooManyTickets = "too-many-tickets", TOO_MANY_REQUESTS, "too-many-requests";
+    /// As many cookie sessions are open as `limits.sessions` says, and nobody has so many that one gives way.
+    TooManySessions = "too-many-sessions", SERVICE_UNAVAILABLE, "unavailable";
     /// The pool of connections that are not yet admitted is full.
     PoolFull = "pool-full", SERVICE_UNAVAILABLE, "unavailable";
     /// The configuration was reloaded while this request was judged by the one before.

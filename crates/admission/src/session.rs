@@ -1,7 +1,7 @@
 //! Cookie sessions: opened by a sign-in, known by a secret of which only the hash is kept.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     sync::Arc,
     time::Duration,
 };
@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 use crate::{
     clock::Timestamp,
     principal::{Identity, SessionId},
-    secret::{NoRandom, Secret, SecretHash},
+    refusal::{Reason, Refusal, Stage},
+    secret::{Secret, SecretHash},
 };
 
 /// The sessions that are open.
@@ -23,12 +24,12 @@ pub struct Sessions {
 #[derive(Default)]
 struct State {
     open: HashMap<SecretHash, Open>,
-    /// Oldest first; some of them may have ended.
+    /// Oldest first. INVARIANT: those that are open, no others, and no subject without any.
     of_subject: HashMap<Named, VecDeque<SecretHash>>,
     /// By the issuer's own session; some of them may have ended.
     at_provider: HashMap<Named, Vec<SecretHash>>,
-    /// The next time at which ended sessions are looked for.
-    sweep: Option<Timestamp>,
+    /// When ended sessions were last looked for.
+    swept: Option<Timestamp>,
 }
 
 /// Something of an issuer.
@@ -45,8 +46,19 @@ struct Open {
 pub(crate) struct Opened {
     pub(crate) secret: Secret,
     pub(crate) id: SessionId,
-    /// Whose it ended, as it was one too many.
+    /// The subject's own older ones that it ended, as they were too many.
     pub(crate) surplus: Vec<Arc<Identity>>,
+    /// Somebody else's that it ended, as there were too many of all.
+    pub(crate) gave_way: Option<Arc<Identity>>,
+}
+
+/// How many sessions may be open.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Of the subject that opens one.
+    pub(crate) of_subject: usize,
+    /// Of all.
+    pub(crate) of_all: usize,
 }
 
 /// What a session that was opened by a sign-in at a provider stands on.
@@ -62,25 +74,35 @@ pub struct AtProvider {
 
 /// The most sessions of one subject: whoever signs in again and again ends the oldest of their own, and fills nobody's memory.
 pub const PER_SUBJECT: usize = 256;
+/// Nobody who has no more sessions than this loses one to somebody else.
+const KEPT: usize = 8;
 /// How often ended sessions are looked for, in milliseconds.
 const SWEEP: u64 = 60_000;
+/// And how often at most when there are as many as there may be.
+const SWEEP_FULL: u64 = 1000;
 
 impl Sessions {
-    /// Opens a session for `identity` until that identity expires. Always a new secret: nobody can fix it beforehand. Of one
-    /// subject `most` are open at once: the oldest that are too many end, of which the caller ends the sockets. `in_use` says
-    /// whether anything uses a session, such as an open socket.
+    /// Opens a session for `identity` until that identity expires. Always a new secret: nobody can fix it beforehand. Those that
+    /// are too many end for it, of which the caller ends the sockets. `in_use` says whether anything uses a session, such as an
+    /// open socket.
+    ///
+    /// A subject's own oldest goes first. Where it has none, the oldest goes of whoever has most, if those are more than
+    /// [`KEPT`]. So whoever takes all they can, with one account or with many, locks out no one else, and of others ends only what
+    /// is beyond their first few.
     ///
     /// # Errors
-    /// If the system gives no random bytes.
+    /// As many are open as may be and none gives way, or the system gives no random bytes.
     pub(crate) fn open(
         &self,
         identity: Identity,
         provider: Option<AtProvider>,
-        most: usize,
+        room: Room,
         now: Timestamp,
         in_use: impl Fn(&Identity) -> bool,
-    ) -> Result<Opened, NoRandom> {
-        let secret = Secret::random()?;
+    ) -> Result<Opened, Refusal> {
+        let random =
+            |error| Refusal::new(Stage::Identity, Reason::ProviderUnavailable).because(error);
+        let secret = Secret::random().map_err(random)?;
         let hash = secret.hash();
         let id = SessionId::new(hash.public_name());
         let identity = Arc::new(Identity {
@@ -88,9 +110,19 @@ impl Sessions {
             ..identity
         });
         let mut state = self.state.lock();
-        state.sweep(now, &in_use);
-        let surplus = state.make_room(&identity, most, now, &in_use);
-        let subject = (identity.issuer.clone(), identity.subject.clone());
+        // One that is unused may come to be used; it goes when its time is over.
+        state.sweep(SWEEP, now, |it| {
+            it.has_expired(now) && !in_use(&it.identity)
+        });
+        let subject = subject(&identity);
+        let mut surplus = state.make_room_of(&subject, room.of_subject, now, &in_use);
+        let mut gave_way = None;
+        if surplus.is_empty() && state.is_full(room.of_all, now, &in_use) {
+            match state.end_oldest_of(&subject) {
+                Some(own) => surplus.push(own),
+                None => gave_way = Some(state.end_one_of_many().ok_or_else(full)?),
+            }
+        }
         state.of_subject.entry(subject).or_default().push_back(hash);
         if let Some(session) = provider.as_ref().and_then(|it| it.session.clone()) {
             let theirs = state.at_provider.entry((identity.issuer.clone(), session));
@@ -106,7 +138,14 @@ impl Sessions {
             secret,
             id,
             surplus,
+            gave_way,
         })
+    }
+
+    /// How many are kept, some of which may be over.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.state.lock().open.len()
     }
 
     /// Whose session this is, which is used by that. None if it never was, has ended, has expired, or was unused for too
@@ -134,8 +173,7 @@ impl Sessions {
 
     /// Ends a session. Returns whose it was.
     pub fn end(&self, secret: &Secret) -> Option<Arc<Identity>> {
-        let open = self.state.lock().open.remove(&secret.hash());
-        open.map(|it| it.identity)
+        self.state.lock().end(&secret.hash())
     }
 
     /// Ends every session that was opened by this one of the provider's. Returns whose they were.
@@ -182,28 +220,40 @@ impl Open {
         let idle = |it: &AtProvider| self.used.after(it.idle) <= now;
         self.provider.as_ref().is_some_and(idle)
     }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.has_expired(now) || self.is_idle(now)
+    }
 }
 
 impl State {
     fn end(&mut self, hash: &SecretHash) -> Option<Arc<Identity>> {
-        self.open.remove(hash).map(|it| it.identity)
+        let identity = self.open.remove(hash)?.identity;
+        if let Entry::Occupied(mut theirs) = self.of_subject.entry(subject(&identity)) {
+            theirs.get_mut().retain(|known| known != hash);
+            if theirs.get().is_empty() {
+                theirs.remove();
+            }
+        }
+        Some(identity)
     }
 
+    /// Looks for sessions that are over, if that was not done for so many milliseconds.
+    ///
     /// INVARIANT: what has an open socket is kept, though nobody enters by it any more, so that a sign-out finds that socket.
-    fn sweep(&mut self, now: Timestamp, in_use: impl Fn(&Identity) -> bool) {
-        if self.sweep.is_some_and(|due| now < due) {
+    fn sweep(&mut self, every: u64, now: Timestamp, is_over: impl Fn(&Open) -> bool) {
+        let due = |swept: Timestamp| swept.as_millis().saturating_add(every) <= now.as_millis();
+        if !self.swept.is_none_or(due) {
             return;
         }
-        let next = now.as_millis().saturating_add(SWEEP);
-        self.sweep = Some(Timestamp::from_millis(next));
+        self.swept = Some(now);
         let Self {
             open,
             of_subject,
             at_provider,
             ..
         } = self;
-        // One that is unused may come to be used; it goes when its time is over.
-        open.retain(|_, open| !open.has_expired(now) || in_use(&open.identity));
+        open.retain(|_, open| !is_over(open));
         of_subject.retain(|_, theirs| {
             theirs.retain(|hash| open.contains_key(hash));
             !theirs.is_empty()
@@ -215,231 +265,63 @@ impl State {
     }
 
     /// Ends a subject's oldest sessions until one more has room. Those that are over anyway make room first.
-    fn make_room(
+    fn make_room_of(
         &mut self,
-        identity: &Identity,
+        subject: &Named,
         most: usize,
         now: Timestamp,
         in_use: impl Fn(&Identity) -> bool,
     ) -> Vec<Arc<Identity>> {
-        let Self {
-            open, of_subject, ..
-        } = self;
-        let subject = (identity.issuer.clone(), identity.subject.clone());
-        let Some(theirs) = of_subject.get_mut(&subject) else {
+        let most = most.max(1);
+        let theirs = self.of_subject.get(subject);
+        if theirs.map_or(0, VecDeque::len) < most {
             return Vec::new();
-        };
-        if theirs.len() >= most {
-            theirs.retain(|hash| {
-                let is_over = |it: &Open| it.has_expired(now) || it.is_idle(now);
-                let over = |it: &Open| is_over(it) && !in_use(&it.identity);
-                if open.get(hash).is_some_and(over) {
-                    open.remove(hash);
-                }
-                open.contains_key(hash)
+        }
+        let over = |it: &Open| it.is_over(now) && !in_use(&it.identity);
+        let over = |hash: &&SecretHash| self.open.get(*hash).is_some_and(over);
+        let over: Vec<_> = theirs.into_iter().flatten().filter(over).copied().collect();
+        for hash in &over {
+            self.end(hash);
+        }
+        let count = self.of_subject.get(subject).map_or(0, VecDeque::len);
+        let oldest = (most..=count).filter_map(|_| self.end_oldest_of(subject));
+        oldest.collect()
+    }
+
+    /// Whether as many are open as may be, once those are gone that are over anyway.
+    fn is_full(&mut self, most: usize, now: Timestamp, in_use: impl Fn(&Identity) -> bool) -> bool {
+        if self.open.len() >= most {
+            self.sweep(SWEEP_FULL, now, |it| {
+                it.is_over(now) && !in_use(&it.identity)
             });
         }
-        let mut surplus = Vec::new();
-        while theirs.len() >= most.max(1) {
-            let oldest = theirs.pop_front().and_then(|hash| open.remove(&hash));
-            surplus.extend(oldest.map(|it| it.identity));
-        }
-        surplus
+        self.open.len() >= most
     }
+
+    fn end_oldest_of(&mut self, subject: &Named) -> Option<Arc<Identity>> {
+        let oldest = *self.of_subject.get(subject)?.front()?;
+        self.end(&oldest)
+    }
+
+    /// Ends the oldest session of whoever has most, if those are many.
+    fn end_one_of_many(&mut self) -> Option<Arc<Identity>> {
+        let most = self.of_subject.values().max_by_key(|theirs| theirs.len())?;
+        let oldest = *most.front()?;
+        match most.len() > KEPT {
+            true => self.end(&oldest),
+            false => None,
+        }
+    }
+}
+
+fn subject(identity: &Identity) -> Named {
+    (identity.issuer.clone(), identity.subject.clone())
+}
+
+fn full() -> Refusal {
+    let refusal = Refusal::new(Stage::Limits, Reason::TooManySessions);
+    refusal.retry_after(Duration::from_secs(60))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::principal::tests::identity;
-
-    const NOW: Timestamp = Timestamp::from_secs(1000);
-
-    fn unused(_: &Identity) -> bool {
-        false
-    }
-
-    impl Sessions {
-        /// As many as there may be, and none with a socket.
-        fn open_for(
-            &self,
-            who: Identity,
-            at: Option<AtProvider>,
-            now: Timestamp,
-        ) -> (Secret, SessionId) {
-            let opened = self.open(who, at, PER_SUBJECT, now, unused).unwrap();
-            (opened.secret, opened.id)
-        }
-    }
-
-    fn at_provider(session: &str) -> Option<AtProvider> {
-        Some(AtProvider {
-            session: Some(session.into()),
-            id_token: "".into(),
-            idle: Duration::from_secs(60),
-        })
-    }
-
-    #[test]
-    fn a_session_that_nothing_uses_ends_and_one_with_an_open_socket_does_not() {
-        let sessions = Sessions::default();
-        let open = || {
-            sessions
-                .open_for(identity("alice"), at_provider("s"), NOW)
-                .0
-        };
-        let (used, socket) = (open(), open());
-        let at = |seconds: u64| Timestamp::from_secs(1000 + seconds);
-        assert!(sessions.find(&used, at(59), unused).is_some());
-        assert!(
-            sessions.find(&used, at(118), unused).is_some(),
-            "it was used"
-        );
-        assert!(sessions.find(&used, at(178), unused).is_none());
-        assert!(sessions.find(&socket, at(60), unused).is_none());
-        assert!(sessions.find(&socket, at(60), |_| true).is_some());
-        assert!(
-            sessions.find(&socket, at(119), unused).is_some(),
-            "the socket used it"
-        );
-    }
-
-    #[test]
-    fn a_provider_ends_what_was_opened_by_its_session_and_nothing_else() {
-        let sessions = Sessions::default();
-        let open = |name: &str, session| {
-            sessions
-                .open_for(identity(name), at_provider(session), NOW)
-                .0
-        };
-        let ended = [open("alice", "one"), open("alice", "one")];
-        let (other, bobs) = (open("alice", "two"), open("bob", "three"));
-        assert!(
-            sessions
-                .end_at_provider("https://other.example", "one")
-                .is_empty()
-        );
-        assert_eq!(
-            sessions.end_at_provider("https://id.example", "one").len(),
-            2
-        );
-        for secret in &ended {
-            assert!(sessions.find(secret, NOW, unused).is_none());
-        }
-        assert!(sessions.find(&other, NOW, unused).is_some());
-        assert_eq!(sessions.end_of("https://id.example", "alice").len(), 1);
-        assert!(sessions.find(&other, NOW, unused).is_none());
-        assert!(sessions.find(&bobs, NOW, unused).is_some());
-    }
-
-    #[test]
-    fn every_sign_in_makes_a_new_session() {
-        let sessions = Sessions::default();
-        let (first, first_id) = sessions.open_for(identity("alice"), None, NOW);
-        let (second, second_id) = sessions.open_for(identity("alice"), None, NOW);
-        assert!(first != second && first_id != second_id);
-        assert_eq!(
-            sessions.find(&first, NOW, unused).unwrap().session,
-            Some(first_id)
-        );
-    }
-
-    #[test]
-    fn a_session_ends_with_its_identity_or_when_told() {
-        let sessions = Sessions::default();
-        let (secret, _) = sessions.open_for(identity("alice"), None, NOW);
-        assert!(
-            sessions
-                .find(&secret, Timestamp::from_millis(1_999_999), unused)
-                .is_some()
-        );
-        assert!(
-            sessions
-                .find(&secret, Timestamp::from_secs(2000), unused)
-                .is_none()
-        );
-        assert!(sessions.end(&secret).is_some());
-        assert!(sessions.find(&secret, NOW, unused).is_none() && sessions.end(&secret).is_none());
-    }
-
-    #[test]
-    fn signing_in_again_and_again_ends_ones_own_oldest_session() {
-        let sessions = Sessions::default();
-        let open = |name: &str| sessions.open_for(identity(name), None, NOW).0;
-        let (bobs, first, second) = (open("bob"), open("alice"), open("alice"));
-        for _ in 2..PER_SUBJECT {
-            open("alice");
-        }
-        assert!(sessions.find(&first, NOW, unused).is_some());
-        sessions.end(&second);
-        open("alice");
-        assert!(
-            sessions.find(&first, NOW, unused).is_some(),
-            "one had made room"
-        );
-        open("alice");
-        assert!(sessions.find(&first, NOW, unused).is_none());
-        assert!(sessions.find(&bobs, NOW, unused).is_some());
-        assert_eq!(sessions.state.lock().open.len(), PER_SUBJECT + 1);
-    }
-
-    #[test]
-    fn as_many_as_may_be_are_open_and_those_that_are_over_go_first() {
-        let sessions = Sessions::default();
-        let at = |seconds: u64| Timestamp::from_secs(1000 + seconds);
-        let open = |seconds: u64, in_use: &dyn Fn(&Identity) -> bool| {
-            let opened = sessions.open(identity("alice"), at_provider("s"), 2, at(seconds), in_use);
-            let Opened {
-                secret,
-                id,
-                surplus,
-            } = opened.unwrap();
-            let ended: Vec<_> = surplus
-                .iter()
-                .map(|it| it.session.clone().unwrap())
-                .collect();
-            (secret, id, ended)
-        };
-        let (first, one, _) = open(0, &unused);
-        let (_, two, ended) = open(10, &unused);
-        assert!(ended.is_empty());
-        let (_, three, ended) = open(20, &unused);
-        assert_eq!(ended, [one]);
-        assert!(sessions.find(&first, at(20), unused).is_none());
-        // The second would be next, but for its socket; the third was unused for too long.
-        let (_, _, ended) = open(80, &|it| it.session.as_ref() == Some(&two));
-        assert!(ended.is_empty(), "{three:?}");
-        let (_, _, ended) = open(80, &|it| it.session.as_ref() == Some(&two));
-        assert_eq!(ended, [two]);
-    }
-
-    #[test]
-    fn a_session_that_is_over_but_has_a_socket_is_found_by_a_sign_out() {
-        let sessions = Sessions::default();
-        let (_, id) = sessions.open_for(identity("alice"), at_provider("s"), NOW);
-        let later = Timestamp::from_secs(3000);
-        let bob = || Identity {
-            expires_at: Timestamp::from_secs(9000),
-            ..identity("bob")
-        };
-        let in_use = |it: &Identity| it.session.as_ref() == Some(&id);
-        sessions
-            .open(bob(), None, PER_SUBJECT, later, in_use)
-            .unwrap();
-        let ended = sessions.end_at_provider("https://id.example", "s");
-        assert_eq!(ended.first().and_then(|it| it.session.clone()), Some(id));
-    }
-
-    #[test]
-    fn ended_sessions_are_not_kept() {
-        let sessions = Sessions::default();
-        sessions.open_for(identity("alice"), None, NOW);
-        let later = Timestamp::from_secs(2100);
-        let bob = Identity {
-            expires_at: later,
-            ..identity("bob")
-        };
-        sessions.open_for(bob, None, later);
-        assert_eq!(sessions.state.lock().open.len(), 1);
-    }
-}
+mod tests;

@@ -33,6 +33,7 @@ const LIMITS: CapLimits = CapLimits {
     per_ip: 32,
     per_subject: 0,
     unadmitted: 256,
+    sessions: 0,
 };
 const READ: usize = 4 * 1024;
 /// What a peer may still say once it was answered.

@@ -71,6 +71,7 @@ test('a refusal says what a better sign-in has to ask for, and another one says 
     [`${step}, acr_values="mfa phr", max_age="60"`, { acr_values: 'mfa phr', max_age: '60' }],
     [`${step}, max_age=0`, { max_age: '0' }],
     [step, {}],
+    [`${step}, other_max_age="1"`, {}],
     [`${step}, acr_values="${'a'.repeat(257)}"`, {}],
     ['Bearer error="invalid_token", acr_values="mfa"', null],
     [undefined, null],

@@ -1,14 +1,15 @@
 // `cargo xtask demo --provider`: the demo, and beside it an OpenID provider at which people sign in.
 //
 // It is called with the server's binary and the arguments of `wardwire demo`, and ends with the server, which it ends by its
-// pid when it is told to end.
+// pid when it is told to end. The server's standard input is a pipe of this process, so that it ends even where this one could
+// tell it nothing any more.
 
 import { spawn } from 'node:child_process';
 
 import { startProvider } from './provider.mjs';
 
 const [binary, ...given] = process.argv.slice(2);
-const server = spawn(binary, ['demo', '--provider', ...given], { stdio: ['inherit', 'pipe', 'inherit'] });
+const server = spawn(binary, ['demo', '--provider', ...given], { stdio: ['pipe', 'pipe', 'inherit'] });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => server.kill(signal));
 process.on('exit', () => server.kill());
 server.on('error', (error) => {

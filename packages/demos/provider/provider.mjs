@@ -86,11 +86,13 @@ async function configuration(url, ca) {
   };
 }
 
-/** Who is asked for `mfa` and has not given it in this session has to give it. */
+/** Who is asked for `mfa` and has not given it in this session has to give it; whoever has just answered is not asked again. */
 function policy() {
   const { base, Check } = interactionPolicy;
   const prompts = base();
-  const needed = new Check('second_factor', 'a second factor is needed', ({ oidc }) => wantsMfa(oidc.params) && oidc.session.acr !== 'mfa');
+  const needed = new Check('second_factor', 'a second factor is needed', ({ oidc }) => {
+    return wantsMfa(oidc.params) && oidc.session.acr !== 'mfa' && oidc.result?.login === undefined;
+  });
   prompts.get('login').checks.add(needed);
   return prompts;
 }
@@ -101,22 +103,28 @@ function wantsMfa(params) {
 
 async function interaction(provider, request, response) {
   const { params, session } = await provider.interactionDetails(request, response);
-  const mfa = wantsMfa(params);
   const known = session?.accountId;
-  if (request.method !== 'POST') return page(response, 200, form(known, mfa));
+  const asked = { mfa: wantsMfa(params), age: params.max_age };
+  if (request.method !== 'POST') return page(response, 200, form(known, asked));
   const given = await body(request);
+  const less = given.has('less');
+  const mfa = asked.mfa && !less;
   const account = known ?? given.get('account');
-  if (!Object.hasOwn(users, account)) return page(response, 403, `<p role="alert">There is no such user.</p>${form(known, mfa)}`);
-  if (mfa && given.get('code') !== code) return page(response, 403, `<p role="alert">That is not the code.</p>${form(known, mfa)}`);
+  if (!Object.hasOwn(users, account)) return page(response, 403, `<p role="alert">There is no such user.</p>${form(known, asked)}`);
+  if (mfa && given.get('code') !== code) return page(response, 403, `<p role="alert">That is not the code.</p>${form(known, asked)}`);
   const login = { accountId: account, acr: mfa ? 'mfa' : 'pwd', amr: mfa ? ['pwd', 'otp'] : ['pwd'] };
+  if (less && asked.age !== undefined) login.ts = Math.floor(Date.now() / 1000) - asked.age - 3600;
   await provider.interactionFinished(request, response, { login }, { mergeWithLastSubmission: false });
 }
 
-function form(known, mfa) {
+function form(known, { mfa, age }) {
   const names = Object.keys(users).map((name) => `<label><input type="radio" name="account" value="${name}" required> ${name}</label>`);
   const who = known === undefined ? `<p>${names.join(' ')}</p>` : `<p>You are ${known}.</p>`;
-  const factor = mfa ? `<p><label>Second factor (it is ${code}) <input name="code" inputmode="numeric" autocomplete="one-time-code" required></label></p>` : '';
-  return `<h1>The demo's provider</h1><form method="post">${who}${factor}<button>Go on</button></form>`;
+  const factor = mfa ? `<p><label>Second factor (it is ${code}) <input name="code" inputmode="numeric" autocomplete="one-time-code"></label></p>` : '';
+  const recent = age === undefined ? '' : `<p>Signed in no longer than ${age} s ago is asked for.</p>`;
+  // A provider that is wrong, or was talked into it.
+  const less = mfa || age !== undefined ? '<p><label><input type="checkbox" name="less"> Answer with less than is asked for</label></p>' : '';
+  return `<h1>The demo's provider</h1><form method="post">${who}${factor}${recent}${less}<button>Go on</button></form>`;
 }
 
 function page(response, status, text) {

@@ -2,7 +2,7 @@
 //
 // It is started with one argument, JSON: {certificate, key, clients, acr?}, and says one line, {"port": ...}; nobody reads
 // a second one, of which it would die. Whoever comes
-// to sign in is who `?account=` says, by the methods that `?amr=` names. POST /control tells it what a test wants of it.
+// to sign in is who `?account=` says, by the methods that `?amr=` names, as of `?ts=`. POST /control tells it what a test wants of it.
 
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
@@ -125,12 +125,14 @@ async function issue ({ kind = 'AccessToken', account, audience = 'wardwire', tt
   return token.save()
 }
 
+const now = () => Math.floor(Date.now() / 1000)
+
 async function interaction (request, response) {
   const { prompt } = await provider.interactionDetails(request, response)
   const query = new URL(request.url, issuer).searchParams
   const account = query.get('account')
   const result = account
-    ? { login: { accountId: account, amr: query.get('amr')?.split(','), acr: query.get('acr') ?? undefined } }
+    ? { login: { accountId: account, amr: query.get('amr')?.split(','), acr: query.get('acr') ?? undefined, ts: Number(query.get('ts') ?? now()) } }
     : { error: 'access_denied', error_description: `nobody wanted ${prompt.name}` }
   await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false })
 }

@@ -69,6 +69,7 @@ impl World {
             per_ip: 9,
             per_subject: 2,
             unadmitted: 9,
+            sessions: 9,
         }
     }
 

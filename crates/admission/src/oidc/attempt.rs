@@ -16,6 +16,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
+use super::Wish;
 use crate::{
     clock::Timestamp,
     secret::{NoRandom, Secret},
@@ -41,7 +42,8 @@ pub(super) struct Attempt {
     pub(super) verifier: String,
     /// Where the browser goes then; judged before it was sealed.
     pub(super) return_to: String,
-    pub(super) max_age: Option<u64>,
+    /// What was asked of the sign-in.
+    pub(super) wish: Wish,
     /// In milliseconds.
     pub(super) ends: u64,
 }
@@ -148,7 +150,7 @@ mod tests {
             nonce: "n".into(),
             verifier: "v".into(),
             return_to: "https://app.example/".into(),
-            max_age: None,
+            wish: Wish::default(),
             ends: 1_600_000,
         }
     }

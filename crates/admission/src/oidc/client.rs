@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::{sync::Semaphore, time::timeout};
 
@@ -41,7 +42,7 @@ pub struct Client {
 }
 
 /// What a route or a page wants of a sign-in (RFC 9470 §4).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Wish {
     /// `acr_values`.
     pub acr: Option<String>,
@@ -113,10 +114,9 @@ impl Client {
         metadata: &Metadata,
         attempt: &Attempt,
         state: &Secret,
-        wish: &Wish,
         now: Timestamp,
     ) -> Result<String, Refusal> {
-        let request = self.request(attempt, state, wish);
+        let request = self.request(attempt, state);
         let id = &self.settings.client_id;
         let query = match &metadata.pushed {
             None => request.with("client_id", id),
@@ -133,7 +133,7 @@ impl Client {
     }
 
     /// All that is asked, but who asks.
-    fn request(&self, attempt: &Attempt, state: &Secret, wish: &Wish) -> Pairs {
+    fn request(&self, attempt: &Attempt, state: &Secret) -> Pairs {
         let mut scope = "openid".to_owned();
         for more in self.settings.scopes.iter().filter(|it| *it != "openid") {
             scope.push(' ');
@@ -149,10 +149,10 @@ impl Client {
             .with("nonce", &attempt.nonce)
             .with("code_challenge", &URL_SAFE_NO_PAD.encode(challenge))
             .with("code_challenge_method", "S256");
-        if let Some(acr) = &wish.acr {
+        if let Some(acr) = &attempt.wish.acr {
             query = query.with("acr_values", acr);
         }
-        if let Some(age) = wish.max_age {
+        if let Some(age) = attempt.wish.max_age {
             query = query.with("max_age", &age.to_string());
         }
         query

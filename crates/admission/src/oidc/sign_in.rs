@@ -10,14 +10,14 @@ use super::{
 use crate::{
     admit::{OriginChecked, Trail},
     clock::Timestamp,
-    gate::{Gate, OpenedSession},
+    gate::{Gate, GaveWay, OpenedSession},
     origin::{AllowedOrigins, Origin},
     principal::{Identity, Principal, SessionId},
     refusal::{Reason, Refusal, Stage},
     rules::Rules,
     secret::Secret,
     session::AtProvider,
-    token::Expected,
+    token::{Answered, Expected},
 };
 
 /// The longest `acr_values`, in bytes.
@@ -33,8 +33,10 @@ const DECLINED: [&str; 7] = [
     "interaction_required",
     "account_selection_required",
     "temporarily_unavailable",
-    "unmet_authentication_requirements",
+    UNMET,
 ];
+/// How somebody has to sign in cannot be met, or was not.
+const UNMET: &str = "unmet_authentication_requirements";
 
 /// What a page asks for: `?provider=..&return_to=..&acr_values=..&max_age=..`.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -75,7 +77,7 @@ enum Said {
 pub enum Outcome {
     /// Somebody is signed in.
     SignedIn(SignedIn),
-    /// The user or the provider did not want it; the page is told by a parameter `error`.
+    /// The user or the provider did not want it, or not as it was asked for; the page is told by a parameter `error`.
     Declined {
         /// Where the browser goes, with the word.
         location: String,
@@ -94,6 +96,8 @@ pub struct SignedIn {
     pub ended: usize,
     /// How many older sessions were.
     pub surplus: usize,
+    /// Somebody else's, who had many, as there were too many of all.
+    pub gave_way: Option<GaveWay>,
 }
 
 impl Login {
@@ -186,12 +190,12 @@ impl Gate {
             nonce: nonce.reveal(),
             verifier: verifier.reveal(),
             return_to,
-            max_age: login.wish.max_age,
+            wish: login.wish.clone(),
             ends: ends.as_millis(),
         };
         let value = self.seal().close(&attempt, &state).map_err(random)?;
         let forget = attempt::surplus(checked.headers(), value.len());
-        let asked = client.authorization(&metadata, &attempt, &state, &login.wish, self.now());
+        let asked = client.authorization(&metadata, &attempt, &state, self.now());
         Ok(Begun {
             location: asked.await?,
             cookie: (attempt::cookie_name(&state), value),
@@ -243,11 +247,17 @@ impl Gate {
             client_id: &client.settings().client_id,
             nonce: &attempt.nonce,
             access_token: &tokens.access,
-            max_age: attempt.max_age,
+            wish: &attempt.wish,
             asked: attempt.begun(),
         };
         let verified = rules.issuers.verify_id_token(&tokens.id, &expected).await;
-        let identity = verified.map_err(not_taken)?;
+        let identity = match verified.map_err(not_taken)? {
+            Answered::As(identity) => identity,
+            Answered::Less(identity, detail) => {
+                trail.subject = Some(identity.subject);
+                return Ok(unmet(&attempt, &detail));
+            }
+        };
         trail.subject = Some(identity.subject.clone());
         let ended = self.forget_session(checked).unwrap_or(0);
         let opened = self.open_for(rules, client, identity, &tokens.id, now)?;
@@ -256,6 +266,7 @@ impl Gate {
             location: attempt.return_to,
             ended: ended + opened.ended,
             surplus: opened.surplus,
+            gave_way: opened.gave_way,
         }))
     }
 
@@ -288,9 +299,7 @@ impl Gate {
             session: theirs,
             ..identity.clone()
         }));
-        let opened = self.open_session_at(identity, Some(at_provider), settings.sessions);
-        let failed = |_| Refusal::new(Stage::Identity, Reason::ProviderUnavailable);
-        let opened = opened.map_err(failed)?;
+        let opened = self.open_session_at(identity, Some(at_provider), settings.sessions)?;
         // INVARIANT: a session is open before this is asked, and a sign-out at the provider is remembered before it looks for
         // sessions. So of the two at the same instant, one always sees the other; as of a reload.
         let holds = self.check_revoked(&of_provider).map_err(not_taken);
@@ -331,6 +340,15 @@ fn declined(attempt: &Attempt, error: &str) -> Outcome {
     Outcome::Declined {
         location: return_to::with(&attempt.return_to, "error", known.unwrap_or("refused")),
         refusal: refusal.because(format_args!("the provider says {error:?}")),
+    }
+}
+
+/// The provider says that somebody signed in, and not as was asked. The browser keeps the session that it has.
+fn unmet(attempt: &Attempt, detail: &str) -> Outcome {
+    let refusal = Refusal::new(Stage::Identity, Reason::SignInRefused);
+    Outcome::Declined {
+        location: return_to::with(&attempt.return_to, "error", UNMET),
+        refusal: refusal.because(format_args!("less than was asked for: {detail}")),
     }
 }
 

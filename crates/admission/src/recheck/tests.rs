@@ -121,6 +121,7 @@ impl World {
                 per_ip: 0,
                 per_subject: 0,
                 unadmitted: 9,
+                sessions: 0,
             }),
             clock: clock.clone(),
         });

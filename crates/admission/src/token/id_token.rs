@@ -1,5 +1,7 @@
 //! ID tokens (OpenID Connect Core §2): what a provider says of somebody who has just signed in, to us and in answer to us.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest::{SHA256, SHA384, SHA512, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
@@ -11,6 +13,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
+    oidc::Wish,
     principal::{Authentication, Identity},
     refusal::{Reason, Refusal},
 };
@@ -25,10 +28,19 @@ pub(crate) struct Expected<'a> {
     pub(crate) nonce: &'a str,
     /// What came with it.
     pub(crate) access_token: &'a str,
-    /// How long before the question the sign-in may be, in seconds, if that was asked for.
-    pub(crate) max_age: Option<u64>,
+    /// How the sign-in has to be, if that was asked for.
+    pub(crate) wish: &'a Wish,
     /// When the question was asked.
     pub(crate) asked: Timestamp,
+}
+
+/// Whom an ID token that holds stands for.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    /// Somebody who signed in as was asked.
+    As(Identity),
+    /// Somebody who did not, which the detail tells: it opens nothing.
+    Less(Identity, String),
 }
 
 /// How long an ID token may have been on its way, in seconds: it is fetched as soon as it is made.
@@ -46,7 +58,7 @@ impl Issuers {
         &self,
         token: &str,
         expected: &Expected<'_>,
-    ) -> Result<Identity, Refusal> {
+    ) -> Result<Answered, Refusal> {
         let kind = |_: &_, typ: Option<&str>| match kind_of(typ).as_deref() {
             Some("jwt") | None => Ok(()),
             _ => Err(refuse(Reason::TokenType).because(format_args!("typ {typ:?}"))),
@@ -55,8 +67,35 @@ impl Issuers {
         if proved.name != expected.issuer {
             return Err(refuse(Reason::TokenIssuer).because("not who was asked"));
         }
-        proved.id_token(expected, self.clock.now())
+        let leeway = proved.issuer.rules.leeway;
+        let identity = proved.id_token(expected, self.clock.now())?;
+        Ok(match lacking(&identity.authentication, expected, leeway) {
+            None => Answered::As(identity),
+            Some(detail) => Answered::Less(identity, detail),
+        })
     }
+}
+
+/// What a sign-in lacks of what was asked for.
+fn lacking(found: &Authentication, expected: &Expected<'_>, leeway: Duration) -> Option<String> {
+    let Wish { acr, max_age } = expected.wish;
+    // Some providers answer by `amr` alone; then it is a route's to say whether that will do.
+    if let (Some(asked), Some(found)) = (acr, &found.acr)
+        && !asked.split(' ').any(|asked| *asked == **found)
+    {
+        return Some(format!("acr {found:?} in place of {asked:?}"));
+    }
+    let Some(age) = *max_age else {
+        return None;
+    };
+    let Some(signed_in) = found.time else {
+        return Some("no auth_time".into());
+    };
+    // As of the question, which is all that a provider can judge; `auth_time` counts whole seconds. With 0 whoever signed in
+    // for it is recent enough, however long the way back took.
+    let until = signed_in.after(Duration::from_secs(age)).after(leeway);
+    let recent = until >= Timestamp::from_secs(expected.asked.as_secs());
+    (!recent).then(|| "signed in too long ago".into())
 }
 
 impl Proved<'_, '_> {
@@ -81,22 +120,13 @@ impl Proved<'_, '_> {
         if not_before.max(Some(issued)).max(signed_in) > Some(latest) {
             return Err(refuse(Reason::TokenNotYetValid));
         }
-        if issued.after(std::time::Duration::from_secs(ON_ITS_WAY)) < now {
+        if issued.after(Duration::from_secs(ON_ITS_WAY)) < now {
             return Err(refuse(Reason::TokenExpired).because("issued long ago"));
         }
         if claims.get("nonce").and_then(Value::as_str) != Some(expected.nonce) {
             return Err(refuse(Reason::TokenClaims).because("another nonce"));
         }
         judge_hash(&claims, self.algorithm, expected.access_token)?;
-        if let Some(age) = expected.max_age {
-            let signed_in = signed_in.ok_or_else(|| missing("auth_time"))?;
-            let until = signed_in.after(std::time::Duration::from_secs(age));
-            // As of the question, which is all that a provider can judge; `auth_time` counts whole seconds. With 0 whoever
-            // signed in for it is recent enough, however long the way back took.
-            if until.after(rules.leeway) < Timestamp::from_secs(expected.asked.as_secs()) {
-                return Err(refuse(Reason::TokenClaims).because("signed in too long ago"));
-            }
-        }
         for name in OF_THE_PROTOCOL {
             claims.remove(name);
         }

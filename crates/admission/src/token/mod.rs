@@ -39,7 +39,7 @@ pub use self::{
 };
 pub(crate) use self::{
     discovery::is_https,
-    id_token::Expected,
+    id_token::{Answered, Expected},
     introspection::{AGAIN_AT_ONCE, Denied},
 };
 

@@ -4,7 +4,9 @@ use std::{net::IpAddr, time::SystemTime};
 
 use http::StatusCode;
 use serde::Serialize;
-use wardwire_admission::{admit::Trail, certificate::ClientCertificate, refusal::Refusal};
+use wardwire_admission::{
+    admit::Trail, certificate::ClientCertificate, gate::GaveWay, refusal::Refusal,
+};
 
 use super::{chain::Hash, drops::Cause, flood::Kind, time};
 
@@ -130,6 +132,16 @@ impl Event {
         let mut event = Self::new("ticket").about(trail);
         event.outcome.detail = Some(route.into());
         event.outcome.status = Some(201);
+        event
+    }
+
+    /// A session ended to make room for somebody else's.
+    #[must_use]
+    pub fn eviction(gave_way: &GaveWay) -> Self {
+        let mut event = Self::new("eviction");
+        event.trail.issuer = Some(gave_way.identity.issuer.clone());
+        event.trail.subject = Some(gave_way.identity.subject.clone());
+        event.outcome.ended = Some(gave_way.ended);
         event
     }
 

@@ -291,6 +291,10 @@ pub struct Limits {
     /// are dropped. Over it: 503.
     #[schemars(range(min = 1, max = 16_777_216))]
     pub unadmitted: u32,
+    /// Cookie sessions of all users together, which are kept in memory. One more ends the oldest of the user whose it is, or, where
+    /// there is none, of whoever has most and more than 8. Over it: 503.
+    #[schemars(range(min = 1, max = 16_777_216))]
+    pub sessions: usize,
     /// From the accepted connection to the `101`, and for every request before it. Over it: 408, or a drop.
     #[schemars(extend("x-least" = "100ms", "x-most" = "1h"))]
     pub handshake: Span,
@@ -328,6 +332,7 @@ impl Default for Limits {
             connections_per_ip: 1000,
             connections_per_subject: 100,
             unadmitted: 1024,
+            sessions: 100_000,
             handshake: seconds(10),
             ping: seconds(25),
             pong: seconds(20),

@@ -125,6 +125,7 @@ pub fn parts(
             per_ip: limits.connections_per_ip,
             per_subject: limits.connections_per_subject,
             unadmitted: limits.unadmitted,
+            sessions: limits.sessions,
         },
         channels: hub::Rules {
             channels: rules(config)?,

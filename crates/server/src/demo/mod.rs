@@ -13,7 +13,7 @@ mod site;
 mod trust;
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     net::{Ipv6Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -27,6 +27,7 @@ use crate::{
     tls,
 };
 use identity::DemoIssuer;
+use rustix::process::Signal;
 use site::DemoSite;
 use wardwire_admission::principal::Principal;
 
@@ -48,7 +49,7 @@ pub(crate) struct Arguments {
     /// Do not ask
     #[arg(long, requires = "trust")]
     yes: bool,
-    /// Have people sign in at the OpenID provider two ports up. `cargo xtask demo --provider` starts it
+    /// Have people sign in at the OpenID provider two ports up, and end with standard input. `cargo xtask demo --provider` starts it
     #[arg(long, hide = true)]
     provider: bool,
 }
@@ -83,7 +84,21 @@ pub(crate) fn command(arguments: &Arguments) -> ExitCode {
     }
 }
 
+/// Ends when standard input does: whoever started it beside a provider is gone then, however they ended.
+fn end_with_provider() {
+    if io::stdin().is_terminal() {
+        return;
+    }
+    std::thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::TERM);
+    });
+}
+
 fn run(arguments: &Arguments) -> io::Result<()> {
+    if arguments.provider {
+        end_with_provider();
+    }
     let listen = arguments.listen;
     let ports = ports(listen, arguments.provider)?;
     let data = match &arguments.data {

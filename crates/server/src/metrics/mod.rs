@@ -195,6 +195,11 @@ fn gauges(server: &Server, out: &mut String) {
             u64::from(gate.caps().unadmitted()),
         ),
         (
+            "sessions_open",
+            "Cookie sessions that are kept.",
+            gate.sessions().count() as u64,
+        ),
+        (
             "http2_connections_open",
             "HTTP/2 connections.",
             server.metrics.http2.get(),

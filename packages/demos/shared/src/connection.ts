@@ -10,6 +10,7 @@ import { because } from './status.js';
 
 /** The card, as the page drives it. */
 export interface ConnectionCard {
+  tell(text: string, tone: string): void;
   signedIn(account: string, expiresAt: number): void;
   signedOut(): void;
 }
@@ -103,6 +104,7 @@ export function connectionCard(root: HTMLElement, wire: Line, provider: boolean)
   });
   wire.on('expiring', ({ expiresAt: at }) => (expiresAt = at));
   return {
+    tell,
     signedIn(name, until) {
       account = name;
       expiresAt = until;

@@ -65,6 +65,22 @@ export function signInAtProvider(stepUp: StepUp | null): void {
   location.assign(`/.wardwire/login?${asked}`);
 }
 
+/** What a sign-in came to that led back here with nothing, by the words that the server passes on. */
+const failures = new Map([
+  ['access_denied', 'it was called off at the provider.'],
+  ['unmet_authentication_requirements', 'the provider did not ask for what is needed here.'],
+]);
+
+/** Why nobody was signed in, told once; `null` if that is not so. */
+export function failedSignIn(): string | null {
+  const address = new URL(location.href);
+  const error = address.searchParams.get('error');
+  if (error === null) return null;
+  address.searchParams.delete('error');
+  history.replaceState(null, '', address);
+  return `That came to nothing: ${failures.get(error) ?? 'the provider does not say why.'}`;
+}
+
 /** Ends the session, and goes on to sign out at the provider too. */
 export async function signOutAtProvider(): Promise<void> {
   const { body } = await call('POST', '/.wardwire/logout', { kind: 'cookie' }, { body: {} });

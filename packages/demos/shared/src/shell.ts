@@ -5,7 +5,7 @@ import type { Wire } from '@wardwire/client';
 import { attacksPanel } from './attacks/panel.js';
 import { connectionCard } from './connection.js';
 import { element, place } from './dom.js';
-import { session, signIn, signInAtProvider, signOutAtProvider, surroundings } from './gate.js';
+import { failedSignIn, session, signIn, signInAtProvider, signOutAtProvider, surroundings } from './gate.js';
 import { showProvider, showSignIn } from './sign-in.js';
 import { because, showState } from './status.js';
 
@@ -53,8 +53,10 @@ export async function shell(wire: Line, enter: (account: string, signal: AbortSi
     signedOut(because(state.reason) + wiped);
   });
   const known = await session().catch(() => null);
-  if (known === null) signedOut(null);
+  const failed = failedSignIn();
+  if (known === null) signedOut(failed);
   else signedIn(known.subject, known.expiresAt);
+  if (failed !== null) card.tell(failed, 'bad');
   showState(wire.state);
 }
 

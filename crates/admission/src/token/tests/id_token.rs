@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    oidc::{ClientAuthentication, Settings},
-    token::Expected,
+    oidc::{ClientAuthentication, Settings, Wish},
+    token::{Answered, Expected},
 };
 
 const ACCESS: &str = "an access token";
@@ -45,6 +45,19 @@ async fn judged(
     changes: Value,
     max_age: Option<u64>,
 ) -> Result<Identity, Refusal> {
+    let wish = Wish { acr: None, max_age };
+    match answered(signer, typ, changes, &wish).await? {
+        Answered::As(identity) => Ok(identity),
+        Answered::Less(_, detail) => panic!("{detail}"),
+    }
+}
+
+async fn answered(
+    signer: &Signer,
+    typ: Option<&str>,
+    changes: Value,
+    wish: &Wish,
+) -> Result<Answered, Refusal> {
     let claims = with(json!({
         "aud": "web", "nonce": "n", "at_hash": at_hash(), "sid": "s", "rooms": ["lobby"],
     }));
@@ -55,7 +68,7 @@ async fn judged(
         client_id: "web",
         nonce: "n",
         access_token: ACCESS,
-        max_age,
+        wish,
         // Within the second of which `auth_time` can tell.
         asked: Timestamp::from_millis(NOW * 1000 + 999),
     };
@@ -123,14 +136,57 @@ async fn an_id_token_for_somebody_else_of_another_time_or_kind_is_none() {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_was_asked_to_be_fresh_says_when_it_was() {
+async fn a_sign_in_is_no_less_than_was_asked_for() {
     let signer = Signer::new("k", Algorithm::Es256);
-    for changes in [json!({}), json!({ "auth_time": NOW - 61 })] {
-        let refused = judged(&signer, None, changes.clone(), Some(60)).await;
-        assert_eq!(
-            refused.unwrap_err().reason,
-            Reason::TokenClaims,
-            "{changes}"
-        );
+    let wish = |acr: &str, max_age| Wish {
+        acr: (!acr.is_empty()).then(|| acr.into()),
+        max_age,
+    };
+    for (wish, claims) in [
+        (wish("", Some(60)), json!({ "auth_time": NOW - 60 })),
+        (wish("", Some(0)), json!({ "auth_time": NOW })),
+        (wish("mfa", None), json!({ "acr": "mfa" })),
+        (wish("phr mfa", None), json!({ "acr": "mfa" })),
+        // It does not say; a route asks what it needs.
+        (wish("mfa", None), json!({ "amr": ["mfa"] })),
+    ] {
+        let told = answered(&signer, None, claims.clone(), &wish).await;
+        assert!(matches!(told.unwrap(), Answered::As(_)), "{claims}");
+    }
+    for (wish, claims, says) in [
+        (wish("", Some(60)), json!({}), "no auth_time"),
+        (
+            wish("", Some(60)),
+            json!({ "auth_time": NOW - 61 }),
+            "signed in too long ago",
+        ),
+        (
+            wish("mfa", Some(60)),
+            json!({ "acr": "mfa", "auth_time": NOW - 61 }),
+            "signed in too long ago",
+        ),
+        (
+            wish("phr mfa", None),
+            json!({ "acr": "pwd" }),
+            "acr \"pwd\" in place of \"phr mfa\"",
+        ),
+        (
+            wish("mfa-strong", None),
+            json!({ "acr": "mfa" }),
+            "acr \"mfa\" in place of \"mfa-strong\"",
+        ),
+        (
+            wish("phr mfa", None),
+            json!({ "acr": "phr mfa" }),
+            "acr \"phr mfa\" in place of \"phr mfa\"",
+        ),
+    ] {
+        match answered(&signer, None, claims.clone(), &wish)
+            .await
+            .unwrap()
+        {
+            Answered::Less(who, detail) => assert_eq!((&*who.subject, &*detail), ("alice", says)),
+            Answered::As(_) => panic!("{claims}"),
+        }
     }
 }

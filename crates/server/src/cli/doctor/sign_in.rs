@@ -1,5 +1,7 @@
 //! What a provider has to have where browsers sign in, and what it does about signing out.
 
+use std::time::Duration;
+
 use wardwire_admission::oidc::Known;
 
 use super::{document::Document, issuer::Patient, issuer::names, report::Report};
@@ -7,6 +9,9 @@ use crate::{
     config::{ClientAuth, SignIn},
     outbound::is_fetchable,
 };
+
+/// Sessions that last no longer are short, where nobody tells of sign-outs.
+const SHORT: Duration = Duration::from_secs(3600);
 
 pub(super) async fn examine(
     patient: &Patient<'_>,
@@ -163,10 +168,22 @@ fn sign_out(sign_in: &SignIn, document: &Document, report: &mut Report) {
         (true, true) => report.good("sign-out", "it tells this server when somebody signs out there, and of which session"),
         (true, false) => report.note("sign-out", "it tells this server when somebody signs out there, but not of which session: all of that user's end", ""),
         (false, _) => {
-            let remedy = "Make sessions short under [issuer.sign_in]: lifetime = \"1h\"";
-            report.note("sign-out", format!("it does not say that it tells of sign-outs: sessions here last for {}", sign_in.lifetime), remedy);
+            let said = format!("it does not say that it tells of sign-outs: sessions here last for {}", sign_in.lifetime);
+            report.note("sign-out", said, &shorter(sign_in));
         }
     }
+}
+
+/// What to write so that sessions are short: an `idle` that is longer than `lifetime` is refused.
+fn shorter(sign_in: &SignIn) -> String {
+    if sign_in.lifetime.0 <= SHORT {
+        return String::new();
+    }
+    let idle = match sign_in.idle.0 > SHORT {
+        true => ", idle = \"30m\"",
+        false => "",
+    };
+    format!("Make sessions short under [issuer.sign_in]: lifetime = \"1h\"{idle}")
 }
 
 /// What to write instead, where a way of proving who one is is not on the list; `client_secret_basic` is all where there is none

@@ -625,6 +625,7 @@ mod limits {
             "connections_per_ip",
             "connections_per_subject",
             "unadmitted",
+            "sessions",
             "subscriptions",
             "channels",
         ] {

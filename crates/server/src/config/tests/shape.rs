@@ -113,6 +113,7 @@ outbox = 1048576
 connections_per_ip = 1000
 connections_per_subject = 100
 unadmitted = 1024
+sessions = 100000
 handshake = "10s"
 ping = "25s"
 pong = "20s"

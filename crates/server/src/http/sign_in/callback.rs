@@ -46,6 +46,9 @@ fn answered(server: &Server, outcome: Outcome, trail: &Trail) -> Result<Response
             event.outcome.detail = (surplus > 0).then(detail);
             event.outcome.ended = (signed_in.ended > 0).then_some(signed_in.ended);
             server.audit.record(event);
+            if let Some(gave_way) = &signed_in.gave_way {
+                server.audit.record(Event::eviction(gave_way));
+            }
             let mut response = answer::redirect(&signed_in.location)?;
             let secret = signed_in.secret.reveal();
             answer::set(&mut response, (COOKIE, &secret), None);
