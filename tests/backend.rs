@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{ORIGIN, Response, Server, Setup, now, secret};
 
-const TOKEN: &str = "fedcba9876543210fedcba9876543210";
+pub(crate) const TOKEN: &str = "fedcba9876543210fedcba9876543210";
 
 /// With channels that the backend may, and may not, publish to.
 fn setup() -> Setup {
@@ -23,7 +23,7 @@ fn setup() -> Setup {
     setup
 }
 
-fn ask(server: &Server, fields: &str, body: &str) -> Response {
+pub(crate) fn ask(server: &Server, fields: &str, body: &str) -> Response {
     let mut connection = server.connect();
     let length = body.len();
     let request = format!(
@@ -34,7 +34,7 @@ fn ask(server: &Server, fields: &str, body: &str) -> Response {
     connection.response()
 }
 
-fn shown(token: &str) -> String {
+pub(crate) fn shown(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 

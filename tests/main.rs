@@ -34,3 +34,4 @@ mod operations;
 mod presence;
 mod protocol;
 mod reload;
+mod vectors;

@@ -1,6 +1,9 @@
 use serde_json::json;
 
-use crate::harness::{Server, Setup, Ws};
+use crate::{
+    backend,
+    harness::{Server, Setup, Ws, secret},
+};
 
 /// Sends raw text as the data of a publication and demands that it is refused in band.
 fn content_refused(ws: &mut Ws, data: &str) {
@@ -24,6 +27,39 @@ fn delivered(ws: &mut Ws, data: &str) -> String {
             return rest.rsplit_once(",\"position\"").unwrap().0.to_owned();
         }
         assert!(!text.contains("error"), "{text}");
+    }
+}
+
+/// With a backend that may publish to every room.
+fn backed() -> Server {
+    let mut setup = Setup::new().limits("messages_per_second = 0\n");
+    secret(&setup.folder.join("backend.token"), backend::TOKEN);
+    setup.rest += "[backend]\ntoken_files = [\"backend.token\"]\n";
+    setup.start()
+}
+
+/// Demands that none of these is a channel's name to any method, of a socket or of the backend.
+fn no_names(server: &Server, names: &[&str]) {
+    for method in ["subscribe", "unsubscribe", "publish", "history", "presence"] {
+        let mut ws = server.socket("alice");
+        for name in names {
+            let params = match method {
+                "publish" => json!({ "channel": name, "data": 1 }),
+                _ => json!({ "channel": name }),
+            };
+            let error = ws.call(method, params.clone())["error"].clone();
+            assert_eq!(
+                error["data"],
+                json!({ "word": "channel" }),
+                "{method} {name:?}"
+            );
+            if !method.ends_with("subscribe") {
+                let call = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+                let answer =
+                    backend::ask(server, &backend::shown(backend::TOKEN), &call.to_string());
+                assert_eq!(answer.json()["error"], error, "{method} {name:?}");
+            }
+        }
     }
 }
 
@@ -257,19 +293,26 @@ fn attack_065_json_that_readers_read_differently() {
 
 #[test]
 fn attack_066_half_surrogates_and_hidden_characters_in_names() {
-    let server = Setup::new().limits("messages_per_second = 0\n").start();
+    let server = backed();
     let mut ws = in_lobby(&server);
     content_refused(&mut ws, r#""\ud800""#);
     content_refused(&mut ws, r#""\udc00\ud800""#);
-    for name in [
-        "chat/a\u{0}b",
-        "chat/a\nb",
-        "chat/\u{202e}evil",
-        "chat/a\u{2066}b",
-        "chat/\u{200b}",
-    ] {
-        ws.fails("subscribe", json!({ "channel": name }), -32005);
-    }
+    no_names(
+        &server,
+        &[
+            "chat/a\u{0}b",
+            "chat/a\nb",
+            "chat/a\u{85}b",
+            "chat/\u{202e}evil",
+            "chat/a\u{2066}b",
+            "chat/\u{200b}",
+            "chat/lobby\u{200d}",
+            "chat/lobby\u{fe0f}",
+            "chat/lobby\u{a0}",
+            "chat/lobby\u{e000}",
+            "chat/lobby\u{378}",
+        ],
+    );
 }
 
 #[test]
@@ -333,29 +376,61 @@ fn attack_068_syntax_of_other_languages_is_plain_data() {
 
 #[test]
 fn attack_070_channel_names_that_are_paths() {
-    let server = Server::start();
-    let mut ws = server.socket("alice");
-    for name in [
-        "chat/../lobby",
-        "chat/%2e%2e/x",
-        "chat//lobby",
-        "/chat/lobby",
-        "chat/lobby/",
-        "chat/.",
-        "",
-        "chat\\lobby",
-    ] {
-        ws.fails("subscribe", json!({ "channel": name }), -32005);
-    }
+    let server = backed();
+    no_names(
+        &server,
+        &[
+            "chat/../lobby",
+            "chat/%2e%2e/x",
+            "chat//lobby",
+            "/chat/lobby",
+            "chat/lobby/",
+            "chat/.",
+            "..",
+            "",
+            "chat\\lobby",
+        ],
+    );
 }
 
 #[test]
 fn attack_071_patterns_instead_of_names() {
-    let server = Server::start();
-    let mut ws = server.socket("alice");
-    for name in ["chat/*", "chat/{room}", "chat/#", "chat/?", "*"] {
-        ws.fails("subscribe", json!({ "channel": name }), -32005);
+    let server = backed();
+    no_names(
+        &server,
+        &[
+            "chat/*",
+            "chat/{room}",
+            "chat/#",
+            "chat/?",
+            "*",
+            "{any}/{x}",
+        ],
+    );
+}
+
+/// Whose room is `café` is nowhere else for it: not where a name looks like it, nor where it is spelt otherwise.
+#[test]
+fn attack_072_names_that_look_like_ones_own() {
+    let server = backed();
+    let rooms = json!(["caf\u{e9}", "caf\u{65}\u{301}x", "lobby"]);
+    let token = server.issuer.token("alice").claim("rooms", rooms).mint();
+    let mut ws = server.open(crate::harness::Handshake::new("/native").bearer(&token));
+    ws.ok("subscribe", json!({ "channel": "chat/caf\u{e9}" }));
+    for other in [
+        "chat/lo\u{184}by",
+        "chat/l\u{43e}bby",
+        "chat/\u{ff4c}obby",
+        "chat/caf\u{e8}",
+        "chat/caf\u{e9}x",
+    ] {
+        ws.fails("subscribe", json!({ "channel": other }), -32001);
+        ws.fails("publish", json!({ "channel": other, "data": 1 }), -32001);
     }
+    no_names(
+        &server,
+        &["chat/cafe\u{301}", "chat/cafe\u{301}x", "chat/\u{212a}"],
+    );
 }
 
 #[test]
@@ -458,6 +533,7 @@ crate::harness::over_http2![
     attack_068_syntax_of_other_languages_is_plain_data,
     attack_070_channel_names_that_are_paths,
     attack_071_patterns_instead_of_names,
+    attack_072_names_that_look_like_ones_own,
     attack_072_rooms_of_others,
     attack_073_publishing_with_the_right_to_follow,
     attack_074_rights_lowered_while_the_socket_is_open,

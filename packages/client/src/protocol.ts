@@ -3,7 +3,7 @@
 /** Bytes in base64 (RFC 4648 §4), in the one way to write them: with its padding, and no bit set behind the last byte. */
 export type Base64 = string;
 
-/** A channel's name: segments between `/`, at most 255 bytes of UTF-8 together. No empty segment, `.` or `..`; none of `* { } ? # % \`; no white space at the edges of a segment; no control or invisible characters. Compared byte by byte. */
+/** A channel's name: segments between `/`, at most 255 bytes of UTF-8 together. No empty segment, `.` or `..`; none of `* { } ? # % \`; no control or invisible characters, none that is not assigned, no white space but spaces inside of a segment; in Unicode's NFC (UAX #15). Compared byte by byte: a client that lets people name channels brings the name into NFC first. */
 export type ChannelName = string;
 
 /** Any JSON that every reader reads alike: at most 32 objects and arrays inside each other, no key twice, none of `__proto__`, `constructor`, `prototype`, integers up to ±(2^53 - 1), no half surrogate pairs. */

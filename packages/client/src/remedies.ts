@@ -17,7 +17,7 @@ const remedies: Readonly<Record<string, string>> = {
   limit: 'Unsubscribe from what is not needed.',
   params: 'Check the parameters against the protocol that this server speaks.',
   content: 'Send JSON that all readers read alike: no member twice, no `__proto__`, no integer beyond 2^53, not too deep.',
-  channel: 'Use a name of non-empty segments, at most 255 bytes.',
+  channel: 'Use a name of non-empty segments, at most 255 bytes, in one form of Unicode: `normalize()` it.',
   invalid: 'Change the place that `data.pointer` names, as `data.keyword` asks.',
   'too-large': 'Send less.',
   token: 'Bring a fresh token of the same user.',

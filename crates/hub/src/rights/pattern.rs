@@ -25,12 +25,25 @@ pub enum BadPattern {
     /// Not a channel name when its holes are filled.
     #[error("{0:?} is not a channel name with holes like {{room}}")]
     Shape(String),
+    /// Not as a name is spelt.
+    #[error("{0:?} is not a channel name: in NFC (UAX #15) it would be {1}")]
+    Form(String, ChannelName),
     /// Two holes of one name.
     #[error("{{{0}}} stands twice")]
     Twice(String),
     /// No channel name is long enough for it.
     #[error("it is longer than any channel name, which has at most {LONGEST} bytes")]
     Long,
+}
+
+impl BadPattern {
+    /// What is wrong with a segment that is neither a hole nor a name.
+    fn of(text: &str, segment: &str) -> Self {
+        match ChannelName::suggest(segment) {
+            Some(name) => Self::Form(segment.to_owned(), name),
+            None => Self::Shape(text.to_owned()),
+        }
+    }
 }
 
 impl Pattern {
@@ -48,7 +61,7 @@ impl Pattern {
                 Some(name) if is_hole(name) => Part::Hole(name.into()),
                 Some(_) => return Err(BadPattern::Shape(text.to_owned())),
                 None if ChannelName::parse(segment).is_ok() => Part::Fixed(segment.into()),
-                None => return Err(BadPattern::Shape(text.to_owned())),
+                None => return Err(BadPattern::of(text, segment)),
             };
             if matches!(part, Part::Hole(_)) && parts.contains(&part) {
                 return Err(BadPattern::Twice(hole.unwrap_or_default().to_owned()));

@@ -726,7 +726,7 @@ impl Default for Deflate {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Channel {
-    /// A pattern: segments between slashes, of which `{room}` takes any one.
+    /// A pattern: segments between slashes, of which `{room}` takes any one. The others are as in names, in Unicode's NFC.
     #[schemars(length(min = 1))]
     pub name: String,
     /// Who may follow.

@@ -30,6 +30,7 @@ mod guides;
 mod protocol;
 mod schema;
 mod security;
+mod vectors;
 
 const EXAMPLE: &str = include_str!("../../../../wardwire.example.toml");
 const CONFIGURATION: &str = include_str!("../../../../docs/configuration.md");

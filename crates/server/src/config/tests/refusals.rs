@@ -432,6 +432,9 @@ mod routes_and_channels {
         }
         let twice = with("chat/{room}", "{room}/{room}");
         one(&folder, &twice, "name =", "stands twice");
+        let decomposed = with("chat/{room}", "cafe\u{301}/{room}");
+        let says = "\"cafe\\u{301}\" is not a channel name: in NFC (UAX #15) it would be caf\u{e9}";
+        one(&folder, &decomposed, "name =", says);
     }
 
     #[test]
