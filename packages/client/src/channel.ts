@@ -21,7 +21,7 @@ export interface SubscriptionStart {
 export interface Doors {
   readonly followings: Followings;
   /** Asks and reads; waits for a connection. */
-  ask<T>(method: string, params: object, read: (result: unknown) => T | null, signal: AbortSignal | undefined): Promise<T>;
+  ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined): Promise<T>;
   /** The same for `publish`, over reconnects. */
   publish(params: object, signal: AbortSignal | undefined): Promise<Published>;
 }
@@ -142,7 +142,7 @@ export class Channel<Data = unknown> {
    *
    * @internal For {@link history} and {@link presence}.
    */
-  ask<T>(method: string, params: object, read: (result: unknown) => T | null, signal: AbortSignal | undefined): Promise<T> {
+  ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined): Promise<T> {
     return this.#doors.ask(method, { channel: this.name, ...params }, read, signal);
   }
 

@@ -14,16 +14,18 @@ export interface End {
   readonly word: string;
 }
 
-/** Close codes of this side. Browsers let a page send 1000 and 3000 to 4999 only. */
-export const localEnds = {
-  done: { code: 1000, word: 'done' },
+/** How this side ends a connection, with the close codes. Browsers let a page send 1000 and 3000 to 4999 only. */
+const localEnds = {
+  done: 1000,
   /** Of a page that goes to the browser's cache. */
-  cached: { code: 1000, word: 'cached' },
-  malformed: { code: 4002, word: 'malformed' },
-  protocol: { code: 4003, word: 'protocol' },
-  dead: { code: 1006, word: 'dead' },
-  slowHandshake: { code: 1006, word: 'slow-handshake' },
-} as const satisfies Record<string, End>;
+  cached: 1000,
+  malformed: 4002,
+  protocol: 4003,
+  dead: 1006,
+  'slow-handshake': 1006,
+} as const;
+
+export type LocalEnd = keyof typeof localEnds;
 
 /** Bounds in milliseconds and pieces. */
 export interface ConnectionLimits {
@@ -66,9 +68,6 @@ const subprotocol = 'wardwire.v1';
 /** More that the platform has not sent yet is a peer that does not read. */
 const maxBufferedBytes = 4 * 1024 * 1024;
 
-/** A frame of more UTF-16 units than this comes from no server that is well. */
-const longestFrame = 16 * 1024 * 1024;
-
 export class Connection {
   readonly #socket: SocketLike;
   readonly #pending = new Map<number, Pending>();
@@ -102,31 +101,36 @@ export class Connection {
     };
     // A browser tells nothing here, and a close event follows. npm `ws` throws without a listener.
     this.#socket.onerror = () => undefined;
-    this.#watch = platform.clock.after(limits.connectTimeoutMs, () => this.drop(localEnds.slowHandshake));
+    this.#watch = platform.clock.after(limits.connectTimeoutMs, () => this.drop('slow-handshake'));
   }
 
   /**
    * Asks the server; `params` is JSON. Rejects with a {@link WardwireError}; every request of a connection that ends is
-   * rejected.
+   * rejected. Where `read` throws, the connection ends.
    */
-  request(method: string, params: string): Promise<unknown> {
-    if (this.#phase !== 'open') return Promise.reject(this.#failure('disconnected'));
-    if (!this.hasRoom(Infinity)) return Promise.reject(new UsageError('queue-full', { trace: this.#trace }));
+  async request<T>(method: string, params: string, read: (result: unknown) => T): Promise<T> {
+    if (this.#phase !== 'open') throw this.#failure('disconnected');
+    if (!this.hasRoom(Infinity)) throw new UsageError('queue-full', { trace: this.#trace });
     const id = this.#nextId++;
     this.#underway += 1;
-    const answer = new Promise((resolve, reject) => {
-      const timer = this.#platform.clock.after(this.#limits.requestTimeoutMs, () => {
-        reject(this.#failure('timeout'));
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        const timer = this.#platform.clock.after(this.#limits.requestTimeoutMs, () => reject(this.#failure('timeout')));
+        const answered = (result: unknown): void => {
+          try {
+            resolve(read(result));
+          } catch {
+            reject(this.#failure('malformed-answer'));
+            this.drop('malformed');
+          }
+        };
+        this.#pending.set(id, { resolve: answered, reject, timer });
+        this.#socket.send(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`);
       });
-      this.#pending.set(id, { resolve, reject, timer });
-      this.#socket.send(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`);
-    });
-    const freed = (): void => {
+    } finally {
       this.#underway -= 1;
       this.#listener.freed();
-    };
-    answer.then(freed, freed);
-    return answer;
+    }
   }
 
   /** Whether a call can be sent now by whoever leaves it at `share` calls underway, whoever's they are. */
@@ -136,23 +140,24 @@ export class Connection {
 
   /** Asks whether the server lives; one that keeps silent is dead. */
   probe(): void {
-    this.request('ping', '{}').catch((error: WardwireError) => {
-      if (error.code === 'timeout' || error.code === 'queue-full') this.drop(localEnds.dead);
+    this.request('ping', '{}', Boolean).catch((error: WardwireError) => {
+      if (error.code === 'timeout' || error.code === 'queue-full') this.drop('dead');
     });
   }
 
   /** Ends the connection without waiting for the server, which may be gone. */
-  drop(end: End): void {
+  drop(word: LocalEnd): void {
     if (this.#phase === 'ended') return;
+    const code = localEnds[word];
     this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
-    if (end.code === 1000 || end.code >= 3000) this.#socket.close(end.code, end.word);
-    else this.#socket.close();
-    this.#end(end);
+    if (code === 1006) this.#socket.close();
+    else this.#socket.close(code, word);
+    this.#end({ code, word });
   }
 
   #opened(): void {
     // A server that selects another subprotocol speaks another language (RFC 6455 §4.1).
-    if (this.#socket.protocol !== subprotocol) return this.drop(localEnds.protocol);
+    if (this.#socket.protocol !== subprotocol) return this.drop('protocol');
     this.#phase = 'open';
     this.#heard();
     this.#listener.opened();
@@ -160,9 +165,12 @@ export class Connection {
 
   #received(data: unknown): void {
     if (this.#phase !== 'open') return;
-    if (typeof data === 'string' && data.length > longestFrame) return this.drop(localEnds.malformed);
-    const frame = readFrame(data);
-    if (frame === null) return this.drop(localEnds.malformed);
+    let frame: Frame;
+    try {
+      frame = readFrame(data);
+    } catch {
+      return this.drop('malformed');
+    }
     this.#heard();
     if (frame.kind === 'result' || frame.kind === 'error') this.#answered(frame);
     else this.#listener.notified(frame);
@@ -207,7 +215,6 @@ export class Connection {
   }
 
   #end(end: End): void {
-    if (this.#phase === 'ended') return;
     this.#phase = 'ended';
     this.#watch.cancel();
     const pending = [...this.#pending.values()];

@@ -27,15 +27,6 @@ export function whenAborted(signal: AbortSignal | undefined, action: () => void)
   return () => signal.removeEventListener('abort', action);
 }
 
-/** `promise`, unless `signal` is aborted first: then its reason. */
-export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const stop = whenAborted(signal, () => reject(signal.reason));
-    promise.then(resolve, reject).finally(stop);
-  });
-}
-
 /** Listeners by event name. */
 export class Emitter<Events> {
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();

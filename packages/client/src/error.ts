@@ -42,7 +42,7 @@ export type LocalCode =
 
 /** What is known of an error beside its code. */
 export interface WardwireErrorFields {
-  /** Default: what is written for the code. */
+  /** Default: the code. */
   readonly title?: string;
   readonly status?: number | null;
   readonly rpc?: number | null;
@@ -53,61 +53,54 @@ export interface WardwireErrorFields {
   readonly cause?: unknown;
 }
 
-/** What happened and what helps, by the codes of this side. What helps with the server's is in {@link remedyFor}. */
-const titles: Readonly<Record<LocalCode, string>> = {
-  unreachable: 'The server cannot be reached.',
-  timeout: 'No answer in time.',
-  'credential-function': 'The function given to `auth` failed.',
-  'malformed-answer': 'The answer breaks the protocol.',
-  disconnected: 'There is no connection.',
-  unconfirmed: 'Sent, but nobody knows whether it is published.',
-  'not-sent': 'Nothing was sent in time.',
-  'queue-full': 'Too much waits already.',
-  'backlog-full': 'Read more slowly than published.',
-  'message-too-large': 'Larger than `maxMessageBytes`.',
-  'not-json': 'Neither JSON nor a Uint8Array.',
-  usage: 'Not as documented.',
-  revoked: 'The right to this channel ended.',
-  unsubscribed: 'Unsubscribed.',
-  closed: 'The client was closed.',
-  'signed-out': 'Signed out.',
-  'another-user': 'Another user is signed in now.',
+/** The codes of this side, which no server can give. */
+const local: Readonly<Record<LocalCode, true>> = {
+  unreachable: true,
+  timeout: true,
+  'credential-function': true,
+  'malformed-answer': true,
+  disconnected: true,
+  unconfirmed: true,
+  'not-sent': true,
+  'queue-full': true,
+  'backlog-full': true,
+  'message-too-large': true,
+  'not-json': true,
+  usage: true,
+  revoked: true,
+  unsubscribed: true,
+  closed: true,
+  'signed-out': true,
+  'another-user': true,
 };
 
 /**
  * A refusal or a failed call; always one of the classes below.
  *
- * `code` is stable and meant for programs, `title` for people. A refusal names its `trace`: quote it to whoever runs the
- * server, who finds the precise reason under it in the audit log.
+ * `code` is stable and meant for programs; {@link remedyFor} says in a sentence what helps. A refusal names its `trace`:
+ * quote it to whoever runs the server, who finds the precise reason under it in the audit log.
  */
 export class WardwireError extends Error {
   override readonly name: string = 'WardwireError';
-  readonly code: LocalCode | (string & {});
-  readonly title: string;
+  declare readonly code: LocalCode | (string & {});
+  /** What the server says for people; of an error of this side its code, or what is wrong with what was given. */
+  declare readonly title: string;
   /** The HTTP status of a refusal; `null` elsewhere. */
-  readonly status: number | null;
+  declare readonly status: number | null;
   /** The JSON-RPC error code of a failed call; `null` elsewhere. */
-  readonly rpc: number | null;
+  declare readonly rpc: number | null;
   /** What the server says beside the code of a failed call. */
-  readonly data: ErrorData | null;
+  declare readonly data: ErrorData | null;
   /** How long the server asks to wait, in milliseconds. */
-  readonly retryAfterMs: number | null;
+  declare readonly retryAfterMs: number | null;
   /** The id of the attempt in the server's audit log. */
-  readonly trace: string | null;
+  declare readonly trace: string | null;
   /** `WWW-Authenticate` of a refusal, in which {@link stepUpFor} reads what a sign-in has to ask for; `null` elsewhere. */
-  readonly challenge: string | null;
+  declare readonly challenge: string | null;
 
   constructor(code: LocalCode | (string & {}), fields: WardwireErrorFields = {}) {
-    const title = fields.title ?? (isLocal(code) ? titles[code] : code);
-    super(`${title} (${code})`, fields.cause === undefined ? undefined : { cause: fields.cause });
-    this.code = code;
-    this.title = title;
-    this.status = fields.status ?? null;
-    this.rpc = fields.rpc ?? null;
-    this.data = fields.data ?? null;
-    this.retryAfterMs = fields.retryAfterMs ?? null;
-    this.trace = fields.trace ?? null;
-    this.challenge = fields.challenge ?? null;
+    super(fields.title === undefined ? code : `${fields.title} (${code})`, fields);
+    Object.assign(this, { code, title: code, status: null, rpc: null, data: null, retryAfterMs: null, trace: null, challenge: null }, fields);
   }
 }
 
@@ -131,6 +124,15 @@ export class UsageError extends WardwireError {
   override readonly name = 'UsageError';
 }
 
+/** What `work` gives. What it fails with is ours, or the cause of an error with this code. */
+export async function inOurWords<T>(code: LocalCode, trace: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw cause instanceof WardwireError ? cause : new ConnectionError(code, { trace, cause });
+  }
+}
+
 /** What a refusal before the socket means for the next attempt. */
 export function adviceForRefusal(error: WardwireError): Advice {
   const { status } = error;
@@ -144,10 +146,6 @@ export function adviceForRefusal(error: WardwireError): Advice {
  */
 export function rpcError(code: number, title: string, data: ErrorData | null, trace: string): CallError {
   const retryAfterMs = data?.retryAfter === undefined ? null : Math.ceil(data.retryAfter * 1000);
-  const word = data === null || isLocal(data.word) ? `rpc${code}` : data.word;
+  const word = data === null || Object.hasOwn(local, data.word) ? `rpc${code}` : data.word;
   return new CallError(word, { title, rpc: code, data, retryAfterMs, trace });
-}
-
-function isLocal(code: string): code is LocalCode {
-  return Object.hasOwn(titles, code);
 }

@@ -4,13 +4,13 @@ import { readSubscribed, type Subscribed } from './answers.js';
 import { waitMs } from './backoff.js';
 import { type Connection, queuedAtOnce } from './connection.js';
 import { Emitter } from './emitter.js';
-import { ConnectionError, UsageError, WardwireError } from './error.js';
-import { type Change, isNewer, type Notification, type Publication } from './frames.js';
+import { ConnectionError, UsageError, type WardwireError } from './error.js';
+import { type Change, isNewer, type Publication, type Told } from './frames.js';
 import type { Platform, Timer } from './platform.js';
 import type { SubscriptionState } from './state.js';
 
 /** The open connection, to those who send over it. */
-export type Line = Pick<Connection, 'request' | 'hasRoom'>;
+export type Line = Pick<Connection, 'request' | 'hasRoom' | 'drop'>;
 
 /** What is told of a channel. */
 export interface ChannelEvents<Data = unknown> {
@@ -43,8 +43,6 @@ export class Following {
   /** The retry that is due, and how many there were. */
   retry: Timer | null = null;
   refusals = 0;
-  /** The connection it was asked over. */
-  over: Line | null = null;
 
   constructor(channel: string) {
     this.channel = channel;
@@ -62,12 +60,10 @@ export class Following {
 export class Followings {
   readonly #all = new Map<string, Following>();
   readonly #platform: Platform;
-  readonly #broken: (how: 'malformed' | 'dead') => void;
   #line: Line | null = null;
 
-  constructor(platform: Platform, broken: (how: 'malformed' | 'dead') => void) {
+  constructor(platform: Platform) {
     this.#platform = platform;
-    this.#broken = broken;
   }
 
   /** What is known of a channel. @throws UsageError for one too many. */
@@ -107,8 +103,7 @@ export class Followings {
 
   /** Ends every hold. */
   end(following: Following): void {
-    const error = new UsageError('unsubscribed');
-    this.#finish(following, error);
+    this.#finish(following, new UsageError('unsubscribed'));
     this.#leave(following);
   }
 
@@ -129,24 +124,13 @@ export class Followings {
     }
   }
 
-  deliver(notification: Extract<Notification, { readonly channel: string }> | Extract<Notification, { kind: 'publication' }>): void {
-    const channel = notification.kind === 'publication' ? notification.publication.channel : notification.channel;
+  deliver({ kind, channel, event }: Told): void {
     const following = this.#all.get(channel);
     if (following === undefined || following.holds.size === 0) return;
-    switch (notification.kind) {
-      case 'publication':
-        return this.#read(following, notification.publication);
-      case 'joined':
-      case 'left':
-        return following.events.emit(notification.kind, notification.change);
-      case 'lagged':
-        if (isNewer(notification.position, following.position)) following.position = notification.position;
-        return following.events.emit('lagged', { position: notification.position });
-      case 'revoked': {
-        const data = { word: notification.reason };
-        return this.#refused(following, new ConnectionError('revoked', { data }));
-      }
-    }
+    if (kind === 'publication') return this.#read(following, event);
+    if (kind === 'revoked') return this.#refused(following, new ConnectionError(kind, { data: event }));
+    if (kind === 'lagged' && isNewer(event.position, following.position)) following.position = event.position;
+    following.events.emit(kind, event);
   }
 
   /** Tells whoever waits for a channel that there is no connection any more. The channels are kept for `start()`. */
@@ -173,37 +157,32 @@ export class Followings {
   }
 
   #establish(following: Following, line: Line): void {
-    following.enter({ kind: 'asking' });
-    // A listener of the state may have ended it, or the connection.
-    if (!this.#current(following, line)) return;
-    following.over = line;
     const { channel, position, grant } = following;
-    const params = { channel, ...(position === null ? {} : { since: position }), ...(grant === null ? {} : { grant }) };
-    line.request('subscribe', JSON.stringify(params)).then(
-      (result) => this.#answered(following, line, readSubscribed(result, channel)),
+    const params = { channel, ...(position !== null && { since: position }), ...(grant !== null && { grant }) };
+    line.request('subscribe', JSON.stringify(params), (result) => readSubscribed(result, channel)).then(
+      (answer) => this.#answered(following, line, answer),
       (error: WardwireError) => this.#failed(following, line, error),
     );
+    following.enter({ kind: 'asking' });
   }
 
-  #answered(following: Following, line: Line, answer: Subscribed | null): void {
-    if (answer === null) return this.#broken('malformed');
+  #answered(following: Following, line: Line, { position, recovered, publications }: Subscribed): void {
     if (!this.#current(following, line)) return;
-    for (const publication of answer.publications) this.#read(following, publication);
+    for (const publication of publications) this.#read(following, publication);
     if (!this.#current(following, line)) return;
     // Also without recovery: the old position says nothing any more, and must not hide what comes now.
-    following.position = answer.position;
+    following.position = position;
     following.refusals = 0;
-    following.enter({ kind: 'live', position: answer.position, recovered: answer.recovered });
+    following.enter({ kind: 'live', position, recovered });
   }
 
   #failed(following: Following, line: Line, error: WardwireError): void {
     // Of a connection that ended: the next one asks again.
     if (!this.#current(following, line)) return;
     // Whether the server follows the channel is unknown now; a new connection knows.
-    if (error.code === 'timeout') return this.#broken('dead');
-    if (error.code !== 'rate') return this.#refused(following, error);
+    if (error.code === 'timeout') return line.drop('dead');
     following.refusals += 1;
-    if (following.refusals >= maxRefusals) return this.#refused(following, error);
+    if (error.code !== 'rate' || following.refusals >= maxRefusals) return this.#refused(following, error);
     const { clock, random } = this.#platform;
     following.enter({ kind: 'waiting' });
     following.retry = clock.after(waitMs(backoff, following.refusals, error.retryAfterMs, random), () => {
@@ -225,12 +204,11 @@ export class Followings {
   }
 
   #leave(following: Following): void {
-    const asked = following.state.kind === 'live' || following.state.kind === 'asking';
+    const { channel, state: { kind } } = following;
     following.position = following.grant = null;
-    if (following.state.kind !== 'ended' && following.state.kind !== 'idle') following.enter({ kind: 'idle' });
+    if (kind !== 'ended' && kind !== 'idle') following.enter({ kind: 'idle' });
     this.forget(following);
-    const { channel } = following;
-    if (asked && following.over === this.#line) this.#line?.request('unsubscribe', JSON.stringify({ channel })).catch(() => undefined);
+    if (kind === 'live' || kind === 'asking') this.#line?.request('unsubscribe', JSON.stringify({ channel }), Boolean).catch(() => undefined);
   }
 
   #current(following: Following, line: Line): boolean {

@@ -6,7 +6,7 @@
  */
 
 import { callsAtOnce, queuedAtOnce } from './connection.js';
-import { orAborted } from './emitter.js';
+import { type Unsubscribe, whenAborted } from './emitter.js';
 import { CallError, ConnectionError, UsageError, type WardwireError } from './error.js';
 import type { Line } from './following.js';
 import type { Clock, Timer } from './platform.js';
@@ -21,11 +21,12 @@ export interface OutgoingLimits {
 }
 
 interface Item {
-  readonly method: string;
-  readonly params: string;
+  /** Asks over this connection, and keeps the promise with the answer. */
+  readonly send: (line: Line) => Promise<void>;
+  readonly reject: (error: unknown) => void;
+  readonly chars: number;
   readonly timer: Timer;
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: WardwireError) => void;
+  readonly unwatch: Unsubscribe;
   /** Whether it was ever handed to a socket. */
   sent: boolean;
   underway: boolean;
@@ -53,26 +54,26 @@ export class Outgoing {
   }
 
   /** Queues a call; `params` is JSON, with an `id` where it is a publication. */
-  add(method: string, params: string, signal: AbortSignal | undefined): Promise<unknown> {
+  add<T>(method: string, params: string, read: (result: unknown) => T, signal: AbortSignal | undefined): Promise<T> {
     const { maxPending, publishTimeoutMs, requestTimeoutMs } = this.#limits;
-    if (this.#items.size >= maxPending || this.#chars + params.length > maxQueuedChars) return Promise.reject(new UsageError('queue-full'));
-    let given: Item | undefined;
-    const promise = new Promise((resolve, reject) => {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#items.size >= maxPending || this.#chars + params.length > maxQueuedChars) throw new UsageError('queue-full');
       // Of a call that was sent the connection tells when it was not answered in time.
       const ms = this.#repeats ? Math.min(longestPublishMs, publishTimeoutMs) : requestTimeoutMs;
       const timer = this.#clock.after(ms, () => {
         if (this.#repeats || !item.sent) this.#fail(item, new ConnectionError('disconnected'));
       });
-      const item: Item = { method, params, timer, resolve, reject, sent: false, underway: false };
-      given = item;
+      // What nobody waits for any more is not sent later.
+      const unwatch = whenAborted(signal, () => {
+        this.#forget(item);
+        reject(signal?.reason);
+      });
+      const send = (line: Line): Promise<void> => line.request(method, params, read).then(resolve);
+      const item: Item = { chars: params.length, send, reject, timer, unwatch, sent: false, underway: false };
       this.#items.add(item);
-      this.#chars += params.length;
+      this.#chars += item.chars;
+      this.pump();
     });
-    this.pump();
-    const whole = orAborted(promise, signal);
-    // What nobody waits for any more is not sent later.
-    whole.catch(() => given && this.#forget(given));
-    return whole;
   }
 
   /** Sends what waits, oldest first, over this connection; `null` says that there is none. */
@@ -100,9 +101,8 @@ export class Outgoing {
 
   async #deliver(item: Item, line: Line): Promise<void> {
     try {
-      const result = await line.request(item.method, item.params);
+      await item.send(line);
       this.#forget(item);
-      item.resolve(result);
     } catch (cause) {
       const error = cause as WardwireError;
       // The next connection asks again, if it may.
@@ -119,7 +119,8 @@ export class Outgoing {
 
   #forget(item: Item): void {
     if (!this.#items.delete(item)) return;
-    this.#chars -= item.params.length;
+    this.#chars -= item.chars;
     item.timer.cancel();
+    item.unwatch();
   }
 }

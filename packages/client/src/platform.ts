@@ -64,17 +64,15 @@ const systemClock: Clock = {
 
 /** The platform at hand, with whatever was given in its place. */
 export function platformWith(given: Partial<Platform>): Platform {
-  const WebSocket = given.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
-  if (WebSocket === undefined) {
-    throw new TypeError('This Node has no WebSocket: pass one, for example `platform: { WebSocket }` from npm "ws".');
-  }
-  return {
-    WebSocket,
-    fetch: given.fetch ?? ((input, init) => globalThis.fetch(input, init)),
-    random: given.random ?? Math.random,
-    clock: given.clock ?? systemClock,
-    surroundings: given.surroundings ?? pageSurroundings,
-  };
+  const { WebSocket } = globalThis as unknown as Platform;
+  const platform = withDefaults<Platform>({ WebSocket, fetch: (...call) => fetch(...call), random: Math.random, clock: systemClock, surroundings: pageSurroundings }, given);
+  if (platform.WebSocket === undefined) throw new TypeError('No WebSocket here: pass `platform: { WebSocket }`, from npm "ws" for example.');
+  return platform;
+}
+
+/** What was given, and the default where nothing or `undefined` was. */
+export function withDefaults<T extends object>(defaults: Partial<T>, given: Partial<T>): T {
+  return { ...defaults, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) } as T;
 }
 
 /** The browser's own events (HTML §8.1.7.2 and §7.4.6; Page Lifecycle). Workers have the first two only. */

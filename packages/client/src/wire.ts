@@ -4,15 +4,15 @@ import { readPublished } from './answers.js';
 import { type Backoff, defaultBackoff, waitMs } from './backoff.js';
 import { Channel, type Doors } from './channel.js';
 import { type Advice, adviceFor } from './codes.js';
-import { Connection, type End, localEnds } from './connection.js';
+import { Connection, type End, type LocalEnd } from './connection.js';
 import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitter.js';
-import { adviceForRefusal, ConnectionError, WardwireError } from './error.js';
+import { adviceForRefusal, ConnectionError, inOurWords, WardwireError } from './error.js';
 import { Followings, type Line } from './following.js';
 import { type Notification, readExpiry } from './frames.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
 import { Outgoing } from './outgoing.js';
 import { encodeParams } from './params.js';
-import { newTrace, type Platform, platformWith, type Surrounding, type Timer } from './platform.js';
+import { newTrace, type Platform, platformWith, type Surrounding, type Timer, withDefaults } from './platform.js';
 import type { Reason, State } from './state.js';
 import { type Ask, type Auth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
 
@@ -74,7 +74,7 @@ export class Wire<Channels = AnyChannels> {
   #watching: Unsubscribe | null = null;
   #state: State = { kind: 'idle' };
   /** Stops what the state says is going on. */
-  #stop: ((end: End) => void) | null = null;
+  #stop: ((how: LocalEnd) => void) | null = null;
   #connection: Connection | null = null;
   /** Of a connection that is open. */
   #line: Line | null = null;
@@ -89,16 +89,18 @@ export class Wire<Channels = AnyChannels> {
    * query, a fragment, a user or a password, and for plain `ws:` that leaves this machine.
    */
   constructor(url: string | URL, options: Options) {
-    const given = Object.entries(options).filter(([, value]) => value !== undefined);
-    const settings: Settings = { ...defaults, ...(Object.fromEntries(given) as unknown as Options) };
-    this.#settings = settings;
+    const settings = (this.#settings = withDefaults<Settings>(defaults, options));
     this.#platform = platformWith(settings.platform ?? {});
     this.#endpoint = readEndpoint(url, settings.route);
-    this.#followings = new Followings(this.#platform, (how) => this.#connection?.drop(localEnds[how]));
+    this.#followings = new Followings(this.#platform);
     this.#publications = new Outgoing(settings, this.#platform.clock, true);
     this.#calls = new Outgoing(settings, this.#platform.clock, false);
     this.#parts = [this.#followings, this.#publications, this.#calls];
-    this.#doors = { followings: this.#followings, ask: this.#ask.bind(this), publish: (params, signal) => this.#ask('publish', params, readPublished, signal, this.#publications) };
+    this.#doors = {
+      followings: this.#followings,
+      ask: (...call) => this.#ask(this.#calls, ...call),
+      publish: (params, signal) => this.#ask(this.#publications, 'publish', params, readPublished, signal),
+    };
     if (settings.signal?.aborted !== true) whenAborted(settings.signal, () => this.close());
   }
 
@@ -141,17 +143,17 @@ export class Wire<Channels = AnyChannels> {
   async signOut(): Promise<void> {
     this.#leave();
     this.#wipe({ kind: 'signed-out', by: 'client', word: '' });
-    await endSession(this.#asking(this.#settings.newTrace(), new AbortController().signal));
+    await endSession(this.#asking(this.#settings.newTrace()));
   }
 
   /** Calls any method of the server. Waits for a connection while one is coming. */
   call(method: string, params: object = {}, options: Abortable = {}): Promise<unknown> {
-    return this.#add(this.#calls, method, params, options.signal);
+    return this.#ask(this.#calls, method, params, (result) => result, options.signal);
   }
 
   /** Replaces the proof of who this is with a fresh token of the same subject. Resolves with its expiry in ms since the epoch. */
   refresh(token: string, options: Abortable = {}): Promise<number> {
-    return this.#ask('refresh', { token }, readExpiry, options.signal);
+    return this.#ask(this.#calls, 'refresh', { token }, readExpiry, options.signal);
   }
 
   /** Asks whether the server lives. Resolves with the round trip in milliseconds. */
@@ -167,22 +169,20 @@ export class Wire<Channels = AnyChannels> {
     const abort = new AbortController();
     this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, () => abort.abort());
     try {
-      const { ticket, handle } = await fetchTicket(this.#asking(trace, abort.signal));
-      if (abort.signal.aborted) return;
-      if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) {
-        return this.#wipe({ kind: 'signed-out', by: 'another-user', word: '' });
-      }
-      this.#handle = handle;
-      // The constructor throws where the page's own policy forbids the address.
-      this.#link(ticket, trace);
+      // The socket's constructor throws where the page's own policy forbids the address.
+      await inOurWords('unreachable', trace, async () => this.#admitted(await fetchTicket(this.#asking(trace, abort.signal)), trace, abort.signal));
     } catch (cause) {
-      if (abort.signal.aborted) return;
-      const error = cause instanceof WardwireError ? cause : new ConnectionError('unreachable', { trace, cause });
-      this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
+      const error = cause as WardwireError;
+      if (!abort.signal.aborted) this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
     }
   }
 
-  #link(ticket: string, trace: string): void {
+  #admitted({ ticket, handle }: Entry, trace: string, { aborted }: AbortSignal): void {
+    if (aborted) return;
+    if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) {
+      return this.#wipe({ kind: 'signed-out', by: 'another-user', word: '' });
+    }
+    this.#handle = handle;
     const connection: Connection = new Connection(this.#endpoint.socket, ticket, trace, this.#platform, this.#settings, {
       opened: () => this.#opened(connection, trace),
       freed: () => this.#line === connection && this.#pump(),
@@ -190,7 +190,7 @@ export class Wire<Channels = AnyChannels> {
       ended: (end) => this.#connection === connection && this.#ended(end, trace),
     });
     this.#connection = connection;
-    this.#stop = (end) => connection.drop(end);
+    this.#stop = (how) => connection.drop(how);
   }
 
   #opened(connection: Connection, trace: string): void {
@@ -210,12 +210,12 @@ export class Wire<Channels = AnyChannels> {
     if (notification.kind === 'unknown') return;
     if (notification.kind !== 'expiring') return this.#followings.deliver(notification);
     this.#emitter.emit('expiring', { expiresAt: notification.expiresAt });
-    const { auth } = this.#settings;
+    const { token } = this.#settings.auth;
     const now = this.#platform.clock.now();
-    if (auth.kind !== 'bearer' || now - this.#refreshedAt < refreshEveryMs) return;
+    if (token === undefined || now - this.#refreshedAt < refreshEveryMs) return;
     this.#refreshedAt = now;
     // Where no fresh token can be had the server ends the socket in time, and says so.
-    void (async () => this.refresh(await auth.token()))().catch(() => undefined);
+    void (async () => this.refresh(await token()))().catch(() => undefined);
   }
 
   #ended({ code, word }: End, trace: string): void {
@@ -250,7 +250,7 @@ export class Wire<Channels = AnyChannels> {
     const state = this.#state;
     if (event === 'restored') return state.kind === 'suspended' ? this.start() : undefined;
     if (event === 'cached') {
-      this.#leave(localEnds.cached);
+      this.#leave('cached');
       return this.#enter({ kind: 'suspended' });
     }
     if (this.#line !== null) return this.#connection?.probe();
@@ -281,10 +281,10 @@ export class Wire<Channels = AnyChannels> {
   }
 
   /** Stops whatever goes on. INVARIANT: nothing of what was left calls back afterwards. */
-  #leave(end: End = localEnds.done): void {
+  #leave(how: LocalEnd = 'done'): void {
     const stop = this.#stop;
     this.#unlink();
-    stop?.(end);
+    stop?.(how);
   }
 
   #unlink(): void {
@@ -299,28 +299,20 @@ export class Wire<Channels = AnyChannels> {
     this.#watching = null;
   }
 
-  #enter(state: State, stop: ((end: End) => void) | null = null): void {
+  #enter(state: State, stop: ((how: LocalEnd) => void) | null = null): void {
     this.#stop = stop;
     this.#state = state;
     this.#emitter.emit('state', state);
   }
 
-  async #add(queue: Outgoing, method: string, params: object, signal: AbortSignal | undefined): Promise<unknown> {
+  async #ask<T>(queue: Outgoing, method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined): Promise<T> {
     signal?.throwIfAborted();
     const text = encodeParams(params, this.#settings.maxMessageBytes);
     if (this.#state.kind === 'idle' || this.#state.kind === 'ended') throw new ConnectionError('disconnected');
-    return queue.add(method, text, signal);
+    return queue.add(method, text, read, signal);
   }
 
-  async #ask<T>(method: string, params: object, read: (result: unknown) => T | null, signal: AbortSignal | undefined, queue = this.#calls): Promise<T> {
-    const value = read(await this.#add(queue, method, params, signal));
-    if (value !== null) return value;
-    // What the protocol promises; a server that breaks it is left.
-    this.#connection?.drop(localEnds.malformed);
-    throw new ConnectionError('malformed-answer');
-  }
-
-  #asking(trace: string, signal: AbortSignal): Ask {
+  #asking(trace: string, signal?: AbortSignal): Ask {
     return { ...this.#settings, endpoint: this.#endpoint, platform: this.#platform, trace, signal };
   }
 }
