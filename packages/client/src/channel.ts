@@ -1,6 +1,6 @@
 /** One channel, as an application holds it. Making one costs nothing; it is followed while somebody listens. */
 
-import type { Published } from './answers.js';
+import { type Published, readPublished } from './answers.js';
 import { Backlog } from './backlog.js';
 import { type Abortable, type Unsubscribe, whenAborted } from './emitter.js';
 import { UsageError, type WardwireError } from './error.js';
@@ -20,10 +20,8 @@ export interface SubscriptionStart {
 /** What a channel needs of the client it belongs to. */
 export interface Doors {
   readonly followings: Followings;
-  /** Asks and reads; waits for a connection. */
-  ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined): Promise<T>;
-  /** The same for `publish`, over reconnects. */
-  publish(params: object, signal: AbortSignal | undefined): Promise<Published>;
+  /** Asks and reads; waits for a connection. `repeats`: asks again over the next one where no answer came, as for publications with an id. */
+  ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, repeats?: boolean): Promise<T>;
 }
 
 export interface SubscribeOptions extends Abortable {
@@ -73,18 +71,9 @@ export class Channel<Data = unknown> {
    */
   on<Name extends keyof ChannelEvents>(name: Name, listener: (event: ChannelEvents<Data>[Name]) => void, options: Abortable = {}): Unsubscribe {
     if (options.signal?.aborted === true) return () => undefined;
-    const { followings } = this.#doors;
-    const following = followings.of(this.name);
-    const deaf = following.events.on(name, listener as (event: ChannelEvents[Name]) => void);
-    const hold = (error: WardwireError): void => void (error.code === 'unsubscribed' && deaf());
-    const stop = (): void => {
-      unwatch();
-      deaf();
-      followings.release(following, hold);
-      followings.forget(following);
-    };
-    const unwatch = whenAborted(options.signal, stop);
-    if (name !== 'state') followings.hold(following, hold);
+    const hold = (error: WardwireError): void => void (error.code === 'unsubscribed' && stop());
+    const stop = this.#listen(name, listener as (event: ChannelEvents[Name]) => void, hold, options.signal);
+    if (name !== 'state') this.#hold(hold);
     return stop;
   }
 
@@ -96,26 +85,19 @@ export class Channel<Data = unknown> {
     const { since, grant, signal } = options;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     if (since !== undefined && !isPosition(since)) return Promise.reject(usage('`since` is a position, `epoch:offset`.'));
-    const { followings } = this.#doors;
     return new Promise((resolve, reject) => {
-      const following = followings.of(this.name);
-      if (following.position === null && since !== undefined) following.position = since;
-      if (grant !== undefined) following.grant = grant;
+      const following = this.#doors.followings.of(this.name);
+      following.position ??= since ?? null;
+      following.grant = grant ?? following.grant;
       const end = (reason: unknown): void => {
-        deaf();
-        unwatch();
         reject(reason);
-        followings.release(following, end);
+        stop();
       };
       const look = (state: SubscriptionState): void => {
-        if (state.kind !== 'live') return;
-        deaf();
-        resolve({ position: state.position, recovered: state.recovered });
+        if (state.kind === 'live') resolve({ position: state.position, recovered: state.recovered });
       };
-      const deaf = following.events.on('state', look);
-      const unwatch = whenAborted(signal, () => end(signal?.reason));
-      if (signal?.aborted === true) return;
-      followings.hold(following, end);
+      const stop = this.#listen('state', look, end, signal, () => end(signal?.reason));
+      this.#hold(end);
       look(following.state);
     });
   }
@@ -134,7 +116,7 @@ export class Channel<Data = unknown> {
   async publish(data: Data, options: PublishOptions = {}): Promise<Published> {
     const id = options.id ?? newTrace();
     if (!/^[\x21-\x7e]{1,64}$/.test(id)) throw usage('An id is 1 to 64 characters of printable ASCII.');
-    return this.#doors.publish({ channel: this.name, ...payload(data), id, ...(options.noEcho === true && { noEcho: true }) }, options.signal);
+    return this.#doors.ask('publish', { channel: this.name, ...payload(data), id, ...(options.noEcho === true && { noEcho: true }) }, readPublished, options.signal, true);
   }
 
   /**
@@ -151,22 +133,42 @@ export class Channel<Data = unknown> {
    * or ends the subscription, at sign-out, and when it is read so slowly that the backlog is full: a gap is never hidden.
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<Publication<Data>> {
-    const { followings } = this.#doors;
-    const following = followings.of(this.name);
-    const backlog = new Backlog<Publication<Data>>(options.backlog ?? 1000, () => {
-      deaf();
-      unwatch();
-      followings.release(following, hold);
-    });
+    const backlog = new Backlog<Publication<Data>>(options.backlog ?? 1000, () => stop());
     const hold = (error: WardwireError): void => backlog.end(['unsubscribed', 'closed'].includes(error.code) ? null : error);
-    const deaf = following.events.on('publication', (publication) => backlog.add(publication as Publication<Data>));
-    const unwatch = whenAborted(options.signal, () => queueMicrotask(() => backlog.end(null)));
-    followings.hold(following, hold);
+    const read = (publication: Publication): void => backlog.add(publication as Publication<Data>);
+    const stop = this.#listen('publication', read, hold, options.signal, () => queueMicrotask(() => backlog.end(null)));
+    this.#hold(hold);
     return backlog;
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Publication<Data>> {
     return this.messages();
+  }
+
+  /** Gives what ends the listener and the hold, by which the caller then follows the channel. */
+  #listen<Name extends keyof ChannelEvents>(
+    name: Name,
+    listener: (event: ChannelEvents[Name]) => void,
+    hold: (error: WardwireError) => void,
+    signal: AbortSignal | undefined,
+    aborted?: () => void,
+  ): Unsubscribe {
+    const { followings } = this.#doors;
+    const following = followings.of(this.name);
+    const deaf = following.events.on(name, listener);
+    const stop = (): void => {
+      unwatch();
+      deaf();
+      followings.release(following, hold);
+      followings.forget(following);
+    };
+    const unwatch = whenAborted(signal, aborted ?? stop);
+    return stop;
+  }
+
+  #hold(hold: (error: WardwireError) => void): void {
+    const { followings } = this.#doors;
+    followings.hold(followings.of(this.name), hold);
   }
 }
 

@@ -29,21 +29,21 @@ export function whenAborted(signal: AbortSignal | undefined, action: () => void)
 
 /** Listeners by event name. */
 export class Emitter<Events> {
-  readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
+  readonly #listeners = new Set<{ readonly name: keyof Events; readonly listener: (event: never) => void }>();
 
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): Unsubscribe {
-    const listeners = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, listeners.add(listener));
-    return () => void listeners.delete(listener);
+    const entry = { name, listener };
+    this.#listeners.add(entry);
+    return () => void this.#listeners.delete(entry);
   }
 
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
-    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
-      callSafely(() => (listener as (event: Events[Name]) => void)(event));
+    for (const entry of [...this.#listeners]) {
+      if (entry.name === name) callSafely(() => (entry.listener as (event: Events[Name]) => void)(event));
     }
   }
 
   get isEmpty(): boolean {
-    return [...this.#listeners.values()].every((listeners) => listeners.size === 0);
+    return this.#listeners.size === 0;
   }
 }

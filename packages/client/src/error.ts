@@ -3,42 +3,45 @@
 import type { Advice } from './codes.js';
 import type { ErrorData } from './protocol.js';
 
-/** Codes that are made on this side; every other code is the server's word. */
-export type LocalCode =
+/** Codes that are made on this side, and that no server can give; every other code is the server's word. */
+const localCodes = [
   /** The server could not be reached, or the browser hid its answer (CORS). */
-  | 'unreachable'
+  'unreachable',
   /** No answer in time. */
-  | 'timeout'
+  'timeout',
   /** The application's own function that gives the credential failed. */
-  | 'credential-function'
+  'credential-function',
   /** An answer that is not what the protocol promises. */
-  | 'malformed-answer'
+  'malformed-answer',
   /** There is no open connection, or it ended before the answer came. */
-  | 'disconnected'
+  'disconnected',
   /** Sent, and no answer came: it may be published, or not. */
-  | 'unconfirmed'
+  'unconfirmed',
   /** Never sent: no connection came in time. */
-  | 'not-sent'
+  'not-sent',
   /** Too much waits to be sent or answered, or too many channels are followed. */
-  | 'queue-full'
+  'queue-full',
   /** Whoever iterates over a channel does not keep up with it. */
-  | 'backlog-full'
+  'backlog-full',
   /** The message is larger than `maxMessageBytes`; nothing was sent. */
-  | 'message-too-large'
+  'message-too-large',
   /** Not JSON: a function, a cycle, `undefined`. */
-  | 'not-json'
+  'not-json',
   /** An option that is not what its documentation says. */
-  | 'usage'
+  'usage',
   /** The server ended the subscription: a right was lost, or its grant expired. */
-  | 'revoked'
+  'revoked',
   /** The subscription was given up before its answer came. */
-  | 'unsubscribed'
+  'unsubscribed',
   /** The client was closed by the application. */
-  | 'closed'
+  'closed',
   /** The user signed out, here or elsewhere. */
-  | 'signed-out'
+  'signed-out',
   /** Somebody else is signed in than before: what the one before left was dropped. */
-  | 'another-user';
+  'another-user',
+] as const;
+
+export type LocalCode = (typeof localCodes)[number];
 
 /** What is known of an error beside its code. */
 export interface WardwireErrorFields {
@@ -52,27 +55,6 @@ export interface WardwireErrorFields {
   readonly challenge?: string | null;
   readonly cause?: unknown;
 }
-
-/** The codes of this side, which no server can give. */
-const local: Readonly<Record<LocalCode, true>> = {
-  unreachable: true,
-  timeout: true,
-  'credential-function': true,
-  'malformed-answer': true,
-  disconnected: true,
-  unconfirmed: true,
-  'not-sent': true,
-  'queue-full': true,
-  'backlog-full': true,
-  'message-too-large': true,
-  'not-json': true,
-  usage: true,
-  revoked: true,
-  unsubscribed: true,
-  closed: true,
-  'signed-out': true,
-  'another-user': true,
-};
 
 /**
  * A refusal or a failed call; always one of the classes below.
@@ -146,6 +128,6 @@ export function adviceForRefusal(error: WardwireError): Advice {
  */
 export function rpcError(code: number, title: string, data: ErrorData | null, trace: string): CallError {
   const retryAfterMs = data?.retryAfter === undefined ? null : Math.ceil(data.retryAfter * 1000);
-  const word = data === null || Object.hasOwn(local, data.word) ? `rpc${code}` : data.word;
+  const word = data === null || (localCodes as readonly string[]).includes(data.word) ? `rpc${code}` : data.word;
   return new CallError(word, { title, rpc: code, data, retryAfterMs, trace });
 }

@@ -133,21 +133,15 @@ export class Followings {
     following.events.emit(kind, event);
   }
 
-  /** Tells whoever waits for a channel that there is no connection any more. The channels are kept for `start()`. */
-  abandon(error: WardwireError): void {
-    this.#line = null;
-    for (const following of [...this.#all.values()]) this.#finish(following, error, true);
-  }
-
-  /** Forgets everything: with what is known of a channel its listeners go, too. */
-  wipe(error: WardwireError): void {
-    this.#line = null;
+  /** Tells whoever waits for a channel why there is no connection any more. The channels are kept for `start()`, or all is forgotten: what is known of them, and who listens. */
+  abandon(error: WardwireError, forget: boolean): void {
     for (const following of [...this.#all.values()]) {
-      this.#finish(following, error);
+      this.#finish(following, error, !forget);
+      if (!forget) continue;
       following.position = following.grant = null;
       following.enter({ kind: 'idle' });
     }
-    this.#all.clear();
+    if (forget) this.#all.clear();
   }
 
   #read(following: Following, publication: Publication): void {

@@ -85,7 +85,6 @@ export class Outgoing {
 
   /** Rejects all that waits. */
   abandon(error: WardwireError): void {
-    this.#line = null;
     for (const item of [...this.#items]) this.#fail(item, error);
   }
 

@@ -1,13 +1,12 @@
 /** The client: gets in with a fresh ticket, comes back as the server advises, and forgets everything at sign-out. */
 
-import { readPublished } from './answers.js';
 import { type Backoff, defaultBackoff, waitMs } from './backoff.js';
 import { Channel, type Doors } from './channel.js';
 import { type Advice, adviceFor } from './codes.js';
 import { Connection, type End, type LocalEnd } from './connection.js';
 import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitter.js';
 import { adviceForRefusal, ConnectionError, inOurWords, WardwireError } from './error.js';
-import { Followings, type Line } from './following.js';
+import { Followings } from './following.js';
 import { type Notification, readExpiry } from './frames.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
 import { Outgoing } from './outgoing.js';
@@ -44,6 +43,8 @@ export interface Options extends Abortable {
   readonly platform?: Partial<Platform>;
 }
 
+type SignedOut = Extract<Reason, { kind: 'signed-out' }>;
+
 /** What a client tells. */
 export interface Events {
   /** Every change of {@link Wire.state}. */
@@ -51,7 +52,7 @@ export interface Events {
   /** The proof of who this is ends soon. With {@link bearer} a fresh one was already asked for. */
   expiring: { readonly expiresAt: number };
   /** Everything of this user was wiped. */
-  'signed-out': Extract<Reason, { kind: 'signed-out' }>;
+  'signed-out': SignedOut;
 }
 
 /** A server that tells of expiry again and again must not have tokens asked for in a loop. */
@@ -76,8 +77,6 @@ export class Wire<Channels = AnyChannels> {
   /** Stops what the state says is going on. */
   #stop: ((how: LocalEnd) => void) | null = null;
   #connection: Connection | null = null;
-  /** Of a connection that is open. */
-  #line: Line | null = null;
   #stable: Timer | null = null;
   #failures = 0;
   #refreshedAt = -Infinity;
@@ -96,11 +95,7 @@ export class Wire<Channels = AnyChannels> {
     this.#publications = new Outgoing(settings, this.#platform.clock, true);
     this.#calls = new Outgoing(settings, this.#platform.clock, false);
     this.#parts = [this.#followings, this.#publications, this.#calls];
-    this.#doors = {
-      followings: this.#followings,
-      ask: (...call) => this.#ask(this.#calls, ...call),
-      publish: (params, signal) => this.#ask(this.#publications, 'publish', params, readPublished, signal),
-    };
+    this.#doors = { followings: this.#followings, ask: this.#ask.bind(this) };
     if (settings.signal?.aborted !== true) whenAborted(settings.signal, () => this.close());
   }
 
@@ -142,18 +137,18 @@ export class Wire<Channels = AnyChannels> {
    */
   async signOut(): Promise<void> {
     this.#leave();
-    this.#wipe({ kind: 'signed-out', by: 'client', word: '' });
+    this.#wipe('client');
     await endSession(this.#asking(this.#settings.newTrace()));
   }
 
   /** Calls any method of the server. Waits for a connection while one is coming. */
   call(method: string, params: object = {}, options: Abortable = {}): Promise<unknown> {
-    return this.#ask(this.#calls, method, params, (result) => result, options.signal);
+    return this.#ask(method, params, (result) => result, options.signal);
   }
 
   /** Replaces the proof of who this is with a fresh token of the same subject. Resolves with its expiry in ms since the epoch. */
   refresh(token: string, options: Abortable = {}): Promise<number> {
-    return this.#ask(this.#calls, 'refresh', { token }, readExpiry, options.signal);
+    return this.#ask('refresh', { token }, readExpiry, options.signal);
   }
 
   /** Asks whether the server lives. Resolves with the round trip in milliseconds. */
@@ -180,12 +175,12 @@ export class Wire<Channels = AnyChannels> {
   #admitted({ ticket, handle }: Entry, trace: string, { aborted }: AbortSignal): void {
     if (aborted) return;
     if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) {
-      return this.#wipe({ kind: 'signed-out', by: 'another-user', word: '' });
+      return this.#wipe('another-user');
     }
     this.#handle = handle;
     const connection: Connection = new Connection(this.#endpoint.socket, ticket, trace, this.#platform, this.#settings, {
       opened: () => this.#opened(connection, trace),
-      freed: () => this.#line === connection && this.#pump(),
+      freed: () => this.#connection === connection && this.#pump(),
       notified: (notification) => this.#notified(notification),
       ended: (end) => this.#connection === connection && this.#ended(end, trace),
     });
@@ -195,10 +190,9 @@ export class Wire<Channels = AnyChannels> {
 
   #opened(connection: Connection, trace: string): void {
     this.#stable = this.#platform.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
-    this.#line = connection;
     this.#enter({ kind: 'open', trace }, this.#stop);
     // A listener of the state may have closed already.
-    if (this.#line !== connection) return;
+    if (this.#connection !== connection) return;
     for (const part of this.#parts) part.resume(connection);
   }
 
@@ -220,7 +214,7 @@ export class Wire<Channels = AnyChannels> {
 
   #ended({ code, word }: End, trace: string): void {
     this.#unlink();
-    if (code === 3000 && (word === 'logged-out' || word === 'revoked')) return this.#wipe({ kind: 'signed-out', by: 'server', word });
+    if (code === 3000 && (word === 'logged-out' || word === 'revoked')) return this.#wipe('server', word);
     const advice = adviceFor(code, word);
     const title = `The connection was closed: ${code} ${word}`.trimEnd();
     this.#decide(advice, { kind: 'closed', code, word, advice, trace }, new ConnectionError('disconnected', { title, trace }));
@@ -253,7 +247,7 @@ export class Wire<Channels = AnyChannels> {
       this.#leave('cached');
       return this.#enter({ kind: 'suspended' });
     }
-    if (this.#line !== null) return this.#connection?.probe();
+    if (state.kind === 'open') return this.#connection?.probe();
     if (event !== 'online' || state.kind !== 'waiting') return;
     const { reason, attempt } = state;
     // A server that named a time is not asked before it.
@@ -262,22 +256,21 @@ export class Wire<Channels = AnyChannels> {
     this.#wait(this.#jitter(0, null), attempt, reason);
   }
 
-  #end(reason: Reason, error: WardwireError): void {
-    this.#rest();
-    for (const part of this.#parts) part.abandon(error);
-    this.#enter({ kind: 'ended', reason });
-  }
-
   /** Forgets all of the user before: nothing of it may reach the next, or be published in their name. */
-  #wipe(reason: Extract<Reason, { kind: 'signed-out' }>): void {
-    const error = new ConnectionError(reason.by === 'another-user' ? reason.by : reason.kind);
-    this.#rest();
-    this.#followings.wipe(error);
-    for (const part of this.#parts) part.abandon(error);
+  #wipe(by: SignedOut['by'], word = ''): void {
+    const reason: SignedOut = { kind: 'signed-out', by, word };
     this.#failures = 0;
     this.#handle = undefined;
+    this.#end(reason, new ConnectionError(by === 'another-user' ? by : reason.kind), true);
+    this.#emitter.emit(reason.kind, reason);
+  }
+
+  #end(reason: Reason, error: WardwireError, forget = false): void {
+    // Nothing around matters to a client that stays away.
+    this.#watching?.();
+    this.#watching = null;
+    for (const part of this.#parts) part.abandon(error, forget);
     this.#enter({ kind: 'ended', reason });
-    this.#emitter.emit('signed-out', reason);
   }
 
   /** Stops whatever goes on. INVARIANT: nothing of what was left calls back afterwards. */
@@ -289,14 +282,8 @@ export class Wire<Channels = AnyChannels> {
 
   #unlink(): void {
     this.#stable?.cancel();
-    this.#connection = this.#line = this.#stop = null;
+    this.#connection = this.#stop = null;
     for (const part of this.#parts) part.resume(null);
-  }
-
-  /** Nothing around matters to a client that stays away. */
-  #rest(): void {
-    this.#watching?.();
-    this.#watching = null;
   }
 
   #enter(state: State, stop: ((how: LocalEnd) => void) | null = null): void {
@@ -305,11 +292,11 @@ export class Wire<Channels = AnyChannels> {
     this.#emitter.emit('state', state);
   }
 
-  async #ask<T>(queue: Outgoing, method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined): Promise<T> {
+  async #ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, repeats = false): Promise<T> {
     signal?.throwIfAborted();
     const text = encodeParams(params, this.#settings.maxMessageBytes);
     if (this.#state.kind === 'idle' || this.#state.kind === 'ended') throw new ConnectionError('disconnected');
-    return queue.add(method, text, read, signal);
+    return (repeats ? this.#publications : this.#calls).add(method, text, read, signal);
   }
 
   #asking(trace: string, signal?: AbortSignal): Ask {
