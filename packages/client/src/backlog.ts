@@ -10,13 +10,18 @@ interface Waiter<T> {
   readonly reject: (error: WardwireError) => void;
 }
 
+interface Waiting<T> {
+  readonly chars: number;
+  readonly handTo: (waiter: Waiter<T>) => void;
+}
+
 export class Backlog<T extends { readonly data: unknown }> implements AsyncIterableIterator<T> {
   readonly #max: number;
   readonly #released: () => void;
-  readonly #items: { readonly item: T; readonly chars: number }[] = [];
+  readonly #items: Waiting<T>[] = [];
   readonly #waiters: Waiter<T>[] = [];
   #chars = 0;
-  #end: { readonly error: WardwireError | null } | null = null;
+  #ended = false;
 
   /** `released` is called once, when nothing more is taken. */
   constructor(max: number, released: () => void) {
@@ -25,55 +30,56 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
   }
 
   add(item: T): void {
-    if (this.#end !== null) return;
-    const waiter = this.#waiters.shift();
-    if (waiter !== undefined) return waiter.resolve({ done: false, value: item });
     const chars = item.data instanceof Uint8Array ? item.data.length : JSON.stringify(item.data).length;
-    if (this.#items.length >= this.#max || this.#chars + chars > maxChars) {
+    if (this.#waiters.length === 0 && (this.#items.length >= this.#max || this.#chars + chars > maxChars)) {
       return this.end(new UsageError('backlog-full'));
     }
-    this.#items.push({ item, chars });
-    this.#chars += chars;
+    this.#put(chars, ({ resolve }) => resolve({ done: false, value: item }));
   }
 
-  /** Nothing more comes; what waits is still read, and then comes the error, if there is one. */
+  /** Nothing more comes; what waits is still read, and then comes the error, once as from a generator, if there is one. */
   end(error: WardwireError | null): void {
-    if (this.#end !== null) return;
+    if (this.#ended) return;
     // At sign-out, and when another user is signed in, nothing of the user before is handed out any more.
     if (error?.code === 'signed-out' || error?.code === 'another-user') this.#items.length = 0;
-    this.#end = { error };
+    if (error !== null) this.#put(0, ({ reject }) => reject(error));
+    this.#ended = true;
     this.#released();
-    for (const waiter of this.#waiters.splice(0)) this.#finish(waiter);
+    this.#hand();
   }
 
   next(): Promise<IteratorResult<T>> {
-    const first = this.#items.shift();
-    if (first !== undefined) {
-      this.#chars -= first.chars;
-      return Promise.resolve({ done: false, value: first.item });
-    }
     return new Promise((resolve, reject) => {
-      const waiter = { resolve, reject };
-      if (this.#end !== null) this.#finish(waiter);
-      else this.#waiters.push(waiter);
+      this.#waiters.push({ resolve, reject });
+      this.#hand();
     });
   }
 
   return(): Promise<IteratorResult<T>> {
     this.#items.length = 0;
     this.end(null);
-    return Promise.resolve({ done: true, value: undefined });
+    return this.next();
   }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  /** The error is thrown once, as a generator would. */
-  #finish({ resolve, reject }: Waiter<T>): void {
-    const error = this.#end?.error ?? null;
-    this.#end = { error: null };
-    if (error === null) resolve({ done: true, value: undefined });
-    else reject(error);
+  #put(chars: number, handTo: Waiting<T>['handTo']): void {
+    if (this.#ended) return;
+    this.#items.push({ chars, handTo });
+    this.#chars += chars;
+    this.#hand();
+  }
+
+  /** Gives what waits to whoever waits for it. */
+  #hand(): void {
+    while (this.#waiters.length > 0 && (this.#ended || this.#items.length > 0)) {
+      const waiter = this.#waiters.shift() as Waiter<T>;
+      const item = this.#items.shift();
+      this.#chars -= item?.chars ?? 0;
+      if (item === undefined) waiter.resolve({ done: true, value: undefined });
+      else item.handTo(waiter);
+    }
   }
 }

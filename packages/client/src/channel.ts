@@ -84,7 +84,7 @@ export class Channel<Data = unknown> {
   subscribe(options: SubscribeOptions = {}): Promise<SubscriptionStart> {
     const { since, grant, signal } = options;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
-    if (since !== undefined && !isPosition(since)) return Promise.reject(usage('`since` is a position, `epoch:offset`.'));
+    if (since !== undefined && !isPosition(since)) return Promise.reject(usage('`since` is a position.'));
     return new Promise((resolve, reject) => {
       const following = this.#doors.followings.of(this.name);
       following.position ??= since ?? null;
@@ -115,7 +115,7 @@ export class Channel<Data = unknown> {
    */
   async publish(data: Data, options: PublishOptions = {}): Promise<Published> {
     const id = options.id ?? newTrace();
-    if (!/^[\x21-\x7e]{1,64}$/.test(id)) throw usage('An id is 1 to 64 characters of printable ASCII.');
+    if (!/^[\x21-\x7e]{1,64}$/.test(id)) throw usage('`id` is 1 to 64 bytes of ASCII.');
     return this.#doors.ask('publish', { channel: this.name, ...payload(data), id, ...(options.noEcho === true && { noEcho: true }) }, readPublished, options.signal, true);
   }
 

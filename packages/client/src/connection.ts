@@ -7,6 +7,7 @@
 import { ConnectionError, type LocalCode, rpcError, UsageError, type WardwireError } from './error.js';
 import { type Frame, type Notification, readFrame } from './frames.js';
 import type { Platform, SocketLike, Timer } from './platform.js';
+import type { Endpoint } from './ticket.js';
 
 /** How a connection ended: the close code and the first word of its reason. */
 export interface End {
@@ -27,8 +28,10 @@ const localEnds = {
 
 export type LocalEnd = keyof typeof localEnds;
 
-/** Bounds in milliseconds and pieces. */
-export interface ConnectionLimits {
+/** Where to, with what, and bounds in milliseconds and pieces. */
+export interface ConnectionSettings {
+  readonly endpoint: Endpoint;
+  readonly platform: Platform;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly pingEveryMs: number;
@@ -72,8 +75,7 @@ export class Connection {
   readonly #socket: SocketLike;
   readonly #pending = new Map<number, Pending>();
   readonly #unclaimed: Unclaimed[] = [];
-  readonly #platform: Platform;
-  readonly #limits: ConnectionLimits;
+  readonly #settings: ConnectionSettings;
   readonly #listener: ConnectionListener;
   readonly #trace: string;
   #phase: 'handshake' | 'open' | 'ended' = 'handshake';
@@ -81,19 +83,12 @@ export class Connection {
   #nextId = 1;
   #underway = 0;
 
-  constructor(
-    url: string,
-    ticket: string,
-    trace: string,
-    platform: Platform,
-    limits: ConnectionLimits,
-    listener: ConnectionListener,
-  ) {
-    this.#platform = platform;
-    this.#limits = limits;
+  constructor(ticket: string, trace: string, settings: ConnectionSettings, listener: ConnectionListener) {
+    const { endpoint, platform, connectTimeoutMs } = settings;
+    this.#settings = settings;
     this.#listener = listener;
     this.#trace = trace;
-    this.#socket = new platform.WebSocket(url, [subprotocol, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
+    this.#socket = new platform.WebSocket(endpoint.socket, [subprotocol, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
     this.#socket.onopen = () => this.#opened();
     this.#socket.onmessage = (event: { data: unknown }) => this.#received(event.data);
     this.#socket.onclose = (event: { code: number; reason: string }) => {
@@ -101,7 +96,7 @@ export class Connection {
     };
     // A browser tells nothing here, and a close event follows. npm `ws` throws without a listener.
     this.#socket.onerror = () => undefined;
-    this.#watch = platform.clock.after(limits.connectTimeoutMs, () => this.drop('slow-handshake'));
+    this.#watch = platform.clock.after(connectTimeoutMs, () => this.drop('slow-handshake'));
   }
 
   /**
@@ -115,7 +110,7 @@ export class Connection {
     this.#underway += 1;
     try {
       return await new Promise<T>((resolve, reject) => {
-        const timer = this.#platform.clock.after(this.#limits.requestTimeoutMs, () => reject(this.#failure('timeout')));
+        const timer = this.#after(this.#settings.requestTimeoutMs, () => reject(this.#failure('timeout')));
         const answered = (result: unknown): void => {
           try {
             resolve(read(result));
@@ -135,7 +130,7 @@ export class Connection {
 
   /** Whether a call can be sent now by whoever leaves it at `share` calls underway, whoever's they are. */
   hasRoom(share: number): boolean {
-    return this.#underway < share && this.#pending.size < this.#limits.maxPending && this.#socket.bufferedAmount <= maxBufferedBytes;
+    return this.#underway < share && this.#pending.size < this.#settings.maxPending && this.#socket.bufferedAmount <= maxBufferedBytes;
   }
 
   /** Asks whether the server lives; one that keeps silent is dead. */
@@ -211,7 +206,7 @@ export class Connection {
   /** Starts the silence anew: after `pingEveryMs` of it the server is asked, and a server that keeps silent is dead. */
   #heard(): void {
     this.#watch.cancel();
-    this.#watch = this.#platform.clock.after(this.#limits.pingEveryMs, () => this.probe());
+    this.#watch = this.#after(this.#settings.pingEveryMs, () => this.probe());
   }
 
   #end(end: End): void {
@@ -224,6 +219,10 @@ export class Connection {
       reject(this.#failure('disconnected'));
     }
     this.#listener.ended(end);
+  }
+
+  #after(ms: number, action: () => void): Timer {
+    return this.#settings.platform.clock.after(ms, action);
   }
 
   #failure(code: LocalCode): ConnectionError {

@@ -21,10 +21,9 @@ export function callSafely(listener: () => void): void {
 
 /** Runs `action` when `signal` is aborted, at once if it is; gives what calls that off. */
 export function whenAborted(signal: AbortSignal | undefined, action: () => void): Unsubscribe {
-  if (signal === undefined) return () => undefined;
-  if (signal.aborted) action();
-  else signal.addEventListener('abort', action, { once: true });
-  return () => signal.removeEventListener('abort', action);
+  if (signal?.aborted === true) action();
+  else signal?.addEventListener('abort', action, { once: true });
+  return () => signal?.removeEventListener('abort', action);
 }
 
 /** Listeners by event name. */

@@ -201,9 +201,8 @@ function readChange({ count, members = [], truncated }: Fields): Change {
 
 function readMember(value: unknown): Member {
   const { from, info } = fieldsOf(value);
-  const plain = Object.entries(fieldsOf(info)).filter(
-    (entry): entry is [string, string | number | boolean] => ['string', 'number', 'boolean'].includes(typeof entry[1]),
-  );
+  // Of what JSON makes: objects, lists and `null` are left out.
+  const plain = Object.entries(fieldsOf(info)).filter((entry): entry is [string, string | number | boolean] => typeof entry[1] !== 'object');
   return { from: must(isText, from), info: new Map(plain) };
 }
 

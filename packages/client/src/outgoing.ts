@@ -9,10 +9,11 @@ import { callsAtOnce, queuedAtOnce } from './connection.js';
 import { type Unsubscribe, whenAborted } from './emitter.js';
 import { CallError, ConnectionError, UsageError, type WardwireError } from './error.js';
 import type { Line } from './following.js';
-import type { Clock, Timer } from './platform.js';
+import type { Platform, Timer } from './platform.js';
 
-/** Bounds in pieces and milliseconds. */
-export interface OutgoingLimits {
+/** The clock, and bounds in pieces and milliseconds. */
+export interface OutgoingSettings {
+  readonly platform: Platform;
   readonly maxPending: number;
   /** How long a publication may wait in all. */
   readonly publishTimeoutMs: number;
@@ -40,27 +41,25 @@ const maxQueuedChars = 4 * 1024 * 1024;
 
 export class Outgoing {
   readonly #items = new Set<Item>();
-  readonly #limits: OutgoingLimits;
-  readonly #clock: Clock;
+  readonly #settings: OutgoingSettings;
   readonly #repeats: boolean;
   #chars = 0;
   #line: Line | null = null;
 
   /** `repeats`: these are publications, and are sent again after a reconnect. */
-  constructor(limits: OutgoingLimits, clock: Clock, repeats: boolean) {
+  constructor(settings: OutgoingSettings, repeats: boolean) {
+    this.#settings = settings;
     this.#repeats = repeats;
-    this.#limits = limits;
-    this.#clock = clock;
   }
 
   /** Queues a call; `params` is JSON, with an `id` where it is a publication. */
   add<T>(method: string, params: string, read: (result: unknown) => T, signal: AbortSignal | undefined): Promise<T> {
-    const { maxPending, publishTimeoutMs, requestTimeoutMs } = this.#limits;
+    const { platform, maxPending, publishTimeoutMs, requestTimeoutMs } = this.#settings;
     return new Promise<T>((resolve, reject) => {
       if (this.#items.size >= maxPending || this.#chars + params.length > maxQueuedChars) throw new UsageError('queue-full');
       // Of a call that was sent the connection tells when it was not answered in time.
       const ms = this.#repeats ? Math.min(longestPublishMs, publishTimeoutMs) : requestTimeoutMs;
-      const timer = this.#clock.after(ms, () => {
+      const timer = platform.clock.after(ms, () => {
         if (this.#repeats || !item.sent) this.#fail(item, new ConnectionError('disconnected'));
       });
       // What nobody waits for any more is not sent later.

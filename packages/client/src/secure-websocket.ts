@@ -72,7 +72,7 @@ export class SecureWebSocket extends EventTarget {
     if (new Set(this.#protocols).size !== this.#protocols.length || this.#protocols.some((name) => !token.test(name) || /^wardwire\./i.test(name))) {
       throw new DOMException('The protocols are doubled, no tokens, or of Wardwire itself.', 'SyntaxError');
     }
-    const platform = platformWith(options.platform ?? {});
+    const platform = platformWith(options.platform);
     this.#stopWatching = whenAborted(options.signal, () => queueMicrotask(() => this.close()));
     void this.#connect(endpoint, options, platform);
   }

@@ -70,14 +70,11 @@ export interface Endpoint {
 export function readEndpoint(url: string | URL, route?: string): Endpoint {
   // The origin alone: nothing else of the page's own address may decide where a credential goes.
   const base = (globalThis as { location?: { origin: string } }).location?.origin;
-  const { protocol, hostname, host, pathname, search, hash, username, password } = new URL(url, base);
-  const plain = /^(ws|http):$/.test(protocol);
-  if (plain ? !/^(localhost|127\.0\.0\.1|\[::1\])$/.test(hostname) : !/^(wss|https):$/.test(protocol)) {
-    throw new TypeError('The URL must be wss: or https:; plain only on this machine.');
+  const [, s, host, path] = /^(?:ws|http)(s?):\/\/([^/@]+)(\/[^?#]*)$/.exec(new URL(url, base).href) ?? [];
+  if (host === undefined || path === undefined || (s === '' && !/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host))) {
+    throw new TypeError('The address must be wss: or https: (plain only on this machine), without user, query or fragment.');
   }
-  if (search + hash + username + password !== '') throw new TypeError('No query, fragment, user or password in the URL: they end up in logs.');
-  const s = plain ? '' : 's';
-  return { socket: `ws${s}://${host}${pathname}`, origin: `http${s}://${host}`, route: route ?? pathname };
+  return { socket: `ws${s}://${host}${path}`, origin: `http${s}://${host}`, route: route ?? path };
 }
 
 /** One request to the gate. */
@@ -145,7 +142,7 @@ async function refusal(response: Response, trace: string, now: number): Promise<
   const { status, headers } = response;
   const { code, title } = fieldsOf(await response.json().catch(() => null));
   return new RefusedError(isWord(code) ? code : `http-${status}`, {
-    title: isText(title) && title.length <= 200 ? title : `The server answered ${status}.`,
+    title: isText(title) && title.length <= 200 ? title : `HTTP ${status}`,
     status,
     retryAfterMs: readRetryAfter(headers.get('retry-after'), now),
     trace,

@@ -11,9 +11,9 @@ import { type Notification, readExpiry } from './frames.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
 import { Outgoing } from './outgoing.js';
 import { encodeParams } from './params.js';
-import { newTrace, type Platform, platformWith, type Surrounding, type Timer, withDefaults } from './platform.js';
+import { newTrace as randomTrace, type Platform, platformWith, type Surrounding, type Timer } from './platform.js';
 import type { Reason, State } from './state.js';
-import { type Ask, type Auth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
+import { type Auth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
 
 /** How to connect. Only `auth` is needed. */
 export interface Options extends Abortable {
@@ -59,12 +59,19 @@ export interface Events {
 const refreshEveryMs = 5000;
 
 /** The options, each with its value. */
-type Settings = Options & Required<Omit<Options, 'auth' | 'route' | 'signal' | 'platform'>>;
+interface Settings extends Required<Omit<Options, 'route' | 'signal'>>, Abortable {
+  readonly platform: Platform;
+  readonly endpoint: Endpoint;
+}
+
+/** What goes on in a state: an attempt, a connection, a wait. */
+interface Underway {
+  drop(how: LocalEnd): void;
+  probe?(): void;
+}
 
 export class Wire<Channels = AnyChannels> {
   readonly #settings: Settings;
-  readonly #platform: Platform;
-  readonly #endpoint: Endpoint;
   readonly #emitter = new Emitter<Events>();
   readonly #followings: Followings;
   readonly #publications: Outgoing;
@@ -74,9 +81,7 @@ export class Wire<Channels = AnyChannels> {
   readonly #doors: Doors;
   #watching: Unsubscribe | null = null;
   #state: State = { kind: 'idle' };
-  /** Stops what the state says is going on. */
-  #stop: ((how: LocalEnd) => void) | null = null;
-  #connection: Connection | null = null;
+  #underway: Underway | null = null;
   #stable: Timer | null = null;
   #failures = 0;
   #refreshedAt = -Infinity;
@@ -88,15 +93,15 @@ export class Wire<Channels = AnyChannels> {
    * query, a fragment, a user or a password, and for plain `ws:` that leaves this machine.
    */
   constructor(url: string | URL, options: Options) {
-    const settings = (this.#settings = withDefaults<Settings>(defaults, options));
-    this.#platform = platformWith(settings.platform ?? {});
-    this.#endpoint = readEndpoint(url, settings.route);
-    this.#followings = new Followings(this.#platform);
-    this.#publications = new Outgoing(settings, this.#platform.clock, true);
-    this.#calls = new Outgoing(settings, this.#platform.clock, false);
+    const { signal } = options;
+    const platform = platformWith(options.platform);
+    this.#settings = { ...settingsOf(options), platform, endpoint: readEndpoint(url, options.route) };
+    this.#followings = new Followings(platform);
+    this.#publications = new Outgoing(this.#settings, true);
+    this.#calls = new Outgoing(this.#settings, false);
     this.#parts = [this.#followings, this.#publications, this.#calls];
     this.#doors = { followings: this.#followings, ask: this.#ask.bind(this) };
-    if (settings.signal?.aborted !== true) whenAborted(settings.signal, () => this.close());
+    if (signal?.aborted !== true) whenAborted(signal, () => this.close());
   }
 
   get state(): State {
@@ -121,7 +126,7 @@ export class Wire<Channels = AnyChannels> {
     if (this.#settings.signal?.aborted === true || kind === 'connecting' || kind === 'open') return;
     if (kind !== 'waiting') this.#failures = 0;
     this.#leave();
-    this.#watching ??= this.#platform.surroundings((event) => this.#around(event));
+    this.#watching ??= this.#settings.platform.surroundings((event) => this.#around(event));
     void this.#attempt();
   }
 
@@ -138,7 +143,7 @@ export class Wire<Channels = AnyChannels> {
   async signOut(): Promise<void> {
     this.#leave();
     this.#wipe('client');
-    await endSession(this.#asking(this.#settings.newTrace()));
+    await endSession({ ...this.#settings, trace: this.#settings.newTrace(), signal: undefined });
   }
 
   /** Calls any method of the server. Waits for a connection while one is coming. */
@@ -153,7 +158,7 @@ export class Wire<Channels = AnyChannels> {
 
   /** Asks whether the server lives. Resolves with the round trip in milliseconds. */
   async ping(options: Abortable = {}): Promise<number> {
-    const { clock } = this.#platform;
+    const { clock } = this.#settings.platform;
     const sent = clock.now();
     await this.call('ping', {}, options);
     return clock.now() - sent;
@@ -162,10 +167,10 @@ export class Wire<Channels = AnyChannels> {
   async #attempt(): Promise<void> {
     const trace = this.#settings.newTrace();
     const abort = new AbortController();
-    this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, () => abort.abort());
+    this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, { drop: () => abort.abort() });
     try {
       // The socket's constructor throws where the page's own policy forbids the address.
-      await inOurWords('unreachable', trace, async () => this.#admitted(await fetchTicket(this.#asking(trace, abort.signal)), trace, abort.signal));
+      await inOurWords('unreachable', trace, async () => this.#admitted(await fetchTicket({ ...this.#settings, trace, signal: abort.signal }), trace, abort.signal));
     } catch (cause) {
       const error = cause as WardwireError;
       if (!abort.signal.aborted) this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
@@ -174,25 +179,22 @@ export class Wire<Channels = AnyChannels> {
 
   #admitted({ ticket, handle }: Entry, trace: string, { aborted }: AbortSignal): void {
     if (aborted) return;
-    if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) {
-      return this.#wipe('another-user');
-    }
+    if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) return this.#wipe('another-user');
     this.#handle = handle;
-    const connection: Connection = new Connection(this.#endpoint.socket, ticket, trace, this.#platform, this.#settings, {
+    const connection: Connection = new Connection(ticket, trace, this.#settings, {
       opened: () => this.#opened(connection, trace),
-      freed: () => this.#connection === connection && this.#pump(),
+      freed: () => this.#underway === connection && this.#pump(),
       notified: (notification) => this.#notified(notification),
-      ended: (end) => this.#connection === connection && this.#ended(end, trace),
+      ended: (end) => this.#underway === connection && this.#ended(end, trace),
     });
-    this.#connection = connection;
-    this.#stop = (how) => connection.drop(how);
+    this.#underway = connection;
   }
 
   #opened(connection: Connection, trace: string): void {
-    this.#stable = this.#platform.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
-    this.#enter({ kind: 'open', trace }, this.#stop);
+    this.#stable = this.#settings.platform.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
+    this.#enter({ kind: 'open', trace }, connection);
     // A listener of the state may have closed already.
-    if (this.#connection !== connection) return;
+    if (this.#underway !== connection) return;
     for (const part of this.#parts) part.resume(connection);
   }
 
@@ -204,8 +206,8 @@ export class Wire<Channels = AnyChannels> {
     if (notification.kind === 'unknown') return;
     if (notification.kind !== 'expiring') return this.#followings.deliver(notification);
     this.#emitter.emit('expiring', { expiresAt: notification.expiresAt });
-    const { token } = this.#settings.auth;
-    const now = this.#platform.clock.now();
+    const { auth: { token }, platform } = this.#settings;
+    const now = platform.clock.now();
     if (token === undefined || now - this.#refreshedAt < refreshEveryMs) return;
     this.#refreshedAt = now;
     // Where no fresh token can be had the server ends the socket in time, and says so.
@@ -213,10 +215,10 @@ export class Wire<Channels = AnyChannels> {
   }
 
   #ended({ code, word }: End, trace: string): void {
-    this.#unlink();
+    this.#leave();
     if (code === 3000 && (word === 'logged-out' || word === 'revoked')) return this.#wipe('server', word);
     const advice = adviceFor(code, word);
-    const title = `The connection was closed: ${code} ${word}`.trimEnd();
+    const title = `Closed: ${code} ${word}`.trimEnd();
     this.#decide(advice, { kind: 'closed', code, word, advice, trace }, new ConnectionError('disconnected', { title, trace }));
   }
 
@@ -230,13 +232,14 @@ export class Wire<Channels = AnyChannels> {
   }
 
   #jitter(failures: number, retryAfterMs: number | null): number {
-    return waitMs(this.#settings.backoff, failures, retryAfterMs, this.#platform.random);
+    const { backoff, platform } = this.#settings;
+    return waitMs(backoff, failures, retryAfterMs, platform.random);
   }
 
   #wait(ms: number, attempt: number, reason: Reason): void {
-    const { clock } = this.#platform;
+    const { clock } = this.#settings.platform;
     const timer = clock.after(ms, () => void this.#attempt());
-    this.#enter({ kind: 'waiting', until: clock.now() + ms, attempt, reason }, () => timer.cancel());
+    this.#enter({ kind: 'waiting', until: clock.now() + ms, attempt, reason }, { drop: () => timer.cancel() });
   }
 
   /** What a page is told of its surroundings. A network that is back is used soon, not by all at one moment. */
@@ -247,7 +250,7 @@ export class Wire<Channels = AnyChannels> {
       this.#leave('cached');
       return this.#enter({ kind: 'suspended' });
     }
-    if (state.kind === 'open') return this.#connection?.probe();
+    if (state.kind === 'open') return this.#underway?.probe?.();
     if (event !== 'online' || state.kind !== 'waiting') return;
     const { reason, attempt } = state;
     // A server that named a time is not asked before it.
@@ -275,19 +278,15 @@ export class Wire<Channels = AnyChannels> {
 
   /** Stops whatever goes on. INVARIANT: nothing of what was left calls back afterwards. */
   #leave(how: LocalEnd = 'done'): void {
-    const stop = this.#stop;
-    this.#unlink();
-    stop?.(how);
-  }
-
-  #unlink(): void {
+    const left = this.#underway;
+    this.#underway = null;
     this.#stable?.cancel();
-    this.#connection = this.#stop = null;
     for (const part of this.#parts) part.resume(null);
+    left?.drop(how);
   }
 
-  #enter(state: State, stop: ((how: LocalEnd) => void) | null = null): void {
-    this.#stop = stop;
+  #enter(state: State, underway: Underway | null = null): void {
+    this.#underway = underway;
     this.#state = state;
     this.#emitter.emit('state', state);
   }
@@ -298,10 +297,6 @@ export class Wire<Channels = AnyChannels> {
     if (this.#state.kind === 'idle' || this.#state.kind === 'ended') throw new ConnectionError('disconnected');
     return (repeats ? this.#publications : this.#calls).add(method, text, read, signal);
   }
-
-  #asking(trace: string, signal?: AbortSignal): Ask {
-    return { ...this.#settings, endpoint: this.#endpoint, platform: this.#platform, trace, signal };
-  }
 }
 
 /** Makes a client and starts it. `Channels` is what `wardwire types` writes. */
@@ -311,14 +306,19 @@ export function connect<Channels = AnyChannels>(url: string | URL, options: Opti
   return wire;
 }
 
-const defaults = {
-  backoff: defaultBackoff,
-  stableAfterMs: 5000,
-  connectTimeoutMs: 15_000,
-  requestTimeoutMs: 10_000,
-  publishTimeoutMs: 30_000,
-  pingEveryMs: 25_000,
-  maxMessageBytes: 65_536,
-  maxPending: 1000,
-  newTrace,
-};
+/** Each option with its value; what is given as `undefined` is as if it were not. */
+function settingsOf({
+  auth,
+  backoff = defaultBackoff,
+  stableAfterMs = 5000,
+  connectTimeoutMs = 15_000,
+  requestTimeoutMs = 10_000,
+  publishTimeoutMs = 30_000,
+  pingEveryMs = 25_000,
+  maxMessageBytes = 65_536,
+  maxPending = 1000,
+  newTrace = randomTrace,
+  signal,
+}: Options): Omit<Settings, 'platform' | 'endpoint'> {
+  return { auth, backoff, stableAfterMs, connectTimeoutMs, requestTimeoutMs, publishTimeoutMs, pingEveryMs, maxMessageBytes, maxPending, newTrace, signal };
+}
