@@ -176,24 +176,21 @@ function readErrorData(value: unknown): ErrorData | null {
 }
 
 function readNotification(kind: string, fields: Fields): Notification {
-  const { position, reason } = fields;
-  const channel = fields.channel as string;
-  switch (kind) {
-    case 'expiring':
-      return { kind, expiresAt: readExpiry(fields) };
-    case 'publication':
-      return { kind, channel: must(isText, channel), event: readPublication(fields, channel) };
-    case 'joined':
-    case 'left':
-      return { kind, channel: must(isText, channel), event: readChange(fields) };
-    case 'lagged':
-      return { kind, channel: must(isText, channel), event: { position: must(isPosition, position) } };
-    case 'revoked':
-      return { kind, channel: must(isText, channel), event: { word: must(isWord, reason) } };
-    default:
-      return { kind: 'unknown' };
-  }
+  if (kind === 'expiring') return { kind, expiresAt: readExpiry(fields) };
+  const read = readers.get(kind);
+  if (read === undefined) return { kind: 'unknown' };
+  const channel = must(isText, fields.channel);
+  return { kind, channel, event: read(fields, channel) } as Told;
 }
+
+/** How to read what is told of a channel. */
+const readers: ReadonlyMap<string, (fields: Fields, channel: string) => Told['event']> = new Map<Told['kind'], (fields: Fields, channel: string) => Told['event']>([
+  ['publication', readPublication],
+  ['joined', readChange],
+  ['left', readChange],
+  ['lagged', ({ position }) => ({ position: must(isPosition, position) })],
+  ['revoked', ({ reason }) => ({ word: must(isWord, reason) })],
+]);
 
 function readChange({ count, members = [], truncated }: Fields): Change {
   return { count: must(isCount, count), members: readMembers(members), truncated: truncated === true };

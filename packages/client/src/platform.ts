@@ -63,15 +63,24 @@ const systemClock: Clock = {
 };
 
 /** The platform at hand, with whatever was given in its place. */
-export function platformWith({
-  WebSocket = (globalThis as { WebSocket?: SocketConstructor }).WebSocket as SocketConstructor,
-  fetch = (...call) => globalThis.fetch(...call),
-  random = Math.random,
-  clock = systemClock,
-  surroundings = pageSurroundings,
-}: Partial<Platform> = {}): Platform {
-  if (WebSocket === undefined) throw new TypeError('No WebSocket here: pass `platform: { WebSocket }`, as of npm "ws".');
-  return { WebSocket, fetch, random, clock, surroundings };
+export function platformWith(given: Partial<Platform> | undefined): Platform {
+  const { WebSocket } = globalThis as unknown as Platform;
+  const platform = withDefaults<Platform>(given, {
+    WebSocket,
+    fetch: (...call) => fetch(...call),
+    random: Math.random,
+    clock: systemClock,
+    surroundings: pageSurroundings,
+  });
+  if (platform.WebSocket === undefined) throw new TypeError('No WebSocket here: pass `platform: { WebSocket }`, as of npm "ws".');
+  return platform;
+}
+
+/** What was given; where nothing or `undefined` was, the default. */
+export function withDefaults<T extends object, Defaults extends Partial<T> = T>(given: Partial<T> | undefined, defaults: Defaults): T {
+  const all: Partial<T> = { ...given };
+  for (const name in defaults) all[name as unknown as keyof T] ??= defaults[name] as unknown as T[keyof T];
+  return all as T;
 }
 
 const pageEvents: Readonly<Record<string, Surrounding>> = {

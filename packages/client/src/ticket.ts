@@ -72,7 +72,7 @@ export function readEndpoint(url: string | URL, route?: string): Endpoint {
   const base = (globalThis as { location?: { origin: string } }).location?.origin;
   const [, s, host, path] = /^(?:ws|http)(s?):\/\/([^/@]+)(\/[^?#]*)$/.exec(new URL(url, base).href) ?? [];
   if (host === undefined || path === undefined || (s === '' && !/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host))) {
-    throw new TypeError('The address must be wss: or https: (plain only on this machine), without user, query or fragment.');
+    throw new TypeError('Not a wss: or https: address (plain only on this machine) without user, query and fragment.');
   }
   return { socket: `ws${s}://${host}${path}`, origin: `http${s}://${host}`, route: route ?? path };
 }

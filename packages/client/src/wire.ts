@@ -11,7 +11,7 @@ import { type Notification, readExpiry } from './frames.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
 import { Outgoing } from './outgoing.js';
 import { encodeParams } from './params.js';
-import { newTrace as randomTrace, type Platform, platformWith, type Surrounding, type Timer } from './platform.js';
+import { newTrace, type Platform, platformWith, type Surrounding, type Timer, withDefaults } from './platform.js';
 import type { Reason, State } from './state.js';
 import { type Auth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
 
@@ -95,7 +95,7 @@ export class Wire<Channels = AnyChannels> {
   constructor(url: string | URL, options: Options) {
     const { signal } = options;
     const platform = platformWith(options.platform);
-    this.#settings = { ...settingsOf(options), platform, endpoint: readEndpoint(url, options.route) };
+    this.#settings = withDefaults<Settings, typeof defaults>({ ...options, platform, endpoint: readEndpoint(url, options.route) }, defaults);
     this.#followings = new Followings(platform);
     this.#publications = new Outgoing(this.#settings, true);
     this.#calls = new Outgoing(this.#settings, false);
@@ -306,19 +306,14 @@ export function connect<Channels = AnyChannels>(url: string | URL, options: Opti
   return wire;
 }
 
-/** Each option with its value; what is given as `undefined` is as if it were not. */
-function settingsOf({
-  auth,
-  backoff = defaultBackoff,
-  stableAfterMs = 5000,
-  connectTimeoutMs = 15_000,
-  requestTimeoutMs = 10_000,
-  publishTimeoutMs = 30_000,
-  pingEveryMs = 25_000,
-  maxMessageBytes = 65_536,
-  maxPending = 1000,
-  newTrace = randomTrace,
-  signal,
-}: Options): Omit<Settings, 'platform' | 'endpoint'> {
-  return { auth, backoff, stableAfterMs, connectTimeoutMs, requestTimeoutMs, publishTimeoutMs, pingEveryMs, maxMessageBytes, maxPending, newTrace, signal };
-}
+const defaults = {
+  backoff: defaultBackoff,
+  stableAfterMs: 5000,
+  connectTimeoutMs: 15_000,
+  requestTimeoutMs: 10_000,
+  publishTimeoutMs: 30_000,
+  pingEveryMs: 25_000,
+  maxMessageBytes: 65_536,
+  maxPending: 1000,
+  newTrace,
+};
