@@ -17,12 +17,8 @@ export interface SubscriptionStart {
   readonly recovered: boolean;
 }
 
-/** What a channel needs of the client it belongs to. */
-export interface Doors {
-  readonly followings: Followings;
-  /** Asks and reads; waits for a connection. `repeats`: asks again over the next one where no answer came, as for publications with an id. */
-  ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, repeats?: boolean): Promise<T>;
-}
+/** Asks and reads; waits for a connection. `repeats`: asks again over the next one where no answer came, as for publications with an id. */
+type Ask = <T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, repeats?: boolean) => Promise<T>;
 
 export interface SubscribeOptions extends Abortable {
   /** A position to catch up from. */
@@ -48,21 +44,23 @@ export interface MessagesOptions extends Abortable {
 
 export class Channel<Data = unknown> {
   readonly name: string;
-  readonly #doors: Doors;
+  readonly #followings: Followings;
+  readonly #ask: Ask;
 
   /** @internal Use {@link Wire.channel}. */
-  constructor(name: string, doors: Doors) {
+  constructor(name: string, followings: Followings, ask: Ask) {
     this.name = name;
-    this.#doors = doors;
+    this.#followings = followings;
+    this.#ask = ask;
   }
 
   get state(): SubscriptionState {
-    return this.#doors.followings.peek(this.name)?.state ?? { kind: 'idle' };
+    return this.#followings.peek(this.name)?.state ?? { kind: 'idle' };
   }
 
   /** The position of what was read last; `null` before there was any. */
   get position(): string | null {
-    return this.#doors.followings.peek(this.name)?.position ?? null;
+    return this.#followings.peek(this.name)?.position ?? null;
   }
 
   /**
@@ -86,7 +84,7 @@ export class Channel<Data = unknown> {
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     if (since !== undefined && !isPosition(since)) return Promise.reject(usage('`since` is a position.'));
     return new Promise((resolve, reject) => {
-      const following = this.#doors.followings.of(this.name);
+      const following = this.#followings.of(this.name);
       following.position ??= since ?? null;
       following.grant = grant ?? following.grant;
       const end = (reason: unknown): void => {
@@ -104,8 +102,8 @@ export class Channel<Data = unknown> {
 
   /** Follows the channel no more: listeners go, iterations end. */
   unsubscribe(): void {
-    const following = this.#doors.followings.peek(this.name);
-    if (following !== undefined) this.#doors.followings.end(following);
+    const following = this.#followings.peek(this.name);
+    if (following !== undefined) this.#followings.end(following);
   }
 
   /**
@@ -116,7 +114,7 @@ export class Channel<Data = unknown> {
   async publish(data: Data, options: PublishOptions = {}): Promise<Published> {
     const id = options.id ?? newTrace();
     if (!/^[\x21-\x7e]{1,64}$/.test(id)) throw usage('`id` is 1 to 64 bytes of ASCII.');
-    return this.#doors.ask('publish', { channel: this.name, ...payload(data), id, ...(options.noEcho === true && { noEcho: true }) }, readPublished, options.signal, true);
+    return this.#ask('publish', { channel: this.name, ...payload(data), id, noEcho: options.noEcho }, readPublished, options.signal, true);
   }
 
   /**
@@ -125,7 +123,7 @@ export class Channel<Data = unknown> {
    * @internal For {@link history} and {@link presence}.
    */
   ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined): Promise<T> {
-    return this.#doors.ask(method, { channel: this.name, ...params }, read, signal);
+    return this.#ask(method, { channel: this.name, ...params }, read, signal);
   }
 
   /**
@@ -153,22 +151,20 @@ export class Channel<Data = unknown> {
     signal: AbortSignal | undefined,
     aborted?: () => void,
   ): Unsubscribe {
-    const { followings } = this.#doors;
-    const following = followings.of(this.name);
+    const following = this.#followings.of(this.name);
     const deaf = following.events.on(name, listener);
     const stop = (): void => {
       unwatch();
       deaf();
-      followings.release(following, hold);
-      followings.forget(following);
+      this.#followings.release(following, hold);
+      this.#followings.forget(following);
     };
     const unwatch = whenAborted(signal, aborted ?? stop);
     return stop;
   }
 
   #hold(hold: (error: WardwireError) => void): void {
-    const { followings } = this.#doors;
-    followings.hold(followings.of(this.name), hold);
+    this.#followings.hold(this.#followings.of(this.name), hold);
   }
 }
 

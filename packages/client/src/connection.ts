@@ -4,7 +4,7 @@
  * It reconnects nothing and remembers nothing; whoever made it does.
  */
 
-import { ConnectionError, type LocalCode, rpcError, UsageError, type WardwireError } from './error.js';
+import { ConnectionError, type LocalCode, rpcError, type WardwireError } from './error.js';
 import { type Frame, type Notification, readFrame } from './frames.js';
 import type { Platform, SocketLike, Timer } from './platform.js';
 import type { Endpoint } from './ticket.js';
@@ -92,7 +92,8 @@ export class Connection {
     this.#socket.onopen = () => this.#opened();
     this.#socket.onmessage = (event: { data: unknown }) => this.#received(event.data);
     this.#socket.onclose = (event: { code: number; reason: string }) => {
-      this.#end({ code: event.code, word: firstWord(String(event.reason)) });
+      // The stable word that the reason begins with.
+      this.#end({ code: event.code, word: String(event.reason).replace(/[^a-z0-9-].*/s, '') });
     };
     // A browser tells nothing here, and a close event follows. npm `ws` throws without a listener.
     this.#socket.onerror = () => undefined;
@@ -105,7 +106,6 @@ export class Connection {
    */
   async request<T>(method: string, params: string, read: (result: unknown) => T): Promise<T> {
     if (this.#phase !== 'open') throw this.#failure('disconnected');
-    if (!this.hasRoom(Infinity)) throw new UsageError('queue-full', { trace: this.#trace });
     const id = this.#nextId++;
     this.#underway += 1;
     try {
@@ -133,10 +133,11 @@ export class Connection {
     return this.#underway < share && this.#pending.size < this.#settings.maxPending && this.#socket.bufferedAmount <= maxBufferedBytes;
   }
 
-  /** Asks whether the server lives; one that keeps silent is dead. */
+  /** Asks whether the server lives; one that keeps silent, or takes nothing any more, is dead. */
   probe(): void {
+    if (!this.hasRoom(Infinity)) return this.drop('dead');
     this.request('ping', '{}', Boolean).catch((error: WardwireError) => {
-      if (error.code === 'timeout' || error.code === 'queue-full') this.drop('dead');
+      if (error.code === 'timeout') this.drop('dead');
     });
   }
 
@@ -193,13 +194,11 @@ export class Connection {
    * as soon as there are only as many of these as of errors, it is known of which. Until then nobody's request is ended.
    */
   #claim(): void {
-    for (let count = 1; count <= this.#unclaimed.length; count += 1) {
-      const { before } = this.#unclaimed[count - 1] as Unclaimed;
+    for (const [at, { before }] of this.#unclaimed.entries()) {
       const left = [...this.#pending.keys()].filter((id) => id < before);
-      if (left.length !== count) continue;
-      const claimed = this.#unclaimed.splice(0, count);
-      for (const [at, id] of left.entries()) this.#take(id)?.reject((claimed[at] as Unclaimed).error);
-      count = 0;
+      if (left.length !== at + 1) continue;
+      for (const id of left) this.#take(id)?.reject((this.#unclaimed.shift() as Unclaimed).error);
+      return this.#claim();
     }
   }
 
@@ -228,9 +227,4 @@ export class Connection {
   #failure(code: LocalCode): ConnectionError {
     return new ConnectionError(code, { trace: this.#trace });
   }
-}
-
-/** The stable word that a reason begins with. */
-function firstWord(reason: string): string {
-  return /^[a-z0-9-]*/.exec(reason)?.[0] ?? '';
 }

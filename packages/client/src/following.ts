@@ -1,7 +1,7 @@
 /** The channels this client follows, and how far it has read each: what a new connection takes up again. */
 
 import { readSubscribed, type Subscribed } from './answers.js';
-import { waitMs } from './backoff.js';
+import { defaultBackoff, waitMs } from './backoff.js';
 import { type Connection, queuedAtOnce } from './connection.js';
 import { Emitter } from './emitter.js';
 import { ConnectionError, UsageError, type WardwireError } from './error.js';
@@ -28,8 +28,6 @@ const maxChannels = 1000;
 
 /** A channel that is refused for its rate this often is given up. */
 const maxRefusals = 5;
-
-const backoff = { baseMs: 1000, capMs: 30_000 };
 
 /** One followed channel. */
 export class Following {
@@ -152,8 +150,8 @@ export class Followings {
 
   #establish(following: Following, line: Line): void {
     const { channel, position, grant } = following;
-    const params = { channel, ...(position !== null && { since: position }), ...(grant !== null && { grant }) };
-    line.request('subscribe', JSON.stringify(params), (result) => readSubscribed(result, channel)).then(
+    const params = JSON.stringify({ channel, since: position ?? undefined, grant: grant ?? undefined });
+    line.request('subscribe', params, (result) => readSubscribed(result, channel)).then(
       (answer) => this.#answered(following, line, answer),
       (error: WardwireError) => this.#failed(following, line, error),
     );
@@ -179,7 +177,7 @@ export class Followings {
     if (error.code !== 'rate' || following.refusals >= maxRefusals) return this.#refused(following, error);
     const { clock, random } = this.#platform;
     following.enter({ kind: 'waiting' });
-    following.retry = clock.after(waitMs(backoff, following.refusals, error.retryAfterMs, random), () => {
+    following.retry = clock.after(waitMs(defaultBackoff, following.refusals + 1, error.retryAfterMs, random), () => {
       following.retry = null;
       this.pump();
     });

@@ -83,6 +83,7 @@ export interface Ask {
   readonly auth: Auth;
   readonly trace: string;
   readonly connectTimeoutMs: number;
+  /** Of this request alone. */
   readonly signal?: AbortSignal | undefined;
   readonly platform: Platform;
 }
@@ -130,7 +131,7 @@ async function request({ endpoint, trace, platform, signal }: Ask, token: Given<
       cache: 'no-store',
       redirect: 'error',
       referrerPolicy: 'no-referrer',
-      signal: signal ?? null,
+      signal: signal as AbortSignal,
     }),
   );
   if (!response.ok) throw await refusal(response, trace, platform.clock.now());
@@ -154,15 +155,11 @@ async function refusal(response: Response, trace: string, now: number): Promise<
 function within<T>(ask: Ask, work: (ask: Ask) => Promise<T>): Promise<T> {
   const inner = new AbortController();
   return new Promise((resolve, reject) => {
-    const stop = whenAborted(ask.signal, () => inner.abort());
+    whenAborted(ask.signal, () => inner.abort());
     const timer = ask.platform.clock.after(ask.connectTimeoutMs, () => {
       reject(new ConnectionError('timeout', { trace: ask.trace }));
       inner.abort();
     });
-    const done = (): void => {
-      stop();
-      timer.cancel();
-    };
-    work({ ...ask, signal: inner.signal }).then(resolve, reject).finally(done);
+    work({ ...ask, signal: inner.signal }).then(resolve, reject).finally(() => timer.cancel());
   });
 }

@@ -1,7 +1,7 @@
 /** The client: gets in with a fresh ticket, comes back as the server advises, and forgets everything at sign-out. */
 
 import { type Backoff, defaultBackoff, waitMs } from './backoff.js';
-import { Channel, type Doors } from './channel.js';
+import { Channel } from './channel.js';
 import { type Advice, adviceFor } from './codes.js';
 import { Connection, type End, type LocalEnd } from './connection.js';
 import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitter.js';
@@ -78,7 +78,6 @@ export class Wire<Channels = AnyChannels> {
   readonly #calls: Outgoing;
   /** What goes on over the next connection, in this order. */
   readonly #parts: readonly (Followings | Outgoing)[];
-  readonly #doors: Doors;
   #watching: Unsubscribe | null = null;
   #state: State = { kind: 'idle' };
   #underway: Underway | null = null;
@@ -100,7 +99,6 @@ export class Wire<Channels = AnyChannels> {
     this.#publications = new Outgoing(this.#settings, true);
     this.#calls = new Outgoing(this.#settings, false);
     this.#parts = [this.#followings, this.#publications, this.#calls];
-    this.#doors = { followings: this.#followings, ask: this.#ask.bind(this) };
     if (signal?.aborted !== true) whenAborted(signal, () => this.close());
   }
 
@@ -117,7 +115,7 @@ export class Wire<Channels = AnyChannels> {
 
   /** A channel by its name. Nothing is asked of the server before somebody listens, publishes or calls. */
   channel<const Name extends string>(name: Name & NameOf<Channels, Name>): Channel<DataOf<Channels, Name>> {
-    return new Channel<DataOf<Channels, Name>>(name, this.#doors);
+    return new Channel<DataOf<Channels, Name>>(name, this.#followings, this.#ask.bind(this));
   }
 
   /** Connects now: for the first time, after an end, after signing in, or instead of waiting longer. */
