@@ -1,11 +1,12 @@
 /** One channel, as an application holds it. Making one costs nothing; it is followed while somebody listens. */
 
 import { type Published, readPublished } from './answers.js';
-import { Backlog } from './backlog.js';
+import { backlogOf } from './backlog.js';
 import { type Abortable, type Unsubscribe, whenAborted } from './emitter.js';
 import { UsageError, type WardwireError } from './error.js';
 import type { ChannelEvents, Followings } from './following.js';
 import { isPosition, type Publication } from './frames.js';
+import type { Effort } from './outgoing.js';
 import { payload } from './params.js';
 import { newTrace } from './platform.js';
 import type { SubscriptionState } from './state.js';
@@ -17,8 +18,7 @@ export interface SubscriptionStart {
   readonly recovered: boolean;
 }
 
-/** Asks and reads; waits for a connection. `repeats`: asks again over the next one where no answer came, as for publications with an id. */
-type Ask = <T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, repeats?: boolean) => Promise<T>;
+type Ask = <T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, effort?: Effort) => Promise<T>;
 
 export interface SubscribeOptions extends Abortable {
   /** A position to catch up from. */
@@ -35,6 +35,12 @@ export interface PublishOptions extends Abortable {
   readonly id?: string;
   /** Not delivered to this socket; to the user's others it is. */
   readonly noEcho?: boolean;
+  /**
+   * Of worth only now, as where a player stands: sent at once or, where that cannot be, rejected with `not-sent`; never
+   * kept, never repeated, and without an id where none is given. What was sent may still be answered, or rejected with
+   * `disconnected` or `timeout` where nobody knows.
+   */
+  readonly volatile?: boolean;
 }
 
 export interface MessagesOptions extends Abortable {
@@ -71,7 +77,7 @@ export class Channel<Data = unknown> {
     if (options.signal?.aborted === true) return () => undefined;
     const hold = (error: WardwireError): void => void (error.code === 'unsubscribed' && stop());
     const stop = this.#listen(name, listener as (event: ChannelEvents[Name]) => void, hold, options.signal);
-    if (name !== 'state') this.#hold(hold);
+    if (name !== 'state') this.#followings.hold(this.name, hold);
     return stop;
   }
 
@@ -79,10 +85,10 @@ export class Channel<Data = unknown> {
    * Follows the channel until {@link Channel.unsubscribe} or the signal. Resolves once the server said yes, and waits for
    * a connection if there is none. Rejects with what the server says.
    */
-  subscribe(options: SubscribeOptions = {}): Promise<SubscriptionStart> {
+  async subscribe(options: SubscribeOptions = {}): Promise<SubscriptionStart> {
     const { since, grant, signal } = options;
-    if (signal?.aborted === true) return Promise.reject(signal.reason);
-    if (since !== undefined && !isPosition(since)) return Promise.reject(usage('`since` is a position.'));
+    signal?.throwIfAborted();
+    if (since !== undefined && !isPosition(since)) throw usage('`since` is a position.');
     return new Promise((resolve, reject) => {
       const following = this.#followings.of(this.name);
       following.position ??= since ?? null;
@@ -95,7 +101,7 @@ export class Channel<Data = unknown> {
         if (state.kind === 'live') resolve({ position: state.position, recovered: state.recovered });
       };
       const stop = this.#listen('state', look, end, signal, () => end(signal?.reason));
-      this.#hold(end);
+      this.#followings.hold(this.name, end);
       look(following.state);
     });
   }
@@ -112,9 +118,9 @@ export class Channel<Data = unknown> {
    * changes nothing.
    */
   async publish(data: Data, options: PublishOptions = {}): Promise<Published> {
-    const id = options.id ?? newTrace();
-    if (!/^[\x21-\x7e]{1,64}$/.test(id)) throw usage('`id` is 1 to 64 bytes of ASCII.');
-    return this.#ask('publish', { channel: this.name, ...payload(data), id, noEcho: options.noEcho }, readPublished, options.signal, true);
+    const { noEcho, signal, volatile = false, id = volatile ? undefined : newTrace() } = options;
+    if (id !== undefined && !/^[\x21-\x7e]{1,64}$/.test(id)) throw usage('`id` is 1 to 64 bytes of ASCII.');
+    return this.ask('publish', { ...payload(data), id, noEcho }, readPublished, signal, volatile ? 'volatile' : 'repeated');
   }
 
   /**
@@ -122,8 +128,8 @@ export class Channel<Data = unknown> {
    *
    * @internal For {@link history} and {@link presence}.
    */
-  ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined): Promise<T> {
-    return this.#ask(method, { channel: this.name, ...params }, read, signal);
+  ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, effort?: Effort): Promise<T> {
+    return this.#ask(method, { channel: this.name, ...params }, read, signal, effort);
   }
 
   /**
@@ -131,12 +137,12 @@ export class Channel<Data = unknown> {
    * or ends the subscription, at sign-out, and when it is read so slowly that the backlog is full: a gap is never hidden.
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<Publication<Data>> {
-    const backlog = new Backlog<Publication<Data>>(options.backlog ?? 1000, () => stop());
+    const backlog = backlogOf<Publication<Data>>(options.backlog ?? 1000, () => stop());
     const hold = (error: WardwireError): void => backlog.end(['unsubscribed', 'closed'].includes(error.code) ? null : error);
     const read = (publication: Publication): void => backlog.add(publication as Publication<Data>);
     const stop = this.#listen('publication', read, hold, options.signal, () => queueMicrotask(() => backlog.end(null)));
-    this.#hold(hold);
-    return backlog;
+    this.#followings.hold(this.name, hold);
+    return backlog.iterator;
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Publication<Data>> {
@@ -157,14 +163,9 @@ export class Channel<Data = unknown> {
       unwatch();
       deaf();
       this.#followings.release(following, hold);
-      this.#followings.forget(following);
     };
     const unwatch = whenAborted(signal, aborted ?? stop);
     return stop;
-  }
-
-  #hold(hold: (error: WardwireError) => void): void {
-    this.#followings.hold(this.#followings.of(this.name), hold);
   }
 }
 

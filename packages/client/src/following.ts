@@ -79,7 +79,8 @@ export class Followings {
   }
 
   /** Follows a channel for as long as this hold is not released. One that ended is asked for anew. */
-  hold(following: Following, hold: (error: WardwireError) => void): void {
+  hold(channel: string, hold: (error: WardwireError) => void): void {
+    const following = this.of(channel);
     following.holds.add(hold);
     if (following.state.kind !== 'idle' && following.state.kind !== 'ended') return;
     following.refusals = 0;
@@ -87,16 +88,10 @@ export class Followings {
     this.pump();
   }
 
-  /** Releases a hold; with the last one the channel is followed no more. */
+  /** Releases a hold; with the last one the channel is followed no more, and what nobody listens to is dropped. */
   release(following: Following, hold: (error: WardwireError) => void): void {
     if (following.holds.delete(hold) && following.holds.size === 0) this.#leave(following);
-  }
-
-  /** Drops what nobody holds or listens to. */
-  forget(following: Following): void {
-    // After a sign-out the name may be another user's.
-    if (this.#all.get(following.channel) !== following) return;
-    if (following.holds.size === 0 && following.events.isEmpty) this.#all.delete(following.channel);
+    else this.#forget(following);
   }
 
   /** Ends every hold. */
@@ -134,7 +129,7 @@ export class Followings {
   /** Tells whoever waits for a channel why there is no connection any more. The channels are kept for `start()`, or all is forgotten: what is known of them, and who listens. */
   abandon(error: WardwireError, forget: boolean): void {
     for (const following of [...this.#all.values()]) {
-      this.#finish(following, error, !forget);
+      this.#finish(following, error);
       if (!forget) continue;
       following.position = following.grant = null;
       following.enter({ kind: 'idle' });
@@ -186,21 +181,26 @@ export class Followings {
   /** Ended by the server. It is not asked again, as no waiting mends it. */
   #refused(following: Following, error: WardwireError): void {
     following.enter({ kind: 'ended', error });
-    this.#finish(following, error, true);
+    this.#finish(following, error);
   }
 
-  /** Ends what waits; listeners stay, if they are to hear of a later `subscribe()`. */
-  #finish(following: Following, error: WardwireError, keep = false): void {
+  /** Tells every hold, which releases itself but for listeners that are to hear of a later `subscribe()`. */
+  #finish(following: Following, error: WardwireError): void {
     for (const hold of [...following.holds]) hold(error);
-    if (!keep) following.holds.clear();
   }
 
   #leave(following: Following): void {
     const { channel, state: { kind } } = following;
     following.position = following.grant = null;
     if (kind !== 'ended' && kind !== 'idle') following.enter({ kind: 'idle' });
-    this.forget(following);
+    this.#forget(following);
     if (kind === 'live' || kind === 'asking') this.#line?.request('unsubscribe', JSON.stringify({ channel }), Boolean).catch(() => undefined);
+  }
+
+  #forget(following: Following): void {
+    // After a sign-out the name may be another user's.
+    if (this.#all.get(following.channel) !== following) return;
+    if (following.holds.size === 0 && following.events.isEmpty) this.#all.delete(following.channel);
   }
 
   #current(following: Following, line: Line): boolean {

@@ -96,10 +96,9 @@ export function readExpiry(value: unknown): number {
 
 /** Whether `position` comes after `last`; positions of different epochs cannot be compared and count as new. */
 export function isNewer(position: string, last: string | null): boolean {
-  if (last === null) return true;
-  const [epoch, offset] = split(position);
-  const [lastEpoch, lastOffset] = split(last);
-  return epoch !== lastEpoch || offset > lastOffset;
+  const [epoch, offset] = position.split(':') as [string, string];
+  const [lastEpoch, lastOffset] = (last ?? ':').split(':') as [string, string];
+  return epoch !== lastEpoch || BigInt(offset) > BigInt(lastOffset);
 }
 
 /** @throws TypeError, which no application sees, at what is not as promised. */
@@ -140,7 +139,7 @@ function isNumber(value: unknown): value is number {
   return Number.isFinite(value);
 }
 
-function isTextOrNull(value: unknown): value is string | null {
+export function isTextOrNull(value: unknown): value is string | null {
   return value === null || isText(value);
 }
 
@@ -220,9 +219,4 @@ function readPublication(value: unknown, channel: string): Publication {
 function fromBase64(text: string): Uint8Array {
   demand(text.length % 4 === 0 && !/\s/.test(text));
   return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-}
-
-function split(position: string): [epoch: string, offset: bigint] {
-  const [epoch, offset] = position.split(':') as [string, string];
-  return [epoch, BigInt(offset)];
 }

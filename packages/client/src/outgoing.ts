@@ -11,6 +11,9 @@ import { CallError, ConnectionError, UsageError, type WardwireError } from './er
 import type { Line } from './following.js';
 import type { Platform, Timer } from './platform.js';
 
+/** Sent over the next connection too, while no answer came; or at once or not at all. Else once, when there is a connection. */
+export type Effort = 'repeated' | 'volatile' | undefined;
+
 /** The clock, and bounds in pieces and milliseconds. */
 export interface OutgoingSettings {
   readonly platform: Platform;
@@ -23,7 +26,7 @@ export interface OutgoingSettings {
 
 interface Item {
   /** Asks over this connection, and keeps the promise with the answer. */
-  readonly send: (line: Line) => Promise<void>;
+  readonly send: (line: Line) => void;
   readonly reject: (error: unknown) => void;
   readonly chars: number;
   readonly timer: Timer;
@@ -53,7 +56,7 @@ export class Outgoing {
   }
 
   /** Queues a call; `params` is JSON, with an `id` where it is a publication. */
-  add<T>(method: string, params: string, read: (result: unknown) => T, signal: AbortSignal | undefined): Promise<T> {
+  add<T>(method: string, params: string, read: (result: unknown) => T, signal: AbortSignal | undefined, effort: Effort): Promise<T> {
     const { platform, maxPending, publishTimeoutMs, requestTimeoutMs } = this.#settings;
     return new Promise<T>((resolve, reject) => {
       if (this.#items.size >= maxPending || this.#chars + params.length > maxQueuedChars) throw new UsageError('queue-full');
@@ -67,11 +70,20 @@ export class Outgoing {
         this.#forget(item);
         reject(signal?.reason);
       });
-      const send = (line: Line): Promise<void> => line.request(method, params, read).then(resolve);
+      const answered = (result: T): void => {
+        this.#forget(item);
+        resolve(result);
+      };
+      const failed = (error: WardwireError): void => {
+        // The next connection asks again, if it may.
+        if (error.code !== 'disconnected' || !this.#repeats) this.#fail(item, error);
+      };
+      const send = (line: Line): void => void line.request(method, params, read).then(answered, failed);
       const item: Item = { chars: params.length, send, reject, timer, unwatch, sent: false, underway: false };
       this.#items.add(item);
       this.#chars += item.chars;
       this.pump();
+      if (effort === 'volatile' && !item.sent) this.#fail(item, new ConnectionError('not-sent'));
     });
   }
 
@@ -93,18 +105,7 @@ export class Outgoing {
       if (this.#line?.hasRoom(this.#repeats ? queuedAtOnce : callsAtOnce) !== true) return;
       if (item.underway) continue;
       item.sent = item.underway = true;
-      void this.#deliver(item, this.#line);
-    }
-  }
-
-  async #deliver(item: Item, line: Line): Promise<void> {
-    try {
-      await item.send(line);
-      this.#forget(item);
-    } catch (cause) {
-      const error = cause as WardwireError;
-      // The next connection asks again, if it may.
-      if (error.code !== 'disconnected' || !this.#repeats) this.#fail(item, error);
+      item.send(this.#line);
     }
   }
 

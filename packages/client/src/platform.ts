@@ -72,7 +72,7 @@ export function platformWith(given: Partial<Platform> | undefined): Platform {
     clock: systemClock,
     surroundings: pageSurroundings,
   });
-  if (platform.WebSocket === undefined) throw new TypeError('No WebSocket here: pass `platform: { WebSocket }`, as of npm "ws".');
+  if (platform.WebSocket === undefined) throw new TypeError('No WebSocket: pass `platform: { WebSocket }`.');
   return platform;
 }
 

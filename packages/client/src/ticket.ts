@@ -8,7 +8,7 @@
 import { readRetryAfter } from './backoff.js';
 import { whenAborted } from './emitter.js';
 import { ConnectionError, inOurWords, RefusedError } from './error.js';
-import { fieldsOf, isText, isWord } from './frames.js';
+import { fieldsOf, isText, isTextOrNull, isWord } from './frames.js';
 import type { Platform } from './platform.js';
 
 type Given<T> = () => T | Promise<T>;
@@ -72,7 +72,7 @@ export function readEndpoint(url: string | URL, route?: string): Endpoint {
   const base = (globalThis as { location?: { origin: string } }).location?.origin;
   const [, s, host, path] = /^(?:ws|http)(s?):\/\/([^/@]+)(\/[^?#]*)$/.exec(new URL(url, base).href) ?? [];
   if (host === undefined || path === undefined || (s === '' && !/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host))) {
-    throw new TypeError('Not a wss: or https: address (plain only on this machine) without user, query and fragment.');
+    throw new TypeError('Not wss: or https:, or with a user, query or fragment.');
   }
   return { socket: `ws${s}://${host}${path}`, origin: `http${s}://${host}`, route: route ?? path };
 }
@@ -100,7 +100,7 @@ export async function fetchTicket(ask: Ask): Promise<Entry> {
   const { ticket, handle } = fieldsOf(await within(ask, ask.auth.enter));
   // It goes into a header, so nothing but its own alphabet may.
   const fit = isText(ticket) && /^[A-Za-z0-9_-]{16,512}$/.test(ticket);
-  if (fit && (isText(handle) || handle === null || handle === undefined)) return { ticket, handle };
+  if (fit && (handle === undefined || isTextOrNull(handle))) return { ticket, handle };
   throw new ConnectionError('malformed-answer', { trace: ask.trace });
 }
 

@@ -9,7 +9,7 @@ import { adviceForRefusal, ConnectionError, inOurWords, WardwireError } from './
 import { Followings } from './following.js';
 import { type Notification, readExpiry } from './frames.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
-import { Outgoing } from './outgoing.js';
+import { type Effort, Outgoing } from './outgoing.js';
 import { encodeParams } from './params.js';
 import { newTrace, type Platform, platformWith, type Surrounding, type Timer, withDefaults } from './platform.js';
 import type { Reason, State } from './state.js';
@@ -92,14 +92,13 @@ export class Wire<Channels = AnyChannels> {
    * query, a fragment, a user or a password, and for plain `ws:` that leaves this machine.
    */
   constructor(url: string | URL, options: Options) {
-    const { signal } = options;
     const platform = platformWith(options.platform);
     this.#settings = withDefaults<Settings, typeof defaults>({ ...options, platform, endpoint: readEndpoint(url, options.route) }, defaults);
     this.#followings = new Followings(platform);
     this.#publications = new Outgoing(this.#settings, true);
     this.#calls = new Outgoing(this.#settings, false);
     this.#parts = [this.#followings, this.#publications, this.#calls];
-    if (signal?.aborted !== true) whenAborted(signal, () => this.close());
+    whenAborted(options.signal, () => this.close());
   }
 
   get state(): State {
@@ -289,11 +288,11 @@ export class Wire<Channels = AnyChannels> {
     this.#emitter.emit('state', state);
   }
 
-  async #ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, repeats = false): Promise<T> {
+  async #ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, effort?: Effort): Promise<T> {
     signal?.throwIfAborted();
     const text = encodeParams(params, this.#settings.maxMessageBytes);
     if (this.#state.kind === 'idle' || this.#state.kind === 'ended') throw new ConnectionError('disconnected');
-    return (repeats ? this.#publications : this.#calls).add(method, text, read, signal);
+    return (effort === 'repeated' ? this.#publications : this.#calls).add(method, text, read, signal, effort);
   }
 }
 
