@@ -15,7 +15,7 @@ const localCodes = [
   'malformed-answer',
   /** There is no open connection, or it ended before the answer came. */
   'disconnected',
-  /** Sent, and no answer came: it may be published, or not. */
+  /** Sent, and no answer came, or none that can be read: it may be published, or not. */
   'unconfirmed',
   /** Never sent: no connection came in time. */
   'not-sent',

@@ -77,10 +77,10 @@ export function platformWith(given: Partial<Platform> | undefined): Platform {
 }
 
 /** What was given; where nothing or `undefined` was, the default. */
-export function withDefaults<T extends object, Defaults extends Partial<T> = T>(given: Partial<T> | undefined, defaults: Defaults): T {
-  const all: Partial<T> = { ...given };
-  for (const name in defaults) all[name as unknown as keyof T] ??= defaults[name] as unknown as T[keyof T];
-  return all as T;
+export function withDefaults<T extends object>(given: Partial<T> | undefined, defaults: Partial<T>): T {
+  const all = { ...given } as T;
+  for (const name of Object.keys(defaults) as (keyof T)[]) all[name] = (given?.[name] ?? defaults[name]) as T[keyof T];
+  return all;
 }
 
 const pageEvents: Readonly<Record<string, Surrounding>> = {

@@ -93,7 +93,7 @@ export class Wire<Channels = AnyChannels> {
    */
   constructor(url: string | URL, options: Options) {
     const platform = platformWith(options.platform);
-    this.#settings = withDefaults<Settings, typeof defaults>({ ...options, platform, endpoint: readEndpoint(url, options.route) }, defaults);
+    this.#settings = withDefaults<Settings>({ ...options, platform, endpoint: readEndpoint(url, options.route) }, defaults);
     this.#followings = new Followings(platform);
     this.#publications = new Outgoing(this.#settings, true);
     this.#calls = new Outgoing(this.#settings, false);
@@ -303,7 +303,7 @@ export function connect<Channels = AnyChannels>(url: string | URL, options: Opti
   return wire;
 }
 
-const defaults = {
+const defaults: Partial<Settings> = {
   backoff: defaultBackoff,
   stableAfterMs: 5000,
   connectTimeoutMs: 15_000,
