@@ -1,6 +1,6 @@
-/** What the server answers to calls, read as defensively as its frames: `null` where it is not what was promised. */
+/** What the server answers to calls, read as defensively as its frames: what is not what was promised throws. */
 
-import { asRecord, isPosition, type Publication, readPublications } from './frames.js';
+import { demand, fieldsOf, isFlag, isPosition, must, type Publication, readPublications } from './frames.js';
 
 /** The answer to `subscribe`. */
 export interface Subscribed {
@@ -18,15 +18,17 @@ export interface Published {
   readonly duplicate: boolean;
 }
 
-export function readSubscribed(result: unknown, channel: string): Subscribed | null {
-  const fields = asRecord(result) ?? {};
-  const { position, recovered } = fields;
-  const publications = readPublications(fields.publications ?? [], channel);
-  if (fields.channel !== channel || !isPosition(position) || typeof recovered !== 'boolean') return null;
-  return publications && { position, recovered, publications };
+export function readSubscribed(result: unknown, asked: string): Subscribed {
+  const { channel, position, recovered, publications = [] } = fieldsOf(result);
+  demand(channel === asked);
+  return {
+    position: must(isPosition, position),
+    recovered: must(isFlag, recovered),
+    publications: readPublications(publications, asked),
+  };
 }
 
-export function readPublished(result: unknown): Published | null {
-  const { position, duplicate } = asRecord(result) ?? {};
-  return isPosition(position) ? { position, duplicate: duplicate === true } : null;
+export function readPublished(result: unknown): Published {
+  const { position, duplicate } = fieldsOf(result);
+  return { position: must(isPosition, position), duplicate: duplicate === true };
 }

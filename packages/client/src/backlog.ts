@@ -10,70 +10,65 @@ interface Waiter<T> {
   readonly reject: (error: WardwireError) => void;
 }
 
-export class Backlog<T extends { readonly data: unknown }> implements AsyncIterableIterator<T> {
-  readonly #max: number;
-  readonly #released: () => void;
-  readonly #items: { readonly item: T; readonly chars: number }[] = [];
-  readonly #waiters: Waiter<T>[] = [];
-  #chars = 0;
-  #end: { readonly error: WardwireError | null } | null = null;
+export interface Backlog<T> {
+  add(item: T): void;
+  /** Nothing more comes; what waits is still read, and then comes the error, once as from a generator, if there is one. */
+  end(error: WardwireError | null): void;
+  /** For whoever reads. */
+  readonly iterator: AsyncIterableIterator<T>;
+}
 
-  /** `released` is called once, when nothing more is taken. */
-  constructor(max: number, released: () => void) {
-    this.#max = max;
-    this.#released = released;
-  }
+/** Holds up to `max`. `released` is called once, when nothing more is taken. */
+export function backlogOf<T extends { readonly data: unknown }>(max: number, released: () => void): Backlog<T> {
+  const items: { readonly chars: number; readonly handTo: (waiter: Waiter<T>) => void }[] = [];
+  const waiters: Waiter<T>[] = [];
+  let waiting = 0;
+  let ended = false;
 
-  add(item: T): void {
-    if (this.#end !== null) return;
-    const waiter = this.#waiters.shift();
-    if (waiter !== undefined) return waiter.resolve({ done: false, value: item });
-    const chars = item.data instanceof Uint8Array ? item.data.length : JSON.stringify(item.data).length;
-    if (this.#items.length >= this.#max || this.#chars + chars > maxChars) {
-      return this.end(new UsageError('backlog-full'));
+  const hand = (): void => {
+    while (waiters.length > 0 && (ended || items.length > 0)) {
+      const waiter = waiters.shift() as Waiter<T>;
+      const item = items.shift();
+      waiting -= item?.chars ?? 0;
+      if (item === undefined) waiter.resolve({ done: true, value: undefined });
+      else item.handTo(waiter);
     }
-    this.#items.push({ item, chars });
-    this.#chars += chars;
-  }
-
-  /** Nothing more comes; what waits is still read, and then comes the error, if there is one. */
-  end(error: WardwireError | null): void {
-    if (this.#end !== null) return;
+  };
+  const put = (chars: number, handTo: (waiter: Waiter<T>) => void): void => {
+    items.push({ chars, handTo });
+    waiting += chars;
+    hand();
+  };
+  const end = (error: WardwireError | null): void => {
+    if (ended) return;
     // At sign-out, and when another user is signed in, nothing of the user before is handed out any more.
-    if (error?.code === 'signed-out' || error?.code === 'another-user') this.#items.length = 0;
-    this.#end = { error };
-    this.#released();
-    for (const waiter of this.#waiters.splice(0)) this.#finish(waiter);
-  }
-
-  next(): Promise<IteratorResult<T>> {
-    const first = this.#items.shift();
-    if (first !== undefined) {
-      this.#chars -= first.chars;
-      return Promise.resolve({ done: false, value: first.item });
-    }
-    return new Promise((resolve, reject) => {
-      const waiter = { resolve, reject };
-      if (this.#end !== null) this.#finish(waiter);
-      else this.#waiters.push(waiter);
-    });
-  }
-
-  return(): Promise<IteratorResult<T>> {
-    this.#items.length = 0;
-    this.end(null);
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  /** The error is thrown once, as a generator would. */
-  #finish({ resolve, reject }: Waiter<T>): void {
-    const error = this.#end?.error ?? null;
-    this.#end = { error: null };
-    if (error === null) resolve({ done: true, value: undefined });
-    else reject(error);
-  }
+    if (error?.code === 'signed-out' || error?.code === 'another-user') items.length = 0;
+    if (error !== null) put(0, ({ reject }) => reject(error));
+    ended = true;
+    released();
+    hand();
+  };
+  const iterator: AsyncIterableIterator<T> = {
+    next: () =>
+      new Promise((resolve, reject) => {
+        waiters.push({ resolve, reject });
+        hand();
+      }),
+    return() {
+      items.length = 0;
+      end(null);
+      return iterator.next();
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  };
+  return {
+    add(item) {
+      if (ended) return;
+      const chars = item.data instanceof Uint8Array ? item.data.length : JSON.stringify(item.data).length;
+      if (waiters.length === 0 && (items.length >= max || waiting + chars > maxChars)) return end(new UsageError('backlog-full'));
+      put(chars, ({ resolve }) => resolve({ done: false, value: item }));
+    },
+    end,
+    iterator,
+  };
 }

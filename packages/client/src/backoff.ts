@@ -27,9 +27,7 @@ export function waitMs(backoff: Backoff, attempt: number, retryAfterMs: number |
 
 /** Reads `Retry-After`: seconds or an HTTP date (RFC 9110 §10.2.3). */
 export function readRetryAfter(value: string | null, nowMs: number): number | null {
-  if (value === null) return null;
-  const text = value.trim();
-  if (/^[0-9]{1,9}$/.test(text)) return Math.min(longestWaitMs, Number(text) * 1000);
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? null : Math.min(longestWaitMs, Math.max(0, date - nowMs));
+  const text = (value ?? '').trim();
+  const ms = /^[0-9]{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;
+  return Number.isNaN(ms) ? null : Math.min(longestWaitMs, Math.max(0, ms));
 }

@@ -1,11 +1,12 @@
 /** One channel, as an application holds it. Making one costs nothing; it is followed while somebody listens. */
 
-import type { Published } from './answers.js';
-import { Backlog } from './backlog.js';
+import { type Published, readPublished } from './answers.js';
+import { backlogOf } from './backlog.js';
 import { type Abortable, type Unsubscribe, whenAborted } from './emitter.js';
 import { UsageError, type WardwireError } from './error.js';
 import type { ChannelEvents, Followings } from './following.js';
 import { isPosition, type Publication } from './frames.js';
+import type { Effort } from './outgoing.js';
 import { payload } from './params.js';
 import { newTrace } from './platform.js';
 import type { SubscriptionState } from './state.js';
@@ -17,14 +18,7 @@ export interface SubscriptionStart {
   readonly recovered: boolean;
 }
 
-/** What a channel needs of the client it belongs to. */
-export interface Doors {
-  readonly followings: Followings;
-  /** Asks and reads; waits for a connection. */
-  ask<T>(method: string, params: object, read: (result: unknown) => T | null, signal: AbortSignal | undefined): Promise<T>;
-  /** The same for `publish`, over reconnects. */
-  publish(params: object, signal: AbortSignal | undefined): Promise<Published>;
-}
+type Ask = <T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, effort?: Effort) => Promise<T>;
 
 export interface SubscribeOptions extends Abortable {
   /** A position to catch up from. */
@@ -41,6 +35,12 @@ export interface PublishOptions extends Abortable {
   readonly id?: string;
   /** Not delivered to this socket; to the user's others it is. */
   readonly noEcho?: boolean;
+  /**
+   * Of worth only now, as where a player stands: sent at once or, where that cannot be, rejected with `not-sent`; never
+   * kept, never repeated, and without an id where none is given. What was sent may still be answered, or rejected with
+   * `disconnected` or `timeout` where nobody knows.
+   */
+  readonly volatile?: boolean;
 }
 
 export interface MessagesOptions extends Abortable {
@@ -50,21 +50,23 @@ export interface MessagesOptions extends Abortable {
 
 export class Channel<Data = unknown> {
   readonly name: string;
-  readonly #doors: Doors;
+  readonly #followings: Followings;
+  readonly #ask: Ask;
 
   /** @internal Use {@link Wire.channel}. */
-  constructor(name: string, doors: Doors) {
+  constructor(name: string, followings: Followings, ask: Ask) {
     this.name = name;
-    this.#doors = doors;
+    this.#followings = followings;
+    this.#ask = ask;
   }
 
   get state(): SubscriptionState {
-    return this.#doors.followings.peek(this.name)?.state ?? { kind: 'idle' };
+    return this.#followings.peek(this.name)?.state ?? { kind: 'idle' };
   }
 
   /** The position of what was read last; `null` before there was any. */
   get position(): string | null {
-    return this.#doors.followings.peek(this.name)?.position ?? null;
+    return this.#followings.peek(this.name)?.position ?? null;
   }
 
   /**
@@ -73,18 +75,9 @@ export class Channel<Data = unknown> {
    */
   on<Name extends keyof ChannelEvents>(name: Name, listener: (event: ChannelEvents<Data>[Name]) => void, options: Abortable = {}): Unsubscribe {
     if (options.signal?.aborted === true) return () => undefined;
-    const { followings } = this.#doors;
-    const following = followings.of(this.name);
-    const deaf = following.events.on(name, listener as (event: ChannelEvents[Name]) => void);
-    const hold = (error: WardwireError): void => void (error.code === 'unsubscribed' && deaf());
-    const stop = (): void => {
-      unwatch();
-      deaf();
-      followings.release(following, hold);
-      followings.forget(following);
-    };
-    const unwatch = whenAborted(options.signal, stop);
-    if (name !== 'state') followings.hold(following, hold);
+    const hold = (error: WardwireError): void => void (error.code === 'unsubscribed' && stop());
+    const stop = this.#listen(name, listener as (event: ChannelEvents[Name]) => void, hold, options.signal);
+    if (name !== 'state') this.#followings.hold(this.name, hold);
     return stop;
   }
 
@@ -92,38 +85,31 @@ export class Channel<Data = unknown> {
    * Follows the channel until {@link Channel.unsubscribe} or the signal. Resolves once the server said yes, and waits for
    * a connection if there is none. Rejects with what the server says.
    */
-  subscribe(options: SubscribeOptions = {}): Promise<SubscriptionStart> {
+  async subscribe(options: SubscribeOptions = {}): Promise<SubscriptionStart> {
     const { since, grant, signal } = options;
-    if (signal?.aborted === true) return Promise.reject(signal.reason);
-    if (since !== undefined && !isPosition(since)) return Promise.reject(usage('`since` is a position, `epoch:offset`.'));
-    const { followings } = this.#doors;
+    signal?.throwIfAborted();
+    if (since !== undefined && !isPosition(since)) throw usage('`since` is a position.');
     return new Promise((resolve, reject) => {
-      const following = followings.of(this.name);
-      if (following.position === null && since !== undefined) following.position = since;
-      if (grant !== undefined) following.grant = grant;
+      const following = this.#followings.of(this.name);
+      following.position ??= since ?? null;
+      following.grant = grant ?? following.grant;
       const end = (reason: unknown): void => {
-        deaf();
-        unwatch();
         reject(reason);
-        followings.release(following, end);
+        stop();
       };
       const look = (state: SubscriptionState): void => {
-        if (state.kind !== 'live') return;
-        deaf();
-        resolve({ position: state.position, recovered: state.recovered });
+        if (state.kind === 'live') resolve({ position: state.position, recovered: state.recovered });
       };
-      const deaf = following.events.on('state', look);
-      const unwatch = whenAborted(signal, () => end(signal?.reason));
-      if (signal?.aborted === true) return;
-      followings.hold(following, end);
+      const stop = this.#listen('state', look, end, signal, () => end(signal?.reason));
+      this.#followings.hold(this.name, end);
       look(following.state);
     });
   }
 
   /** Follows the channel no more: listeners go, iterations end. */
   unsubscribe(): void {
-    const following = this.#doors.followings.peek(this.name);
-    if (following !== undefined) this.#doors.followings.end(following);
+    const following = this.#followings.peek(this.name);
+    if (following !== undefined) this.#followings.end(following);
   }
 
   /**
@@ -132,9 +118,9 @@ export class Channel<Data = unknown> {
    * changes nothing.
    */
   async publish(data: Data, options: PublishOptions = {}): Promise<Published> {
-    const id = options.id ?? newTrace();
-    if (!/^[\x21-\x7e]{1,64}$/.test(id)) throw usage('An id is 1 to 64 characters of printable ASCII.');
-    return this.#doors.publish({ channel: this.name, ...payload(data), id, ...(options.noEcho === true && { noEcho: true }) }, options.signal);
+    const { noEcho, signal, volatile = false, id = volatile ? undefined : newTrace() } = options;
+    if (id !== undefined && !/^[\x21-\x7e]{1,64}$/.test(id)) throw usage('`id` is 1 to 64 bytes of ASCII.');
+    return this.ask('publish', { ...payload(data), id, noEcho }, readPublished, signal, volatile ? 'volatile' : 'repeated');
   }
 
   /**
@@ -142,8 +128,8 @@ export class Channel<Data = unknown> {
    *
    * @internal For {@link history} and {@link presence}.
    */
-  ask<T>(method: string, params: object, read: (result: unknown) => T | null, signal: AbortSignal | undefined): Promise<T> {
-    return this.#doors.ask(method, { channel: this.name, ...params }, read, signal);
+  ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, effort?: Effort): Promise<T> {
+    return this.#ask(method, { channel: this.name, ...params }, read, signal, effort);
   }
 
   /**
@@ -151,22 +137,35 @@ export class Channel<Data = unknown> {
    * or ends the subscription, at sign-out, and when it is read so slowly that the backlog is full: a gap is never hidden.
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<Publication<Data>> {
-    const { followings } = this.#doors;
-    const following = followings.of(this.name);
-    const backlog = new Backlog<Publication<Data>>(options.backlog ?? 1000, () => {
-      deaf();
-      unwatch();
-      followings.release(following, hold);
-    });
+    const backlog = backlogOf<Publication<Data>>(options.backlog ?? 1000, () => stop());
     const hold = (error: WardwireError): void => backlog.end(['unsubscribed', 'closed'].includes(error.code) ? null : error);
-    const deaf = following.events.on('publication', (publication) => backlog.add(publication as Publication<Data>));
-    const unwatch = whenAborted(options.signal, () => queueMicrotask(() => backlog.end(null)));
-    followings.hold(following, hold);
-    return backlog;
+    const read = (publication: Publication): void => backlog.add(publication as Publication<Data>);
+    const stop = this.#listen('publication', read, hold, options.signal, () => queueMicrotask(() => backlog.end(null)));
+    this.#followings.hold(this.name, hold);
+    return backlog.iterator;
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Publication<Data>> {
     return this.messages();
+  }
+
+  /** Gives what ends the listener and the hold, by which the caller then follows the channel. */
+  #listen<Name extends keyof ChannelEvents>(
+    name: Name,
+    listener: (event: ChannelEvents[Name]) => void,
+    hold: (error: WardwireError) => void,
+    signal: AbortSignal | undefined,
+    aborted?: () => void,
+  ): Unsubscribe {
+    const following = this.#followings.of(this.name);
+    const deaf = following.events.on(name, listener);
+    const stop = (): void => {
+      unwatch();
+      deaf();
+      this.#followings.release(following, hold);
+    };
+    const unwatch = whenAborted(signal, aborted ?? stop);
+    return stop;
   }
 }
 

@@ -4,9 +4,10 @@
  * It reconnects nothing and remembers nothing; whoever made it does.
  */
 
-import { ConnectionError, type LocalCode, rpcError, UsageError, type WardwireError } from './error.js';
+import { ConnectionError, type LocalCode, rpcError, type WardwireError } from './error.js';
 import { type Frame, type Notification, readFrame } from './frames.js';
 import type { Platform, SocketLike, Timer } from './platform.js';
+import type { Endpoint } from './ticket.js';
 
 /** How a connection ended: the close code and the first word of its reason. */
 export interface End {
@@ -14,19 +15,23 @@ export interface End {
   readonly word: string;
 }
 
-/** Close codes of this side. Browsers let a page send 1000 and 3000 to 4999 only. */
-export const localEnds = {
-  done: { code: 1000, word: 'done' },
+/** How this side ends a connection, with the close codes. Browsers let a page send 1000 and 3000 to 4999 only. */
+const localEnds = {
+  done: 1000,
   /** Of a page that goes to the browser's cache. */
-  cached: { code: 1000, word: 'cached' },
-  malformed: { code: 4002, word: 'malformed' },
-  protocol: { code: 4003, word: 'protocol' },
-  dead: { code: 1006, word: 'dead' },
-  slowHandshake: { code: 1006, word: 'slow-handshake' },
-} as const satisfies Record<string, End>;
+  cached: 1000,
+  malformed: 4002,
+  protocol: 4003,
+  dead: 1006,
+  'slow-handshake': 1006,
+} as const;
 
-/** Bounds in milliseconds and pieces. */
-export interface ConnectionLimits {
+export type LocalEnd = keyof typeof localEnds;
+
+/** Where to, with what, and bounds in milliseconds and pieces. */
+export interface ConnectionSettings {
+  readonly endpoint: Endpoint;
+  readonly platform: Platform;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly pingEveryMs: number;
@@ -66,15 +71,11 @@ const subprotocol = 'wardwire.v1';
 /** More that the platform has not sent yet is a peer that does not read. */
 const maxBufferedBytes = 4 * 1024 * 1024;
 
-/** A frame of more UTF-16 units than this comes from no server that is well. */
-const longestFrame = 16 * 1024 * 1024;
-
 export class Connection {
   readonly #socket: SocketLike;
   readonly #pending = new Map<number, Pending>();
   readonly #unclaimed: Unclaimed[] = [];
-  readonly #platform: Platform;
-  readonly #limits: ConnectionLimits;
+  readonly #settings: ConnectionSettings;
   readonly #listener: ConnectionListener;
   readonly #trace: string;
   #phase: 'handshake' | 'open' | 'ended' = 'handshake';
@@ -82,77 +83,77 @@ export class Connection {
   #nextId = 1;
   #underway = 0;
 
-  constructor(
-    url: string,
-    ticket: string,
-    trace: string,
-    platform: Platform,
-    limits: ConnectionLimits,
-    listener: ConnectionListener,
-  ) {
-    this.#platform = platform;
-    this.#limits = limits;
+  constructor(ticket: string, trace: string, settings: ConnectionSettings, listener: ConnectionListener) {
+    const { endpoint, platform, connectTimeoutMs } = settings;
+    this.#settings = settings;
     this.#listener = listener;
     this.#trace = trace;
-    this.#socket = new platform.WebSocket(url, [subprotocol, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
+    this.#socket = new platform.WebSocket(endpoint.socket, [subprotocol, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
     this.#socket.onopen = () => this.#opened();
     this.#socket.onmessage = (event: { data: unknown }) => this.#received(event.data);
     this.#socket.onclose = (event: { code: number; reason: string }) => {
-      this.#end({ code: event.code, word: firstWord(String(event.reason)) });
+      // The stable word that the reason begins with.
+      this.#end({ code: event.code, word: String(event.reason).replace(/[^a-z0-9-].*/s, '') });
     };
     // A browser tells nothing here, and a close event follows. npm `ws` throws without a listener.
     this.#socket.onerror = () => undefined;
-    this.#watch = platform.clock.after(limits.connectTimeoutMs, () => this.drop(localEnds.slowHandshake));
+    this.#watch = platform.clock.after(connectTimeoutMs, () => this.drop('slow-handshake'));
   }
 
   /**
    * Asks the server; `params` is JSON. Rejects with a {@link WardwireError}; every request of a connection that ends is
-   * rejected.
+   * rejected. Where `read` throws, the connection ends.
    */
-  request(method: string, params: string): Promise<unknown> {
-    if (this.#phase !== 'open') return Promise.reject(this.#failure('disconnected'));
-    if (!this.hasRoom(Infinity)) return Promise.reject(new UsageError('queue-full', { trace: this.#trace }));
+  async request<T>(method: string, params: string, read: (result: unknown) => T): Promise<T> {
+    if (this.#phase !== 'open') throw this.#failure('disconnected');
     const id = this.#nextId++;
     this.#underway += 1;
-    const answer = new Promise((resolve, reject) => {
-      const timer = this.#platform.clock.after(this.#limits.requestTimeoutMs, () => {
-        reject(this.#failure('timeout'));
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        const timer = this.#after(this.#settings.requestTimeoutMs, () => reject(this.#failure('timeout')));
+        const answered = (result: unknown): void => {
+          try {
+            resolve(read(result));
+          } catch {
+            reject(this.#failure('malformed-answer'));
+            this.drop('malformed');
+          }
+        };
+        this.#pending.set(id, { resolve: answered, reject, timer });
+        this.#socket.send(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`);
       });
-      this.#pending.set(id, { resolve, reject, timer });
-      this.#socket.send(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`);
-    });
-    const freed = (): void => {
+    } finally {
       this.#underway -= 1;
       this.#listener.freed();
-    };
-    answer.then(freed, freed);
-    return answer;
+    }
   }
 
   /** Whether a call can be sent now by whoever leaves it at `share` calls underway, whoever's they are. */
   hasRoom(share: number): boolean {
-    return this.#underway < share && this.#pending.size < this.#limits.maxPending && this.#socket.bufferedAmount <= maxBufferedBytes;
+    return this.#underway < share && this.#pending.size < this.#settings.maxPending && this.#socket.bufferedAmount <= maxBufferedBytes;
   }
 
-  /** Asks whether the server lives; one that keeps silent is dead. */
+  /** Asks whether the server lives; one that keeps silent, or takes nothing any more, is dead. */
   probe(): void {
-    this.request('ping', '{}').catch((error: WardwireError) => {
-      if (error.code === 'timeout' || error.code === 'queue-full') this.drop(localEnds.dead);
+    if (!this.hasRoom(Infinity)) return this.drop('dead');
+    this.request('ping', '{}', Boolean).catch((error: WardwireError) => {
+      if (error.code === 'timeout') this.drop('dead');
     });
   }
 
   /** Ends the connection without waiting for the server, which may be gone. */
-  drop(end: End): void {
+  drop(word: LocalEnd): void {
     if (this.#phase === 'ended') return;
+    const code = localEnds[word];
     this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
-    if (end.code === 1000 || end.code >= 3000) this.#socket.close(end.code, end.word);
-    else this.#socket.close();
-    this.#end(end);
+    if (code === 1006) this.#socket.close();
+    else this.#socket.close(code, word);
+    this.#end({ code, word });
   }
 
   #opened(): void {
     // A server that selects another subprotocol speaks another language (RFC 6455 §4.1).
-    if (this.#socket.protocol !== subprotocol) return this.drop(localEnds.protocol);
+    if (this.#socket.protocol !== subprotocol) return this.drop('protocol');
     this.#phase = 'open';
     this.#heard();
     this.#listener.opened();
@@ -160,9 +161,12 @@ export class Connection {
 
   #received(data: unknown): void {
     if (this.#phase !== 'open') return;
-    if (typeof data === 'string' && data.length > longestFrame) return this.drop(localEnds.malformed);
-    const frame = readFrame(data);
-    if (frame === null) return this.drop(localEnds.malformed);
+    let frame: Frame;
+    try {
+      frame = readFrame(data);
+    } catch {
+      return this.drop('malformed');
+    }
     this.#heard();
     if (frame.kind === 'result' || frame.kind === 'error') this.#answered(frame);
     else this.#listener.notified(frame);
@@ -190,24 +194,21 @@ export class Connection {
    * as soon as there are only as many of these as of errors, it is known of which. Until then nobody's request is ended.
    */
   #claim(): void {
-    for (let count = 1; count <= this.#unclaimed.length; count += 1) {
-      const { before } = this.#unclaimed[count - 1] as Unclaimed;
+    for (const [at, { before }] of this.#unclaimed.entries()) {
       const left = [...this.#pending.keys()].filter((id) => id < before);
-      if (left.length !== count) continue;
-      const claimed = this.#unclaimed.splice(0, count);
-      for (const [at, id] of left.entries()) this.#take(id)?.reject((claimed[at] as Unclaimed).error);
-      count = 0;
+      if (left.length !== at + 1) continue;
+      for (const id of left) this.#take(id)?.reject((this.#unclaimed.shift() as Unclaimed).error);
+      return this.#claim();
     }
   }
 
   /** Starts the silence anew: after `pingEveryMs` of it the server is asked, and a server that keeps silent is dead. */
   #heard(): void {
     this.#watch.cancel();
-    this.#watch = this.#platform.clock.after(this.#limits.pingEveryMs, () => this.probe());
+    this.#watch = this.#after(this.#settings.pingEveryMs, () => this.probe());
   }
 
   #end(end: End): void {
-    if (this.#phase === 'ended') return;
     this.#phase = 'ended';
     this.#watch.cancel();
     const pending = [...this.#pending.values()];
@@ -219,12 +220,11 @@ export class Connection {
     this.#listener.ended(end);
   }
 
+  #after(ms: number, action: () => void): Timer {
+    return this.#settings.platform.clock.after(ms, action);
+  }
+
   #failure(code: LocalCode): ConnectionError {
     return new ConnectionError(code, { trace: this.#trace });
   }
-}
-
-/** The stable word that a reason begins with. */
-function firstWord(reason: string): string {
-  return /^[a-z0-9-]*/.exec(reason)?.[0] ?? '';
 }

@@ -21,38 +21,28 @@ export function callSafely(listener: () => void): void {
 
 /** Runs `action` when `signal` is aborted, at once if it is; gives what calls that off. */
 export function whenAborted(signal: AbortSignal | undefined, action: () => void): Unsubscribe {
-  if (signal === undefined) return () => undefined;
-  if (signal.aborted) action();
-  else signal.addEventListener('abort', action, { once: true });
-  return () => signal.removeEventListener('abort', action);
-}
-
-/** `promise`, unless `signal` is aborted first: then its reason. */
-export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const stop = whenAborted(signal, () => reject(signal.reason));
-    promise.then(resolve, reject).finally(stop);
-  });
+  if (signal?.aborted === true) action();
+  else signal?.addEventListener('abort', action, { once: true });
+  return () => signal?.removeEventListener('abort', action);
 }
 
 /** Listeners by event name. */
 export class Emitter<Events> {
-  readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
+  readonly #listeners = new Set<{ readonly name: keyof Events; readonly listener: (event: never) => void }>();
 
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): Unsubscribe {
-    const listeners = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, listeners.add(listener));
-    return () => void listeners.delete(listener);
+    const entry = { name, listener };
+    this.#listeners.add(entry);
+    return () => void this.#listeners.delete(entry);
   }
 
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
-    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
-      callSafely(() => (listener as (event: Events[Name]) => void)(event));
+    for (const entry of [...this.#listeners]) {
+      if (entry.name === name) callSafely(() => (entry.listener as (event: Events[Name]) => void)(event));
     }
   }
 
   get isEmpty(): boolean {
-    return [...this.#listeners.values()].every((listeners) => listeners.size === 0);
+    return this.#listeners.size === 0;
   }
 }

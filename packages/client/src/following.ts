@@ -1,16 +1,16 @@
 /** The channels this client follows, and how far it has read each: what a new connection takes up again. */
 
 import { readSubscribed, type Subscribed } from './answers.js';
-import { waitMs } from './backoff.js';
+import { defaultBackoff, waitMs } from './backoff.js';
 import { type Connection, queuedAtOnce } from './connection.js';
 import { Emitter } from './emitter.js';
-import { ConnectionError, UsageError, WardwireError } from './error.js';
-import { type Change, isNewer, type Notification, type Publication } from './frames.js';
+import { ConnectionError, UsageError, type WardwireError } from './error.js';
+import { type Change, isNewer, type Publication, type Told } from './frames.js';
 import type { Platform, Timer } from './platform.js';
 import type { SubscriptionState } from './state.js';
 
 /** The open connection, to those who send over it. */
-export type Line = Pick<Connection, 'request' | 'hasRoom'>;
+export type Line = Pick<Connection, 'request' | 'hasRoom' | 'drop'>;
 
 /** What is told of a channel. */
 export interface ChannelEvents<Data = unknown> {
@@ -29,8 +29,6 @@ const maxChannels = 1000;
 /** A channel that is refused for its rate this often is given up. */
 const maxRefusals = 5;
 
-const backoff = { baseMs: 1000, capMs: 30_000 };
-
 /** One followed channel. */
 export class Following {
   readonly channel: string;
@@ -43,8 +41,6 @@ export class Following {
   /** The retry that is due, and how many there were. */
   retry: Timer | null = null;
   refusals = 0;
-  /** The connection it was asked over. */
-  over: Line | null = null;
 
   constructor(channel: string) {
     this.channel = channel;
@@ -62,12 +58,10 @@ export class Following {
 export class Followings {
   readonly #all = new Map<string, Following>();
   readonly #platform: Platform;
-  readonly #broken: (how: 'malformed' | 'dead') => void;
   #line: Line | null = null;
 
-  constructor(platform: Platform, broken: (how: 'malformed' | 'dead') => void) {
+  constructor(platform: Platform) {
     this.#platform = platform;
-    this.#broken = broken;
   }
 
   /** What is known of a channel. @throws UsageError for one too many. */
@@ -85,7 +79,8 @@ export class Followings {
   }
 
   /** Follows a channel for as long as this hold is not released. One that ended is asked for anew. */
-  hold(following: Following, hold: (error: WardwireError) => void): void {
+  hold(channel: string, hold: (error: WardwireError) => void): void {
+    const following = this.of(channel);
     following.holds.add(hold);
     if (following.state.kind !== 'idle' && following.state.kind !== 'ended') return;
     following.refusals = 0;
@@ -93,22 +88,15 @@ export class Followings {
     this.pump();
   }
 
-  /** Releases a hold; with the last one the channel is followed no more. */
+  /** Releases a hold; with the last one the channel is followed no more, and what nobody listens to is dropped. */
   release(following: Following, hold: (error: WardwireError) => void): void {
     if (following.holds.delete(hold) && following.holds.size === 0) this.#leave(following);
-  }
-
-  /** Drops what nobody holds or listens to. */
-  forget(following: Following): void {
-    // After a sign-out the name may be another user's.
-    if (this.#all.get(following.channel) !== following) return;
-    if (following.holds.size === 0 && following.events.isEmpty) this.#all.delete(following.channel);
+    else this.#forget(following);
   }
 
   /** Ends every hold. */
   end(following: Following): void {
-    const error = new UsageError('unsubscribed');
-    this.#finish(following, error);
+    this.#finish(following, new UsageError('unsubscribed'));
     this.#leave(following);
   }
 
@@ -129,41 +117,24 @@ export class Followings {
     }
   }
 
-  deliver(notification: Extract<Notification, { readonly channel: string }> | Extract<Notification, { kind: 'publication' }>): void {
-    const channel = notification.kind === 'publication' ? notification.publication.channel : notification.channel;
+  deliver({ kind, channel, event }: Told): void {
     const following = this.#all.get(channel);
     if (following === undefined || following.holds.size === 0) return;
-    switch (notification.kind) {
-      case 'publication':
-        return this.#read(following, notification.publication);
-      case 'joined':
-      case 'left':
-        return following.events.emit(notification.kind, notification.change);
-      case 'lagged':
-        if (isNewer(notification.position, following.position)) following.position = notification.position;
-        return following.events.emit('lagged', { position: notification.position });
-      case 'revoked': {
-        const data = { word: notification.reason };
-        return this.#refused(following, new ConnectionError('revoked', { data }));
-      }
-    }
+    if (kind === 'publication') return this.#read(following, event);
+    if (kind === 'revoked') return this.#refused(following, new ConnectionError(kind, { data: event }));
+    if (kind === 'lagged' && isNewer(event.position, following.position)) following.position = event.position;
+    following.events.emit(kind, event);
   }
 
-  /** Tells whoever waits for a channel that there is no connection any more. The channels are kept for `start()`. */
-  abandon(error: WardwireError): void {
-    this.#line = null;
-    for (const following of [...this.#all.values()]) this.#finish(following, error, true);
-  }
-
-  /** Forgets everything: with what is known of a channel its listeners go, too. */
-  wipe(error: WardwireError): void {
-    this.#line = null;
+  /** Tells whoever waits for a channel why there is no connection any more. The channels are kept for `start()`, or all is forgotten: what is known of them, and who listens. */
+  abandon(error: WardwireError, forget: boolean): void {
     for (const following of [...this.#all.values()]) {
       this.#finish(following, error);
+      if (!forget) continue;
       following.position = following.grant = null;
       following.enter({ kind: 'idle' });
     }
-    this.#all.clear();
+    if (forget) this.#all.clear();
   }
 
   #read(following: Following, publication: Publication): void {
@@ -173,40 +144,36 @@ export class Followings {
   }
 
   #establish(following: Following, line: Line): void {
-    const asking: SubscriptionState = { kind: 'asking' };
-    following.enter(asking);
-    // A listener of the state may have ended it, or the connection; later the channel may have been left and asked for anew.
-    const current = (): boolean => this.#line === line && following.state === asking && following.holds.size > 0;
-    if (!current()) return;
-    following.over = line;
     const { channel, position, grant } = following;
-    const params = { channel, ...(position === null ? {} : { since: position }), ...(grant === null ? {} : { grant }) };
-    line.request('subscribe', JSON.stringify(params)).then(
-      (result) => this.#answered(following, current, readSubscribed(result, channel)),
-      (error: WardwireError) => current() && this.#failed(following, error),
+    const asking: SubscriptionState = { kind: 'asking' };
+    // Later it may be another connection, and the channel may have been left and asked for anew.
+    const current = (): boolean => this.#line === line && following.state === asking && following.holds.size > 0;
+    const params = JSON.stringify({ channel, since: position ?? undefined, grant: grant ?? undefined });
+    line.request('subscribe', params, (result) => readSubscribed(result, channel)).then(
+      (answer) => this.#answered(following, current, answer),
+      (error: WardwireError) => current() && this.#failed(following, line, error),
     );
+    following.enter(asking);
   }
 
-  #answered(following: Following, current: () => boolean, answer: Subscribed | null): void {
-    if (answer === null) return this.#broken('malformed');
+  #answered(following: Following, current: () => boolean, { position, recovered, publications }: Subscribed): void {
     if (!current()) return;
-    for (const publication of answer.publications) this.#read(following, publication);
+    for (const publication of publications) this.#read(following, publication);
     if (!current()) return;
     // Also without recovery: the old position says nothing any more, and must not hide what comes now.
-    following.position = answer.position;
+    following.position = position;
     following.refusals = 0;
-    following.enter({ kind: 'live', position: answer.position, recovered: answer.recovered });
+    following.enter({ kind: 'live', position, recovered });
   }
 
-  #failed(following: Following, error: WardwireError): void {
+  #failed(following: Following, line: Line, error: WardwireError): void {
     // Whether the server follows the channel is unknown now; a new connection knows.
-    if (error.code === 'timeout') return this.#broken('dead');
-    if (error.code !== 'rate') return this.#refused(following, error);
+    if (error.code === 'timeout') return line.drop('dead');
     following.refusals += 1;
-    if (following.refusals >= maxRefusals) return this.#refused(following, error);
+    if (error.code !== 'rate' || following.refusals >= maxRefusals) return this.#refused(following, error);
     const { clock, random } = this.#platform;
     following.enter({ kind: 'waiting' });
-    following.retry = clock.after(waitMs(backoff, following.refusals, error.retryAfterMs, random), () => {
+    following.retry = clock.after(waitMs(defaultBackoff, following.refusals + 1, error.retryAfterMs, random), () => {
       following.retry = null;
       this.pump();
     });
@@ -215,20 +182,25 @@ export class Followings {
   /** Ended by the server. It is not asked again, as no waiting mends it. */
   #refused(following: Following, error: WardwireError): void {
     following.enter({ kind: 'ended', error });
-    this.#finish(following, error, true);
+    this.#finish(following, error);
   }
 
-  /** Ends what waits; listeners stay, if they are to hear of a later `subscribe()`. */
-  #finish(following: Following, error: WardwireError, keep = false): void {
+  /** Tells every hold, which releases itself but for listeners that are to hear of a later `subscribe()`. */
+  #finish(following: Following, error: WardwireError): void {
     for (const hold of [...following.holds]) hold(error);
-    if (!keep) following.holds.clear();
   }
 
   #leave(following: Following): void {
-    const asked = following.state.kind === 'live' || following.state.kind === 'asking';
+    const { channel, state: { kind } } = following;
     following.position = following.grant = null;
-    if (following.state.kind !== 'ended' && following.state.kind !== 'idle') following.enter({ kind: 'idle' });
-    this.forget(following);
-    const { channel } = following;
-    if (asked && following.over === this.#line) this.#line?.request('unsubscribe', JSON.stringify({ channel })).catch(() => undefined);
-  }}
+    if (kind !== 'ended' && kind !== 'idle') following.enter({ kind: 'idle' });
+    this.#forget(following);
+    if (kind === 'live' || kind === 'asking') this.#line?.request('unsubscribe', JSON.stringify({ channel }), Boolean).catch(() => undefined);
+  }
+
+  #forget(following: Following): void {
+    // After a sign-out the name may be another user's.
+    if (this.#all.get(following.channel) !== following) return;
+    if (following.holds.size === 0 && following.events.isEmpty) this.#all.delete(following.channel);
+  }
+}

@@ -1,7 +1,7 @@
 /**
  * Frames of `wardwire.v1` (JSON-RPC 2.0), read defensively.
  *
- * Whatever is not exactly what the protocol promises reads as `null`, and the caller ends the connection. Members are
+ * Whatever is not exactly what the protocol promises throws, and whoever had it read ends the connection. Members are
  * read out of objects without a prototype, so that a `__proto__` in a frame is plain data.
  */
 
@@ -36,15 +36,19 @@ export interface Change {
   readonly count: number;
 }
 
+/** What a server tells unasked of a channel. */
+export type Told =
+  | { readonly kind: 'publication'; readonly channel: string; readonly event: Publication }
+  | { readonly kind: 'joined' | 'left'; readonly channel: string; readonly event: Change }
+  | { readonly kind: 'lagged'; readonly channel: string; readonly event: { readonly position: string } }
+  | { readonly kind: 'revoked'; readonly channel: string; readonly event: ErrorData };
+
 /** What a server tells unasked. */
 export type Notification =
-  | { readonly kind: 'publication'; readonly publication: Publication }
-  | { readonly kind: 'joined' | 'left'; readonly channel: string; readonly change: Change }
-  | { readonly kind: 'revoked'; readonly channel: string; readonly reason: string }
-  | { readonly kind: 'lagged'; readonly channel: string; readonly position: string }
+  | Told
   | { readonly kind: 'expiring'; readonly expiresAt: number }
   /** A notification that this version does not know. */
-  | { readonly kind: 'unknown'; readonly method: string };
+  | { readonly kind: 'unknown' };
 
 /** A frame from the server. */
 export type Frame =
@@ -62,148 +66,157 @@ export type Fields = {
     | ('more' | 'complete' | 'count' | 'anonymous' | 'members' | 'truncated' | 'info')]?: unknown;
 };
 
-/** Reads one text frame; `null` where it is malformed. */
-export function readFrame(text: unknown): Frame | null {
-  const { jsonrpc, id, method, params, result, error } = asRecord(parse(text)) ?? {};
-  if (jsonrpc !== '2.0') return null;
-  if (method !== undefined) return typeof method === 'string' ? readNotification(method, asRecord(params) ?? {}) : null;
-  if (error !== undefined) return readError(id, asRecord(error) ?? {});
-  return typeof id === 'number' && result !== undefined ? { kind: 'result', id, result } : null;
+/** A frame of more UTF-16 units than this comes from no server that is well. */
+const longestFrame = 16 * 1024 * 1024;
+
+/** Reads one text frame. */
+export function readFrame(text: unknown): Frame {
+  demand(isText(text) && text.length <= longestFrame);
+  const { jsonrpc, id, method, params, result, error } = fieldsOf(JSON.parse(text));
+  demand(jsonrpc === '2.0');
+  if (method !== undefined) return readNotification(must(isText, method), fieldsOf(params));
+  if (error !== undefined) return readError(id, fieldsOf(error));
+  demand(result !== undefined);
+  return { kind: 'result', id: must(isNumber, id), result };
 }
 
 /** Reads publications, those of an answer without their channel. */
-export function readPublications(list: unknown, channel: string): readonly Publication[] | null {
-  return readList(list, (item) => readPublication(item, channel));
+export function readPublications(list: unknown, channel: string): readonly Publication[] {
+  return must(isList, list).map((item) => readPublication(item, channel));
 }
 
-/** Reads members; more than a server may name are malformed. */
-export function readMembers(list: unknown): readonly Member[] | null {
-  return readList(list, readMember);
+export function readMembers(list: unknown): readonly Member[] {
+  return must(isList, list).map(readMember);
 }
 
 /** Reads an expiry, in seconds since the epoch, as milliseconds since the epoch. */
-export function readExpiry(value: unknown): number | null {
-  const seconds = asRecord(value)?.expires_at;
-  return typeof seconds === 'number' && Number.isFinite(seconds) ? seconds * 1000 : null;
+export function readExpiry(value: unknown): number {
+  return must(isNumber, fieldsOf(value).expires_at) * 1000;
 }
 
 /** Whether `position` comes after `last`; positions of different epochs cannot be compared and count as new. */
 export function isNewer(position: string, last: string | null): boolean {
-  if (last === null) return true;
-  const [epoch, offset] = split(position);
-  const [lastEpoch, lastOffset] = split(last);
-  return epoch !== lastEpoch || offset > lastOffset;
+  const [epoch, offset] = position.split(':') as [string, string];
+  const [lastEpoch, lastOffset] = (last ?? ':').split(':') as [string, string];
+  return epoch !== lastEpoch || BigInt(offset) > BigInt(lastOffset);
+}
+
+/** @throws TypeError, which no application sees, at what is not as promised. */
+export function demand(holds: boolean): asserts holds {
+  if (!holds) throw new TypeError();
+}
+
+/** `value`, as what it must be. */
+export function must<T>(is: (value: unknown) => value is T, value: unknown): T {
+  demand(is(value));
+  return value as T;
+}
+
+export function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }
 
 export function isPosition(value: unknown): value is string {
-  return typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}:[0-9]{1,20}$/.test(value);
+  return isText(value) && /^[A-Za-z0-9_-]{1,64}:[0-9]{1,20}$/.test(value);
 }
 
 /** A stable code or word. */
 export function isWord(value: unknown): value is string {
-  return typeof value === 'string' && /^[a-z][a-z0-9-]{0,63}$/.test(value);
+  return isText(value) && /^[a-z][a-z0-9-]{0,63}$/.test(value);
+}
+
+export function isFlag(value: unknown): value is boolean {
+  return typeof value === 'boolean';
 }
 
 /** A count of something. */
 export function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** The members of an object that JSON made, in an object without a prototype: what is not there is `undefined`, whatever others put into prototypes. */
-export function asRecord(value: unknown): Fields | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? ({ __proto__: null, ...value } as Fields) : null;
+/** A number that JSON wrote; one too large for it reads as infinite. */
+function isNumber(value: unknown): value is number {
+  return Number.isFinite(value);
 }
 
-function readError(id: unknown, { code, message, data }: Fields): Frame | null {
-  if ((typeof id !== 'number' && id !== null) || typeof code !== 'number' || typeof message !== 'string') return null;
-  return { kind: 'error', id, code, message: message.slice(0, 500), data: readErrorData(data) };
+export function isTextOrNull(value: unknown): value is string | null {
+  return value === null || isText(value);
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
+}
+
+/** The members of an object that JSON made, in an object without a prototype: what is not there is `undefined`, whatever others put into prototypes. Anything else has none. */
+export function fieldsOf(value: unknown): Fields {
+  return { __proto__: null, ...(typeof value === 'object' && !Array.isArray(value) && value) } as Fields;
+}
+
+function readError(id: unknown, { code, message, data }: Fields): Frame {
+  return {
+    kind: 'error',
+    id: id === null ? id : must(isNumber, id),
+    code: must(isNumber, code),
+    message: must(isText, message).slice(0, 500),
+    data: readErrorData(data),
+  };
 }
 
 /** What helps is taken, all else left: an error is not the place to be strict in. */
 function readErrorData(value: unknown): ErrorData | null {
-  const { word, pointer, keyword, retryAfter } = asRecord(value) ?? {};
+  const { word, pointer, keyword, retryAfter } = fieldsOf(value);
   if (!isWord(word)) return null;
   return {
     word,
-    ...(typeof pointer === 'string' && { pointer: pointer.slice(0, 1000) }),
-    ...(typeof keyword === 'string' && { keyword: keyword.slice(0, 100) }),
-    ...(typeof retryAfter === 'number' && retryAfter >= 0 && { retryAfter: Math.min(retryAfter, 86_400) }),
+    ...(isText(pointer) && { pointer: pointer.slice(0, 1000) }),
+    ...(isText(keyword) && { keyword: keyword.slice(0, 100) }),
+    ...(isNumber(retryAfter) && retryAfter >= 0 && { retryAfter: Math.min(retryAfter, 86_400) }),
   };
 }
 
-function readNotification(method: string, fields: Fields): Frame | null {
-  const { channel, position, reason } = fields;
-  if (method === 'expiring') {
-    const expiresAt = readExpiry(fields);
-    return expiresAt === null ? null : { kind: method, expiresAt };
-  }
-  if (!['publication', 'joined', 'left', 'revoked', 'lagged'].includes(method)) return { kind: 'unknown', method };
-  if (typeof channel !== 'string') return null;
-  switch (method) {
-    case 'publication': {
-      const publication = readPublication(fields, channel);
-      return publication && { kind: method, publication };
-    }
-    case 'revoked':
-      return isWord(reason) ? { kind: method, channel, reason } : null;
-    case 'lagged':
-      return isPosition(position) ? { kind: method, channel, position } : null;
-    default: {
-      const change = readChange(fields);
-      return change && { kind: method as 'joined' | 'left', channel, change };
-    }
-  }
+function readNotification(kind: string, fields: Fields): Notification {
+  if (kind === 'expiring') return { kind, expiresAt: readExpiry(fields) };
+  const read = readers.get(kind);
+  if (read === undefined) return { kind: 'unknown' };
+  const channel = must(isText, fields.channel);
+  return { kind, channel, event: read(fields, channel) } as Told;
 }
 
-function readChange({ count, members = [], truncated }: Fields): Change | null {
-  const list = readMembers(members);
-  return isCount(count) && list ? { count, members: list, truncated: truncated === true } : null;
+/** How to read what is told of a channel. */
+const readers: ReadonlyMap<string, (fields: Fields, channel: string) => Told['event']> = new Map<Told['kind'], (fields: Fields, channel: string) => Told['event']>([
+  ['publication', readPublication],
+  ['joined', readChange],
+  ['left', readChange],
+  ['lagged', ({ position }) => ({ position: must(isPosition, position) })],
+  ['revoked', ({ reason }) => ({ word: must(isWord, reason) })],
+]);
+
+function readChange({ count, members = [], truncated }: Fields): Change {
+  return { count: must(isCount, count), members: readMembers(members), truncated: truncated === true };
 }
 
-function readMember(value: unknown): Member | null {
-  const { from, info } = asRecord(value) ?? {};
-  if (typeof from !== 'string') return null;
-  const plain = Object.entries(asRecord(info) ?? {}).filter(
-    (entry): entry is [string, string | number | boolean] => ['string', 'number', 'boolean'].includes(typeof entry[1]),
-  );
-  return { from, info: new Map(plain) };
+function readMember(value: unknown): Member {
+  const { from, info } = fieldsOf(value);
+  // Of what JSON makes: objects, lists and `null` are left out.
+  const plain = Object.entries(fieldsOf(info)).filter((entry): entry is [string, string | number | boolean] => typeof entry[1] !== 'object');
+  return { from: must(isText, from), info: new Map(plain) };
 }
 
-function readPublication(value: unknown, channel: string): Publication | null {
-  const { position, from = null, id = null, data, base64 } = asRecord(value) ?? {};
-  if (!isPosition(position) || (from !== null && typeof from !== 'string') || (id !== null && typeof id !== 'string')) return null;
+function readPublication(value: unknown, channel: string): Publication {
+  const { position, from = null, id = null, data, base64 } = fieldsOf(value);
   // Exactly one of the two.
-  if ((data === undefined) === (base64 === undefined)) return null;
-  const read = data === undefined ? fromBase64(base64) : data;
-  return read === undefined ? null : { channel, data: read, position, from, id };
+  demand((data === undefined) !== (base64 === undefined));
+  return {
+    channel,
+    data: data === undefined ? fromBase64(must(isText, base64)) : data,
+    position: must(isPosition, position),
+    from: must(isTextOrNull, from),
+    id: must(isTextOrNull, id),
+  };
 }
 
-/** Reads base64 with padding (RFC 4648 §4). */
-function fromBase64(text: unknown): Uint8Array | undefined {
-  if (typeof text !== 'string' || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
-  try {
-    return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-  } catch {
-    return undefined;
-  }
-}
-
-function readList<T>(list: unknown, read: (item: unknown) => T | null): readonly T[] | null {
-  if (!Array.isArray(list)) return null;
-  const items = list.map(read);
-  return items.every((item): item is Awaited<T> & T => item !== null) ? items : null;
-}
-
-function parse(text: unknown): unknown {
-  if (typeof text !== 'string') return null;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-function split(position: string): [epoch: string, offset: bigint] {
-  const at = position.lastIndexOf(':');
-  return [position.slice(0, at), BigInt(position.slice(at + 1))];
+/** Reads base64 with padding (RFC 4648 §4); `atob` alone would pass over spaces and do without padding. */
+function fromBase64(text: string): Uint8Array {
+  demand(text.length % 4 === 0 && !/\s/.test(text));
+  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 }

@@ -3,7 +3,7 @@
 import type { Channel } from './channel.js';
 import type { Abortable } from './emitter.js';
 import { UsageError } from './error.js';
-import { asRecord, isPosition, type Publication, readPublications } from './frames.js';
+import { fieldsOf, isFlag, isPosition, must, type Publication, readPublications } from './frames.js';
 
 /** A page of a channel's history. */
 export interface History<Data = unknown> {
@@ -33,9 +33,12 @@ export async function history<Data>(channel: Channel<Data>, options: HistoryOpti
   return (await channel.ask('history', page, (result) => readHistory(result, channel.name), signal)) as History<Data>;
 }
 
-function readHistory(result: unknown, channel: string): History | null {
-  const { position, more, complete, publications } = asRecord(result) ?? {};
-  const list = readPublications(publications, channel);
-  if (!isPosition(position) || typeof more !== 'boolean' || typeof complete !== 'boolean') return null;
-  return list && { publications: list, position, more, complete };
+function readHistory(result: unknown, channel: string): History {
+  const { position, more, complete, publications } = fieldsOf(result);
+  return {
+    publications: readPublications(publications, channel),
+    position: must(isPosition, position),
+    more: must(isFlag, more),
+    complete: must(isFlag, complete),
+  };
 }

@@ -6,13 +6,17 @@
  */
 
 import { callsAtOnce, queuedAtOnce } from './connection.js';
-import { orAborted } from './emitter.js';
+import { type Unsubscribe, whenAborted } from './emitter.js';
 import { CallError, ConnectionError, UsageError, type WardwireError } from './error.js';
 import type { Line } from './following.js';
-import type { Clock, Timer } from './platform.js';
+import type { Platform, Timer } from './platform.js';
 
-/** Bounds in pieces and milliseconds. */
-export interface OutgoingLimits {
+/** Sent over the next connection too, while no answer came; or at once or not at all. Else once, when there is a connection. */
+export type Effort = 'repeated' | 'volatile' | undefined;
+
+/** The clock, and bounds in pieces and milliseconds. */
+export interface OutgoingSettings {
+  readonly platform: Platform;
   readonly maxPending: number;
   /** How long a publication may wait in all. */
   readonly publishTimeoutMs: number;
@@ -21,11 +25,12 @@ export interface OutgoingLimits {
 }
 
 interface Item {
-  readonly method: string;
-  readonly params: string;
+  /** Asks over this connection, and keeps the promise with the answer. */
+  readonly send: (line: Line) => void;
+  readonly reject: (error: unknown) => void;
+  readonly chars: number;
   readonly timer: Timer;
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: WardwireError) => void;
+  readonly unwatch: Unsubscribe;
   /** Whether it was ever handed to a socket. */
   sent: boolean;
   underway: boolean;
@@ -39,40 +44,47 @@ const maxQueuedChars = 4 * 1024 * 1024;
 
 export class Outgoing {
   readonly #items = new Set<Item>();
-  readonly #limits: OutgoingLimits;
-  readonly #clock: Clock;
+  readonly #settings: OutgoingSettings;
   readonly #repeats: boolean;
   #chars = 0;
   #line: Line | null = null;
 
   /** `repeats`: these are publications, and are sent again after a reconnect. */
-  constructor(limits: OutgoingLimits, clock: Clock, repeats: boolean) {
+  constructor(settings: OutgoingSettings, repeats: boolean) {
+    this.#settings = settings;
     this.#repeats = repeats;
-    this.#limits = limits;
-    this.#clock = clock;
   }
 
   /** Queues a call; `params` is JSON, with an `id` where it is a publication. */
-  add(method: string, params: string, signal: AbortSignal | undefined): Promise<unknown> {
-    const { maxPending, publishTimeoutMs, requestTimeoutMs } = this.#limits;
-    if (this.#items.size >= maxPending || this.#chars + params.length > maxQueuedChars) return Promise.reject(new UsageError('queue-full'));
-    let given: Item | undefined;
-    const promise = new Promise((resolve, reject) => {
+  add<T>(method: string, params: string, read: (result: unknown) => T, signal: AbortSignal | undefined, effort: Effort): Promise<T> {
+    const { platform, maxPending, publishTimeoutMs, requestTimeoutMs } = this.#settings;
+    return new Promise<T>((resolve, reject) => {
+      if (this.#items.size >= maxPending || this.#chars + params.length > maxQueuedChars) throw new UsageError('queue-full');
       // Of a call that was sent the connection tells when it was not answered in time.
       const ms = this.#repeats ? Math.min(longestPublishMs, publishTimeoutMs) : requestTimeoutMs;
-      const timer = this.#clock.after(ms, () => {
+      const timer = platform.clock.after(ms, () => {
         if (this.#repeats || !item.sent) this.#fail(item, new ConnectionError('disconnected'));
       });
-      const item: Item = { method, params, timer, resolve, reject, sent: false, underway: false };
-      given = item;
+      // What nobody waits for any more is not sent later.
+      const unwatch = whenAborted(signal, () => {
+        this.#forget(item);
+        reject(signal?.reason);
+      });
+      const answered = (result: T): void => {
+        this.#forget(item);
+        resolve(result);
+      };
+      const failed = (error: WardwireError): void => {
+        // The next connection asks again, if it may.
+        if (error.code !== 'disconnected' || !this.#repeats) this.#fail(item, error);
+      };
+      const send = (line: Line): void => void line.request(method, params, read).then(answered, failed);
+      const item: Item = { chars: params.length, send, reject, timer, unwatch, sent: false, underway: false };
       this.#items.add(item);
-      this.#chars += params.length;
+      this.#chars += item.chars;
+      this.pump();
+      if (effort === 'volatile' && !item.sent) this.#fail(item, new ConnectionError('not-sent'));
     });
-    this.pump();
-    const whole = orAborted(promise, signal);
-    // What nobody waits for any more is not sent later.
-    whole.catch(() => given && this.#forget(given));
-    return whole;
   }
 
   /** Sends what waits, oldest first, over this connection; `null` says that there is none. */
@@ -84,7 +96,6 @@ export class Outgoing {
 
   /** Rejects all that waits. */
   abandon(error: WardwireError): void {
-    this.#line = null;
     for (const item of [...this.#items]) this.#fail(item, error);
   }
 
@@ -94,19 +105,7 @@ export class Outgoing {
       if (this.#line?.hasRoom(this.#repeats ? queuedAtOnce : callsAtOnce) !== true) return;
       if (item.underway) continue;
       item.sent = item.underway = true;
-      void this.#deliver(item, this.#line);
-    }
-  }
-
-  async #deliver(item: Item, line: Line): Promise<void> {
-    try {
-      const result = await line.request(item.method, item.params);
-      this.#forget(item);
-      item.resolve(result);
-    } catch (cause) {
-      const error = cause as WardwireError;
-      // The next connection asks again, if it may.
-      if (error.code !== 'disconnected' || !this.#repeats) this.#fail(item, error);
+      item.send(this.#line);
     }
   }
 
@@ -119,7 +118,8 @@ export class Outgoing {
 
   #forget(item: Item): void {
     if (!this.#items.delete(item)) return;
-    this.#chars -= item.params.length;
+    this.#chars -= item.chars;
     item.timer.cancel();
+    item.unwatch();
   }
 }

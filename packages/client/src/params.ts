@@ -8,35 +8,30 @@ const envelopeBytes = 128;
 /** @throws UsageError for what is no JSON, or is larger than a message may be. */
 export function encodeParams(params: object, maxMessageBytes: number): string {
   const text = encode(params);
-  if (text === null) throw new UsageError('not-json');
-  if (!fits(text, maxMessageBytes - envelopeBytes)) throw new UsageError('message-too-large');
+  const room = maxMessageBytes - envelopeBytes;
+  // A UTF-16 unit becomes one to three bytes.
+  if (text.length * 3 > room && new TextEncoder().encode(text).length > room) throw new UsageError('message-too-large');
   return text;
 }
 
 /** What is published: bytes as base64 (RFC 4648 §4), all else as JSON. */
 export function payload(data: unknown): { readonly base64: string } | { readonly data: unknown } {
   if (data instanceof Uint8Array) return { base64: toBase64(data) };
-  if (encode(data) === null) throw new UsageError('not-json');
+  encode(data);
   return { data };
 }
 
 function toBase64(bytes: Uint8Array): string {
-  let text = '';
-  // In pieces: arguments of a call are limited in number.
-  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  return btoa(text);
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 }
 
-function encode(value: unknown): string | null {
+function encode(value: unknown): string {
+  let text: string | undefined;
   try {
-    return (JSON.stringify(value) as string | undefined) ?? null;
+    text = JSON.stringify(value);
   } catch {
-    return null;
+    // A cycle, or what a `toJSON` throws.
   }
-}
-
-/** Whether `text` has at most `bytes` bytes as UTF-8; a UTF-16 unit becomes one to three of them. */
-function fits(text: string, bytes: number): boolean {
-  if (text.length > bytes) return false;
-  return text.length * 3 <= bytes || new TextEncoder().encode(text).length <= bytes;
+  if (text === undefined) throw new UsageError('not-json');
+  return text;
 }

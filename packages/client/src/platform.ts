@@ -63,35 +63,47 @@ const systemClock: Clock = {
 };
 
 /** The platform at hand, with whatever was given in its place. */
-export function platformWith(given: Partial<Platform>): Platform {
-  const WebSocket = given.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
-  if (WebSocket === undefined) {
-    throw new TypeError('This Node has no WebSocket: pass one, for example `platform: { WebSocket }` from npm "ws".');
-  }
-  return {
+export function platformWith(given: Partial<Platform> | undefined): Platform {
+  const { WebSocket } = globalThis as unknown as Platform;
+  const platform = withDefaults<Platform>(given, {
     WebSocket,
-    fetch: given.fetch ?? ((input, init) => globalThis.fetch(input, init)),
-    random: given.random ?? Math.random,
-    clock: given.clock ?? systemClock,
-    surroundings: given.surroundings ?? pageSurroundings,
-  };
+    fetch: (...call) => fetch(...call),
+    random: Math.random,
+    clock: systemClock,
+    surroundings: pageSurroundings,
+  });
+  if (platform.WebSocket === undefined) throw new TypeError('No WebSocket: pass `platform: { WebSocket }`.');
+  return platform;
 }
+
+/** What was given; where nothing or `undefined` was, the default. */
+export function withDefaults<T extends object>(given: Partial<T> | undefined, defaults: Partial<T>): T {
+  const all = { ...given } as T;
+  for (const name of Object.keys(defaults) as (keyof T)[]) all[name] = (given?.[name] ?? defaults[name]) as T[keyof T];
+  return all;
+}
+
+const pageEvents: Readonly<Record<string, Surrounding>> = {
+  online: 'online',
+  offline: 'offline',
+  pagehide: 'cached',
+  pageshow: 'restored',
+  resume: 'awake',
+  visibilitychange: 'awake',
+};
 
 /** The browser's own events (HTML §8.1.7.2 and §7.4.6; Page Lifecycle). Workers have the first two only. */
 function pageSurroundings(listener: (event: Surrounding) => void): () => void {
   const scope = globalThis as Partial<Pick<typeof globalThis, 'addEventListener' | 'removeEventListener' | 'document'>>;
-  if (scope.addEventListener === undefined) return () => undefined;
   const handler = (event: Event): void => {
-    const persisted = (event as PageTransitionEvent).persisted === true;
-    if (event.type === 'online' || event.type === 'offline') listener(event.type);
-    else if (event.type === 'pagehide') persisted && listener('cached');
-    else if (event.type === 'pageshow') persisted && listener('restored');
-    else if (scope.document?.visibilityState !== 'hidden') listener('awake');
+    const told = pageEvents[event.type] as Surrounding;
+    const hidden = told === 'awake' && scope.document?.visibilityState === 'hidden';
+    // A page that is unloaded, or loaded, is not on its way to the cache, or from there.
+    if (!hidden && (event as PageTransitionEvent).persisted !== false) listener(told);
   };
-  const names = ['online', 'offline', 'pagehide', 'pageshow', 'resume', 'visibilitychange'];
-  for (const name of names) scope.addEventListener(name, handler);
+  for (const name in pageEvents) scope.addEventListener?.(name, handler);
   return () => {
-    for (const name of names) scope.removeEventListener?.(name, handler);
+    for (const name in pageEvents) scope.removeEventListener?.(name, handler);
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { Channel } from './channel.js';
 import type { Abortable } from './emitter.js';
-import { asRecord, isCount, type Member, readMembers } from './frames.js';
+import { fieldsOf, isCount, type Member, must, readMembers } from './frames.js';
 
 /** Who is in a channel. */
 export interface Presence {
@@ -26,8 +26,12 @@ export function presence<Data>(channel: Channel<Data>, options: PresenceOptions 
   return channel.ask('presence', rest, readPresence, signal);
 }
 
-function readPresence(result: unknown): Presence | null {
-  const { count, anonymous = 0, members = [], truncated } = asRecord(result) ?? {};
-  const list = readMembers(members);
-  return isCount(count) && isCount(anonymous) && list ? { count, anonymous, members: list, truncated: truncated === true } : null;
+function readPresence(result: unknown): Presence {
+  const { count, anonymous = 0, members = [], truncated } = fieldsOf(result);
+  return {
+    count: must(isCount, count),
+    anonymous: must(isCount, anonymous),
+    members: readMembers(members),
+    truncated: truncated === true,
+  };
 }

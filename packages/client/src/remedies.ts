@@ -1,8 +1,28 @@
-/** What helps with what the server refuses, for people. Apart from the core, so that who shows none carries none. */
+/** What happened and what helps, for people. Apart from the core, so that who shows none carries none. */
 
-import type { WardwireError } from './error.js';
+import type { LocalCode, WardwireError } from './error.js';
 
-const remedies: Readonly<Record<string, string>> = {
+const ofThisSide: Readonly<Record<LocalCode, string>> = {
+  unreachable: 'The server cannot be reached, or its answer is hidden from this origin (CORS): check the address, the network, and the origins in the server’s configuration.',
+  timeout: 'No answer in time. Try again.',
+  'credential-function': 'The function given to `auth` failed: see `cause`.',
+  'malformed-answer': 'The answer breaks the protocol: check that this address is a Wardwire server’s, and that its version fits.',
+  disconnected: 'There is no connection, or it ended before the answer came. Ask again once the state is `open`.',
+  unconfirmed: 'Sent, but nobody knows whether it is published. Publish again with the same `id`.',
+  'not-sent': 'Nothing was sent in time. Publish again once the state is `open`.',
+  'queue-full': 'Too much waits already: wait for what was sent, or unsubscribe from what is not needed.',
+  'backlog-full': 'Read more slowly than published: do less for each message, or raise `backlog`.',
+  'message-too-large': 'Larger than `maxMessageBytes`. Send less.',
+  'not-json': 'Neither JSON nor a Uint8Array. Give plain data.',
+  usage: 'Not as documented.',
+  revoked: 'The right to this channel ended. Subscribe again once it is given back.',
+  unsubscribed: 'Unsubscribed before the answer came.',
+  closed: 'The client was closed. Call start().',
+  'signed-out': 'Signed out. Sign in, then call start().',
+  'another-user': 'Another user is signed in now. Call start() to go on as them.',
+};
+
+const ofTheServer: Readonly<Record<string, string>> = {
   unauthenticated: 'Sign in, then call start().',
   expired: 'Sign in, then call start().',
   'insufficient-authentication': 'Sign in in the stronger way that is asked for, then call start().',
@@ -23,8 +43,10 @@ const remedies: Readonly<Record<string, string>> = {
   token: 'Bring a fresh token of the same user.',
 };
 
-/** What helps, in one sentence. For a code of this side that is what its title says. */
-export function remedyFor(error: WardwireError): string {
-  if (Object.hasOwn(remedies, error.code)) return remedies[error.code] as string;
-  return error.status === null && error.rpc === null ? error.title : 'Quote the trace to whoever runs the server.';
+/** What helps, in a sentence or two. */
+export function remedyFor({ code, title, status, rpc }: WardwireError): string {
+  const known = status === null && rpc === null ? ofThisSide : ofTheServer;
+  // What is wrong with what was given is more than its code tells.
+  if (known === ofThisSide && title !== code) return title;
+  return Object.hasOwn(known, code) ? (known as Readonly<Record<string, string>>)[code] as string : 'Quote the trace to whoever runs the server.';
 }

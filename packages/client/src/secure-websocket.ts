@@ -6,7 +6,7 @@
  */
 
 import { type Abortable, whenAborted } from './emitter.js';
-import { ConnectionError, WardwireError } from './error.js';
+import { ConnectionError, inOurWords, type WardwireError } from './error.js';
 import { newTrace, type Platform, platformWith, type SocketLike } from './platform.js';
 import { type Auth, type Endpoint, fetchTicket, readEndpoint, session } from './ticket.js';
 
@@ -72,7 +72,7 @@ export class SecureWebSocket extends EventTarget {
     if (new Set(this.#protocols).size !== this.#protocols.length || this.#protocols.some((name) => !token.test(name) || /^wardwire\./i.test(name))) {
       throw new DOMException('The protocols are doubled, no tokens, or of Wardwire itself.', 'SyntaxError');
     }
-    const platform = platformWith(options.platform ?? {});
+    const platform = platformWith(options.platform);
     this.#stopWatching = whenAborted(options.signal, () => queueMicrotask(() => this.close()));
     void this.#connect(endpoint, options, platform);
   }
@@ -162,12 +162,13 @@ export class SecureWebSocket extends EventTarget {
     const trace = newTrace();
     const { auth = session(), connectTimeoutMs = 15_000 } = options;
     try {
-      const { ticket } = await fetchTicket({ endpoint, auth, trace, connectTimeoutMs, signal: this.#abort.signal, platform });
-      if (this.#readyState !== 0) return;
-      this.#open(platform, [...this.#protocols, raw, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
+      await inOurWords('unreachable', trace, async () => {
+        const { ticket } = await fetchTicket({ endpoint, auth, trace, connectTimeoutMs, signal: this.#abort.signal, platform });
+        if (this.#readyState === 0) this.#open(platform, [...this.#protocols, raw, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
+      });
     } catch (cause) {
       if (this.#readyState !== 0) return;
-      this.#refusal = cause instanceof WardwireError ? cause : new ConnectionError('unreachable', { trace, cause });
+      this.#refusal = cause as WardwireError;
       this.#fail();
     }
   }

@@ -1,20 +1,19 @@
 /** The client: gets in with a fresh ticket, comes back as the server advises, and forgets everything at sign-out. */
 
-import { readPublished } from './answers.js';
 import { type Backoff, defaultBackoff, waitMs } from './backoff.js';
-import { Channel, type Doors } from './channel.js';
+import { Channel } from './channel.js';
 import { type Advice, adviceFor } from './codes.js';
-import { Connection, type End, localEnds } from './connection.js';
+import { Connection, type End, type LocalEnd } from './connection.js';
 import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitter.js';
-import { adviceForRefusal, ConnectionError, WardwireError } from './error.js';
-import { Followings, type Line } from './following.js';
+import { adviceForRefusal, ConnectionError, inOurWords, WardwireError } from './error.js';
+import { Followings } from './following.js';
 import { type Notification, readExpiry } from './frames.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
-import { Outgoing } from './outgoing.js';
+import { type Effort, Outgoing } from './outgoing.js';
 import { encodeParams } from './params.js';
-import { newTrace, type Platform, platformWith, type Surrounding, type Timer } from './platform.js';
+import { newTrace, type Platform, platformWith, type Surrounding, type Timer, withDefaults } from './platform.js';
 import type { Reason, State } from './state.js';
-import { type Ask, type Auth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
+import { type Auth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
 
 /** How to connect. Only `auth` is needed. */
 export interface Options extends Abortable {
@@ -44,6 +43,8 @@ export interface Options extends Abortable {
   readonly platform?: Partial<Platform>;
 }
 
+type SignedOut = Extract<Reason, { kind: 'signed-out' }>;
+
 /** What a client tells. */
 export interface Events {
   /** Every change of {@link Wire.state}. */
@@ -51,33 +52,35 @@ export interface Events {
   /** The proof of who this is ends soon. With {@link bearer} a fresh one was already asked for. */
   expiring: { readonly expiresAt: number };
   /** Everything of this user was wiped. */
-  'signed-out': Extract<Reason, { kind: 'signed-out' }>;
+  'signed-out': SignedOut;
 }
 
 /** A server that tells of expiry again and again must not have tokens asked for in a loop. */
 const refreshEveryMs = 5000;
 
 /** The options, each with its value. */
-type Settings = Options & Required<Omit<Options, 'auth' | 'route' | 'signal' | 'platform'>>;
+interface Settings extends Required<Omit<Options, 'route' | 'signal'>>, Abortable {
+  readonly platform: Platform;
+  readonly endpoint: Endpoint;
+}
+
+/** What goes on in a state: an attempt, a connection, a wait. */
+interface Underway {
+  drop(how: LocalEnd): void;
+  probe?(): void;
+}
 
 export class Wire<Channels = AnyChannels> {
   readonly #settings: Settings;
-  readonly #platform: Platform;
-  readonly #endpoint: Endpoint;
   readonly #emitter = new Emitter<Events>();
   readonly #followings: Followings;
   readonly #publications: Outgoing;
   readonly #calls: Outgoing;
   /** What goes on over the next connection, in this order. */
   readonly #parts: readonly (Followings | Outgoing)[];
-  readonly #doors: Doors;
   #watching: Unsubscribe | null = null;
   #state: State = { kind: 'idle' };
-  /** Stops what the state says is going on. */
-  #stop: ((end: End) => void) | null = null;
-  #connection: Connection | null = null;
-  /** Of a connection that is open. */
-  #line: Line | null = null;
+  #underway: Underway | null = null;
   #stable: Timer | null = null;
   #failures = 0;
   #refreshedAt = -Infinity;
@@ -89,17 +92,13 @@ export class Wire<Channels = AnyChannels> {
    * query, a fragment, a user or a password, and for plain `ws:` that leaves this machine.
    */
   constructor(url: string | URL, options: Options) {
-    const given = Object.entries(options).filter(([, value]) => value !== undefined);
-    const settings: Settings = { ...defaults, ...(Object.fromEntries(given) as unknown as Options) };
-    this.#settings = settings;
-    this.#platform = platformWith(settings.platform ?? {});
-    this.#endpoint = readEndpoint(url, settings.route);
-    this.#followings = new Followings(this.#platform, (how) => this.#connection?.drop(localEnds[how]));
-    this.#publications = new Outgoing(settings, this.#platform.clock, true);
-    this.#calls = new Outgoing(settings, this.#platform.clock, false);
+    const platform = platformWith(options.platform);
+    this.#settings = withDefaults<Settings>({ ...options, platform, endpoint: readEndpoint(url, options.route) }, defaults);
+    this.#followings = new Followings(platform);
+    this.#publications = new Outgoing(this.#settings, true);
+    this.#calls = new Outgoing(this.#settings, false);
     this.#parts = [this.#followings, this.#publications, this.#calls];
-    this.#doors = { followings: this.#followings, ask: this.#ask.bind(this), publish: (params, signal) => this.#ask('publish', params, readPublished, signal, this.#publications) };
-    if (settings.signal?.aborted !== true) whenAborted(settings.signal, () => this.close());
+    whenAborted(options.signal, () => this.close());
   }
 
   get state(): State {
@@ -115,7 +114,7 @@ export class Wire<Channels = AnyChannels> {
 
   /** A channel by its name. Nothing is asked of the server before somebody listens, publishes or calls. */
   channel<const Name extends string>(name: Name & NameOf<Channels, Name>): Channel<DataOf<Channels, Name>> {
-    return new Channel<DataOf<Channels, Name>>(name, this.#doors);
+    return new Channel<DataOf<Channels, Name>>(name, this.#followings, this.#ask.bind(this));
   }
 
   /** Connects now: for the first time, after an end, after signing in, or instead of waiting longer. */
@@ -124,7 +123,7 @@ export class Wire<Channels = AnyChannels> {
     if (this.#settings.signal?.aborted === true || kind === 'connecting' || kind === 'open') return;
     if (kind !== 'waiting') this.#failures = 0;
     this.#leave();
-    this.#watching ??= this.#platform.surroundings((event) => this.#around(event));
+    this.#watching ??= this.#settings.platform.surroundings((event) => this.#around(event));
     void this.#attempt();
   }
 
@@ -140,13 +139,13 @@ export class Wire<Channels = AnyChannels> {
    */
   async signOut(): Promise<void> {
     this.#leave();
-    this.#wipe({ kind: 'signed-out', by: 'client', word: '' });
-    await endSession(this.#asking(this.#settings.newTrace(), new AbortController().signal));
+    this.#wipe('client');
+    await endSession({ ...this.#settings, trace: this.#settings.newTrace(), signal: undefined });
   }
 
   /** Calls any method of the server. Waits for a connection while one is coming. */
   call(method: string, params: object = {}, options: Abortable = {}): Promise<unknown> {
-    return this.#add(this.#calls, method, params, options.signal);
+    return this.#ask(method, params, (result) => result, options.signal);
   }
 
   /** Replaces the proof of who this is with a fresh token of the same subject. Resolves with its expiry in ms since the epoch. */
@@ -156,7 +155,7 @@ export class Wire<Channels = AnyChannels> {
 
   /** Asks whether the server lives. Resolves with the round trip in milliseconds. */
   async ping(options: Abortable = {}): Promise<number> {
-    const { clock } = this.#platform;
+    const { clock } = this.#settings.platform;
     const sent = clock.now();
     await this.call('ping', {}, options);
     return clock.now() - sent;
@@ -165,40 +164,34 @@ export class Wire<Channels = AnyChannels> {
   async #attempt(): Promise<void> {
     const trace = this.#settings.newTrace();
     const abort = new AbortController();
-    this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, () => abort.abort());
+    this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, { drop: () => abort.abort() });
     try {
-      const { ticket, handle } = await fetchTicket(this.#asking(trace, abort.signal));
-      if (abort.signal.aborted) return;
-      if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) {
-        return this.#wipe({ kind: 'signed-out', by: 'another-user', word: '' });
-      }
-      this.#handle = handle;
-      // The constructor throws where the page's own policy forbids the address.
-      this.#link(ticket, trace);
+      // The socket's constructor throws where the page's own policy forbids the address.
+      await inOurWords('unreachable', trace, async () => this.#admitted(await fetchTicket({ ...this.#settings, trace, signal: abort.signal }), trace, abort.signal));
     } catch (cause) {
-      if (abort.signal.aborted) return;
-      const error = cause instanceof WardwireError ? cause : new ConnectionError('unreachable', { trace, cause });
-      this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
+      const error = cause as WardwireError;
+      if (!abort.signal.aborted) this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
     }
   }
 
-  #link(ticket: string, trace: string): void {
-    const connection: Connection = new Connection(this.#endpoint.socket, ticket, trace, this.#platform, this.#settings, {
+  #admitted({ ticket, handle }: Entry, trace: string, { aborted }: AbortSignal): void {
+    if (aborted) return;
+    if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) return this.#wipe('another-user');
+    this.#handle = handle;
+    const connection: Connection = new Connection(ticket, trace, this.#settings, {
       opened: () => this.#opened(connection, trace),
-      freed: () => this.#line === connection && this.#pump(),
+      freed: () => this.#underway === connection && this.#pump(),
       notified: (notification) => this.#notified(notification),
-      ended: (end) => this.#connection === connection && this.#ended(end, trace),
+      ended: (end) => this.#underway === connection && this.#ended(end, trace),
     });
-    this.#connection = connection;
-    this.#stop = (end) => connection.drop(end);
+    this.#underway = connection;
   }
 
   #opened(connection: Connection, trace: string): void {
-    this.#stable = this.#platform.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
-    this.#line = connection;
-    this.#enter({ kind: 'open', trace }, this.#stop);
+    this.#stable = this.#settings.platform.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
+    this.#enter({ kind: 'open', trace }, connection);
     // A listener of the state may have closed already.
-    if (this.#line !== connection) return;
+    if (this.#underway !== connection) return;
     for (const part of this.#parts) part.resume(connection);
   }
 
@@ -210,19 +203,19 @@ export class Wire<Channels = AnyChannels> {
     if (notification.kind === 'unknown') return;
     if (notification.kind !== 'expiring') return this.#followings.deliver(notification);
     this.#emitter.emit('expiring', { expiresAt: notification.expiresAt });
-    const { auth } = this.#settings;
-    const now = this.#platform.clock.now();
-    if (auth.kind !== 'bearer' || now - this.#refreshedAt < refreshEveryMs) return;
+    const { auth: { token }, platform } = this.#settings;
+    const now = platform.clock.now();
+    if (token === undefined || now - this.#refreshedAt < refreshEveryMs) return;
     this.#refreshedAt = now;
     // Where no fresh token can be had the server ends the socket in time, and says so.
-    void (async () => this.refresh(await auth.token()))().catch(() => undefined);
+    void (async () => this.refresh(await token()))().catch(() => undefined);
   }
 
   #ended({ code, word }: End, trace: string): void {
-    this.#unlink();
-    if (code === 3000 && (word === 'logged-out' || word === 'revoked')) return this.#wipe({ kind: 'signed-out', by: 'server', word });
+    this.#leave();
+    if (code === 3000 && (word === 'logged-out' || word === 'revoked')) return this.#wipe('server', word);
     const advice = adviceFor(code, word);
-    const title = `The connection was closed: ${code} ${word}`.trimEnd();
+    const title = `Closed: ${code} ${word}`.trimEnd();
     this.#decide(advice, { kind: 'closed', code, word, advice, trace }, new ConnectionError('disconnected', { title, trace }));
   }
 
@@ -236,13 +229,14 @@ export class Wire<Channels = AnyChannels> {
   }
 
   #jitter(failures: number, retryAfterMs: number | null): number {
-    return waitMs(this.#settings.backoff, failures, retryAfterMs, this.#platform.random);
+    const { backoff, platform } = this.#settings;
+    return waitMs(backoff, failures, retryAfterMs, platform.random);
   }
 
   #wait(ms: number, attempt: number, reason: Reason): void {
-    const { clock } = this.#platform;
+    const { clock } = this.#settings.platform;
     const timer = clock.after(ms, () => void this.#attempt());
-    this.#enter({ kind: 'waiting', until: clock.now() + ms, attempt, reason }, () => timer.cancel());
+    this.#enter({ kind: 'waiting', until: clock.now() + ms, attempt, reason }, { drop: () => timer.cancel() });
   }
 
   /** What a page is told of its surroundings. A network that is back is used soon, not by all at one moment. */
@@ -250,10 +244,10 @@ export class Wire<Channels = AnyChannels> {
     const state = this.#state;
     if (event === 'restored') return state.kind === 'suspended' ? this.start() : undefined;
     if (event === 'cached') {
-      this.#leave(localEnds.cached);
+      this.#leave('cached');
       return this.#enter({ kind: 'suspended' });
     }
-    if (this.#line !== null) return this.#connection?.probe();
+    if (state.kind === 'open') return this.#underway?.probe?.();
     if (event !== 'online' || state.kind !== 'waiting') return;
     const { reason, attempt } = state;
     // A server that named a time is not asked before it.
@@ -262,66 +256,43 @@ export class Wire<Channels = AnyChannels> {
     this.#wait(this.#jitter(0, null), attempt, reason);
   }
 
-  #end(reason: Reason, error: WardwireError): void {
-    this.#rest();
-    for (const part of this.#parts) part.abandon(error);
-    this.#enter({ kind: 'ended', reason });
-  }
-
   /** Forgets all of the user before: nothing of it may reach the next, or be published in their name. */
-  #wipe(reason: Extract<Reason, { kind: 'signed-out' }>): void {
-    const error = new ConnectionError(reason.by === 'another-user' ? reason.by : reason.kind);
-    this.#rest();
-    this.#followings.wipe(error);
-    for (const part of this.#parts) part.abandon(error);
+  #wipe(by: SignedOut['by'], word = ''): void {
+    const reason: SignedOut = { kind: 'signed-out', by, word };
     this.#failures = 0;
     this.#handle = undefined;
+    this.#end(reason, new ConnectionError(by === 'another-user' ? by : reason.kind), true);
+    this.#emitter.emit(reason.kind, reason);
+  }
+
+  #end(reason: Reason, error: WardwireError, forget = false): void {
+    // Nothing around matters to a client that stays away.
+    this.#watching?.();
+    this.#watching = null;
+    for (const part of this.#parts) part.abandon(error, forget);
     this.#enter({ kind: 'ended', reason });
-    this.#emitter.emit('signed-out', reason);
   }
 
   /** Stops whatever goes on. INVARIANT: nothing of what was left calls back afterwards. */
-  #leave(end: End = localEnds.done): void {
-    const stop = this.#stop;
-    this.#unlink();
-    stop?.(end);
-  }
-
-  #unlink(): void {
+  #leave(how: LocalEnd = 'done'): void {
+    const left = this.#underway;
+    this.#underway = null;
     this.#stable?.cancel();
-    this.#connection = this.#line = this.#stop = null;
     for (const part of this.#parts) part.resume(null);
+    left?.drop(how);
   }
 
-  /** Nothing around matters to a client that stays away. */
-  #rest(): void {
-    this.#watching?.();
-    this.#watching = null;
-  }
-
-  #enter(state: State, stop: ((end: End) => void) | null = null): void {
-    this.#stop = stop;
+  #enter(state: State, underway: Underway | null = null): void {
+    this.#underway = underway;
     this.#state = state;
     this.#emitter.emit('state', state);
   }
 
-  async #add(queue: Outgoing, method: string, params: object, signal: AbortSignal | undefined): Promise<unknown> {
+  async #ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, effort?: Effort): Promise<T> {
     signal?.throwIfAborted();
     const text = encodeParams(params, this.#settings.maxMessageBytes);
     if (this.#state.kind === 'idle' || this.#state.kind === 'ended') throw new ConnectionError('disconnected');
-    return queue.add(method, text, signal);
-  }
-
-  async #ask<T>(method: string, params: object, read: (result: unknown) => T | null, signal: AbortSignal | undefined, queue = this.#calls): Promise<T> {
-    const value = read(await this.#add(queue, method, params, signal));
-    if (value !== null) return value;
-    // What the protocol promises; a server that breaks it is left.
-    this.#connection?.drop(localEnds.malformed);
-    throw new ConnectionError('malformed-answer');
-  }
-
-  #asking(trace: string, signal: AbortSignal): Ask {
-    return { ...this.#settings, endpoint: this.#endpoint, platform: this.#platform, trace, signal };
+    return (effort === 'repeated' ? this.#publications : this.#calls).add(method, text, read, signal, effort);
   }
 }
 
@@ -332,7 +303,7 @@ export function connect<Channels = AnyChannels>(url: string | URL, options: Opti
   return wire;
 }
 
-const defaults = {
+const defaults: Partial<Settings> = {
   backoff: defaultBackoff,
   stableAfterMs: 5000,
   connectTimeoutMs: 15_000,

@@ -51,6 +51,28 @@ test('a publication without an id gets one of its own', async () => {
   for (const id of ids) assert.match(id, /^[A-Za-z0-9_-]{28}$/);
 });
 
+test('what is of worth only now is sent at once, once and without an id, or not at all', async () => {
+  const volatile = true;
+  gate.answer = ({ params }) => (params['data'] === 'unanswered' ? undefined : { position: 'e:1' });
+  const client = gate.client();
+  const room = client.channel('a');
+  client.start();
+  await assert.rejects(room.publish('too early', { volatile }), code('not-sent'));
+  await reaches(client, 'open');
+  await room.publish('now', { volatile, noEcho: true });
+  await room.publish('named', { volatile, id: 'A' });
+  const unanswered = Array.from({ length: 32 }, () => room.publish('unanswered', { volatile }));
+  await assert.rejects(room.publish('one too many at once', { volatile }), code('not-sent'));
+  gate.peers[0]?.socket.close(1012, 'restart');
+  for (const lost of unanswered) await assert.rejects(lost, code('disconnected'));
+  await reaches(client, 'open');
+  await room.publish('after', { volatile });
+  const sent = [['publish', undefined, 'now'], ['publish', 'A', 'named'], ...Array.from({ length: 32 }, () => ['publish', undefined, 'unanswered'])];
+  assert.deepEqual(calls(gate.peers[0]), sent);
+  assert.equal(gate.peers[0]?.calls[0]?.params['noEcho'], true);
+  assert.deepEqual(calls(gate.peers[1]), [['publish', undefined, 'after']]);
+});
+
 test('each promise is kept in time, and says whether it may have been published', async () => {
   gate.answer = () => undefined;
   const clock = handClock();

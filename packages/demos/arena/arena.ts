@@ -110,14 +110,13 @@ class Pilot {
     if (near !== undefined) this.move(near.x - this.x, near.y - this.y, seconds * 0.6);
   }
 
-  /** A plain call without an id: a move that is late is worth nothing, so nobody repeats it. */
+  /** Volatile: a move that is late is worth nothing, so it is not kept, and nobody repeats it. */
   async send(noEcho: boolean): Promise<void> {
-    if (this.wire.state.kind !== 'open') return;
     const at = performance.now();
     if (!noEcho) this.echoedAt = at;
+    const move: Move = { player: this.player, x: Math.round(this.x), y: Math.round(this.y) };
+    await this.wire.channel('arena/one').publish(move, { volatile: true, noEcho });
     this.sent += 1;
-    const data: Move = { player: this.player, x: Math.round(this.x), y: Math.round(this.y) };
-    await this.wire.call('publish', { channel: 'arena/one', data, noEcho });
     this.trips.push(performance.now() - at);
     if (this.trips.length > 60) this.trips.shift();
   }
