@@ -20,7 +20,7 @@ use wardwire_admission::{
     fetch::{Fetch, FetchError, Fetching, Form, Posting},
     principal::Identity,
     refusal::{Reason, Refusal},
-    token::{Algorithm, Audience, IssuerConfig, Issuers, KeySource, LONGEST, Profile},
+    token::{Algorithm, Audience, IssuerConfig, Issuers, KeySource, LONGEST, Profile, Signs},
 };
 
 const ISSUER: &str = "https://id.example";
@@ -77,6 +77,7 @@ fn world() -> &'static World {
         let config = IssuerConfig {
             issuer: ISSUER.to_owned(),
             name: None,
+            signs: Signs::default(),
             audience: Audience::new([AUDIENCE]),
             profile: Profile::Rfc9068,
             algorithms: Algorithm::ALL.to_vec(),
