@@ -12,6 +12,7 @@ export type { Abortable, Unsubscribe } from './emitter.js';
 export { CallError, ConnectionError, type LocalCode, RefusedError, UsageError, WardwireError, type WardwireErrorFields } from './error.js';
 export type { ChannelEvents } from './following.js';
 export type { Change, Member, Publication } from './frames.js';
+export { type GrantOptions, subscribeByGrant } from './grant.js';
 export { type History, history, type HistoryOptions } from './history.js';
 export type { AnyChannels, DataOf, NameOf, PatternOf } from './names.js';
 export { type Clock, newTrace, type Platform, type SocketConstructor, type SocketLike, type Surrounding, type Timer } from './platform.js';

@@ -1,0 +1,48 @@
+/** Following by grants that end. A function and no method, so that who never needs one carries none of it. */
+
+import type { Channel, SubscriptionStart } from './channel.js';
+import type { Abortable } from './emitter.js';
+import type { WardwireError } from './error.js';
+
+export interface GrantOptions extends Abortable {
+  /** A position to catch up from. */
+  readonly since?: string;
+}
+
+/** A grant that did not hold even for so long does not get another one. */
+const leastMs = 1000;
+
+/**
+ * Follows a channel by signed grants, as `grant` fetches them from the application's backend: one to begin with, and a fresh one
+ * when the last has ended, where the channel is taken up again. Resolves once the server said yes, and rejects as
+ * {@link Channel.subscribe} or with what `grant` fails with. Where a later one cannot be had the channel stays `ended`.
+ */
+export function subscribeByGrant<Data>(
+  channel: Channel<Data>,
+  grant: (signal: AbortSignal | undefined) => string | Promise<string>,
+  options: GrantOptions = {},
+): Promise<SubscriptionStart> {
+  const { signal } = options;
+  let [askedAt, held] = [0, false];
+  const giveUp = (error: unknown): never => {
+    stop();
+    throw error;
+  };
+  const ask = async (): Promise<SubscriptionStart> => {
+    [askedAt, held] = [Date.now(), false];
+    return channel.subscribe({ ...options, grant: await grant(signal) });
+  };
+  const stop = channel.on('state', (state) => {
+    if (state.kind === 'live') held = true;
+    if (state.kind === 'idle') stop();
+    if (!held || state.kind !== 'ended') return;
+    if (!isOver(state.error) || Date.now() - askedAt < leastMs) return stop();
+    ask().catch(giveUp).catch(() => undefined);
+  }, options);
+  return ask().catch(giveUp);
+}
+
+/** As the server tells, or as it refuses after a reconnect. */
+function isOver({ code, data }: WardwireError): boolean {
+  return code === 'forbidden' || data?.word === 'expired';
+}
