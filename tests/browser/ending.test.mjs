@@ -12,12 +12,15 @@ import { freeRun, startDemo } from './server.mjs';
 const skip = process.env.WARDWIRE_BIN === undefined && 'WARDWIRE_BIN names no server to start';
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL']) {
-  test(`${signal} ends the demo, its server and its provider`, { skip }, async () => {
+  test(`${signal} ends the demo, its server and its provider`, { skip }, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'wardwire-ending-'));
     const temporary = join(folder, 'tmp');
     mkdirSync(temporary);
-    const demo = await startDemo({ provider: true, data: join(folder, 'data'), env: { ...process.env, TMPDIR: temporary } });
-    const closed = once(demo.process, 'close');
+    const env = { ...process.env, TMPDIR: temporary };
+    const demo = await startDemo({ provider: true, data: join(folder, 'data'), env, detached: true });
+    // Whatever of it is left after a failure.
+    t.after(() => endGroup(demo.process.pid));
+    const closed = once(demo.process, 'close', { signal: AbortSignal.timeout(30_000) });
     demo.process.kill(signal);
     // The server has the same standard error: that is closed when nobody is left.
     await closed;
@@ -26,4 +29,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL']) {
     assert.deepEqual(readdirSync(temporary), []);
     rmSync(folder, { recursive: true });
   });
+}
+
+function endGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
 }

@@ -39,14 +39,14 @@ async function start(binary, provider) {
   return { url: `https://localhost:${port}`, ca: join(data, 'ca.pem'), stop };
 }
 
-/** Starts the demo, with its files in the folder `data`. Gives its process and its first port. */
-export async function startDemo({ binary = process.env.WARDWIRE_BIN, provider, data, stderr = 'pipe', env = process.env }) {
+/** Starts the demo, with its files in the folder `data` and more of `spawn`'s options. Gives its process and its first port. */
+export async function startDemo({ binary = process.env.WARDWIRE_BIN, provider, data, stderr = 'pipe', ...more }) {
   const port = await freeRun(provider ? 3 : 2);
   const http2 = overHttp2 ? ['--http2'] : [];
   const [program, ...first] = provider ? [process.execPath, withProvider, binary] : [binary, 'demo'];
   const server = spawn(program, [...first, '--data', data, '--listen', `127.0.0.1:${port}`, ...http2], {
     stdio: ['ignore', 'pipe', stderr],
-    env,
+    ...more,
   });
   server.stderr?.resume();
   try {

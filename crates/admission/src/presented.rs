@@ -257,9 +257,11 @@ mod tests {
             found(&selection, &request).unwrap().unwrap(),
             "sid=a=\"q\", z; sid.sig=b\nx-device: phone\n"
         );
-        let fields = selection.find(&self::request(&request)).unwrap().unwrap();
-        let fields = fields.fields();
+        let presented = selection.find(&self::request(&request)).unwrap().unwrap();
+        assert_eq!(format!("{presented:?}"), "Presented(..)");
+        let fields = presented.fields();
         assert_eq!(fields.len(), 2);
+        assert!(fields.values().all(HeaderValue::is_sensitive));
         assert_eq!(fields["cookie"], "sid=a=\"q\", z; sid.sig=b");
         assert_eq!(fields["x-device"], "phone");
         // A header alone is no credential.
@@ -322,6 +324,10 @@ mod tests {
             Err(SelectionError::Cookie("a".into()))
         );
         assert_eq!(selection(&[], &[]), Err(SelectionError::NoCookie));
+        for (headers, bad) in [(&["a b"][..], "a b"), (&["x-a", "X-A"], "X-A")] {
+            let refused = Err(SelectionError::Header(bad.into()));
+            assert_eq!(selection(&["a"], headers), refused, "{headers:?}");
+        }
         for reserved in [
             "Authorization",
             "Cookie",

@@ -87,8 +87,8 @@ impl Sessions {
     /// open socket.
     ///
     /// A subject's own oldest goes first. Where it has none, the oldest goes of whoever has most, if those are more than
-    /// [`KEPT`]. So whoever takes all they can, with one account or with many, locks out no one else, and of others ends only what
-    /// is beyond their first few.
+    /// [`KEPT`]. So whoever takes all they can with an account locks out no one else, and ends of others only what is beyond their
+    /// first few.
     ///
     /// # Errors
     /// As many are open as may be and none gives way, or the system gives no random bytes.

@@ -201,6 +201,8 @@ mod tests {
             (200, r#"{"sub":"a","exp":"soon"}"#),
             (200, r#"{"sub":"a","sid":1}"#),
             (200, r#"{"sub":"a","iss":"https://id.example"}"#),
+            (200, r#"{"sub":"a","aud":"app"}"#),
+            (200, r#"{"sub":"a","cnf":{}}"#),
             (200, r#"{"sub":"a"} x"#),
             (200, &long),
             (201, r#"{"sub":"a"}"#),

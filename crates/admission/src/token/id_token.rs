@@ -85,9 +85,7 @@ fn lacking(found: &Authentication, expected: &Expected<'_>, leeway: Duration) ->
     {
         return Some(format!("acr {found:?} in place of {asked:?}"));
     }
-    let Some(age) = *max_age else {
-        return None;
-    };
+    let age = (*max_age)?;
     let Some(signed_in) = found.time else {
         return Some("no auth_time".into());
     };

@@ -44,7 +44,7 @@ impl HttpsUrl {
         let authority = uri.authority()?;
         let is_plain = uri.scheme() == Some(&Scheme::HTTP);
         let is_known = is_plain || uri.scheme() == Some(&Scheme::HTTPS);
-        if !is_known || authority.as_str().contains('@') {
+        if !is_known {
             return None;
         }
         let written = authority.host();
@@ -56,7 +56,7 @@ impl HttpsUrl {
         if is_plain && !is_local() {
             return None;
         }
-        // `Authority::port` is silent about a port that is out of range.
+        // `Authority::port` is silent about a port that is out of range. Whoever names a user has it before the host.
         let port = match authority.as_str().strip_prefix(written)? {
             "" if is_plain => 80,
             "" => 443,

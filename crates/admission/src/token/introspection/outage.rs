@@ -47,7 +47,7 @@ mod tests {
         outage.note(true, now);
         outage.note(false, now);
         assert!(!outage.is_on(now), "not in a row");
-        for _ in 0..FAILURES {
+        for _ in 1..FAILURES {
             outage.note(false, now);
         }
         assert!(outage.is_on(now));
