@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     autobahn::{self, Extent},
     fixture::{self, Fixture},
-    shell::{Failure, Result, output, program, root, run, target},
+    shell::{Failure, Result, output, program, program_beside, root, run, target},
     tools,
 };
 
@@ -71,10 +71,17 @@ pub(crate) fn enter(server: &Fixture) -> Result<()> {
         "tests/clients/ws.test.mjs",
         "tests/clients/undici.test.mjs",
         "tests/clients/json-rpc.test.mjs",
-        "tests/clients/wardwire.test.mjs",
     ]);
     server.tell(&mut node)?;
-    let of_node = run(&mut node);
+    let mut of_node = run(&mut node);
+    for (version, folder) in tools::client_nodes()? {
+        println!("\n-- @wardwire/client on Node {version} --");
+        let mut ours = program_beside(&folder, "node");
+        ours.args(["--test", "--test-reporter=spec"]);
+        ours.arg("tests/clients/wardwire.test.mjs");
+        server.tell(&mut ours)?;
+        of_node = of_node.and(run(&mut ours));
+    }
     let mut unittest = program(python.join("bin/python"));
     unittest.args([
         "-m",
@@ -180,9 +187,10 @@ fn judge(report: &str) -> Result<String> {
     }
 }
 
-/// The demo in a real browser, over HTTP/1.1 and over HTTP/2.
+/// The demo in real browsers, over HTTP/1.1 and over HTTP/2.
 pub(crate) fn browser() -> Result<()> {
     tools::browser()?;
+    tools::firefox()?;
     crate::assets::packages()?;
     let npm = || {
         let mut npm = program("npm");

@@ -78,6 +78,16 @@ pub(crate) fn program(name: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
+/// The same, with what is in `folder` before all else on the search path.
+pub(crate) fn program_beside(folder: &Path, name: &str) -> Command {
+    let mut command = program(name);
+    let path = std::iter::once(folder.to_owned()).chain(search_path());
+    if let Ok(path) = env::join_paths(path) {
+        command.env("PATH", path);
+    }
+    command
+}
+
 /// The cargo that runs this.
 pub(crate) fn cargo() -> Command {
     program(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))

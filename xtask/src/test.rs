@@ -10,7 +10,7 @@ use crate::{
     assets,
     autobahn::Extent,
     blackbox, fixture,
-    shell::{Failure, Result, cargo, program, root, run},
+    shell::{Failure, Result, cargo, program, program_beside, run},
     tools,
 };
 
@@ -234,11 +234,18 @@ fn interleavings() -> Result<()> {
     run(command.arg("interleavings"))
 }
 
+/// The client on each Node that it is for, and the demos.
 fn typescript() -> Result<()> {
     assets::build()?;
-    run(program("npm")
-        .args(["test", "--silent"])
-        .current_dir(root()))
+    for (version, folder) in tools::client_nodes()? {
+        println!("\n-- the client on Node {version} --");
+        run(program_beside(&folder, "npm").args([
+            "test",
+            "--silent",
+            "--workspace=packages/client",
+        ]))?;
+    }
+    run(program("npm").args(["test", "--silent", "--workspace=packages/demos"]))
 }
 
 /// What the catalogue of attacks asks of TLS itself, which a balancer has ended, and of those who have not agreed on it.

@@ -16,6 +16,8 @@ use crate::{
 const NODE: u32 = 20;
 /// The one that is installed where the system's is older.
 const OWN_NODE: u32 = 22;
+/// What the client is tested on: the oldest Node that it is for, which has no `WebSocket`, and the first that has.
+const CLIENT_NODES: [u32; 2] = [20, 22];
 
 /// Installs everything that `test` needs.
 pub(crate) fn everything() -> Result<()> {
@@ -24,6 +26,8 @@ pub(crate) fn everything() -> Result<()> {
     python("clients")?;
     python("tls")?;
     browser()?;
+    firefox()?;
+    client_nodes()?;
     balancers()?;
     authority()?;
     system("testssl", &["testssl.sh"])?;
@@ -43,7 +47,18 @@ pub(crate) fn node() -> Result<()> {
     if node_version()? >= NODE {
         return Ok(());
     }
-    eprintln!("Installing Node {OWN_NODE} for this clone ...");
+    install_node(OWN_NODE, &own_node())?;
+    match node_version()? {
+        new if new >= NODE => Ok(()),
+        old => Err(Failure::Missing(format!(
+            "Node {NODE} or newer is needed; this is Node {old}. Install a newer one and try again."
+        ))),
+    }
+}
+
+/// A Node of this clone's own, by npm, into `folder`.
+fn install_node(version: u32, folder: &Path) -> Result<()> {
+    eprintln!("Installing Node {version} for this clone ...");
     let mut npm = program("npm");
     npm.args([
         "install",
@@ -53,13 +68,30 @@ pub(crate) fn node() -> Result<()> {
         "--loglevel=error",
         "--prefix",
     ]);
-    run(npm.arg(own_node()).arg(format!("node@{OWN_NODE}")))?;
-    match node_version()? {
-        new if new >= NODE => Ok(()),
-        old => Err(Failure::Missing(format!(
-            "Node {NODE} or newer is needed; this is Node {old}. Install a newer one and try again."
-        ))),
-    }
+    run(npm.arg(folder).arg(format!("node@{version}")))
+}
+
+/// Each Node that the client is tested on, with the folder that it is in: the one at hand, if it is one of them, and
+/// others of this clone's own.
+pub(crate) fn client_nodes() -> Result<Vec<(u32, PathBuf)>> {
+    node()?;
+    let at_hand = node_version()?;
+    let programs = |version| {
+        if version == at_hand {
+            let found = find("node").and_then(|it| it.parent().map(Path::to_owned));
+            return found.ok_or_else(|| Failure::Missing("there is no node".into()));
+        }
+        let own = folder().join(format!("node-{version}"));
+        let bin = own.join("node_modules/.bin");
+        if !bin.join("node").is_file() {
+            install_node(version, &own)?;
+        }
+        Ok(bin)
+    };
+    let versions = CLIENT_NODES.into_iter();
+    versions
+        .map(|version| Ok((version, programs(version)?)))
+        .collect()
 }
 
 fn node_version() -> Result<u32> {
@@ -106,6 +138,14 @@ pub(crate) fn installed(name: &str) -> Result<PathBuf> {
 pub(crate) fn browser() -> Result<()> {
     if env::var_os("CHROMIUM").is_none() {
         system("chromium", &["chromium", "fonts-dejavu-core"])?;
+    }
+    system("certutil", &["libnss3-tools"])
+}
+
+/// Firefox, which Debian has with long-term support, and what makes it trust a certificate authority.
+pub(crate) fn firefox() -> Result<()> {
+    if env::var_os("FIREFOX").is_none() {
+        system("firefox-esr", &["firefox-esr"])?;
     }
     system("certutil", &["libnss3-tools"])
 }

@@ -95,8 +95,8 @@ export class Connection {
       // The stable word that the reason begins with.
       this.#end({ code: event.code, word: String(event.reason).replace(/[^a-z0-9-].*/s, '') });
     };
-    // A browser tells nothing here, and a close event follows. npm `ws` throws without a listener.
-    this.#socket.onerror = () => undefined;
+    // Node 22 tells of a handshake that failed by this alone; elsewhere a close event follows. npm `ws` throws without a listener.
+    this.#socket.onerror = () => this.#phase === 'handshake' && this.#end({ code: 1006, word: '' });
     this.#watch = platform.clock.after(connectTimeoutMs, () => this.drop('slow-handshake'));
   }
 
@@ -145,13 +145,14 @@ export class Connection {
   drop(word: LocalEnd): void {
     if (this.#phase === 'ended') return;
     const code = localEnds[word];
-    this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
+    // Over before it closes, as Node 22 tells of an error while it is closed.
+    this.#end({ code, word });
     if (code === 1006) this.#socket.close();
     else this.#socket.close(code, word);
-    this.#end({ code, word });
   }
 
   #opened(): void {
+    if (this.#phase === 'ended') return;
     // A server that selects another subprotocol speaks another language (RFC 6455 §4.1).
     if (this.#socket.protocol !== subprotocol) return this.drop('protocol');
     this.#phase = 'open';
@@ -209,6 +210,7 @@ export class Connection {
   }
 
   #end(end: End): void {
+    if (this.#phase === 'ended') return;
     this.#phase = 'ended';
     this.#watch.cancel();
     const pending = [...this.#pending.values()];

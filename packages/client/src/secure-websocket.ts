@@ -181,7 +181,8 @@ export class SecureWebSocket extends EventTarget {
     inner.onmessage = ({ data }: { data: unknown }) => {
       if (this.#readyState === 1) this.dispatchEvent(new MessageEvent('message', { data, origin: new URL(this.url).origin }));
     };
-    inner.onerror = () => this.#failed();
+    // Node 22 tells of a handshake that failed by this alone.
+    inner.onerror = () => (this.#readyState === 0 ? this.#fail() : this.#failed());
     inner.onclose = ({ code, reason, wasClean }: { code: number; reason: string; wasClean: boolean }) => this.#ended(code, String(reason), wasClean);
   }
 

@@ -14,6 +14,7 @@ async function bundled(code: string): Promise<Uint8Array> {
     format: 'esm',
     target: 'es2022',
     write: false,
+    logLevel: 'error',
   });
   return outputFiles[0]!.contents;
 }

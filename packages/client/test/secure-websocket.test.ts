@@ -55,6 +55,15 @@ test('a protocol of the application is the one it sees, and none selected is no 
   assert.deepEqual([code, wasClean, other.readyState, other.refusal?.code], [1006, false, 3, 'malformed-answer']);
 });
 
+test('a handshake that fails is an error and a close with 1006', async () => {
+  gate.http.prependListener('upgrade', (_, socket) => socket.destroy());
+  const socket = dial();
+  const told: string[] = [];
+  for (const name of ['error', 'close']) socket.addEventListener(name, () => told.push(name));
+  const { code, wasClean } = await next<CloseEvent>(socket, 'close');
+  assert.deepEqual([told, code, wasClean, socket.readyState, socket.refusal], [['error', 'close'], 1006, false, 3, null]);
+});
+
 test('a refusal is an error and a close with 1006, and its true reason can be read', async () => {
   gate.refusals.push({ status: 403, code: 'origin-not-allowed' });
   const socket = dial();
