@@ -11,6 +11,7 @@ use crate::{
     Failure,
     arguments::Plan,
     rounds::{Results, Rounds, Summary},
+    statistics::Spread,
 };
 
 /// Before and behind what a run writes.
@@ -112,12 +113,16 @@ fn row(rounds: &Rounds, summary: &Summary) -> String {
         "" => format!("{} {}", rounds.name, rounds.version),
         name => format!("{} {}: {name}", rounds.name, rounds.version),
     };
-    let ratio = summary.ratio.map_or(String::new(), |ratio| {
+    let factor = |ratio: Spread| {
         format!(
             "{:.2} ({:.2} to {:.2})",
             ratio.median, ratio.least, ratio.most
         )
-    });
+    };
+    let mut ratio = summary.ratio.map_or(String::new(), factor);
+    if let Some((ours, beside)) = summary.beside {
+        ratio += &format!("; {ours}: {}", factor(beside));
+    }
     let busy = summary.busy.map_or(String::new(), |busy| {
         let low = if busy.median < BUSY {
             ", too little"
