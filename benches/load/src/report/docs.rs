@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     Machine,
-    table::{BUSY, amount},
+    table::{BUSY, TAKEN, amount},
     targets,
 };
 use crate::{
@@ -129,7 +129,11 @@ fn row(rounds: &Rounds, summary: &Summary) -> String {
         } else {
             ""
         };
-        format!("{:.0}%{low}", busy.median.min(1.0) * 100.0)
+        let others = summary.taken.filter(|taken| taken.median > TAKEN);
+        let others = others.map_or(String::new(), |taken| {
+            format!(", {:.0}% by others", taken.median * 100.0)
+        });
+        format!("{:.0}%{low}{others}", busy.median.min(1.0) * 100.0)
     });
     let (all, half) = match value.rounds {
         1 => (String::new(), String::new()),

@@ -9,7 +9,7 @@ use crate::{
 pub(crate) const BUSY: f64 = 0.90;
 
 /// Above this the machine was not ours.
-const TAKEN: f64 = 0.02;
+pub(crate) const TAKEN: f64 = 0.02;
 
 pub(crate) fn print(results: &Results) {
     println!("{}  [{}]", results.title, results.work);

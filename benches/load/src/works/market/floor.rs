@@ -1,5 +1,4 @@
-//! Prices: readers who keep up and readers who do not, through a channel that keeps the newest of each key for the slow,
-//! and through one that keeps everything for them.
+//! Where prices are published and read, and what is noted of each reader.
 
 use std::{
     ops::Range,
@@ -8,146 +7,20 @@ use std::{
 
 use memchr::memmem::{self, Finder};
 
-use super::{
-    Figure, Spans, Unit, Work, call, entrance, idle_memory::settled, in_turns, latency::offset,
-    part,
-};
+use super::{INSTRUMENTS, TICKS};
 use crate::{
     Failure,
-    client::{Entrance, Group, Message, Path, Purpose, Stage, Swarm, frame, must_be_open},
-    dialect::Dialect,
-    server::Running,
-    statistics::quantile,
+    client::{Entrance, Message, Purpose, Stage, Swarm, frame, must_be_open},
+    works::{call, latency::offset},
 };
 
-pub(crate) struct Market {
-    /// One in ten is slow.
-    pub(crate) readers: usize,
-    /// How long prices come.
-    pub(crate) span: Duration,
-}
-
-const INSTRUMENTS: usize = 50;
-/// Prices of all come together, so often in a second.
-const TICKS: u32 = 20;
 /// A slow reader looks at its socket once in so many ticks, and its kernel holds little.
 const SELDOM: usize = 4;
 /// Of so many deliveries to those who keep up, the lateness of one is noted. Not a divisor of [`INSTRUMENTS`].
 const SAMPLED: u64 = 7;
 
-/// What one channel's figures are called, in the order of [`Told::figures`].
-struct Side {
-    channel: &'static str,
-    names: [&'static str; 13],
-}
-
-const CONFLATED: Side = Side {
-    channel: "market/r",
-    names: [
-        "conflated: deliveries",
-        "conflated: of the server's processor, each",
-        "conflated: deliveries by the clock",
-        "conflated: late by, p50",
-        "conflated: late by, p99",
-        "conflated: to the slow late by, p50",
-        "conflated: to the slow late by, p99",
-        "conflated: for each slow reader, half-way",
-        "conflated: part that the slow got",
-        "conflated: not told to who keeps up",
-        "conflated: left to read at the end, each",
-        "conflated: without the newest of each",
-        "conflated: let go",
-    ],
-};
-
-const WHOLE: Side = Side {
-    channel: "quotes/r",
-    names: [
-        "everything: deliveries",
-        "everything: of the server's processor, each",
-        "everything: deliveries by the clock",
-        "everything: late by, p50",
-        "everything: late by, p99",
-        "everything: to the slow late by, p50",
-        "everything: to the slow late by, p99",
-        "everything: for each slow reader, half-way",
-        "everything: part that the slow got",
-        "everything: not told to who keeps up",
-        "everything: left to read at the end, each",
-        "everything: without the newest of each",
-        "everything: let go",
-    ],
-};
-
-impl Work for Market {
-    fn name(&self) -> String {
-        format!("market-{}", self.readers)
-    }
-
-    fn title(&self) -> String {
-        format!(
-            "{INSTRUMENTS} prices {TICKS} times a second to {} readers, {} of them slow",
-            self.readers,
-            self.readers / 10
-        )
-    }
-
-    fn takes(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn measure(&self, server: &Running, spans: Spans) -> Result<Vec<Figure>, Failure> {
-        let [conflated, whole] = in_turns(
-            spans,
-            || self.day(server, &CONFLATED),
-            || self.day(server, &WHOLE),
-        )?;
-        let both = conflated.first().zip(whole.first());
-        let (ours, of) = both.ok_or("nothing was measured")?;
-        let share = part("conflated, of everything: deliveries", ours, of);
-        Ok([conflated, whole]
-            .into_iter()
-            .flatten()
-            .chain([share])
-            .collect())
-    }
-}
-
-impl Market {
-    /// From the first price to the last, and until everybody has read what there is.
-    fn day(&self, server: &Running, side: &Side) -> Result<Vec<Figure>, Failure> {
-        let mut fast = entrance(server, Group::X25519)?;
-        fast.dialect = Dialect::in_channel(side.channel, PRICE);
-        let slow = Entrance {
-            path: Path::Narrow,
-            ..fast.clone()
-        };
-        let mut floor = Floor::open(&fast, &slow, self.readers)?;
-        let empty = settled(server)? as f64;
-        floor.trade(Duration::from_millis(500))?;
-        floor.told = Told::default();
-        let (before, begun) = (server.usage()?, Instant::now());
-        floor.trade(self.span / 2)?;
-        let more = server.memory()? as f64 - empty;
-        floor.trade(self.span / 2)?;
-        let seconds = begun.elapsed().as_secs_f64();
-        let used = server.usage()?.since(&before).on_core;
-        let told = std::mem::take(&mut floor.told);
-        floor.close()?;
-        let cost = Cost {
-            seconds,
-            used,
-            memory: more,
-        };
-        floor.figures(side, told, &cost)
-    }
-}
-
-/// `{data}` is which one, in two digits.
-const PRICE: &str = r#"{"s":"instrument-{data}","bid":101.25,"ask":101.27,"bidSize":1200,"askSize":900,"last":101.26}"#;
-
 /// Readers, the slow behind the others, and who publishes.
-struct Floor {
+pub(super) struct Floor {
     swarm: Swarm,
     readers: Range<usize>,
     /// Where the slow begin.
@@ -160,7 +33,7 @@ struct Floor {
     /// Publications that were answered.
     taken: usize,
     tape: Vec<Tape>,
-    told: Told,
+    pub(super) told: Told,
 }
 
 /// What one reader has read.
@@ -176,22 +49,15 @@ struct Tape {
 
 /// What is counted in a span.
 #[derive(Default)]
-struct Told {
-    deliveries: u64,
-    to_slow: u64,
-    published: u64,
+pub(super) struct Told {
+    pub(super) deliveries: u64,
+    pub(super) to_slow: u64,
+    pub(super) published: u64,
     /// That were published and not told to those who keep up.
-    left_out: u64,
+    pub(super) left_out: u64,
     /// Microseconds.
-    late: Vec<f64>,
-    slow_late: Vec<f64>,
-}
-
-/// Of a day: seconds by the clock, of the server's processor, and bytes that half of it left with the server.
-struct Cost {
-    seconds: f64,
-    used: f64,
-    memory: f64,
+    pub(super) late: Vec<f64>,
+    pub(super) slow_late: Vec<f64>,
 }
 
 impl Told {
@@ -245,7 +111,7 @@ impl Told {
 }
 
 impl Floor {
-    fn open(fast: &Entrance, slow: &Entrance, readers: usize) -> Result<Self, Failure> {
+    pub(super) fn open(fast: &Entrance, slow: &Entrance, readers: usize) -> Result<Self, Failure> {
         let mut swarm = Swarm::new()?;
         let first = fast.open(&mut swarm, Purpose::Follow, readers - readers / 10)?;
         let last = slow.open(&mut swarm, Purpose::Follow, readers / 10)?;
@@ -278,7 +144,7 @@ impl Floor {
     }
 
     /// Publishes for so long.
-    fn trade(&mut self, span: Duration) -> Result<(), Failure> {
+    pub(super) fn trade(&mut self, span: Duration) -> Result<(), Failure> {
         let begun = Instant::now();
         let mut next = begun;
         while begun.elapsed() < span {
@@ -309,7 +175,7 @@ impl Floor {
     }
 
     /// Nothing more comes, and everybody reads.
-    fn close(&mut self) -> Result<(), Failure> {
+    pub(super) fn close(&mut self) -> Result<(), Failure> {
         self.watch(|it| it.taken < it.ticks.len() * INSTRUMENTS)?;
         // What was asked for last is answered behind everything else.
         let ping = call("ping", "{}");
@@ -378,53 +244,20 @@ impl Floor {
         }
     }
 
-    fn figures(self, side: &Side, told: Told, cost: &Cost) -> Result<Vec<Figure>, Failure> {
-        let Self {
-            told: at_the_end,
-            tape,
-            ticks,
-            readers,
-            slow,
-            ..
-        } = self;
-        let slow_ones = (readers.end - slow).max(1) as f64;
-        let end = (ticks.len() * INSTRUMENTS) as u64;
-        let stale = tape.iter().filter(|tape| {
-            let newest = (1..=INSTRUMENTS as u64).map(|it| end - INSTRUMENTS as u64 + it);
-            !tape.gone && !newest.eq(tape.newest)
-        });
-        let all = told.published as f64 * slow_ones;
-        let late = |mut late: Vec<f64>| {
-            late.sort_by(f64::total_cmp);
-            let at = |part| quantile(&late, part).ok_or("nothing was delivered");
-            Ok::<_, Failure>([at(0.5)?, at(0.99)?])
-        };
-        let [p50, p99] = late(told.late)?;
-        let [slow_p50, slow_p99] = late(told.slow_late)?;
-        let deliveries = told.deliveries as f64;
-        let values = [
-            (deliveries / cost.used, Unit::PerCpuSecond),
-            (cost.used * 1e9 / deliveries, Unit::Nanoseconds),
-            (deliveries / cost.seconds, Unit::PerSecond),
-            (p50, Unit::Microseconds),
-            (p99, Unit::Microseconds),
-            (slow_p50, Unit::Microseconds),
-            (slow_p99, Unit::Microseconds),
-            (cost.memory / slow_ones, Unit::Bytes),
-            (told.to_slow as f64 / all, Unit::Part),
-            (told.left_out as f64, Unit::Count),
-            (at_the_end.to_slow as f64 / slow_ones, Unit::Count),
-            (stale.count() as f64, Unit::Count),
-            (tape.iter().filter(|it| it.gone).count() as f64, Unit::Count),
-        ];
-        let named = side.names.into_iter().zip(values);
-        Ok(named
-            .map(|(name, (value, unit))| Figure {
-                name,
-                value,
-                unit,
-                core: None,
-            })
-            .collect())
+    pub(super) fn slow_ones(&self) -> usize {
+        self.readers.end - self.slow
+    }
+
+    /// Readers who have not got the last price of each instrument, of those who were not let go.
+    pub(super) fn stale(&self) -> usize {
+        let end = self.ticks.len() as u64 * INSTRUMENTS as u64;
+        let newest = || end - INSTRUMENTS as u64 + 1..=end;
+        let open = self.tape.iter().filter(|it| !it.gone);
+        open.filter(|it| !newest().eq(it.newest)).count()
+    }
+
+    /// Readers that the server let go.
+    pub(super) fn gone(&self) -> usize {
+        self.tape.iter().filter(|it| it.gone).count()
     }
 }
