@@ -77,8 +77,8 @@ fn who_does_not_read_gets_the_newest_of_each_and_no_backlog() {
         heard.insert(symbol, price);
     }
     assert_eq!(heard, newest);
-    // It was far behind: of 20 MB it did not get what would not have fitted.
-    assert!(count < symbols * updates / 2, "{count}");
+    // At most two of each waited, and some 24 KiB on the way.
+    assert!(count < 3 * symbols, "{count}");
     reader.ok("ping", json!({}));
     assert_eq!(server.metric("wardwire_sockets_open"), 2);
 }

@@ -13,7 +13,7 @@ const HELP: &str = "\
 cargo xtask bench                   everything, against every rival, and writes docs/benchmarks.md (about 20 minutes)
 cargo xtask bench quick             Wardwire alone: echo and fan-out, 1 and 16 in flight, and handshakes (half a minute)
 cargo xtask bench NAME              one work, or all whose names begin so, against every rival
-cargo xtask bench channels          what channels cost, and taking users back; writes docs/benchmarks.md (a minute)
+cargo xtask bench channels          what channels cost, and taking users back; writes docs/benchmarks.md (8 minutes)
 cargo xtask bench prepare           installs and builds the rivals, and measures nothing
 cargo xtask bench instructions      what a message costs in instructions (its own command)
 
@@ -25,7 +25,7 @@ cargo xtask bench instructions      what a message costs in instructions (its ow
 
 Works: echo-BYTES-SOCKETS-INFLIGHT (64, 1024, 65536; 100, 1000; 1, 16), browser-64-100 (echo to Chromium),
 fan-out-1000-INFLIGHT, handshake, handshake-mlkem, idle-memory, idle-memory-crowding, churn, latency, storm-h2,
-fan-out-guarded, memory-subscriptions, recovery, presence, revocation.
+fan-out-guarded, market, memory-subscriptions, recovery, presence, revocation.
 
 Two cores are needed: the server runs on the first, the load on the second. Results are printed, and written with every
 round to target/bench/NAME.json.
@@ -56,8 +56,11 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
         tools::h2load()?;
     }
     let rivals = value(options, "--rivals");
-    if !matches!(name, "quick" | "channels") && rivals != Some("none") {
-        let named: Vec<_> = rivals.iter().flat_map(|it| it.split(',')).collect();
+    if name != "quick" && rivals != Some("none") {
+        // No other has a part in what channels cost.
+        let needed = (name == "channels").then_some("sockudo,socket.io,nats");
+        let named = rivals.or(needed);
+        let named: Vec<_> = named.iter().flat_map(|it| it.split(',')).collect();
         if let Err(failure) = prepare(&named) {
             eprintln!("{failure}; the others are measured");
         }

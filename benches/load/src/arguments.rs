@@ -89,7 +89,9 @@ impl Plan {
         }
         let mut missing = Vec::new();
         if let Some(list) = &options.list {
-            for rival in Rival::list(list.as_ref(), options.rivals.as_deref())? {
+            let mut rivals = Rival::list(list.as_ref(), options.rivals.as_deref())?;
+            rivals.retain(|rival| works.iter().any(|work| rival.takes(&**work)));
+            for rival in rivals {
                 match rival.is_there() {
                     true => contestants.push(contestant(rival)),
                     false => missing.push(rival.name),
@@ -113,6 +115,7 @@ impl Plan {
             spans: Spans {
                 warm_up: Duration::from_millis(200),
                 measured: Duration::from_secs_f64(options.seconds.unwrap_or(1.0)),
+                round: 0,
             },
             scratch: std::env::temp_dir().join(format!("wardwire-load-{}", std::process::id())),
             out: options.out,

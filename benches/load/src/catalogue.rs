@@ -6,8 +6,8 @@ use crate::{
     Failure,
     client::Group,
     works::{
-        Browser, Churn, Echo, FanOut, Guarded, Handshake, IdleMemory, Latency, Presence, Recovery,
-        Revocation, StormHttp2, Subscriptions, Work,
+        Browser, Churn, Echo, FanOut, Guarded, Handshake, IdleMemory, Latency, Market, Presence,
+        Recovery, Revocation, StormHttp2, Subscriptions, Work,
     },
 };
 
@@ -32,8 +32,9 @@ const LEFT_OUT: [&str; 7] = [
 ];
 
 /// What channels cost, and taking users back: Wardwire alone. Measured and told apart from everything else.
-const CHANNELS: [&str; 5] = [
+const CHANNELS: [&str; 6] = [
     "fan-out-guarded-1000",
+    "market-1000",
     "memory-subscriptions-1000",
     "recovery-10000",
     "presence-10000",
@@ -95,6 +96,10 @@ fn every(sockets: Option<usize>) -> Vec<Box<dyn Work>> {
     }
     works.push(Box::new(Guarded {
         followers: sockets.unwrap_or(1000),
+    }));
+    works.push(Box::new(Market {
+        readers: sockets.unwrap_or(1000),
+        span: Duration::from_secs(8),
     }));
     for group in [Group::X25519, Group::X25519MlKem768] {
         works.push(Box::new(Handshake { group, at_once: 64 }));

@@ -21,6 +21,8 @@ pub(crate) struct Contestant {
 pub(crate) struct Results {
     pub(crate) work: String,
     pub(crate) title: String,
+    /// As [`Work::beside`] says.
+    pub(crate) beside: &'static [(&'static str, &'static str)],
     pub(crate) contestants: Vec<Rounds>,
 }
 
@@ -40,6 +42,8 @@ pub(crate) struct Summary {
     pub(crate) value: Spread,
     /// How much better the first contestant is than this one, within rounds.
     pub(crate) ratio: Option<Spread>,
+    /// The same of a figure by another name.
+    pub(crate) beside: Option<(&'static str, Spread)>,
     pub(crate) busy: Option<Spread>,
     pub(crate) taken: Option<Spread>,
 }
@@ -55,9 +59,7 @@ pub(crate) fn run(
     let certificate = Certificate::new()?;
     let takes = |contestant: &&Contestant| match &contestant.program {
         Program::Wardwire(_) => true,
-        Program::Rival(rival) => work
-            .takes()
-            .is_some_and(|kind| rival.does.iter().any(|does| does == kind)),
+        Program::Rival(rival) => rival.takes(work),
     };
     let mut taking: Vec<(&Contestant, Rounds)> = contestants
         .iter()
@@ -80,7 +82,7 @@ pub(crate) fn run(
             let measured = contestant
                 .program
                 .start(scratch, &certificate)
-                .and_then(|server| work.measure(&server, spans));
+                .and_then(|server| work.measure(&server, Spans { round, ..spans }));
             results.add(measured);
         }
     }
@@ -88,6 +90,7 @@ pub(crate) fn run(
     Ok(Results {
         work: work.name(),
         title: work.title(),
+        beside: work.beside(),
         contestants: taking.into_iter().map(|(_, rounds)| rounds).collect(),
     })
 }
@@ -157,29 +160,33 @@ impl Results {
     fn summary(&self, contestant: &Rounds, figure: &Figure) -> Option<Summary> {
         let values = || contestant.figures(figure.name);
         let cores = || values().flatten().filter_map(|figure| figure.core);
-        let ratios = self
-            .contestants
-            .first()
-            .filter(|anchor| anchor.name != contestant.name)
-            .into_iter()
-            .flat_map(|anchor| anchor.figures(figure.name).zip(values()))
-            .filter_map(|(ours, theirs)| better(ours?, theirs?));
+        let ratio = |name: &str| {
+            let anchor = self.contestants.first();
+            let anchor = anchor.filter(|anchor| anchor.name != contestant.name)?;
+            let pairs = anchor.figures(name).zip(values());
+            Spread::of(pairs.filter_map(|(ours, theirs)| better(ours?, theirs?)))
+        };
+        let mut beside = self
+            .beside
+            .iter()
+            .filter(|(theirs, _)| *theirs == figure.name);
         Some(Summary {
             name: figure.name,
             unit: figure.unit,
             value: Spread::of(values().flatten().map(|figure| figure.value))?,
-            ratio: Spread::of(ratios),
+            ratio: ratio(figure.name),
+            beside: beside.find_map(|(_, ours)| Some((*ours, ratio(ours)?))),
             busy: Spread::of(cores().map(|core| core.busy)),
             taken: Spread::of(cores().map(|core| core.taken)),
         })
     }
 }
 
-/// Above 1 if the first is better. A count is compared with nothing but its target.
+/// Above 1 if the first is better. What is neither better nor worse is compared with its target only.
 fn better(ours: &Figure, theirs: &Figure) -> Option<f64> {
     match ours.unit {
         Unit::PerCpuSecond => Some(ours.value / theirs.value),
-        Unit::Bytes | Unit::Microseconds => Some(theirs.value / ours.value),
-        Unit::Count => None,
+        Unit::Bytes | Unit::Microseconds | Unit::Nanoseconds => Some(theirs.value / ours.value),
+        Unit::Count | Unit::Part | Unit::PerSecond => None,
     }
 }

@@ -74,12 +74,24 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> 
     if shared {
         socket.set_reuse_port(true)?;
     }
-    // Accepted sockets inherit it: no answer waits for more to send.
-    socket.set_tcp_nodelay(true)?;
+    bequeath(&socket)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(4096)?;
     Ok(socket.into())
+}
+
+/// In bytes: what the kernel takes for a socket beyond what it can send.
+const UNSENT: u32 = 16 * 1024;
+
+/// Sets what accepted sockets inherit. No answer waits for more to send. And for a peer who is slow little waits in the
+/// kernel, where no limit counts it and nothing newer can take its place: without `TCP_NOTSENT_LOWAT` that is up to 4 MiB.
+///
+/// # Errors
+/// The kernel knows no such option.
+pub(crate) fn bequeath(listener: &socket2::Socket) -> io::Result<()> {
+    listener.set_tcp_nodelay(true)?;
+    listener.set_tcp_notsent_lowat(UNSENT)
 }
 
 /// Which listener a connection comes by.

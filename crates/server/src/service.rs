@@ -18,7 +18,7 @@ use std::{
 use listenfd::ListenFd;
 use socket2::SockRef;
 
-use crate::{config::File, shard::Handle};
+use crate::{config::File, listen, shard::Handle};
 
 /// Listening sockets that were opened for us, by the names they have in their unit (`FileDescriptorName=`).
 #[derive(Default)]
@@ -66,8 +66,7 @@ impl Inherited {
             return Err(wrong(name, "it does not listen; with Accept=no it would"));
         }
         listener.set_nonblocking(true)?;
-        // As [`listen`](crate::listen) does with its own.
-        SockRef::from(&listener).set_tcp_nodelay(true)?;
+        listen::bequeath(&SockRef::from(&listener))?;
         let place = match name {
             "public" => {
                 self.public.push(listener);

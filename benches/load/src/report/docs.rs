@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use super::{
     Machine,
-    table::{BUSY, amount},
+    table::{BUSY, TAKEN, amount},
     targets,
 };
 use crate::{
     Failure,
     arguments::Plan,
     rounds::{Results, Rounds, Summary},
+    statistics::Spread,
 };
 
 /// Before and behind what a run writes.
@@ -112,19 +113,27 @@ fn row(rounds: &Rounds, summary: &Summary) -> String {
         "" => format!("{} {}", rounds.name, rounds.version),
         name => format!("{} {}: {name}", rounds.name, rounds.version),
     };
-    let ratio = summary.ratio.map_or(String::new(), |ratio| {
+    let factor = |ratio: Spread| {
         format!(
             "{:.2} ({:.2} to {:.2})",
             ratio.median, ratio.least, ratio.most
         )
-    });
+    };
+    let mut ratio = summary.ratio.map_or(String::new(), factor);
+    if let Some((ours, beside)) = summary.beside {
+        ratio += &format!("; {ours}: {}", factor(beside));
+    }
     let busy = summary.busy.map_or(String::new(), |busy| {
         let low = if busy.median < BUSY {
             ", too little"
         } else {
             ""
         };
-        format!("{:.0}%{low}", busy.median.min(1.0) * 100.0)
+        let others = summary.taken.filter(|taken| taken.median > TAKEN);
+        let others = others.map_or(String::new(), |taken| {
+            format!(", {:.0}% by others", taken.median * 100.0)
+        });
+        format!("{:.0}%{low}{others}", busy.median.min(1.0) * 100.0)
     });
     let (all, half) = match value.rounds {
         1 => (String::new(), String::new()),

@@ -41,7 +41,9 @@ fn of(results: &Results) -> Option<String> {
         .iter()
         .enumerate()
         .flat_map(|(index, (rounds, figures))| {
-            let figures = figures.iter().filter(|figure| figure.unit != Unit::Count);
+            let figures = figures
+                .iter()
+                .filter(|figure| !matches!(figure.unit, Unit::Count | Unit::Part));
             figures.map(move |summary| Bar {
                 label: label(rounds, summary, of_many),
                 summary,

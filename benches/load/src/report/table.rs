@@ -9,7 +9,7 @@ use crate::{
 pub(crate) const BUSY: f64 = 0.90;
 
 /// Above this the machine was not ours.
-const TAKEN: f64 = 0.02;
+pub(crate) const TAKEN: f64 = 0.02;
 
 pub(crate) fn print(results: &Results) {
     println!("{}  [{}]", results.title, results.work);
@@ -52,6 +52,9 @@ fn row(contestant: &str, summary: &Summary) -> String {
             row += &format!(" ({:.2} .. {:.2})", ratio.least, ratio.most);
         }
     }
+    if let Some((ours, beside)) = &summary.beside {
+        row += &format!(", {ours} by {:.2}", beside.median);
+    }
     if let Some(busy) = &summary.busy {
         row += &format!("  core {:.0}% busy", busy.median * 100.0);
         if busy.median < BUSY {
@@ -67,10 +70,12 @@ fn row(contestant: &str, summary: &Summary) -> String {
 /// A number with its unit, in three digits or so.
 pub(crate) fn amount(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::PerCpuSecond => format!("{}/s", short(value)),
+        Unit::PerCpuSecond | Unit::PerSecond => format!("{}/s", short(value)),
         Unit::Bytes => format!("{value:.0} B"),
+        Unit::Nanoseconds => format!("{value:.0} ns"),
         Unit::Microseconds => format!("{value:.0} µs"),
         Unit::Count => format!("{value:.0}"),
+        Unit::Part => format!("{value:.2}"),
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{Certificate, Running, on_its_core};
-use crate::{Failure, dialect::Dialect};
+use crate::{Failure, dialect::Dialect, works::Work};
 
 /// One server to compare with. It listens on a free port of 127.0.0.1, TLS only, and prints `listening PORT`.
 #[derive(Clone, Deserialize)]
@@ -21,7 +21,7 @@ pub(crate) struct Rival {
     pub(crate) version: String,
     /// Program and arguments; the program is relative to the list's folder.
     pub(crate) command: Vec<String>,
-    /// `echo`, `fan-out`, `handshake`, and `handshake-mlkem` if its TLS library has X25519MLKEM768.
+    /// `echo`, `fan-out`, `fan-out-guarded` (the same beside Wardwire's guarded one), `handshake`, and `handshake-mlkem` if its TLS library has X25519MLKEM768.
     pub(crate) does: Vec<String>,
     #[serde(default)]
     pub(crate) dialect: Dialect,
@@ -55,6 +55,12 @@ impl Rival {
             rival.folder.clone_from(&folder);
         }
         Ok(rivals)
+    }
+
+    /// Whether it can do this.
+    pub(crate) fn takes(&self, work: &dyn Work) -> bool {
+        let kind = work.takes();
+        kind.is_some_and(|kind| self.does.iter().any(|does| does == kind))
     }
 
     /// Whether it was prepared: every part of its command that is a file's path is there.

@@ -91,6 +91,11 @@ name = "market/{any}"
 subscribe = "authenticated"
 publish = "authenticated"
 conflate = "/s"
+
+[[channel]]
+name = "quotes/{any}"
+subscribe = "authenticated"
+publish = "authenticated"
 "#;
 
 const SCHEMA: &str = r#"{

@@ -1,12 +1,19 @@
-//! A fan-out through everything that a channel can ask of a publication, beside one through nothing but a right.
+//! A fan-out through everything that a channel can ask of a publication, beside one through nothing but a right, and
+//! beside what others make of theirs.
 
-use super::{FanOut, Figure, Spans, Work, entrance};
+use super::{FanOut, Figure, Spans, Work, entrance, in_turns, part};
 use crate::{Failure, client::Group, dialect::Dialect, server::Running};
 
 /// Rights by a claim, a schema, a string made safe, and a history.
 pub(crate) struct Guarded {
     pub(crate) followers: usize,
 }
+
+/// Publications in flight, and what the figures are called.
+const LOADS: [(usize, [&str; 3]); 2] = [
+    (1, ["plain", "guarded", "guarded, of plain"]),
+    (16, ["plain, 16", "guarded, 16", "guarded, of plain, 16"]),
+];
 
 impl Work for Guarded {
     fn name(&self) -> String {
@@ -21,7 +28,11 @@ impl Work for Guarded {
     }
 
     fn takes(&self) -> Option<&'static str> {
-        None
+        Some("fan-out-guarded")
+    }
+
+    fn beside(&self) -> &'static [(&'static str, &'static str)] {
+        &[("plain", "guarded"), ("plain, 16", "guarded, 16")]
     }
 
     fn measure(&self, server: &Running, spans: Spans) -> Result<Vec<Figure>, Failure> {
@@ -29,18 +40,27 @@ impl Work for Guarded {
         let mut guarded = plain.clone();
         guarded.dialect = Dialect::in_channel("g/r", r#"{"text":"{data}"}"#);
         let mut figures = Vec::new();
-        for (in_flight, names) in [
-            (1, ["plain", "guarded"]),
-            (16, ["plain, 16", "guarded, 16"]),
-        ] {
+        for (in_flight, [unguarded, with_all, share]) in LOADS {
             let work = FanOut {
                 followers: self.followers,
                 in_flight,
             };
-            for (name, entrance) in names.into_iter().zip([&plain, &guarded]) {
+            let named = |name, entrance| {
                 let figure = work.through(entrance, server, spans)?;
-                figures.push(Figure { name, ..figure });
+                Ok(Figure { name, ..figure })
+            };
+            // Whoever asks for no token has no guard either.
+            if server.tokens.is_none() {
+                figures.push(named(unguarded, &plain)?);
+                continue;
             }
+            let [plain, guarded] = in_turns(
+                spans,
+                || named(unguarded, &plain),
+                || named(with_all, &guarded),
+            )?;
+            let share = part(share, &guarded, &plain);
+            figures.extend([plain, guarded, share]);
         }
         Ok(figures)
     }

@@ -12,7 +12,7 @@ use std::{
 use memchr::memmem;
 
 use super::{
-    Figure, Spans, Unit, Work, entrance,
+    Figure, Spans, Unit, Work, count, entrance,
     fan_out::{Deliveries, Kind},
     storm::Storms,
 };
@@ -233,7 +233,7 @@ impl Watched {
 
 /// Of a publication's `"position":"epoch:offset"`. This run's channel is published to by nobody else, so that offsets
 /// count publications from 1 on.
-fn offset(message: &Message<'_>) -> Option<u64> {
+pub(super) fn offset(message: &Message<'_>) -> Option<u64> {
     const MEMBER: &[u8] = br#""position":""#;
     let start = memmem::find(message.payload, MEMBER)? + MEMBER.len();
     let position = message
@@ -269,14 +269,5 @@ fn still_open(swarm: &mut Swarm, sockets: &Range<usize>) -> Result<usize, Failur
         }
         let ready = swarm.wait(Duration::from_millis(100))?;
         swarm.done(ready);
-    }
-}
-
-pub(super) fn count(name: &'static str, value: f64) -> Figure {
-    Figure {
-        name,
-        value,
-        unit: Unit::Count,
-        core: None,
     }
 }

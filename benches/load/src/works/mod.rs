@@ -8,6 +8,7 @@ mod guarded;
 mod handshake;
 mod idle_memory;
 mod latency;
+mod market;
 mod presence;
 mod recovery;
 mod revocation;
@@ -15,11 +16,16 @@ mod storm;
 mod storm_http2;
 mod subscriptions;
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
+
+use memchr::memmem::Finder;
 
 use crate::{
     Failure,
-    client::{Entrance, Group, Path, settings},
+    client::{Entrance, Group, Path, Swarm, TEXT, frame, must_be_open, settings, watch},
     server::Running,
 };
 
@@ -31,6 +37,7 @@ pub(crate) use guarded::Guarded;
 pub(crate) use handshake::Handshake;
 pub(crate) use idle_memory::IdleMemory;
 pub(crate) use latency::Latency;
+pub(crate) use market::Market;
 pub(crate) use presence::Presence;
 pub(crate) use recovery::Recovery;
 pub(crate) use revocation::Revocation;
@@ -48,6 +55,11 @@ pub(crate) trait Work {
     /// What of a rival's `does` it takes; None if only Wardwire can do it.
     fn takes(&self) -> Option<&'static str>;
 
+    /// Of a rival's figures, with which of Wardwire's they are compared beside the one of the same name.
+    fn beside(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Whether one round tells as much as many.
     fn is_steady(&self) -> bool {
         false
@@ -61,6 +73,8 @@ pub(crate) trait Work {
 pub(crate) struct Spans {
     pub(crate) warm_up: Duration,
     pub(crate) measured: Duration,
+    /// Which round it is, from 0 on: what a work compares with each other takes turns in being first.
+    pub(crate) round: usize,
 }
 
 /// A number that was measured.
@@ -90,6 +104,12 @@ pub(crate) enum Unit {
     Bytes,
     /// Less is better.
     Microseconds,
+    /// Less is better.
+    Nanoseconds,
+    /// By the clock, as the work sets the pace.
+    PerSecond,
+    /// Of another figure of the same round. More is better.
+    Part,
     /// Of something that should be none.
     Count,
 }
@@ -136,6 +156,87 @@ fn finished(
             taken: used.waiting / wall,
         }),
     })
+}
+
+fn count(name: &'static str, value: f64) -> Figure {
+    Figure {
+        name,
+        value,
+        unit: Unit::Count,
+        core: None,
+    }
+}
+
+fn microseconds(name: &'static str, value: f64) -> Figure {
+    Figure {
+        name,
+        value,
+        unit: Unit::Microseconds,
+        core: None,
+    }
+}
+
+/// `figure` as a part of `whole`, both of this round.
+fn part(name: &'static str, figure: &Figure, whole: &Figure) -> Figure {
+    Figure {
+        name,
+        value: figure.value / whole.value,
+        unit: Unit::Part,
+        core: None,
+    }
+}
+
+/// Measures two things that are compared, in an order that turns by one each round, and gives them in their own.
+fn in_turns<T>(
+    spans: Spans,
+    mut first: impl FnMut() -> Result<T, Failure>,
+    mut second: impl FnMut() -> Result<T, Failure>,
+) -> Result<[T; 2], Failure> {
+    if spans.round.is_multiple_of(2) {
+        let it = first()?;
+        Ok([it, second()?])
+    } else {
+        let it = second()?;
+        Ok([first()?, it])
+    }
+}
+
+/// A call of `wardwire.v1`, as a frame.
+fn call(method: &str, params: &str) -> Vec<u8> {
+    let text = format!(r#"{{"jsonrpc":"2.0","id":2,"method":"{method}","params":{params}}}"#);
+    frame(TEXT, text.as_bytes())
+}
+
+/// Makes a call from each of these sockets and waits until each has a result. What else they are told meanwhile is
+/// given, by their place among them.
+fn answered(
+    swarm: &mut Swarm,
+    sockets: Range<usize>,
+    call: &[u8],
+) -> Result<Vec<(usize, Vec<u8>)>, Failure> {
+    for index in sockets.clone() {
+        let (socket, scratch) = swarm.socket(index)?;
+        socket.frames.keeps = true;
+        socket.send(scratch, call)?;
+    }
+    let result = Finder::new(r#""result""#);
+    let mut waiting = vec![true; sockets.len()];
+    let (mut left, mut more) = (sockets.len(), Vec::new());
+    watch(swarm, |swarm, index| {
+        let (socket, scratch) = swarm.socket(index)?;
+        let place = index.checked_sub(sockets.start).unwrap_or(usize::MAX);
+        let stage = socket.ready(scratch, |message| match waiting.get_mut(place) {
+            Some(waits) if *waits && result.find(message.payload).is_some() => {
+                *waits = false;
+                left -= 1;
+            }
+            Some(_) => more.push((place, message.payload.to_vec())),
+            None => {}
+        })?;
+        must_be_open(stage)?;
+        Ok(left == 0)
+    })?;
+    Ok(more)
 }
 
 fn entrance(server: &Running, group: Group) -> Result<Entrance, Failure> {

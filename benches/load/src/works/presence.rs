@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use memchr::memmem::Finder;
 
-use super::{Figure, Spans, Unit, Work, entrance, idle_memory::settled, rate};
+use super::{Figure, Spans, Unit, Work, call, entrance, idle_memory::settled, rate};
 use crate::{
     Failure,
-    client::{Group, Purpose, Swarm, frame, must_be_open},
+    client::{Group, Purpose, Swarm, must_be_open},
     dialect::Dialect,
     server::Running,
 };
@@ -47,13 +47,7 @@ impl Work for Presence {
         entrance.greet(&mut swarm, members.clone(), Purpose::Follow)?;
         let each = (settled(server)? as f64 - before) / self.members as f64;
         let restless = entrance.open_for(&mut swarm, &subjects("restless", RESTLESS))?;
-        let call = |method: &str| {
-            let text = format!(
-                r#"{{"jsonrpc":"2.0","id":2,"method":"{method}","params":{{"channel":"here/r"}}}}"#
-            );
-            frame(entrance.opcode(), text.as_bytes())
-        };
-        let calls = [call("subscribe"), call("unsubscribe")];
+        let calls = ["subscribe", "unsubscribe"].map(|it| call(it, r#"{"channel":"here/r"}"#));
         let mut turn_of = vec![0_usize; RESTLESS];
         for index in restless.clone() {
             let (socket, scratch) = swarm.socket(index)?;

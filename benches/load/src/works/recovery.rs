@@ -1,13 +1,13 @@
 //! Everybody comes back at once, and wants what was missed.
 
-use std::time::Instant;
+use std::{ops::Range, time::Instant};
 
-use memchr::memmem::Finder;
+use serde::Deserialize;
 
-use super::{Figure, Spans, Unit, Work, entrance, latency::count};
+use super::{Figure, Spans, Work, answered, call, count, entrance, microseconds};
 use crate::{
     Failure,
-    client::{Group, Purpose, Swarm, frame, must_be_open, watch},
+    client::{Entrance, Group, Purpose, Swarm, frame, must_be_open, watch},
     dialect::Dialect,
     server::Running,
 };
@@ -42,92 +42,153 @@ impl Work for Recovery {
         let mut swarm = Swarm::new()?;
         let readers = entrance.open(&mut swarm, Purpose::Follow, self.readers)?;
         let publisher = entrance.open(&mut swarm, Purpose::Publish, 1)?.start;
-        let call = |method: &str, params: &str| {
-            let text =
-                format!(r#"{{"jsonrpc":"2.0","id":2,"method":"{method}","params":{params}}}"#);
-            frame(entrance.opcode(), text.as_bytes())
-        };
         let leave = call("unsubscribe", &format!(r#"{{"channel":"{CHANNEL}"}}"#));
-        for index in readers.clone() {
-            let (socket, scratch) = swarm.socket(index)?;
-            socket.send(scratch, &leave)?;
-        }
-        answered(&mut swarm, self.readers, r#""result""#)?;
-        let mut since = None;
+        answered(&mut swarm, readers.clone(), &leave)?;
+        let mut positions = Vec::new();
         for _ in 0..=MISSED {
-            let text = entrance.dialect.publish.replace("{data}", &"x".repeat(100));
-            let (socket, scratch) = swarm.socket(publisher)?;
-            socket.frames.keeps = true;
-            socket.send(scratch, &frame(entrance.opcode(), text.as_bytes()))?;
-            let mut told = None;
-            watch(&mut swarm, |swarm, index| {
-                let (socket, scratch) = swarm.socket(index)?;
-                must_be_open(socket.ready(scratch, |message| told = position(message.payload))?)?;
-                Ok(told.is_some())
-            })?;
-            // The first is the last that everybody has read.
-            since = since.or(told);
+            positions.push(publish(&entrance, &mut swarm, publisher)?);
         }
-        let since = since.ok_or("no position was told")?;
+        // The first is the last that everybody has read.
+        let (since, missed) = positions.split_first().ok_or("no position was told")?;
         let back = call(
             "subscribe",
             &format!(r#"{{"channel":"{CHANNEL}","since":"{since}"}}"#),
         );
         let (before, begun) = (server.usage()?, Instant::now());
-        for index in readers.clone() {
-            let (socket, scratch) = swarm.socket(index)?;
-            socket.send(scratch, &back)?;
-        }
-        let whole = Finder::new(r#""recovered":true"#);
-        let each = Finder::new(r#""position""#);
-        let (mut left, mut wrong) = (self.readers, 0_u32);
-        watch(&mut swarm, |swarm, index| {
-            let (socket, scratch) = swarm.socket(index)?;
-            let stage = socket.ready(scratch, |message| {
-                left = left.saturating_sub(1);
-                // Each publication has its position, and so has the answer.
-                let has = each.find_iter(message.payload).count() == MISSED + 1;
-                if !has || whole.find(message.payload).is_none() {
-                    wrong += 1;
-                }
-            })?;
-            must_be_open(stage)?;
-            Ok(left == 0)
-        })?;
+        let mut told = ask(&mut swarm, &readers, &back)?;
         let wall = begun.elapsed().as_secs_f64();
         let used = server.usage()?.since(&before).on_core;
-        let time = |name, seconds: f64| Figure {
-            name,
-            value: seconds * 1e6,
-            unit: Unit::Microseconds,
-            core: None,
-        };
+        // Whatever is sent behind an answer comes before the next one's.
+        for (reader, more) in answered(&mut swarm, readers, &call("ping", "{}"))? {
+            if let Some(told) = told.get_mut(reader) {
+                told.push(more);
+            }
+        }
+        let wrong = told.iter().filter(|it| !is_whole(it, missed)).count();
         Ok(vec![
-            time("until all have all", wall),
-            time(
+            microseconds("until all have all", wall * 1e6),
+            microseconds(
                 "of the server's processor, each",
-                used / self.readers as f64,
+                used * 1e6 / self.readers as f64,
             ),
-            count("without all of it", f64::from(wrong)),
+            count("without exactly that", wrong as f64),
         ])
     }
 }
 
-/// Waits until so many messages with this in them have come.
-fn answered(swarm: &mut Swarm, count: usize, part: &str) -> Result<(), Failure> {
-    let part = Finder::new(part);
-    let mut left = count;
+/// Publishes once, and gives the position.
+fn publish(entrance: &Entrance, swarm: &mut Swarm, publisher: usize) -> Result<String, Failure> {
+    let text = entrance.dialect.publish.replace("{data}", &data());
+    let (socket, scratch) = swarm.socket(publisher)?;
+    socket.frames.keeps = true;
+    socket.send(scratch, &frame(entrance.opcode(), text.as_bytes()))?;
+    let mut told = None;
     watch(swarm, |swarm, index| {
         let (socket, scratch) = swarm.socket(index)?;
-        let stage = socket.ready(scratch, |message| {
-            left -= usize::from(part.find(message.payload).is_some() && left > 0);
-        })?;
-        must_be_open(stage)?;
-        Ok(left == 0)
-    })
+        must_be_open(socket.ready(scratch, |message| told = position(message.payload))?)?;
+        Ok(told.is_some())
+    })?;
+    told.ok_or_else(|| "no position was told".into())
+}
+
+fn data() -> String {
+    "x".repeat(100)
 }
 
 fn position(payload: &[u8]) -> Option<String> {
     let answer: serde_json::Value = serde_json::from_slice(payload).ok()?;
     Some(answer.pointer("/result/position")?.as_str()?.to_owned())
+}
+
+/// Has all of them ask, and gives what each was told until the last had an answer. It is read later, so that the load is
+/// not what takes long.
+fn ask(
+    swarm: &mut Swarm,
+    readers: &Range<usize>,
+    question: &[u8],
+) -> Result<Vec<Vec<Vec<u8>>>, Failure> {
+    for index in readers.clone() {
+        let (socket, scratch) = swarm.socket(index)?;
+        socket.send(scratch, question)?;
+    }
+    let mut told: Vec<Vec<Vec<u8>>> = vec![Vec::new(); readers.len()];
+    let mut left = readers.len();
+    watch(swarm, |swarm, index| {
+        let (socket, scratch) = swarm.socket(index)?;
+        let told = index
+            .checked_sub(readers.start)
+            .and_then(|reader| told.get_mut(reader));
+        let told = told.ok_or("somebody else was told something")?;
+        let silent = told.is_empty();
+        must_be_open(socket.ready(scratch, |message| told.push(message.payload.to_vec()))?)?;
+        left -= usize::from(silent && !told.is_empty());
+        Ok(left == 0)
+    })?;
+    Ok(told)
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    result: Recovered,
+}
+
+#[derive(Deserialize)]
+struct Recovered {
+    recovered: bool,
+    publications: Vec<Publication>,
+}
+
+#[derive(Deserialize)]
+struct Publication {
+    position: String,
+    data: String,
+}
+
+/// Whether a reader was told one thing: each of these publications, once and in this order.
+fn is_whole(told: &[Vec<u8>], missed: &[String]) -> bool {
+    let [answer] = told else {
+        return false;
+    };
+    let Ok(Answer { result }) = serde_json::from_slice(answer) else {
+        return false;
+    };
+    let positions = result.publications.iter().map(|it| &it.position);
+    result.recovered
+        && positions.eq(missed)
+        && result.publications.iter().all(|it| it.data == data())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(recovered: bool, positions: &[&str]) -> Vec<u8> {
+        let publications: Vec<String> = positions
+            .iter()
+            .map(|it| format!(r#"{{"data":"{}","position":"{it}","from":"load"}}"#, data()))
+            .collect();
+        let publications = publications.join(",");
+        format!(
+            r#"{{"jsonrpc":"2.0","id":2,"result":{{"channel":"c","position":"e:3","recovered":{recovered},"publications":[{publications}]}}}}"#
+        )
+        .into()
+    }
+
+    #[test]
+    fn each_publication_comes_once_in_order_and_nothing_else() {
+        let missed = ["e:1", "e:2", "e:3"].map(String::from);
+        let whole = told(true, &["e:1", "e:2", "e:3"]);
+        assert!(is_whole(std::slice::from_ref(&whole), &missed));
+        for wrong in [
+            told(false, &["e:1", "e:2", "e:3"]),
+            told(true, &["e:1", "e:1", "e:3"]),
+            told(true, &["e:2", "e:1", "e:3"]),
+            told(true, &["e:1", "e:2"]),
+            told(true, &["e:1", "e:2", "e:3", "e:4"]),
+        ] {
+            assert!(!is_whole(&[wrong], &missed));
+        }
+        assert!(!is_whole(&[], &missed));
+        assert!(!is_whole(&[whole.clone(), whole], &missed));
+    }
 }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    Figure, Spans, Work, entrance,
-    latency::{CALM, Latency, Watched, Weather, count},
+    Figure, Spans, Work, count, entrance,
+    latency::{CALM, Latency, Watched, Weather},
     storm::Storms,
 };
 use crate::{Failure, client::Group, server::Running};
