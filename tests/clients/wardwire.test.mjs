@@ -2,33 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { request } from 'node:https';
 import { connect as dial, createServer } from 'node:net';
 import { test } from 'node:test';
 
-import WebSocket from 'ws';
-
 import { bearer, connect, history, presence } from '../../packages/client/dist/index.js';
-import { ca, host, otherToken, token } from './gate.mjs';
-
-/** What of `fetch` the client uses, trusting the authority of this run. */
-function fetchTrusting(input, { method, headers, body, signal }) {
-  return new Promise((resolve, reject) => {
-    const asking = request(input, { method, headers, ca, signal, agent: false }, async (response) => {
-      let text = '';
-      for await (const chunk of response) text += chunk;
-      resolve(new Response(text, { status: response.statusCode, headers: { 'content-type': response.headers['content-type'] ?? '' } }));
-    });
-    asking.on('error', reject);
-    asking.end(body ?? undefined);
-  });
-}
-
-class TrustingWebSocket extends WebSocket {
-  constructor(url, protocols) {
-    super(url, protocols, { ca });
-  }
-}
+import { host, otherToken, token } from './gate.mjs';
+import { fetchTrusting, TrustingWebSocket } from './trusting.mjs';
 
 const platform = { WebSocket: TrustingWebSocket, fetch: fetchTrusting };
 const fast = { backoff: { baseMs: 10, capMs: 20 } };

@@ -55,9 +55,27 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Other people's clients.
+/// Other people's clients, and our own behind a network that means ill.
 pub(crate) fn clients() -> Result<()> {
-    enter(&Fixture::start("clients", "tests/clients/server.toml")?)
+    let entered = enter(&Fixture::start("clients", "tests/clients/server.toml")?);
+    entered.and(hostile(&[]))
+}
+
+/// Our own client behind a network that means ill, for as long and with the faults that the variables say.
+pub(crate) fn hostile(variables: &[(&str, String)]) -> Result<()> {
+    let server = Fixture::start("hostile", "tests/clients/hostile/server.toml")?;
+    crate::assets::packages()?;
+    let mut node = program("node");
+    node.args([
+        "--test",
+        "--test-reporter=spec",
+        "tests/clients/hostile/hostile.test.mjs",
+    ]);
+    server.tell(&mut node)?;
+    for (name, value) in variables {
+        node.env(name, value);
+    }
+    run(&mut node)
 }
 
 /// Other people's clients enter a server that runs by `tests/clients/server.toml`, and are refused without proof.

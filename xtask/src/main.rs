@@ -54,6 +54,9 @@ cargo xtask <command>
   soak [--seconds N] [--sockets N]
                           a day in ten minutes: reloads every second under 5,000 busy sockets, of which none
                           may be dropped
+  soak client [--seconds N] [--seed N]
+                          five minutes of @wardwire/client behind a network that cuts, delays, silences and
+                          reorders its connections
   spec [--check]          write what is made from another source: the codes and
                           types of the protocol, the configuration's schema and reference;
                           or only say whether it is stale
