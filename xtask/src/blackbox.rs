@@ -55,10 +55,10 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Other people's clients, and our own behind a network that means ill.
+/// Other people's clients, our own behind a network that means ill, and the backend's package.
 pub(crate) fn clients() -> Result<()> {
     let entered = enter(&Fixture::start("clients", "tests/clients/server.toml")?);
-    entered.and(hostile(&[]))
+    entered.and(hostile(&[])).and(packages())
 }
 
 /// Our own client behind a network that means ill, for as long and with the faults that the variables say.
@@ -76,6 +76,20 @@ pub(crate) fn hostile(variables: &[(&str, String)]) -> Result<()> {
         node.env(name, value);
     }
     run(&mut node)
+}
+
+/// The backend's package, and the examples in the documentation, with servers that they start themselves.
+fn packages() -> Result<()> {
+    let mut done = Ok(());
+    for (version, folder) in tools::client_nodes()? {
+        println!("\n-- @wardwire/server and the examples on Node {version} --");
+        let mut ours = program_beside(&folder, "node");
+        ours.args(["--test", "--test-reporter=spec"]);
+        ours.args(["backend", "examples"].map(|it| format!("tests/clients/{it}.test.mjs")));
+        ours.env("WARDWIRE_BIN", target().join("release/wardwire"));
+        done = done.and(run(&mut ours));
+    }
+    done
 }
 
 /// Other people's clients enter a server that runs by `tests/clients/server.toml`, and are refused without proof.
