@@ -234,16 +234,14 @@ fn interleavings() -> Result<()> {
     run(command.arg("interleavings"))
 }
 
-/// The client on each Node that it is for, and the demos.
+/// The client and its React hooks on each Node that they are for, and the demos.
 fn typescript() -> Result<()> {
     assets::build()?;
     for (version, folder) in tools::client_nodes()? {
-        println!("\n-- the client on Node {version} --");
-        run(program_beside(&folder, "npm").args([
-            "test",
-            "--silent",
-            "--workspace=packages/client",
-        ]))?;
+        println!("\n-- on Node {version} --");
+        let mut npm = program_beside(&folder, "npm");
+        npm.args(["test", "--silent"]);
+        run(npm.args(["--workspace=packages/client", "--workspace=packages/react"]))?;
     }
     run(program("npm").args(["test", "--silent", "--workspace=packages/demos"]))
 }
