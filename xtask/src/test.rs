@@ -234,24 +234,20 @@ fn interleavings() -> Result<()> {
     run(command.arg("interleavings"))
 }
 
-/// The client and the backend's package on each Node that they are for, the hooks and the demos.
+/// The client, its React hooks and the backend's package on each Node that they are for, and the demos.
 fn typescript() -> Result<()> {
     assets::build()?;
     for (version, folder) in tools::client_nodes()? {
-        println!("\n-- the client and the backend's package on Node {version} --");
+        println!("\n-- on Node {version} --");
         run(program_beside(&folder, "npm").args([
             "test",
             "--silent",
             "--workspace=packages/client",
+            "--workspace=packages/react",
             "--workspace=packages/server",
         ]))?;
     }
-    run(program("npm").args([
-        "test",
-        "--silent",
-        "--workspace=packages/react",
-        "--workspace=packages/demos",
-    ]))
+    run(program("npm").args(["test", "--silent", "--workspace=packages/demos"]))
 }
 
 /// What the catalogue of attacks asks of TLS itself, which a balancer has ended, and of those who have not agreed on it.

@@ -10,65 +10,76 @@ interface Waiter<T> {
   readonly reject: (error: WardwireError) => void;
 }
 
-export interface Backlog<T> {
-  add(item: T): void;
-  /** Nothing more comes; what waits is still read, and then comes the error, once as from a generator, if there is one. */
-  end(error: WardwireError | null): void;
-  /** For whoever reads. */
-  readonly iterator: AsyncIterableIterator<T>;
+interface Waiting<T> {
+  readonly chars: number;
+  readonly handTo: (waiter: Waiter<T>) => void;
 }
 
-/** Holds up to `max`. `released` is called once, when nothing more is taken. */
-export function backlogOf<T extends { readonly data: unknown }>(max: number, released: () => void): Backlog<T> {
-  const items: { readonly chars: number; readonly handTo: (waiter: Waiter<T>) => void }[] = [];
-  const waiters: Waiter<T>[] = [];
-  let waiting = 0;
-  let ended = false;
+export class Backlog<T extends { readonly data: unknown }> implements AsyncIterableIterator<T> {
+  readonly #max: number;
+  readonly #released: () => void;
+  readonly #items: Waiting<T>[] = [];
+  readonly #waiters: Waiter<T>[] = [];
+  #chars = 0;
+  #ended = false;
 
-  const hand = (): void => {
-    while (waiters.length > 0 && (ended || items.length > 0)) {
-      const waiter = waiters.shift() as Waiter<T>;
-      const item = items.shift();
-      waiting -= item?.chars ?? 0;
+  /** `released` is called once, when nothing more is taken. */
+  constructor(max: number, released: () => void) {
+    this.#max = max;
+    this.#released = released;
+  }
+
+  add(item: T): void {
+    const chars = item.data instanceof Uint8Array ? item.data.length : JSON.stringify(item.data).length;
+    if (this.#waiters.length === 0 && (this.#items.length >= this.#max || this.#chars + chars > maxChars)) {
+      return this.end(new UsageError('backlog-full'));
+    }
+    this.#put(chars, ({ resolve }) => resolve({ done: false, value: item }));
+  }
+
+  /** Nothing more comes; what waits is still read, and then comes the error, once as from a generator, if there is one. */
+  end(error: WardwireError | null): void {
+    if (this.#ended) return;
+    // At sign-out, and when another user is signed in, nothing of the user before is handed out any more.
+    if (error?.code === 'signed-out' || error?.code === 'another-user') this.#items.length = 0;
+    if (error !== null) this.#put(0, ({ reject }) => reject(error));
+    this.#ended = true;
+    this.#released();
+    this.#hand();
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      this.#hand();
+    });
+  }
+
+  return(): Promise<IteratorResult<T>> {
+    this.#items.length = 0;
+    this.end(null);
+    return this.next();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #put(chars: number, handTo: Waiting<T>['handTo']): void {
+    if (this.#ended) return;
+    this.#items.push({ chars, handTo });
+    this.#chars += chars;
+    this.#hand();
+  }
+
+  /** Gives what waits to whoever waits for it. */
+  #hand(): void {
+    while (this.#waiters.length > 0 && (this.#ended || this.#items.length > 0)) {
+      const waiter = this.#waiters.shift() as Waiter<T>;
+      const item = this.#items.shift();
+      this.#chars -= item?.chars ?? 0;
       if (item === undefined) waiter.resolve({ done: true, value: undefined });
       else item.handTo(waiter);
     }
-  };
-  const put = (chars: number, handTo: (waiter: Waiter<T>) => void): void => {
-    items.push({ chars, handTo });
-    waiting += chars;
-    hand();
-  };
-  const end = (error: WardwireError | null): void => {
-    if (ended) return;
-    // At sign-out, and when another user is signed in, nothing of the user before is handed out any more.
-    if (error?.code === 'signed-out' || error?.code === 'another-user') items.length = 0;
-    if (error !== null) put(0, ({ reject }) => reject(error));
-    ended = true;
-    released();
-    hand();
-  };
-  const iterator: AsyncIterableIterator<T> = {
-    next: () =>
-      new Promise((resolve, reject) => {
-        waiters.push({ resolve, reject });
-        hand();
-      }),
-    return() {
-      items.length = 0;
-      end(null);
-      return iterator.next();
-    },
-    [Symbol.asyncIterator]: () => iterator,
-  };
-  return {
-    add(item) {
-      if (ended) return;
-      const chars = item.data instanceof Uint8Array ? item.data.length : JSON.stringify(item.data).length;
-      if (waiters.length === 0 && (items.length >= max || waiting + chars > maxChars)) return end(new UsageError('backlog-full'));
-      put(chars, ({ resolve }) => resolve({ done: false, value: item }));
-    },
-    end,
-    iterator,
-  };
+  }
 }

@@ -1,7 +1,7 @@
 /** One channel, as an application holds it. Making one costs nothing; it is followed while somebody listens. */
 
 import { type Published, readPublished } from './answers.js';
-import { backlogOf } from './backlog.js';
+import { Backlog } from './backlog.js';
 import { type Abortable, type Unsubscribe, whenAborted } from './emitter.js';
 import { UsageError, type WardwireError } from './error.js';
 import type { ChannelEvents, Followings } from './following.js';
@@ -137,12 +137,12 @@ export class Channel<Data = unknown> {
    * or ends the subscription, at sign-out, and when it is read so slowly that the backlog is full: a gap is never hidden.
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<Publication<Data>> {
-    const backlog = backlogOf<Publication<Data>>(options.backlog ?? 1000, () => stop());
+    const backlog = new Backlog<Publication<Data>>(options.backlog ?? 1000, () => stop());
     const hold = (error: WardwireError): void => backlog.end(['unsubscribed', 'closed'].includes(error.code) ? null : error);
     const read = (publication: Publication): void => backlog.add(publication as Publication<Data>);
     const stop = this.#listen('publication', read, hold, options.signal, () => queueMicrotask(() => backlog.end(null)));
     this.#followings.hold(this.name, hold);
-    return backlog.iterator;
+    return backlog;
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Publication<Data>> {
