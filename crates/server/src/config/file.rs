@@ -317,7 +317,8 @@ pub struct Limits {
     /// Of one socket. Over it: error -32003.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub subscriptions: usize,
-    /// That live at once. Over it: error -32003.
+    /// That live at once; one user opened at most half of them, and 10,000, as did all together who have no credential. Over it:
+    /// error -32003.
     #[schemars(range(min = 1, max = 16_777_216))]
     pub channels: usize,
 }

@@ -131,6 +131,7 @@ pub fn parts(
             channels: rules(config)?,
             limits: HubLimits {
                 channels: limits.channels,
+                channels_per_subject: of_one(limits.channels),
                 subscriptions: limits.subscriptions,
                 identity: identities(limits),
                 ..HubLimits::default()
@@ -546,6 +547,12 @@ fn content(channel: &file::Channel, folder: &Folder) -> io::Result<ContentRule> 
             file::Mode::Report => Mode::Report,
         },
     })
+}
+
+/// Of so many channels, those that one user may have opened: however few there are, half of them are for others.
+fn of_one(channels: usize) -> usize {
+    let usual = HubLimits::default().channels_per_subject;
+    usual.min(channels.div_ceil(2))
 }
 
 /// What the sockets of one identity may do together.
