@@ -323,6 +323,25 @@ pub struct Limits {
     pub channels: usize,
 }
 
+impl Limits {
+    /// Calls a second of one identity; 0 is no limit.
+    #[must_use]
+    pub fn identity_messages(&self) -> u32 {
+        let usual = self.messages_per_second.saturating_mul(10);
+        self.identity_messages.unwrap_or(usual)
+    }
+
+    /// Bytes of them; 0 is no limit.
+    #[must_use]
+    pub fn identity_bytes(&self) -> Bytes {
+        let usual = match self.messages_per_second {
+            0 => 0,
+            _ => 16 * 1024 * 1024,
+        };
+        self.identity_bytes.unwrap_or(Bytes(usual))
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

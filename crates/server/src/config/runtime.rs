@@ -557,11 +557,7 @@ fn of_one(channels: usize) -> usize {
 
 /// What the sockets of one identity may do together.
 fn identities(limits: &file::Limits) -> Rate {
-    let unlimited = limits.messages_per_second == 0;
-    let messages = limits.identity_messages;
-    let messages = messages.unwrap_or(limits.messages_per_second.saturating_mul(10));
-    let bytes = limits.identity_bytes.map(|bytes| bytes.0 as u64);
-    let bytes = bytes.unwrap_or(if unlimited { 0 } else { 16 * 1024 * 1024 });
+    let (messages, bytes) = (limits.identity_messages(), limits.identity_bytes().0 as u64);
     Rate {
         messages: (messages > 0).then_some(messages),
         bytes: (bytes > 0).then_some(bytes),
