@@ -272,6 +272,8 @@ fn check_explains_where_everything_came_from() {
         "= 20s (default)",
         "= 10000 (wardwire.toml:",
         "messages_per_second = 0 here (wardwire.toml:",
+        "identity_bytes          = 16MiB (default)",
+        "identity_messages       = 2000 (default)",
         "limits.ping, by WARDWIRE_LIMITS__PING",
         "Every user of every issuer may publish to free/{any}.",
         "Everything else is refused.",

@@ -196,6 +196,28 @@ fn metrics_count_what_happened() {
 }
 
 #[test]
+fn close_codes_of_a_peers_choice_are_one_label() {
+    let server = Server::start();
+    for code in [1001_u16, 3001, 3456, 3999, 4000, 4999] {
+        let mut ws = server.socket("alice");
+        ws.send(0x88, &code.to_be_bytes());
+        assert_eq!(ws.closed().0, code);
+        server.audited(|event| event["event"] == "close" && event["code"] == code);
+    }
+    assert_eq!(server.metric("wardwire_closes_total{code=\"4000\"}"), 5);
+    let all = server.admin("GET", "/metrics", "").body;
+    let codes: Vec<&str> = all
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("wardwire_closes_total{code=\"")?
+                .split('"')
+                .next()
+        })
+        .collect();
+    assert_eq!(codes, ["1001", "4000"]);
+}
+
+#[test]
 fn check_names_every_problem_at_once_with_its_line() {
     let setup = Setup::new();
     let config = setup

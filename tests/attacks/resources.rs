@@ -82,6 +82,22 @@ fn attack_058_subscriptions_without_number() {
 }
 
 #[test]
+fn attack_058_few_channels_are_not_all_for_one_user() {
+    let server = Setup::new().limits("channels = 4\n").start();
+    let free = |n: usize| json!({ "channel": format!("free/{n}") });
+    let mut tabs = [server.socket("mallory"), server.socket("mallory")];
+    for (n, tab) in tabs.iter_mut().enumerate() {
+        tab.ok("subscribe", free(n));
+    }
+    tabs[0].fails("subscribe", free(2), -32003);
+    let mut bob = server.socket("bob");
+    for n in 0..4 {
+        bob.ok("subscribe", free(n));
+    }
+    bob.fails("subscribe", free(5), -32003);
+}
+
+#[test]
 fn attack_060_too_many_of_one_subject() {
     let server = Setup::new().limits("connections_per_subject = 2\n").start();
     let token = server.issuer.token("alice").mint();
@@ -164,6 +180,7 @@ crate::harness::over_http2![
     attack_056_a_peer_that_answers_lives_on,
     attack_057_a_reader_that_stops_reading,
     attack_058_subscriptions_without_number,
+    attack_058_few_channels_are_not_all_for_one_user,
     attack_060_too_many_of_one_subject,
     attack_060_too_many_of_one_address,
     attack_061_a_pool_full_of_those_who_never_ask,

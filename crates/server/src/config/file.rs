@@ -317,9 +317,29 @@ pub struct Limits {
     /// Of one socket. Over it: error -32003.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub subscriptions: usize,
-    /// That live at once. Over it: error -32003.
+    /// That live at once; one user opened at most half of them, and 10,000, as did all together who have no credential. Over it:
+    /// error -32003.
     #[schemars(range(min = 1, max = 16_777_216))]
     pub channels: usize,
+}
+
+impl Limits {
+    /// Calls a second of one identity; 0 is no limit.
+    #[must_use]
+    pub fn identity_messages(&self) -> u32 {
+        let usual = self.messages_per_second.saturating_mul(10);
+        self.identity_messages.unwrap_or(usual)
+    }
+
+    /// Bytes of them; 0 is no limit.
+    #[must_use]
+    pub fn identity_bytes(&self) -> Bytes {
+        let usual = match self.messages_per_second {
+            0 => 0,
+            _ => 16 * 1024 * 1024,
+        };
+        self.identity_bytes.unwrap_or(Bytes(usual))
+    }
 }
 
 impl Default for Limits {

@@ -131,6 +131,7 @@ pub fn parts(
             channels: rules(config)?,
             limits: HubLimits {
                 channels: limits.channels,
+                channels_per_subject: of_one(limits.channels),
                 subscriptions: limits.subscriptions,
                 identity: identities(limits),
                 ..HubLimits::default()
@@ -548,13 +549,15 @@ fn content(channel: &file::Channel, folder: &Folder) -> io::Result<ContentRule> 
     })
 }
 
+/// Of so many channels, those that one user may have opened: however few there are, half of them are for others.
+fn of_one(channels: usize) -> usize {
+    let usual = HubLimits::default().channels_per_subject;
+    usual.min(channels.div_ceil(2))
+}
+
 /// What the sockets of one identity may do together.
 fn identities(limits: &file::Limits) -> Rate {
-    let unlimited = limits.messages_per_second == 0;
-    let messages = limits.identity_messages;
-    let messages = messages.unwrap_or(limits.messages_per_second.saturating_mul(10));
-    let bytes = limits.identity_bytes.map(|bytes| bytes.0 as u64);
-    let bytes = bytes.unwrap_or(if unlimited { 0 } else { 16 * 1024 * 1024 });
+    let (messages, bytes) = (limits.identity_messages(), limits.identity_bytes().0 as u64);
     Rate {
         messages: (messages > 0).then_some(messages),
         bytes: (bytes > 0).then_some(bytes),

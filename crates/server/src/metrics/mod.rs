@@ -89,9 +89,14 @@ impl Metrics {
         *self.refusals.lock().entry(key).or_default() += 1;
     }
 
-    /// Counts the end of a socket by its close code. Codes of a peer's own choice are counted as 4000.
+    /// Counts the end of a socket by its close code. Of those that no standard and not this server gives a meaning, a peer has
+    /// 2,000 to choose from: they are counted as 4000.
     pub fn close(&self, code: u16) {
-        *self.closes.lock().entry(code.min(4000)).or_default() += 1;
+        let label = match code {
+            ..=3000 | 3003 | 3008 => code,
+            _ => 4000,
+        };
+        *self.closes.lock().entry(label).or_default() += 1;
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{collections::HashSet, fs, path::Path};
 
 const THREATS: &str = include_str!("../../../../docs/security/threat-model.md");
+const BOUNDS: &str = include_str!("../../../../docs/security/bounds.md");
 const ASVS: &str = include_str!("../../../../docs/security/asvs.md");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -36,7 +37,11 @@ const ANSWERS: [&str; 4] = ["Met", "Partly", "Not yet", "Not applicable"];
 #[test]
 fn every_test_that_the_documents_on_security_name_exists() {
     let there = tests();
-    for (document, text) in [("threat-model.md", THREATS), ("asvs.md", ASVS)] {
+    for (document, text) in [
+        ("threat-model.md", THREATS),
+        ("bounds.md", BOUNDS),
+        ("asvs.md", ASVS),
+    ] {
         let rows = rows(text);
         assert!(rows.len() > 20, "{document} has lost its tables");
         for row in rows {
@@ -112,7 +117,7 @@ fn line(name: &str, [met, partly, not_yet, not_applicable]: [usize; 4]) -> Strin
 #[test]
 fn every_place_that_the_documents_on_security_name_exists() {
     let folder = Path::new(ROOT).join("docs/security");
-    for text in [THREATS, ASVS] {
+    for text in [THREATS, BOUNDS, ASVS] {
         for link in text.split("](").skip(1) {
             let (link, _) = link.split_once(')').unwrap();
             if link.starts_with("https:") {

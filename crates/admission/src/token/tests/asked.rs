@@ -250,3 +250,46 @@ impl Net {
             .ok_or_else(|| FetchError::NotHttps(url.to_owned()))
     }
 }
+
+/// An issuer that says nothing.
+struct Silent;
+
+impl crate::fetch::Fetch for Silent {
+    fn get<'a>(&'a self, _: &'a str) -> crate::fetch::Fetching<'a> {
+        Box::pin(std::future::pending())
+    }
+
+    fn get_with<'a>(&'a self, _: &'a str, _: &'a http::HeaderMap) -> crate::fetch::Posting<'a> {
+        Box::pin(std::future::pending())
+    }
+
+    fn post<'a>(&'a self, _: &'a str, _: &'a crate::fetch::Form) -> crate::fetch::Posting<'a> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_questions_wait_and_those_about_open_sockets_beside_them() {
+    let issuers = Issuers::new(
+        vec![asking(0, Some(60))],
+        Arc::new(Silent),
+        Hands::at(NOW * 1000),
+    );
+    let issuers = Arc::new(issuers.unwrap());
+    let tokens: Vec<String> = (0..1025).map(|n| format!("token-{n}")).collect();
+    let mut asked: Vec<_> = tokens
+        .iter()
+        .map(|token| Box::pin(issuers.verify(token)))
+        .collect();
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut refused = Vec::new();
+    for (at, question) in asked.iter_mut().enumerate() {
+        if question.as_mut().poll(&mut cx).is_ready() {
+            refused.push(at);
+        }
+    }
+    assert_eq!(refused, [1024]);
+    let open: Arc<str> = "open".into();
+    let mut again = Box::pin(issuers.verify_anew("https://id.example", &open));
+    assert!(again.as_mut().poll(&mut cx).is_pending());
+}

@@ -212,3 +212,27 @@ impl Room {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_holds_so_many_sockets_and_one_that_stays_is_none_more() {
+        let (mut room, now) = (Room::default(), Instant::now());
+        let mut enters = |socket: usize| {
+            let attendant = Attendant {
+                socket: socket as u128,
+                from: None,
+                info: None,
+            };
+            room.enter(&attendant, now + Duration::from_secs(1), now)
+                .is_some()
+        };
+        assert!((0..ROOM).all(&mut enters));
+        assert!(!enters(ROOM) && enters(0));
+        assert_eq!((room.seats.len(), room.anonymous), (ROOM, ROOM));
+        room.expire(now + Duration::from_secs(1));
+        assert!(room.is_idle() && room.ends.is_empty());
+    }
+}

@@ -287,9 +287,14 @@ impl Page<'_> {
 
     /// Every key of `[limits]`, whatever they are.
     fn limits(&self) -> Vec<String> {
-        let Ok(Value::Object(limits)) = serde_json::to_value(&self.config.file.limits) else {
+        let file = &self.config.file.limits;
+        let Ok(Value::Object(mut limits)) = serde_json::to_value(file) else {
             return Vec::new();
         };
+        // What is made of others where nothing is written.
+        let (messages, bytes) = (file.identity_messages(), file.identity_bytes());
+        limits.insert("identity_messages".to_owned(), messages.into());
+        limits.insert("identity_bytes".to_owned(), bytes.to_string().into());
         let width = limits.keys().map(String::len).max().unwrap_or_default();
         let line = |(key, value): (&String, &Value)| {
             let at = self.at(&format!("limits.{key}"));
