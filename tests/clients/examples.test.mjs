@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { transform } from 'esbuild';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 
 import { ownServer } from './own-server.mjs';
 
@@ -28,6 +29,7 @@ native_clients = true
 const issuer = `[[issuer]]
 issuer = "https://id.example.com"
 audience = "wardwire"
+jwks_file = "id.jwks.json"
 `;
 
 /** The blocks of a page, by the headings that they are below. */
@@ -42,22 +44,31 @@ function sections(page) {
 
 const of = ({ blocks }, ...languages) => blocks.filter(({ language }) => languages.includes(language)).map(({ text }) => text);
 
+/** The issuer's key set, and what alice is given by it. */
+async function signIn() {
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  const access = new SignJWT({ client_id: 'app' }).setProtectedHeader({ alg: 'ES256', kid: 'id', typ: 'at+jwt' });
+  access.setIssuer('https://id.example.com').setAudience('wardwire').setSubject('alice').setJti('1').setIssuedAt().setExpirationTime('10m');
+  return { keys: JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'id' }] }), access: await access.sign(privateKey) };
+}
+
 /** Runs a program to its end, and gives what it printed. */
 async function run(program, folder, env) {
   const file = join(folder, 'example.mjs');
   const { code } = await transform(program, { loader: 'ts', format: 'esm' });
   writeFileSync(file, code);
-  const child = spawn(process.execPath, ['--import', preload, file], { cwd: folder, env: { WARDWIRE_TOKEN: token, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--import', preload, file], { cwd: folder, env: { WARDWIRE_TOKEN: token, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 });
   const said = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => (said[stream] += text));
   const [status] = await once(child, 'close');
-  assert.equal(status, 0, `${said.stderr}\n${code}`);
+  assert.equal(status, 0, `${said.stdout}${said.stderr}\n${code}`);
   return said.stdout;
 }
 
 for (const [page, programs] of [
   ['docs/backend.md', 1],
   ['packages/server/README.md', 5],
+  ['docs/examples.md', 8],
 ]) {
   test(page, async (t) => {
     // Below the workspace, where the packages are found.
@@ -75,8 +86,10 @@ for (const [page, programs] of [
     const online = ({ program }) => program.includes(host);
     for (const one of each) if (!online(one)) await is(one, {});
     const known = tables.includes('id.example.com') ? '' : issuer;
-    const server = await ownServer(rest + known + tables, { 'backend.token': token }, folder);
+    const { keys, access } = await signIn();
+    const server = await ownServer(rest + known + tables, { 'backend.token': token, 'id.jwks.json': keys }, folder);
     t.after(server.stop);
-    for (const one of each) if (online(one)) await is(one, { WARDWIRE_PORT: String(server.port), WARDWIRE_CA: server.ca });
+    const env = { WARDWIRE_PORT: String(server.port), WARDWIRE_CA: server.ca, ACCESS_TOKEN: access };
+    for (const one of each) if (online(one)) await is(one, env);
   });
 }
