@@ -1,5 +1,5 @@
 // The examples in the documentation, as they stand: what is below one heading is one program, and a block of text behind it is
-// what it prints. The configurations of a page are its server's.
+// what it prints. The configurations of a page are its server's. Those of web pages never end, and are ended when they have shown that.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -10,12 +10,11 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { transform } from 'esbuild';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 
 import { ownServer } from './own-server.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const preload = new URL('live.mjs', import.meta.url).href;
-const host = 'live.example.com';
 const token = 'fedcba9876543210fedcba9876543210';
 
 /** What no page repeats. */
@@ -28,6 +27,34 @@ native_clients = true
 const issuer = `[[issuer]]
 issuer = "https://id.example.com"
 audience = "wardwire"
+jwks_file = "id.jwks.json"
+`;
+
+const chat = `[[channel]]
+name = "chat/{room}"
+subscribe = "authenticated"
+publish = "authenticated"
+presence = true
+`;
+const ofClient = `[[route]]
+path = "/echo"
+kind = "echo"
+native_clients = true
+[backend]
+token_files = ["backend.token"]
+[[channel]]
+name = "prices/{currency}"
+subscribe = "authenticated"
+publish = "server"
+last_value = true
+${chat}`;
+/** What there is to be read. */
+const price = `import { Backend } from '@wardwire/server';
+await new Backend('https://live.example.com', { token: process.env.WARDWIRE_TOKEN }).publish('prices/eur', { bid: 1.08 });
+`;
+/** What a React application ends with. */
+const render = `import { createRoot } from 'react-dom/client';
+createRoot(document.body.appendChild(document.createElement('main'))).render(<App />);
 `;
 
 /** The blocks of a page, by the headings that they are below. */
@@ -42,22 +69,37 @@ function sections(page) {
 
 const of = ({ blocks }, ...languages) => blocks.filter(({ language }) => languages.includes(language)).map(({ text }) => text);
 
-/** Runs a program to its end, and gives what it printed. */
-async function run(program, folder, env) {
+/** The issuer's key set, and what alice is given by it. */
+async function signIn() {
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  const access = new SignJWT({ client_id: 'app' }).setProtectedHeader({ alg: 'ES256', kid: 'id', typ: 'at+jwt' });
+  access.setIssuer('https://id.example.com').setAudience('wardwire').setSubject('alice').setJti('1').setIssuedAt().setExpirationTime('10m');
+  return { keys: JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'id' }] }), access: await access.sign(privateKey) };
+}
+
+/** Runs a program until it ends, or, in a page, has shown what is expected, and gives what it printed. */
+async function run({ program, prints }, { folder, env, inPage }) {
   const file = join(folder, 'example.mjs');
-  const { code } = await transform(program, { loader: 'ts', format: 'esm' });
+  const { code } = await transform(program, { loader: 'tsx', format: 'esm', jsx: 'automatic' });
   writeFileSync(file, code);
-  const child = spawn(process.execPath, ['--import', preload, file], { cwd: folder, env: { WARDWIRE_TOKEN: token, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const preloads = (inPage ? ['live', 'page'] : ['live']).flatMap((name) => ['--import', new URL(`${name}.mjs`, import.meta.url).href]);
+  const child = spawn(process.execPath, [...preloads, file], { cwd: folder, env: { WARDWIRE_TOKEN: token, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 });
   const said = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => (said[stream] += text));
+  const shown = () => inPage && prints !== '' && `\n${said.stdout}`.endsWith(`\n${prints}`);
+  child.stdout.on('data', () => shown() && child.kill());
   const [status] = await once(child, 'close');
-  assert.equal(status, 0, `${said.stderr}\n${code}`);
+  if (shown()) return prints;
+  assert.equal(status, 0, `${said.stdout}${said.stderr}\n${code}`);
   return said.stdout;
 }
 
-for (const [page, programs] of [
-  ['docs/backend.md', 1],
-  ['packages/server/README.md', 5],
+for (const { page, programs, inPage = false, before = '', after = '', server = '' } of [
+  { page: 'docs/backend.md', programs: 1 },
+  { page: 'packages/server/README.md', programs: 5 },
+  { page: 'docs/examples.md', programs: 8 },
+  { page: 'packages/client/README.md', programs: 4, inPage: true, before: price, server: ofClient },
+  { page: 'packages/react/README.md', programs: 1, inPage: true, after: render, server: chat },
 ]) {
   test(page, async (t) => {
     // Below the workspace, where the packages are found.
@@ -65,18 +107,21 @@ for (const [page, programs] of [
     const folder = mkdtempSync(join(root, 'target/examples/'));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     const all = sections(readFileSync(join(root, page), 'utf8'));
-    const tables = all.flatMap((section) => of(section, 'toml')).join('\n');
-    const made = all.map((section) => ({ heading: section.heading, program: of(section, 'js', 'ts').join('\n'), prints: of(section, 'text').join('') }));
+    const tables = server + all.flatMap((section) => of(section, 'toml')).join('\n');
+    const made = all.map((section) => ({ heading: section.heading, program: of(section, 'js', 'ts', 'tsx').join('\n'), prints: of(section, 'text').join('') }));
     const each = made.filter(({ program }) => program !== '');
     assert.equal(each.length, programs);
-    const is = async ({ heading, program, prints }, env) => t.test(heading, async () => assert.equal(await run(program, folder, env), prints));
+    const is = async (one, env) => t.test(one.heading, async () => assert.equal(await run({ ...one, program: one.program + after }, { folder, env, inPage }), one.prints));
 
     // What a program makes for the server, such as a key, is there when that starts.
-    const online = ({ program }) => program.includes(host);
+    const online = ({ program }) => /live\.example\.com|@wardwire\/client/.test(program);
     for (const one of each) if (!online(one)) await is(one, {});
     const known = tables.includes('id.example.com') ? '' : issuer;
-    const server = await ownServer(rest + known + tables, { 'backend.token': token }, folder);
-    t.after(server.stop);
-    for (const one of each) if (online(one)) await is(one, { WARDWIRE_PORT: String(server.port), WARDWIRE_CA: server.ca });
+    const { keys, access } = await signIn();
+    const started = await ownServer(rest + known + tables, { 'backend.token': token, 'id.jwks.json': keys }, folder);
+    t.after(started.stop);
+    const env = { WARDWIRE_PORT: String(started.port), WARDWIRE_CA: started.ca, ACCESS_TOKEN: access };
+    if (before !== '') await run({ program: before, prints: '' }, { folder, env, inPage: false });
+    for (const one of each) if (online(one)) await is(one, env);
   });
 }
