@@ -22,8 +22,11 @@ use wardwire_protocol::{
 };
 
 use crate::{
+    HubError,
     channel::Loops,
-    engine::{Attendant, Change, Engine, Watcher, member, size_of_member as size},
+    engine::{
+        Answer, Attendant, Change, Engine, EngineError, Watcher, member, size_of_member as size,
+    },
     fanout::Delivery,
 };
 
@@ -117,14 +120,24 @@ impl Audience {
         new
     }
 
-    /// A socket is here, or something else is told of it from now on.
-    pub(crate) fn enter(&self, attendant: Attendant, now: Instant) {
+    /// A socket is here, or something else is told of it from now on. Where it does not fit it is not, until it
+    /// [leaves](Self::leave) or there is room when it is [renewed](Self::renew).
+    pub(crate) fn enter(&self, attendant: Attendant, now: Instant) -> Result<(), HubError> {
         // First, so that nobody who says meanwhile that all are here says what was true before.
         let own = attendant.clone();
         self.state.lock().own.insert(own.socket, own);
+        match self.stay(&attendant, now) {
+            true => Ok(()),
+            false => Err(EngineError::Full.into()),
+        }
+    }
+
+    /// Tells the engine that a socket is here. False if it does not fit.
+    fn stay(&self, attendant: &Attendant, now: Instant) -> bool {
         // Nobody waits for the answer: who comes and goes is told by the engine itself.
         let presence = self.engine.presence();
-        let _ = presence.enter(&self.name, &attendant, LEASE, now);
+        let entered = presence.enter(&self.name, attendant, LEASE, now);
+        !matches!(entered, Answer::Now(Err(EngineError::Full)))
     }
 
     /// A socket is here no longer, if it was.
@@ -143,24 +156,23 @@ impl Audience {
         }
     }
 
-    /// Says that everybody is still here.
-    pub(crate) fn renew(&self, now: Instant) {
+    /// Says that everybody is still here. Returns how many did not fit.
+    pub(crate) fn renew(&self, now: Instant) -> usize {
         let own: Vec<Attendant> = self.state.lock().own.values().cloned().collect();
+        let mut out = 0;
         for attendant in own {
-            let _ = self
-                .engine
-                .presence()
-                .enter(&self.name, &attendant, LEASE, now);
+            out += usize::from(!self.stay(&attendant, now));
             // It may have left before it was said to be here.
             let known = self.state.lock().own.get(&attendant.socket) == Some(&attendant);
             if !known {
                 let _ = self.engine.presence().leave(&self.name, &attendant, now);
                 let other = self.state.lock().own.get(&attendant.socket).cloned();
                 if let Some(other) = other {
-                    let _ = self.engine.presence().enter(&self.name, &other, LEASE, now);
+                    self.stay(&other, now);
                 }
             }
         }
+        out
     }
 
     /// A socket of this loop is told from now on, or no longer.

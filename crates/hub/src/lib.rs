@@ -71,6 +71,8 @@ pub struct Hub {
     loops: Arc<Loops>,
     /// Channels of which it is to be told who came and went.
     board: Arc<Board>,
+    /// How often a socket did not fit among those who are present.
+    turned_away: AtomicU64,
 }
 
 /// Who may do what in which channel, and what that may cost.
@@ -173,6 +175,7 @@ impl Hub {
                 keys: RandomState::new(),
             }),
             board: Arc::default(),
+            turned_away: AtomicU64::new(0),
         });
         (hub, sides)
     }
@@ -229,6 +232,16 @@ impl Hub {
         listed.map(|listed| listed.map_err(HubError::from))
     }
 
+    fn turned_away(&self, count: usize) {
+        self.turned_away.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// How often a socket could not be present in a channel, as no more fitted.
+    #[must_use]
+    pub fn crowded(&self) -> u64 {
+        self.turned_away.load(Ordering::Relaxed)
+    }
+
     fn rules(&self) -> Arc<Rules> {
         self.rules.read().clone()
     }
@@ -250,7 +263,7 @@ impl Hub {
         let all: Vec<Arc<Channel>> = self.channels.read().all();
         for channel in all {
             if let Some(audience) = channel.audience() {
-                audience.renew(now);
+                self.turned_away(audience.renew(now));
             }
             self.tidy(&channel, now);
         }

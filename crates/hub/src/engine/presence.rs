@@ -13,7 +13,8 @@ use super::Reply;
 /// Who is present. What is asked is done in the order in which it is asked, whether or not its answer is waited for. Whoever
 /// enters does so for a time, and enters again before it is over: a process that dies takes its own with it.
 pub trait Presence: Send + Sync {
-    /// Enters for so long, or stays.
+    /// Enters for so long, or stays. Where no more can, it says so at once, as far as it knows
+    /// ([`Full`](super::EngineError::Full)): nobody is let in first and put out later.
     fn enter(
         &self,
         channel: &ChannelName,
