@@ -135,6 +135,9 @@ pub enum HubError {
     /// The channel, or whoever it is, has had enough for now. The time after which it is not so.
     #[error("too much of late")]
     Rate(Duration),
+    /// It is larger than the channel takes in one go: it never will.
+    #[error("larger than the channel takes")]
+    TooLarge,
     /// It is not what the channel takes.
     #[error("not what the channel takes")]
     Invalid(Violation),
