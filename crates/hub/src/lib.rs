@@ -231,8 +231,13 @@ impl Hub {
 
     /// Who is in a channel, of whom so many are named.
     fn presence(&self, name: &ChannelName, most: usize) -> Answer<Result<Present, HubError>> {
+        let channel = self.channels.read().get(name);
+        let asking = channel.and_then(|it| it.audience().map(Audience::ask));
         let listed = self.engine.presence().list(name, most, Instant::now());
-        listed.map(|listed| listed.map_err(HubError::from))
+        listed.map(|listed| {
+            drop(asking);
+            listed.map_err(HubError::from)
+        })
     }
 
     fn turned_away(&self, count: usize) {

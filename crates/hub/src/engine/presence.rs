@@ -35,7 +35,8 @@ pub trait Presence: Send + Sync {
     /// socket made it.
     fn watch(&self, channel: &ChannelName, watcher: Weak<dyn Watcher>);
 
-    /// Who is there: all are counted, at most so many are named, by their names.
+    /// Who is there: all are counted, at most so many are named, by their names. This process's watchers are told of what changed
+    /// before it first, and of what changes behind it afterwards.
     fn list(&self, channel: &ChannelName, most: usize, now: Instant) -> Reply<Present>;
 }
 

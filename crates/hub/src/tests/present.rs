@@ -1,5 +1,7 @@
 //! Who is present, as the sockets of several loops are told.
 
+mod late;
+
 use super::*;
 use crate::{audience::EVERY, engine::memory::Memory, rights::Presence};
 
@@ -142,4 +144,26 @@ fn who_followed_before_and_does_not_fit_is_counted_and_present_once_it_does() {
     hub.hub.sweep(now);
     hub.hub.tell(now + EVERY);
     assert_eq!(told(&mut bob), ["joined bob 1", "left alice 1"]);
+}
+
+#[test]
+fn who_asks_between_two_changes_is_told_of_the_second() {
+    let mut hub = hub();
+    let mut alice = follower(&mut hub, "alice", "A");
+    let mut now = Instant::now();
+    let bob = follower(&mut hub, "bob", "B");
+    hub.hub.tell(now);
+    received(&mut alice);
+    let ask = |it: &Socket| it.member.presence(&name("chat/lobby"), 0).now().unwrap();
+    drop(bob);
+    assert_eq!(ask(&alice).unwrap().count, 1);
+    let bob = follower(&mut hub, "bob", "B");
+    now += EVERY;
+    hub.hub.tell(now);
+    assert_eq!(told(&mut alice), ["joined bob 2"]);
+    drop(bob);
+    let _bob = follower(&mut hub, "bob", "B");
+    now += EVERY;
+    hub.hub.tell(now);
+    assert!(told(&mut alice).is_empty(), "nobody asked");
 }
