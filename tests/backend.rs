@@ -193,6 +193,19 @@ fn a_batch_is_answered_with_so_much_history_and_no_more() {
 }
 
 #[test]
+fn a_batch_names_who_is_there_however_often_it_asks() {
+    let mut setup = setup();
+    setup.rest += "[[channel]]\nname = \"hall\"\nsubscribe = \"anyone\"\npresence = true\n";
+    let server = setup.start();
+    let mut alice = server.socket("alice");
+    alice.ok("subscribe", json!({ "channel": "hall" }));
+    let asked = json!([(); 32].map(|()| call("presence", &json!({ "channel": "hall" }))));
+    for answer in says(&server, &asked).as_array().unwrap() {
+        assert_eq!(answer["result"]["members"], json!([{ "from": "alice" }]));
+    }
+}
+
+#[test]
 fn it_takes_back_what_the_operator_could() {
     let server = setup().start();
     let mut alice = server.socket("alice");

@@ -22,8 +22,11 @@ use wardwire_protocol::{
 };
 
 use crate::{
+    HubError,
     channel::Loops,
-    engine::{Attendant, Change, Engine, Watcher, member, size_of_member as size},
+    engine::{
+        Answer, Attendant, Change, Engine, EngineError, Watcher, member, size_of_member as size,
+    },
     fanout::Delivery,
 };
 
@@ -61,7 +64,12 @@ struct State {
     told: Option<Instant>,
     /// It stands on the board.
     posted: bool,
+    /// How many ask who is here, and have no answer yet.
+    asking: usize,
 }
+
+/// A question who is here, until it is answered.
+pub(crate) struct Asking(Arc<Audience>);
 
 /// What has changed since it was told.
 #[derive(Default)]
@@ -84,7 +92,7 @@ enum Before {
     Away,
     /// Here, with this beside it.
     Here(Option<Arc<str>>),
-    /// Here, with something else beside it.
+    /// Here with something else beside it, or somebody may have been told another thing than all others.
     Another,
 }
 
@@ -102,6 +110,7 @@ impl Audience {
             news: News::default(),
             told: None,
             posted: false,
+            asking: 0,
         };
         let new = Arc::new_cyclic(|me| Self {
             name,
@@ -117,14 +126,24 @@ impl Audience {
         new
     }
 
-    /// A socket is here, or something else is told of it from now on.
-    pub(crate) fn enter(&self, attendant: Attendant, now: Instant) {
+    /// A socket is here, or something else is told of it from now on. Where it does not fit it is not, until it
+    /// [leaves](Self::leave) or there is room when it is [renewed](Self::renew).
+    pub(crate) fn enter(&self, attendant: Attendant, now: Instant) -> Result<(), HubError> {
         // First, so that nobody who says meanwhile that all are here says what was true before.
         let own = attendant.clone();
         self.state.lock().own.insert(own.socket, own);
+        match self.stay(&attendant, now) {
+            true => Ok(()),
+            false => Err(EngineError::Full.into()),
+        }
+    }
+
+    /// Tells the engine that a socket is here. False if it does not fit.
+    fn stay(&self, attendant: &Attendant, now: Instant) -> bool {
         // Nobody waits for the answer: who comes and goes is told by the engine itself.
         let presence = self.engine.presence();
-        let _ = presence.enter(&self.name, &attendant, LEASE, now);
+        let entered = presence.enter(&self.name, attendant, LEASE, now);
+        !matches!(entered, Answer::Now(Err(EngineError::Full)))
     }
 
     /// A socket is here no longer, if it was.
@@ -143,24 +162,34 @@ impl Audience {
         }
     }
 
-    /// Says that everybody is still here.
-    pub(crate) fn renew(&self, now: Instant) {
+    /// Says that everybody is still here. Returns how many did not fit.
+    pub(crate) fn renew(&self, now: Instant) -> usize {
         let own: Vec<Attendant> = self.state.lock().own.values().cloned().collect();
+        let mut out = 0;
         for attendant in own {
-            let _ = self
-                .engine
-                .presence()
-                .enter(&self.name, &attendant, LEASE, now);
+            out += usize::from(!self.stay(&attendant, now));
             // It may have left before it was said to be here.
             let known = self.state.lock().own.get(&attendant.socket) == Some(&attendant);
             if !known {
                 let _ = self.engine.presence().leave(&self.name, &attendant, now);
                 let other = self.state.lock().own.get(&attendant.socket).cloned();
                 if let Some(other) = other {
-                    let _ = self.engine.presence().enter(&self.name, &other, LEASE, now);
+                    self.stay(&other, now);
                 }
             }
         }
+        out
+    }
+
+    /// Somebody asks who is here. The answer may lie between two changes that are none together, as where somebody goes and
+    /// comes back: so whatever changes until it is there is told, and what waits to be told too.
+    pub(crate) fn ask(self: &Arc<Self>) -> Asking {
+        let mut state = self.state.lock();
+        state.asking += 1;
+        for turned in state.news.members.values_mut() {
+            turned.was = Before::Another;
+        }
+        Asking(self.clone())
     }
 
     /// A socket of this loop is told from now on, or no longer.
@@ -221,12 +250,19 @@ impl Watcher for Audience {
         if state.is_unseen() {
             return;
         }
-        state.news.add(change);
+        let asked = state.asking > 0;
+        state.news.add(change, asked);
         if !std::mem::replace(&mut state.posted, true)
             && let Some(own) = self.me.upgrade()
         {
             self.board.0.lock().push(own);
         }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.state.lock().asking -= 1;
     }
 }
 
@@ -251,7 +287,8 @@ impl Board {
 }
 
 impl News {
-    fn add(&mut self, change: &Change) {
+    /// Adds a change, [while](Audience::ask) somebody asks or not.
+    fn add(&mut self, change: &Change, asked: bool) {
         let Change {
             from,
             here,
@@ -264,6 +301,9 @@ impl News {
         match self.members.entry(from.clone()) {
             Entry::Occupied(mut known) => {
                 let turned = known.get_mut();
+                if asked {
+                    turned.was = Before::Another;
+                }
                 turned.here = *here;
                 turned.info.clone_from(info);
                 let as_before = match &turned.was {
@@ -277,6 +317,7 @@ impl News {
             }
             Entry::Vacant(unknown) if room => {
                 let was = match (*here, *stayed) {
+                    _ if asked => Before::Another,
                     (false, _) => Before::Here(info.clone()),
                     (true, true) => Before::Another,
                     (true, false) => Before::Away,
@@ -360,7 +401,7 @@ mod tests {
     /// What is told of these, each as its method and its parameters.
     fn told(changes: impl IntoIterator<Item = Change>) -> Vec<(String, Value)> {
         let mut news = News::default();
-        changes.into_iter().for_each(|it| news.add(&it));
+        changes.into_iter().for_each(|it| news.add(&it, false));
         let frames = news.frames(&ChannelName::parse("a").unwrap());
         let notice = |frame: Prepared| {
             let bytes = frame.as_bytes();
@@ -452,7 +493,7 @@ mod tests {
     fn of_a_storm_only_so_much_is_remembered() {
         let mut news = News::default();
         for n in 0..10 * KNOWN {
-            news.add(&change(&format!("user {n}"), n % 2 == 0, "1"));
+            news.add(&change(&format!("user {n}"), n % 2 == 0, "1"), false);
         }
         assert_eq!(news.members.len(), KNOWN);
         assert_eq!(news.beyond, (true, true));

@@ -97,7 +97,8 @@ pub enum Mode {
 /// Asks whether somebody may publish this to the channel now.
 ///
 /// # Errors
-/// No right, or no such channel: the answer is the same, and existence is never looked up. Too much for the channel's rate.
+/// No right, or no such channel: the answer is the same, and existence is never looked up. Too much for the channel's rate, or
+/// more at once than it ever takes.
 /// Or it does not fit: it is JSON where bytes are taken or the other way round, or against the schema.
 pub fn clear<'a>(
     rules: &'a ChannelRules,
@@ -112,9 +113,17 @@ pub fn clear<'a>(
     let ContentRule { rate, mode, .. } = &rule.content;
     let mut reported = None;
     if let Some(rate) = rate {
-        let taken = rates.take(rates.key(channel), rate, payload.length(), now);
-        if let Err(wait) = taken {
-            reported = Some(mode.answer(HubError::Rate(wait))?);
+        let length = payload.length();
+        // It would shut the channel for everybody for as long as all that it takes by.
+        let taken = match rate.bytes.is_some_and(|most| length as u64 > most) {
+            true => Err(HubError::TooLarge),
+            false => {
+                let taken = rates.take(rates.key(channel), rate, length, now);
+                taken.map_err(HubError::Rate)
+            }
+        };
+        if let Err(error) = taken {
+            reported = Some(mode.answer(error)?);
         }
     }
     let payload = match (payload, rule.content.binary) {

@@ -71,6 +71,8 @@ pub struct Hub {
     loops: Arc<Loops>,
     /// Channels of which it is to be told who came and went.
     board: Arc<Board>,
+    /// How often a socket did not fit among those who are present.
+    turned_away: AtomicU64,
 }
 
 /// Who may do what in which channel, and what that may cost.
@@ -133,6 +135,9 @@ pub enum HubError {
     /// The channel, or whoever it is, has had enough for now. The time after which it is not so.
     #[error("too much of late")]
     Rate(Duration),
+    /// It is larger than the channel takes in one go: it never will.
+    #[error("larger than the channel takes")]
+    TooLarge,
     /// It is not what the channel takes.
     #[error("not what the channel takes")]
     Invalid(Violation),
@@ -173,6 +178,7 @@ impl Hub {
                 keys: RandomState::new(),
             }),
             board: Arc::default(),
+            turned_away: AtomicU64::new(0),
         });
         (hub, sides)
     }
@@ -225,8 +231,23 @@ impl Hub {
 
     /// Who is in a channel, of whom so many are named.
     fn presence(&self, name: &ChannelName, most: usize) -> Answer<Result<Present, HubError>> {
+        let channel = self.channels.read().get(name);
+        let asking = channel.and_then(|it| it.audience().map(Audience::ask));
         let listed = self.engine.presence().list(name, most, Instant::now());
-        listed.map(|listed| listed.map_err(HubError::from))
+        listed.map(|listed| {
+            drop(asking);
+            listed.map_err(HubError::from)
+        })
+    }
+
+    fn turned_away(&self, count: usize) {
+        self.turned_away.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// How often a socket could not be present in a channel, as no more fitted.
+    #[must_use]
+    pub fn crowded(&self) -> u64 {
+        self.turned_away.load(Ordering::Relaxed)
     }
 
     fn rules(&self) -> Arc<Rules> {
@@ -250,7 +271,7 @@ impl Hub {
         let all: Vec<Arc<Channel>> = self.channels.read().all();
         for channel in all {
             if let Some(audience) = channel.audience() {
-                audience.renew(now);
+                self.turned_away(audience.renew(now));
             }
             self.tidy(&channel, now);
         }

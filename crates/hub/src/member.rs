@@ -19,7 +19,7 @@ use crate::{
     join::Joining,
     once::{PublicationId, Publisher},
     outbox::Outbox,
-    rights::{Action, ChannelGrant, ChannelRule, Standing},
+    rights::{Action, ChannelGrant, ChannelRule, Presence, Standing},
 };
 
 /// Whose sockets count together.
@@ -144,36 +144,43 @@ impl Member {
     /// right may have gone.
     ///
     /// # Errors
-    /// As for [`subscribe`](Self::subscribe).
+    /// As for [`subscribe`](Self::subscribe); or no more can be present in the channel.
     pub fn join(&mut self, seat: Seat, fanout: &mut Fanout) -> Result<Subscribed, HubError> {
         self.may_join(&seat.channel.name)?;
+        // First, as nobody follows unseen where it is told who does. Its seat is given up if there is no room.
+        self.look(fanout, &seat.channel);
+        if let Err(error) = self.attend(&seat.channel) {
+            self.depart(fanout, &seat.channel);
+            return Err(error);
+        }
         let (channel, after, subscribed) = seat.take();
         fanout.follow(channel.number, self.socket, self.encoding, after);
         // A socket mostly follows one channel.
         self.subscriptions.reserve_exact(1);
-        self.subscriptions.push(channel.clone());
-        self.attend(fanout, &channel);
+        self.subscriptions.push(channel);
         Ok(subscribed)
     }
 
-    /// Is present in a channel that it follows, and told who else is, as the rules have it now. False if it is not told any more
-    /// but was.
-    fn attend(&self, fanout: &mut Fanout, channel: &Arc<Channel>) -> bool {
-        let rule = self.rules.channels.rule(&channel.name);
-        let Some(presence) = rule.and_then(|rule| rule.presence.as_ref()) else {
+    /// Is told who is present in a channel that it follows, as the rules have it now. False if it is not any more but was.
+    fn look(&self, fanout: &mut Fanout, channel: &Channel) -> bool {
+        if self.presence_in(channel).is_none() {
             return !self.depart(fanout, channel);
-        };
+        }
         let audience = self.hub.audience(channel);
-        let sees = self.may(Action::Presence, &channel.name).is_ok();
-        // Whoever is told hears of itself too, and so of what others are told of it.
-        let told = match sees {
-            true => {
-                if fanout.follow(audience.number, self.socket, self.encoding, 0) {
-                    audience.seen(fanout.number(), true);
-                }
-                true
-            }
-            false => !self.look_away(fanout, audience),
+        if self.may(Action::Presence, &channel.name).is_err() {
+            return !self.look_away(fanout, audience);
+        }
+        if fanout.follow(audience.number, self.socket, self.encoding, 0) {
+            audience.seen(fanout.number(), true);
+        }
+        true
+    }
+
+    /// Is present in a channel that it follows, as the rules have it now. Whoever [looks](Self::look) before hears of itself too,
+    /// and so of what others are told of it.
+    fn attend(&self, channel: &Channel) -> Result<(), HubError> {
+        let Some(presence) = self.presence_in(channel) else {
+            return Ok(());
         };
         let principal = self.standing.principal();
         let attendant = Attendant {
@@ -181,8 +188,13 @@ impl Member {
             from: principal.handle().map(Into::into),
             info: presence.info_of(principal),
         };
-        audience.enter(attendant, Instant::now());
-        told
+        let entered = self.hub.audience(channel).enter(attendant, Instant::now());
+        entered.inspect_err(|_| self.hub.turned_away(1))
+    }
+
+    fn presence_in(&self, channel: &Channel) -> Option<&Presence> {
+        let rule = self.rules.channels.rule(&channel.name)?;
+        rule.presence.as_ref()
     }
 
     /// True if it was told who is here.
@@ -383,11 +395,13 @@ impl Member {
             self.forget(&channel.name);
         }
         for channel in &self.subscriptions {
-            if !self.attend(fanout, channel)
+            if !self.look(fanout, channel)
                 && let Some(audience) = channel.audience()
             {
                 outbox.withdraw(audience.number);
             }
+            // It follows already. Where it does not fit, that is counted, and it is present as soon as it does.
+            let _ = self.attend(channel);
         }
         lost.iter().map(|channel| channel.name.clone()).collect()
     }

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 pub struct Rate {
     /// Messages; none is no limit.
     pub messages: Option<u32>,
-    /// Bytes; none is no limit. Something that is larger alone fits where nothing was spent.
+    /// Bytes; none is no limit. [Taken](Rates::take), something that is larger alone fits where nothing was spent.
     pub bytes: Option<u64>,
     /// The time. 1 ms to 1 h.
     pub per: Duration,

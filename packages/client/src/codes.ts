@@ -49,6 +49,6 @@ export const RPC = {
   TOKEN: -32007,
   /** The data does not fit the channel. `data.pointer` names the place in it, `data.keyword` the rule. */
   INVALID: -32008,
-  /** The data is over the channel's limit. */
+  /** The data is larger than the channel takes at once: it never will. */
   TOO_LARGE: -32009,
 } as const;

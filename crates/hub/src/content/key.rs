@@ -73,7 +73,8 @@ impl Key {
         }
     }
 
-    /// The key of a publication.
+    /// The key of a publication. An integer is the text that is written the same: `7` and `"7"` name one property of a JavaScript
+    /// object too.
     ///
     /// # Errors
     /// There is none, or it is longer than [`LONGEST`].
@@ -109,6 +110,8 @@ mod tests {
         for (pointer, data, key) in [
             ("/s", r#"{"s":"EUR","p":1}"#, Some("EUR")),
             ("/s", r#"{"s":7}"#, Some("7")),
+            ("/s", r#"{"s":"7"}"#, Some("7")),
+            ("/s", r#"{"s":"07"}"#, Some("07")),
             ("/s", r#"{"s":-7}"#, Some("-7")),
             ("/a/0", r#"{"a":["x"]}"#, Some("x")),
             ("/a~1b/~0", r#"{"a/b":{"~":"x"}}"#, Some("x")),

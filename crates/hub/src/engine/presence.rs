@@ -13,7 +13,8 @@ use super::Reply;
 /// Who is present. What is asked is done in the order in which it is asked, whether or not its answer is waited for. Whoever
 /// enters does so for a time, and enters again before it is over: a process that dies takes its own with it.
 pub trait Presence: Send + Sync {
-    /// Enters for so long, or stays.
+    /// Enters for so long, or stays. Where no more can, it says so at once, as far as it knows
+    /// ([`Full`](super::EngineError::Full)): nobody is let in first and put out later.
     fn enter(
         &self,
         channel: &ChannelName,
@@ -34,7 +35,8 @@ pub trait Presence: Send + Sync {
     /// socket made it.
     fn watch(&self, channel: &ChannelName, watcher: Weak<dyn Watcher>);
 
-    /// Who is there: all are counted, at most so many are named, by their names.
+    /// Who is there: all are counted, at most so many are named, by their names. This process's watchers are told of what changed
+    /// before it first, and of what changes behind it afterwards.
     fn list(&self, channel: &ChannelName, most: usize, now: Instant) -> Reply<Present>;
 }
 

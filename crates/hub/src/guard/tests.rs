@@ -123,6 +123,33 @@ fn the_right_is_asked_before_the_rate_and_the_rate_before_the_content() {
 }
 
 #[test]
+fn what_is_larger_than_a_channel_ever_takes_is_told_so_and_spends_nothing() {
+    let limited = |mode| ContentRule {
+        rate: Some(Rate {
+            messages: Some(1),
+            bytes: Some(8),
+            per: Duration::from_secs(1),
+        }),
+        mode,
+        ..ContentRule::default()
+    };
+    let alice = Standing::from(user("alice", "{}"));
+    let (channel, now) = (ChannelName::parse("chat/1").unwrap(), Instant::now());
+    let rates = Rates::default();
+    let ask = |mode, data: &str| {
+        let (rules, data) = (rules(limited(mode)), raw(data));
+        let cleared = clear(&rules, &alice, &channel, (&data).into(), &rates, now);
+        cleared.map(|cleared| cleared.reported)
+    };
+    let large = "\"1234567\"";
+    assert_eq!(ask(Mode::Enforce, large), Err(HubError::TooLarge));
+    assert_eq!(ask(Mode::Report, large), Ok(Some(HubError::TooLarge)));
+    assert_eq!(ask(Mode::Enforce, "\"123456\""), Ok(None));
+    let second = ask(Mode::Enforce, "1");
+    assert_eq!(second, Err(HubError::Rate(Duration::from_secs(1))));
+}
+
+#[test]
 fn a_channel_takes_bytes_or_json_and_never_both() {
     let binary = ContentRule {
         binary: true,

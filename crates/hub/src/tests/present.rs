@@ -1,9 +1,17 @@
 //! Who is present, as the sockets of several loops are told.
 
+mod late;
+
 use super::*;
-use crate::{audience::EVERY, rights::Presence};
+use crate::{audience::EVERY, engine::memory::Memory, rights::Presence};
 
 fn hub() -> Server {
+    let (hub, sides) = Hub::new(told_rules(), 8);
+    Server { hub, sides }
+}
+
+/// Of the lobby is told who is there.
+fn told_rules() -> Rules {
     let Rules { channels, limits } = rules(0);
     let mut lobby = channels.rule(&name("chat/lobby")).unwrap().clone();
     lobby.presence = Some(Presence {
@@ -11,8 +19,7 @@ fn hub() -> Server {
         info: ["name".into()].into(),
     });
     let channels = ChannelRules::new(vec![lobby]).unwrap();
-    let (hub, sides) = Hub::new(Rules { channels, limits }, 8);
-    Server { hub, sides }
+    Rules { channels, limits }
 }
 
 fn follower(hub: &mut Server, subject: &str, called: &str) -> Socket {
@@ -79,4 +86,84 @@ fn sockets_of_one_that_stay_tell_nobody_anything() {
     hub.hub.tell(now + EVERY);
     assert!(told(&mut alice).is_empty());
     drop(others);
+}
+
+/// A hub in which so many sockets are present in one channel at most.
+fn with_room(room: usize) -> Server {
+    let memory = Arc::new(Memory::with_room(1 << 20, room));
+    let (hub, sides) = Hub::with(memory, told_rules(), 8);
+    Server { hub, sides }
+}
+
+#[test]
+fn where_no_more_can_be_present_nobody_follows_unseen() {
+    let mut hub = with_room(2);
+    let mut alice = follower(&mut hub, "alice", "A");
+    let bob = follower(&mut hub, "bob", "B");
+    let mut carol = hub.socket(user("carol", IN_LOBBY));
+    let late = carol.subscribe(&name("chat/lobby"), None);
+    assert_eq!(late.unwrap_err(), HubError::Busy);
+    assert_eq!(hub.hub.crowded(), 1);
+    alice.publish(&name("chat/lobby"), &raw("1")).unwrap();
+    let mut now = Instant::now();
+    hub.hub.tell(now);
+    assert!(received(&mut carol).is_empty(), "it follows nothing");
+    received(&mut alice);
+    hub.hub.sweep(now);
+    assert_eq!(hub.hub.crowded(), 1, "nobody asks for it any more");
+    drop(bob);
+    carol.subscribe(&name("chat/lobby"), None).unwrap();
+    now += EVERY;
+    hub.hub.tell(now);
+    for socket in [&mut alice, &mut carol] {
+        assert_eq!(told(socket), ["joined carol 2", "left bob 2"]);
+    }
+}
+
+#[test]
+fn who_followed_before_and_does_not_fit_is_counted_and_present_once_it_does() {
+    let mut hub = with_room(1);
+    hub.hub.reload(rules(0));
+    let mut alice = follower(&mut hub, "alice", "A");
+    let mut bob = follower(&mut hub, "bob", "B");
+    hub.hub.reload(told_rules());
+    for socket in [&mut alice, &mut bob] {
+        let (fanout, outbox) = (&mut socket.fanout, &mut socket.outbox);
+        assert!(
+            socket
+                .member
+                .rejudge(fanout, outbox, |_, _| true)
+                .is_empty()
+        );
+    }
+    assert_eq!(hub.hub.crowded(), 1);
+    let now = Instant::now();
+    hub.hub.tell(now);
+    assert_eq!(told(&mut bob), ["joined alice 1"]);
+    drop(alice);
+    hub.hub.sweep(now);
+    hub.hub.tell(now + EVERY);
+    assert_eq!(told(&mut bob), ["joined bob 1", "left alice 1"]);
+}
+
+#[test]
+fn who_asks_between_two_changes_is_told_of_the_second() {
+    let mut hub = hub();
+    let mut alice = follower(&mut hub, "alice", "A");
+    let mut now = Instant::now();
+    let bob = follower(&mut hub, "bob", "B");
+    hub.hub.tell(now);
+    received(&mut alice);
+    let ask = |it: &Socket| it.member.presence(&name("chat/lobby"), 0).now().unwrap();
+    drop(bob);
+    assert_eq!(ask(&alice).unwrap().count, 1);
+    let bob = follower(&mut hub, "bob", "B");
+    now += EVERY;
+    hub.hub.tell(now);
+    assert_eq!(told(&mut alice), ["joined bob 2"]);
+    drop(bob);
+    let _bob = follower(&mut hub, "bob", "B");
+    now += EVERY;
+    hub.hub.tell(now);
+    assert!(told(&mut alice).is_empty(), "nobody asked");
 }

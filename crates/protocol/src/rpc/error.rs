@@ -72,7 +72,7 @@ impl RpcError {
         "invalid",
         "The data does not fit the channel. Change what the pointer names.",
     );
-    /// The data is over the channel's limit.
+    /// The data is larger than the channel takes at once.
     pub const TOO_LARGE: Self = Self::new(
         -32009,
         "too-large",

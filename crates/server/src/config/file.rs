@@ -801,7 +801,7 @@ pub struct ChannelRate {
     /// The most messages. `messages` or `bytes` is there, or both.
     #[schemars(range(min = 1, max = 10_000_000), extend("x-default" = "no limit"))]
     pub messages: Option<u32>,
-    /// The most bytes of data. A larger one fits alone.
+    /// The most bytes of data. One that is larger alone: error -32009.
     #[schemars(range(min = 1, max = 1_073_741_824), extend("x-default" = "no limit"))]
     pub bytes: Option<Bytes>,
     /// In this time; all of it may come at once.

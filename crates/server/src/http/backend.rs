@@ -174,8 +174,18 @@ impl Caller<'_> {
             "presence" => {
                 let (name, most) = presence::wanted(call)?;
                 let bytes = self.room.min(presence::BYTES);
-                self.room -= bytes;
-                Ok(Doing::Looking(self.hub.presence(&name, most), bytes))
+                match self.hub.presence(&name, most) {
+                    Answer::Now(present) => {
+                        let result = presence::answer(present, bytes)?;
+                        self.room = self.room.saturating_sub(result.get().len());
+                        Ok(Doing::Done(result))
+                    }
+                    // As much as it may be.
+                    later @ Answer::Later(_) => {
+                        self.room -= bytes;
+                        Ok(Doing::Looking(later, bytes))
+                    }
+                }
             }
             "revoke" => {
                 let asked = call.params.ok_or(RpcError::PARAMS)?.get().as_bytes();

@@ -180,6 +180,11 @@ fn counters(server: &Server, out: &mut String) {
             "In-band errors answered.",
             all(|shard| &shard.errors),
         ),
+        (
+            "presence_full_total",
+            "How often a socket could not be present in a channel, as no more fitted.",
+            server.hub.crowded(),
+        ),
     ] {
         family(out, name, help, "counter");
         let _ = writeln!(out, "wardwire_{name} {value}");

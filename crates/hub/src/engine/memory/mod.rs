@@ -43,6 +43,11 @@ impl Memory {
     /// Keeps at most so many bytes of all channels together.
     #[must_use]
     pub fn new(most: usize) -> Self {
+        Self::with_room(most, ROOM)
+    }
+
+    /// With so many sockets present in one channel at most.
+    pub(crate) fn with_room(most: usize, room: usize) -> Self {
         let common = Common {
             used: AtomicUsize::new(0),
             most,
@@ -50,11 +55,14 @@ impl Memory {
         };
         Self {
             common: Arc::new(common),
-            presence: presence::Attendants::default(),
+            presence: presence::Attendants::new(room),
             sets: sets::Shelves::default(),
         }
     }
 }
+
+/// Sockets present in one channel: some 300 bytes each.
+const ROOM: usize = 100_000;
 
 impl Engine for Memory {
     fn durability(&self) -> Durability {

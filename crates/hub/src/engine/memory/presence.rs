@@ -14,8 +14,11 @@ use crate::engine::{
 };
 
 /// Who is present in all channels. A channel in which nobody is, and which nobody watches, does not stand here.
-#[derive(Default)]
-pub(super) struct Attendants(Mutex<HashMap<ChannelName, Room>>);
+pub(super) struct Attendants {
+    rooms: Mutex<HashMap<ChannelName, Room>>,
+    /// The most sockets in one channel: more are not taken.
+    most: usize,
+}
 
 #[derive(Default)]
 struct Room {
@@ -41,12 +44,14 @@ struct Member {
     info: Option<Arc<str>>,
 }
 
-/// The most sockets in one channel: more are not taken.
-const ROOM: usize = 100_000;
-
 impl Attendants {
+    pub(super) fn new(most: usize) -> Self {
+        let rooms = Mutex::default();
+        Self { rooms, most }
+    }
+
     pub(super) fn sweep(&self, now: Instant) {
-        let mut rooms = self.0.lock();
+        let mut rooms = self.rooms.lock();
         rooms.retain(|_, room| {
             room.expire(now);
             !room.is_idle()
@@ -66,13 +71,13 @@ impl Presence for Attendants {
         lease: Duration,
         now: Instant,
     ) -> Reply<Attendance> {
-        let mut rooms = self.0.lock();
+        let mut rooms = self.rooms.lock();
         if !rooms.contains_key(channel) {
             rooms.insert(channel.clone(), Room::default());
         }
         let entered = rooms
             .get_mut(channel)
-            .and_then(|room| room.enter(attendant, now.checked_add(lease)?, now));
+            .and_then(|room| room.enter(attendant, self.most, now.checked_add(lease)?, now));
         Answer::Now(entered.ok_or(EngineError::Full))
     }
 
@@ -82,7 +87,7 @@ impl Presence for Attendants {
         attendant: &Attendant,
         now: Instant,
     ) -> Reply<Attendance> {
-        let mut rooms = self.0.lock();
+        let mut rooms = self.rooms.lock();
         let Some(room) = rooms.get_mut(channel) else {
             let nobody = Attendance {
                 changed: false,
@@ -100,14 +105,14 @@ impl Presence for Attendants {
     }
 
     fn watch(&self, channel: &ChannelName, watcher: Weak<dyn Watcher>) {
-        let mut rooms = self.0.lock();
+        let mut rooms = self.rooms.lock();
         let room = rooms.entry(channel.clone()).or_default();
         room.watchers.retain(|known| known.strong_count() > 0);
         room.watchers.push(watcher);
     }
 
     fn list(&self, channel: &ChannelName, most: usize, now: Instant) -> Reply<Present> {
-        let mut rooms = self.0.lock();
+        let mut rooms = self.rooms.lock();
         let Some(room) = rooms.get_mut(channel) else {
             return Answer::Now(Ok(Present::default()));
         };
@@ -125,10 +130,16 @@ impl Presence for Attendants {
 
 impl Room {
     /// None if it is full.
-    fn enter(&mut self, attendant: &Attendant, until: Instant, now: Instant) -> Option<Attendance> {
+    fn enter(
+        &mut self,
+        attendant: &Attendant,
+        most: usize,
+        until: Instant,
+        now: Instant,
+    ) -> Option<Attendance> {
         self.expire(now);
         let Attendant { socket, from, info } = attendant;
-        if self.seats.len() >= ROOM && !self.seats.contains_key(socket) {
+        if self.seats.len() >= most && !self.seats.contains_key(socket) {
             return None;
         }
         // One that only stays takes back nothing that a newer one says.
@@ -216,6 +227,7 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::memory::ROOM;
 
     #[test]
     fn a_room_holds_so_many_sockets_and_one_that_stays_is_none_more() {
@@ -226,8 +238,8 @@ mod tests {
                 from: None,
                 info: None,
             };
-            room.enter(&attendant, now + Duration::from_secs(1), now)
-                .is_some()
+            let until = now + Duration::from_secs(1);
+            room.enter(&attendant, ROOM, until, now).is_some()
         };
         assert!((0..ROOM).all(&mut enters));
         assert!(!enters(ROOM) && enters(0));

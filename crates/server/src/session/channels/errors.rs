@@ -99,6 +99,7 @@ pub(crate) fn refused(error: HubError) -> RpcError {
         HubError::Subscription => RpcError::SUBSCRIPTION,
         HubError::Busy => RpcError::RATE,
         HubError::Rate(wait) => RpcError::RATE.after(wait),
+        HubError::TooLarge => RpcError::TOO_LARGE,
         HubError::Invalid(Violation { pointer, keyword }) => {
             RpcError::INVALID.at(&pointer).by(keyword)
         }
