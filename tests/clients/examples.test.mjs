@@ -2,7 +2,7 @@
 // what it prints. The configurations of a page are its server's. Those of web pages never end, and are ended when they have shown that.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,6 +52,11 @@ ${chat}`;
 const price = `import { Backend } from '@wardwire/server';
 await new Backend('https://live.example.com', { token: process.env.WARDWIRE_TOKEN }).publish('prices/eur', { bid: 1.08 });
 `;
+/** What an application has of its own: its access token, and what `wardwire types` wrote. */
+const own = {
+  'own.d.ts': 'declare function fetchAccessToken(): Promise<string>;',
+  'channels.ts': "export interface Channels { 'chat/{room}': { readonly text: string } }",
+};
 /** What a React application ends with. */
 const render = `import { createRoot } from 'react-dom/client';
 createRoot(document.body.appendChild(document.createElement('main'))).render(<App />);
@@ -68,6 +73,14 @@ function sections(page) {
 }
 
 const of = ({ blocks }, ...languages) => blocks.filter(({ language }) => languages.includes(language)).map(({ text }) => text);
+
+/** A folder below the workspace, where the packages are found. */
+function scratch(t) {
+  mkdirSync(join(root, 'target/examples'), { recursive: true });
+  const folder = mkdtempSync(join(root, 'target/examples/'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
 
 /** The issuer's key set, and what alice is given by it. */
 async function signIn() {
@@ -102,10 +115,7 @@ for (const { page, programs, inPage = false, before = '', after = '', server = '
   { page: 'packages/react/README.md', programs: 1, inPage: true, after: render, server: chat },
 ]) {
   test(page, async (t) => {
-    // Below the workspace, where the packages are found.
-    mkdirSync(join(root, 'target/examples'), { recursive: true });
-    const folder = mkdtempSync(join(root, 'target/examples/'));
-    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const folder = scratch(t);
     const all = sections(readFileSync(join(root, page), 'utf8'));
     const tables = server + all.flatMap((section) => of(section, 'toml')).join('\n');
     const made = all.map((section) => ({ heading: section.heading, program: of(section, 'js', 'ts', 'tsx').join('\n'), prints: of(section, 'text').join('') }));
@@ -125,3 +135,15 @@ for (const { page, programs, inPage = false, before = '', after = '', server = '
     for (const one of each) if (online(one)) await is(one, env);
   });
 }
+
+test('what is shown in TypeScript compiles', (t) => {
+  const folder = scratch(t);
+  const pages = ['packages/client/README.md', 'packages/react/README.md'].flatMap((page) => sections(readFileSync(join(root, page), 'utf8')));
+  const programs = pages.map((section) => of(section, 'ts', 'tsx').join('\n')).filter((program) => program !== '');
+  const files = { ...own, ...Object.fromEntries(programs.map((program, number) => [`${number}.tsx`, program])) };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const compilerOptions = { noEmit: true, lib: ['ES2022', 'DOM'], types: ['node'], jsx: 'react-jsx' };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../../tsconfig.base.json', compilerOptions }));
+  const { status, stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', folder], { encoding: 'utf8' });
+  assert.equal(status, 0, stdout);
+});
