@@ -18,7 +18,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const token = 'fedcba9876543210fedcba9876543210';
 
 /** What no page repeats. */
-const rest = `hosts = ["live.example.com"]
+const rest = `hosts = ["live.example.com", "localhost"]
 origins = ["https://app.example.com"]
 [[route]]
 path = "/live"
@@ -90,13 +90,17 @@ async function signIn() {
   return { keys: JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'id' }] }), access: await access.sign(privateKey) };
 }
 
-/** Runs a program until it ends, or, in a page, has shown what is expected, and gives what it printed. */
-async function run({ program, prints }, { folder, env, inPage }) {
+/**
+ * Runs a program until it ends, or, in a page, has shown what is expected, and gives what it printed. Another runtime than Node is told
+ * in the address where the server is.
+ */
+async function run({ program, prints }, { folder, env, inPage, other }) {
   const file = join(folder, 'example.mjs');
   const { code } = await transform(program, { loader: 'tsx', format: 'esm', jsx: 'automatic' });
-  writeFileSync(file, code);
+  writeFileSync(file, other ? code.replaceAll('live.example.com', `localhost:${env.WARDWIRE_PORT}`) : code);
   const preloads = (inPage ? ['live', 'page'] : ['live']).flatMap((name) => ['--import', new URL(`${name}.mjs`, import.meta.url).href]);
-  const child = spawn(process.execPath, [...preloads, file], { cwd: folder, env: { WARDWIRE_TOKEN: token, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 });
+  const [command, args] = other ? [other.program, other.args] : [process.execPath, preloads];
+  const child = spawn(command, [...args, file], { cwd: folder, env: { HOME: folder, WARDWIRE_TOKEN: token, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 });
   const said = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => (said[stream] += text));
   const shown = () => inPage && prints !== '' && `\n${said.stdout}`.endsWith(`\n${prints}`);
@@ -107,21 +111,23 @@ async function run({ program, prints }, { folder, env, inPage }) {
   return said.stdout;
 }
 
-for (const { page, programs, inPage = false, before = '', after = '', server = '' } of [
+for (const { page, programs, other, inPage = false, before = '', after = '', server = '' } of [
   { page: 'docs/backend.md', programs: 1 },
   { page: 'packages/server/README.md', programs: 5 },
   { page: 'docs/examples.md', programs: 8 },
+  { page: 'docs/examples.md', programs: 8, other: { name: 'Deno', program: process.env.DENO, args: ['run', '--allow-all', '--no-lock'] } },
+  { page: 'docs/examples.md', programs: 8, other: { name: 'Bun', program: process.env.BUN, args: [] } },
   { page: 'packages/client/README.md', programs: 4, inPage: true, before: price, server: ofClient },
   { page: 'packages/react/README.md', programs: 1, inPage: true, after: render, server: chat },
 ]) {
-  test(page, async (t) => {
+  test(other ? `${page} in ${other.name}` : page, { skip: other && !other.program && 'no program is named' }, async (t) => {
     const folder = scratch(t);
     const all = sections(readFileSync(join(root, page), 'utf8'));
     const tables = server + all.flatMap((section) => of(section, 'toml')).join('\n');
     const made = all.map((section) => ({ heading: section.heading, program: of(section, 'js', 'ts', 'tsx').join('\n'), prints: of(section, 'text').join('') }));
     const each = made.filter(({ program }) => program !== '');
     assert.equal(each.length, programs);
-    const is = async (one, env) => t.test(one.heading, async () => assert.equal(await run({ ...one, program: one.program + after }, { folder, env, inPage }), one.prints));
+    const is = async (one, env) => t.test(one.heading, async () => assert.equal(await run({ ...one, program: one.program + after }, { folder, env, inPage, other }), one.prints));
 
     // What a program makes for the server, such as a key, is there when that starts.
     const online = ({ program }) => /live\.example\.com|@wardwire\/client/.test(program);
@@ -130,7 +136,7 @@ for (const { page, programs, inPage = false, before = '', after = '', server = '
     const { keys, access } = await signIn();
     const started = await ownServer(rest + known + tables, { 'backend.token': token, 'id.jwks.json': keys }, folder);
     t.after(started.stop);
-    const env = { WARDWIRE_PORT: String(started.port), WARDWIRE_CA: started.ca, ACCESS_TOKEN: access };
+    const env = { WARDWIRE_PORT: String(started.port), WARDWIRE_CA: started.ca, NODE_EXTRA_CA_CERTS: started.ca, DENO_CERT: started.ca, ACCESS_TOKEN: access };
     if (before !== '') await run({ program: before, prints: '' }, { folder, env, inPage: false });
     for (const one of each) if (online(one)) await is(one, env);
   });
