@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const certificate =
-  'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,DNS:live.example.com';
+  'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,DNS:live.example.com -addext basicConstraints=critical,CA:FALSE';
 
 /**
  * Starts WARDWIRE_BIN by `configuration` (its `[server]` but for `listen` and `tls`, and all tables behind it), beside `files`,

@@ -78,8 +78,10 @@ pub(crate) fn hostile(variables: &[(&str, String)]) -> Result<()> {
     run(&mut node)
 }
 
-/// The backend's package, and the examples in the documentation, with servers that they start themselves.
+/// The backend's package, and the examples in the documentation, with servers that they start themselves. Deno and Bun run the
+/// examples beside the first Node.
 fn packages() -> Result<()> {
+    let mut others = tools::runtimes()?.into_iter();
     let mut done = Ok(());
     for (version, folder) in tools::client_nodes()? {
         println!("\n-- @wardwire/server and the examples on Node {version} --");
@@ -87,6 +89,7 @@ fn packages() -> Result<()> {
         ours.args(["--test", "--test-reporter=spec"]);
         ours.args(["backend", "examples"].map(|it| format!("tests/clients/{it}.test.mjs")));
         ours.env("WARDWIRE_BIN", target().join("release/wardwire"));
+        ours.envs(others.by_ref());
         done = done.and(run(&mut ours));
     }
     done

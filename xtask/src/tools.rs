@@ -28,6 +28,7 @@ pub(crate) fn everything() -> Result<()> {
     browser()?;
     firefox()?;
     client_nodes()?;
+    runtimes()?;
     balancers()?;
     authority()?;
     system("testssl", &["testssl.sh"])?;
@@ -56,9 +57,14 @@ pub(crate) fn node() -> Result<()> {
     }
 }
 
-/// A Node of this clone's own, by npm, into `folder`.
+/// A Node of this clone's own.
 fn install_node(version: u32, folder: &Path) -> Result<()> {
     eprintln!("Installing Node {version} for this clone ...");
+    install(folder, &[&format!("node@{version}")])
+}
+
+/// Packages of npm, into `folder`.
+fn install(folder: &Path, packages: &[&str]) -> Result<()> {
     let mut npm = program("npm");
     npm.args([
         "install",
@@ -68,7 +74,20 @@ fn install_node(version: u32, folder: &Path) -> Result<()> {
         "--loglevel=error",
         "--prefix",
     ]);
-    run(npm.arg(folder).arg(format!("node@{version}")))
+    run(npm.arg(folder).args(packages))
+}
+
+/// Deno and Bun, each with the variable that names it to the tests.
+pub(crate) fn runtimes() -> Result<[(&'static str, PathBuf); 2]> {
+    node()?;
+    let own = folder().join("runtimes");
+    let bin = own.join("node_modules/.bin");
+    let programs = [("DENO", bin.join("deno")), ("BUN", bin.join("bun"))];
+    if !programs.iter().all(|(_, program)| program.is_file()) {
+        eprintln!("Installing Deno and Bun for this clone ...");
+        install(&own, &["deno@2", "bun@1"])?;
+    }
+    Ok(programs)
 }
 
 /// Each Node that the client is tested on, with the folder that it is in: the one at hand, if it is one of them, and
