@@ -63,7 +63,8 @@ export function readEndpoint(url: string | URL, route?: string): Endpoint {
   if (!(plain ? ['localhost', '127.0.0.1', '[::1]'].includes(parsed.hostname) : /^(wss|https):$/.test(parsed.protocol))) {
     throw new TypeError('The URL must be wss: or https:; plain only on this machine.');
   }
-  if (parsed.search !== '' || parsed.hash !== '' || parsed.username !== '' || parsed.password !== '') {
+  // Also those that are empty, and that the parts of a URL do not show.
+  if (/[?#]/.test(parsed.href) || parsed.username !== '' || parsed.password !== '') {
     throw new TypeError('No query, fragment, user or password in the URL: they end up in logs.');
   }
   return {
