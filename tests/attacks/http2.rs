@@ -554,6 +554,21 @@ fn attack_011_tunnels_and_other_protocols() {
 }
 
 #[test]
+fn attack_011_a_tunnel_that_leads_nowhere_is_told_so_at_once() {
+    let server = server();
+    let mut connection = Raw::connect(&server);
+    let mut nowhere = CONNECT;
+    for field in &mut nowhere {
+        if field.0 == ":path" {
+            field.1 = "/nowhere";
+        }
+    }
+    // It stays open, so that whoever took what it brings for a body would wait for its end.
+    connection.request(1, 0, &nowhere);
+    assert_eq!(connection.next_of(1).status(), 404);
+}
+
+#[test]
 fn attack_016_nothing_of_it_where_it_is_off() {
     // A client that speaks HTTP/2 all the same gets what any malformed head gets.
     let server = Server::start();

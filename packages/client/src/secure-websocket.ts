@@ -27,6 +27,12 @@ interface RawSocket extends Omit<SocketLike, 'send'> {
   send(data: unknown): void;
 }
 
+/** An event handler and what listens in its place. */
+interface Slot {
+  handler: unknown;
+  readonly listener: (event: Event) => void;
+}
+
 type Handler<Named extends Event> = ((this: SecureWebSocket, event: Named) => unknown) | null;
 
 /** Offered in place of an application's own protocol, as a browser needs one to be selected. */
@@ -36,19 +42,19 @@ const raw = 'wardwire.raw';
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 export class SecureWebSocket extends EventTarget {
-  static readonly CONNECTING = 0;
-  static readonly OPEN = 1;
-  static readonly CLOSING = 2;
-  static readonly CLOSED = 3;
-  readonly CONNECTING = 0;
-  readonly OPEN = 1;
-  readonly CLOSING = 2;
-  readonly CLOSED = 3;
+  declare static readonly CONNECTING: 0;
+  declare static readonly OPEN: 1;
+  declare static readonly CLOSING: 2;
+  declare static readonly CLOSED: 3;
+  declare readonly CONNECTING: 0;
+  declare readonly OPEN: 1;
+  declare readonly CLOSING: 2;
+  declare readonly CLOSED: 3;
 
-  readonly url: string;
+  readonly #url: string;
   readonly #protocols: readonly string[];
   readonly #abort = new AbortController();
-  readonly #handlers = new Map<string, { handler: unknown }>();
+  readonly #handlers = new Map<string, Slot>();
   readonly #stopWatching: () => void;
   #inner: RawSocket | null = null;
   #readyState: 0 | 1 | 2 | 3 = 0;
@@ -63,18 +69,23 @@ export class SecureWebSocket extends EventTarget {
    * @throws DOMException `SyntaxError` for an address that is not fit, protocols that are doubled or no token, and those
    * that begin with `wardwire.`.
    */
-  constructor(url: string | URL, protocols: string | readonly string[] = [], options: SecureWebSocketOptions = {}) {
+  constructor(url: string | URL, protocols: string | Iterable<string> = [], options: SecureWebSocketOptions = {}) {
     super();
     if (arguments.length === 0) throw new TypeError('An address is needed.');
-    const endpoint = endpointOf(url, options.route);
-    this.url = endpoint.socket;
-    this.#protocols = typeof protocols === 'string' ? [protocols] : [...protocols];
+    const address = `${url}`;
+    this.#protocols = readProtocols(protocols);
+    const endpoint = endpointOf(address, options.route);
+    this.#url = endpoint.socket;
     if (new Set(this.#protocols).size !== this.#protocols.length || this.#protocols.some((name) => !token.test(name) || /^wardwire\./i.test(name))) {
       throw new DOMException('The protocols are doubled, no tokens, or of Wardwire itself.', 'SyntaxError');
     }
     const platform = platformWith(options.platform);
     this.#stopWatching = whenAborted(options.signal, () => queueMicrotask(() => this.close()));
     void this.#connect(endpoint, options, platform);
+  }
+
+  get url(): string {
+    return this.#url;
   }
 
   get readyState(): 0 | 1 | 2 | 3 {
@@ -98,7 +109,8 @@ export class SecureWebSocket extends EventTarget {
     return this.#binaryType;
   }
 
-  set binaryType(type: 'blob' | 'arraybuffer') {
+  set binaryType(given: 'blob' | 'arraybuffer') {
+    const type = `${given}` as const;
     // What is no value of the enumeration is passed over (Web IDL §3.2.18).
     if (type !== 'blob' && type !== 'arraybuffer') return;
     this.#binaryType = type;
@@ -137,19 +149,23 @@ export class SecureWebSocket extends EventTarget {
 
   /** @throws DOMException `InvalidStateError` before it is open. Once it closes, what is sent is only counted, as in the original. */
   send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void {
+    const state = this.#readyState;
     if (arguments.length === 0) throw new TypeError('There is nothing to send.');
-    if (this.#readyState === 0) throw new DOMException('Still in CONNECTING state.', 'InvalidStateError');
-    if (this.#readyState === 1) this.#inner?.send(data);
-    else this.#unsent += sizeOf(data);
+    const bytes = state === 1 ? 0 : sizeOf(data);
+    if (state === 0) throw new DOMException('Still in CONNECTING state.', 'InvalidStateError');
+    if (state === 1) this.#inner?.send(data);
+    else this.#unsent += bytes;
   }
 
   /** @throws DOMException `InvalidAccessError` for any code but 1000 and 3000 to 4999, `SyntaxError` for a reason over 123 bytes. */
-  close(given?: number, reason = ''): void {
-    const code = given === undefined ? given : Math.trunc(Number(given)) || 0;
-    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
+  close(...[given, because]: [code?: number, reason?: string]): void {
+    // Web IDL converts all arguments before anything is judged.
+    const code = given === undefined ? undefined : Math.trunc(+given) || 0;
+    const reason = because === undefined ? undefined : `${because}`;
+    if ((code ?? reason) !== undefined && code !== 1000 && !(code !== undefined && code >= 3000 && code <= 4999)) {
       throw new DOMException('The code must be 1000, or between 3000 and 4999.', 'InvalidAccessError');
     }
-    if (sizeOf(String(reason)) > 123) throw new DOMException('The reason is longer than 123 bytes.', 'SyntaxError');
+    if (reason !== undefined && sizeOf(reason) > 123) throw new DOMException('The reason is longer than 123 bytes.', 'SyntaxError');
     if (this.#readyState >= 2) return;
     const connecting = this.#readyState === 0;
     this.#readyState = 2;
@@ -174,12 +190,12 @@ export class SecureWebSocket extends EventTarget {
   }
 
   #open(platform: Platform, offers: string[]): void {
-    const inner = new platform.WebSocket(this.url, offers) as unknown as RawSocket;
+    const inner = new platform.WebSocket(this.#url, offers) as unknown as RawSocket;
     this.#inner = inner;
     inner.binaryType = this.#binaryType;
     inner.onopen = () => this.#opened(inner);
     inner.onmessage = ({ data }: { data: unknown }) => {
-      if (this.#readyState === 1) this.dispatchEvent(new MessageEvent('message', { data, origin: new URL(this.url).origin }));
+      if (this.#readyState === 1) this.dispatchEvent(new MessageEvent('message', { data, origin: new URL(this.#url).origin }));
     };
     // Node 22 tells of a handshake that failed by this alone.
     inner.onerror = () => (this.#readyState === 0 ? this.#fail() : this.#failed());
@@ -200,7 +216,7 @@ export class SecureWebSocket extends EventTarget {
     this.dispatchEvent(new Event('open'));
   }
 
-  /** Fails the connection: nothing of it is heard any more but one error and one close, in a task of their own. */
+  /** Fails the connection: nothing of it is heard any more but one error and one close, each in a task of its own. */
   #fail(): void {
     this.#readyState = 2;
     this.#abort.abort();
@@ -211,8 +227,8 @@ export class SecureWebSocket extends EventTarget {
       inner.close();
     }
     setTimeout(() => {
+      setTimeout(() => this.#ended(1006, '', false));
       this.#failed();
-      this.#ended(1006, '', false);
     });
   }
 
@@ -235,18 +251,38 @@ export class SecureWebSocket extends EventTarget {
     return (this.#handlers.get(name)?.handler ?? null) as Handler<Named>;
   }
 
-  /** An event handler keeps the place among the listeners that it took first (HTML §8.1.8.1). */
-  #handle(name: string, handler: unknown): void {
-    const callable = typeof handler === 'function' ? handler : null;
-    const known = this.#handlers.get(name);
-    if (known !== undefined) return void (known.handler = callable);
-    const slot = { handler: callable as unknown };
-    this.#handlers.set(name, slot);
-    this.addEventListener(name, (event) => typeof slot.handler === 'function' && slot.handler.call(this, event));
+  /** An event handler has a place among the listeners for as long as it is not `null` (HTML §8.1.8.1). */
+  #handle(name: string, given: unknown): void {
+    const handler = typeof given === 'function' || typeof given === 'object' ? given : null;
+    const slot = this.#handlers.get(name);
+    if (slot !== undefined && handler !== null) return void (slot.handler = handler);
+    if (slot !== undefined) {
+      this.removeEventListener(name, slot.listener);
+      this.#handlers.delete(name);
+    } else if (handler !== null) {
+      const made: Slot = { handler, listener: (event) => typeof made.handler === 'function' && made.handler.call(this, event) };
+      this.#handlers.set(name, made);
+      this.addEventListener(name, made.listener);
+    }
   }
 }
 
-function endpointOf(url: string | URL, route: string | undefined): Endpoint {
+// What Web IDL makes of an interface: constants that stay, on the class and on the prototype, and members that a loop finds.
+for (const [value, name] of ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'].entries()) {
+  for (const holder of [SecureWebSocket, SecureWebSocket.prototype]) Object.defineProperty(holder, name, { value, enumerable: true });
+}
+Object.defineProperty(SecureWebSocket.prototype, Symbol.toStringTag, { value: 'SecureWebSocket', configurable: true });
+for (const name of Object.getOwnPropertyNames(SecureWebSocket.prototype)) {
+  if (name !== 'constructor') Object.defineProperty(SecureWebSocket.prototype, name, { enumerable: true });
+}
+
+/** As Web IDL reads a string or a sequence of strings: what can be iterated over is a sequence, all else text. */
+function readProtocols(given: unknown): readonly string[] {
+  const many = given !== null && typeof given === 'object' && (given as Partial<Iterable<unknown>>)[Symbol.iterator] != null;
+  return many ? Array.from(given as Iterable<unknown>, (name) => `${name as string}`) : [`${given as string}`];
+}
+
+function endpointOf(url: string, route: string | undefined): Endpoint {
   try {
     return readEndpoint(url, route);
   } catch (cause) {
@@ -264,6 +300,11 @@ function closeEvent(code: number, reason: string, wasClean: boolean): Event {
 /** What is neither bytes nor a blob is sent as text, as in the original. */
 function sizeOf(data: unknown): number {
   if (data instanceof Blob) return data.size;
-  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) return data.byteLength;
-  return new TextEncoder().encode(String(data)).length;
+  const buffer: unknown = ArrayBuffer.isView(data) ? data.buffer : data;
+  const kind = Object.prototype.toString.call(buffer);
+  if (kind === '[object SharedArrayBuffer]' || (buffer as { resizable?: unknown } | null)?.resizable === true) {
+    throw new TypeError('Memory that is shared or can grow is not sent.');
+  }
+  if (kind === '[object ArrayBuffer]') return (data as ArrayBufferLike | ArrayBufferView).byteLength;
+  return new TextEncoder().encode(`${data as string}`).length;
 }

@@ -160,7 +160,14 @@ async fn judge(
     let rules = shared.server.gate.rules();
     if rules.routes.find(head.uri.path()).is_none() {
         let target = head.uri.path_and_query().map_or("", |it| it.as_str());
-        let body = collect(received, head::largest_body(target.as_bytes()));
+        let most = head::largest_body(target.as_bytes());
+        let body = async {
+            // What a tunnel brings is no body, and has no end (RFC 8441 §5).
+            match protocol {
+                Some(_) => Ok(Bytes::new()),
+                None => collect(received, most).await,
+            }
+        };
         let response = ordinary::ordinary(&connection, head, body, trail).await?;
         return Ok((response, None));
     }
