@@ -146,7 +146,7 @@ impl Route {
 /// What a route demands of the connection and of the sign-in itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requirement {
-    /// `acr` must be this.
+    /// `acr` must be this: visible ASCII without `"` and `\\`, as clients are told of it in a quoted string.
     pub acr: Option<Box<str>>,
     /// `amr` must hold all of these.
     pub amr: Vec<Box<str>>,
@@ -187,7 +187,6 @@ impl Requirement {
     fn challenge(&self) -> String {
         let mut challenge = String::from("Bearer error=\"insufficient_user_authentication\"");
         if let Some(acr) = &self.acr {
-            let acr = acr.replace(['"', '\\'], "");
             challenge.push_str(&format!(", acr_values=\"{acr}\""));
         }
         if let Some(age) = self.max_age {

@@ -82,4 +82,13 @@ fn require(judge: &mut Judge<'_>, route: &Route, place: &str) {
             "Write what the issuer's tokens say in `acr` and `amr`, or drop it.",
         );
     }
+    // `acr_values` of RFC 9470 §3: names with spaces between them, in a quoted string.
+    let is_name = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
+    if !require.acr.iter().flat_map(|it| it.bytes()).all(is_name) {
+        judge.refuse(
+            &format!("{place}.acr"),
+            "no client could be told of this acr: it has a space, a quotation mark, a backslash, or something that is not ASCII",
+            "Have the issuer call it by a name or a URI of visible ASCII.",
+        );
+    }
 }

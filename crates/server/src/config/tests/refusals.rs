@@ -400,6 +400,9 @@ mod routes_and_channels {
         for (require, says) in [
             ("acr = \"\"", "empty requirement"),
             ("amr = [\"\"]", "empty requirement"),
+            ("acr = 'a\"b'", "no client could be told"),
+            ("acr = \"a b\"", "no client could be told"),
+            ("acr = \"\u{e4}\"", "no client could be told"),
             ("max_age = \"0s\"", "a route's require.max_age is \"0s\""),
         ] {
             let text = with(
