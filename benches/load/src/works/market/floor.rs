@@ -11,7 +11,7 @@ use super::{INSTRUMENTS, TICKS};
 use crate::{
     Failure,
     client::{Entrance, Message, Purpose, Stage, Swarm, frame, must_be_open},
-    works::{call, latency::offset},
+    works::latency::offset,
 };
 
 /// A slow reader looks at its socket once in so many ticks, and its kernel holds little.
@@ -43,8 +43,6 @@ struct Tape {
     last: u64,
     newest: [u64; INSTRUMENTS],
     gone: bool,
-    /// Everything up to the end has come.
-    finished: bool,
 }
 
 /// What is counted in a span.
@@ -73,10 +71,7 @@ impl Told {
         if message.opcode >= 8 {
             return Ok(());
         }
-        let Some(offset) = offset(message) else {
-            tape.finished = true;
-            return Ok(());
-        };
+        let offset = offset(message).ok_or("something that is no price")?;
         let number = offset.saturating_sub(1);
         let instrument = (number % INSTRUMENTS as u64) as usize;
         if offset <= tape.last {
@@ -123,7 +118,6 @@ impl Floor {
             last: 0,
             newest: [0; INSTRUMENTS],
             gone: false,
-            finished: false,
         };
         Ok(Self {
             tick: publications
@@ -174,26 +168,29 @@ impl Floor {
         Ok(())
     }
 
-    /// Nothing more comes, and everybody reads.
+    /// Nothing more comes, and everybody reads up to the last price, of which there is none newer: answers may overtake it.
     pub(super) fn close(&mut self) -> Result<(), Failure> {
         self.watch(|it| it.taken < it.ticks.len() * INSTRUMENTS)?;
-        // What was asked for last is answered behind everything else.
-        let ping = call("ping", "{}");
         for index in self.readers.clone() {
             self.read(index)?;
-            if let Ok((socket, scratch)) = self.swarm.socket(index) {
-                socket.frames.keeps = true;
-                socket.send(scratch, &ping)?;
-            }
         }
-        self.watch(|it| it.tape.iter().any(|tape| !tape.gone && !tape.finished))
+        self.watch(|it| {
+            it.tape
+                .iter()
+                .any(|tape| !tape.gone && tape.last < it.end())
+        })
+    }
+
+    /// The offset of the last price.
+    fn end(&self) -> u64 {
+        (self.ticks.len() * INSTRUMENTS) as u64
     }
 
     fn watch(&mut self, waits: impl Fn(&Self) -> bool) -> Result<(), Failure> {
         let begun = Instant::now();
         while waits(self) {
-            if begun.elapsed() > Duration::from_secs(20) {
-                return Err("not everything was answered for 20 seconds".into());
+            if begun.elapsed() > Duration::from_secs(60) {
+                return Err("not everything was answered for a minute".into());
             }
             let ready = self.swarm.wait(Duration::from_secs(1))?;
             for index in &ready {
@@ -250,8 +247,7 @@ impl Floor {
 
     /// Readers who have not got the last price of each instrument, of those who were not let go.
     pub(super) fn stale(&self) -> usize {
-        let end = self.ticks.len() as u64 * INSTRUMENTS as u64;
-        let newest = || end - INSTRUMENTS as u64 + 1..=end;
+        let newest = || self.end() - INSTRUMENTS as u64 + 1..=self.end();
         let open = self.tape.iter().filter(|it| !it.gone);
         open.filter(|it| !newest().eq(it.newest)).count()
     }
