@@ -74,11 +74,12 @@ export class Outgoing {
         this.#forget(item);
         resolve(result);
       };
-      const failed = (error: WardwireError): void => {
-        // The next connection asks again, if it may.
-        if (error.code !== 'disconnected' || !this.#repeats) this.#fail(item, error);
+      const failed = (error: WardwireError, line: Line): void => {
+        // The next connection asks again, if it may; one that is silent is as good as none.
+        if (!this.#repeats || (error.code !== 'disconnected' && error.code !== 'timeout')) return this.#fail(item, error);
+        line.drop('dead');
       };
-      const send = (line: Line): void => void line.request(method, params, read).then(answered, failed);
+      const send = (line: Line): void => void line.request(method, params, read).then(answered, (error) => failed(error, line));
       const item: Item = { chars: params.length, send, reject, timer, unwatch, sent: false, underway: false };
       this.#items.add(item);
       this.#chars += item.chars;

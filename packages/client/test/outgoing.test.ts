@@ -94,6 +94,25 @@ test('each promise is kept in time, and says whether it may have been published'
   assert.ok(clock.waits.includes(240_000), 'longer than the server remembers ids');
 });
 
+test('what a connection is silent about is sent again over another', async () => {
+  gate.answer = () => undefined;
+  const clock = handClock();
+  const client = gate.client({ requestTimeoutMs: 7000, publishTimeoutMs: 30_000, backoff: { baseMs: 0, capMs: 0 }, platform: { clock } });
+  client.start();
+  const peer = await gate.nextPeer();
+  await reaches(client, 'open');
+  const sent = client.channel('a').publish('told late', { id: 'A' });
+  await new Promise((resolve) => peer.socket.once('message', resolve));
+  gate.answer = () => ({ position: 'e:1', duplicate: true });
+  clock.fire(7000);
+  await reaches(client, 'waiting');
+  const waits = now(client);
+  assert.equal(waits.kind === 'waiting' && waits.reason.kind === 'closed' && waits.reason.word, 'dead');
+  clock.fire(0);
+  assert.deepEqual(await sent, { position: 'e:1', duplicate: true });
+  assert.deepEqual(calls(gate.peers[1]), [['publish', 'A', 'told late']]);
+});
+
 test('the queue is bounded in number and size, leaves room among the 32 calls that a server takes, and loses nothing', async () => {
   const held: (() => void)[] = [];
   gate.answer = (call, peer) => {
