@@ -469,6 +469,7 @@ fn a_session_can_be_signed_out_of_here() {
         403,
         "from no page"
     );
+    server.refused("origin-missing");
     let fields = format!("Origin: {OURS}\r\nCookie: sid=a\r\n");
     let out = ask(&server, "DELETE", "/.wardwire/session", &fields, "");
     assert_eq!(out.status, 204, "{out:?}");
