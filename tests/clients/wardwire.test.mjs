@@ -6,10 +6,10 @@ import { connect as dial, createServer } from 'node:net';
 import { test } from 'node:test';
 
 import { bearer, connect, history, presence } from '../../packages/client/dist/index.js';
-import { host, otherToken, token } from './gate.mjs';
-import { fetchTrusting, TrustingWebSocket } from './trusting.mjs';
+import { ca, host, otherToken, token } from './gate.mjs';
+import { trusting } from './trusting.mjs';
 
-const platform = { WebSocket: TrustingWebSocket, fetch: fetchTrusting };
+const platform = trusting(ca);
 const fast = { backoff: { baseMs: 10, capMs: 20 } };
 
 /** Passes bytes on to the server, and can withhold what it answers, or cut all that goes through. */

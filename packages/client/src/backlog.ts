@@ -1,27 +1,17 @@
 /** Publications that wait for whoever iterates over a channel: bounded in number and size, and never with a hidden gap. */
 
 import { UsageError, type WardwireError } from './error.js';
-
-/** UTF-16 units of JSON that may wait, whatever their number. */
-const maxChars = 16 * 1024 * 1024;
-
-interface Waiter<T> {
-  readonly resolve: (result: IteratorResult<T>) => void;
-  readonly reject: (error: WardwireError) => void;
-}
-
-interface Waiting<T> {
-  readonly chars: number;
-  readonly handTo: (waiter: Waiter<T>) => void;
-}
+import { longestFrame } from './frames.js';
 
 export class Backlog<T extends { readonly data: unknown }> implements AsyncIterableIterator<T> {
   readonly #max: number;
   readonly #released: () => void;
-  readonly #items: Waiting<T>[] = [];
-  readonly #waiters: Waiter<T>[] = [];
+  readonly #items: { readonly value: T; readonly chars: number }[] = [];
+  readonly #waiters: ((result: IteratorResult<T> | Promise<never>) => void)[] = [];
   #chars = 0;
   #ended = false;
+  /** Comes after what waits, once as from a generator. */
+  #error: WardwireError | null = null;
 
   /** `released` is called once, when nothing more is taken. */
   constructor(max: number, released: () => void) {
@@ -29,28 +19,31 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
     this.#released = released;
   }
 
-  add(item: T): void {
-    const chars = item.data instanceof Uint8Array ? item.data.length : JSON.stringify(item.data).length;
-    if (this.#waiters.length === 0 && (this.#items.length >= this.#max || this.#chars + chars > maxChars)) {
+  add(value: T): void {
+    if (this.#ended) return;
+    const chars = sizeOf(value.data);
+    if (this.#waiters.length === 0 && (this.#items.length >= this.#max || this.#chars + chars > longestFrame)) {
       return this.end(new UsageError('backlog-full'));
     }
-    this.#put(chars, ({ resolve }) => resolve({ done: false, value: item }));
+    this.#items.push({ value, chars });
+    this.#chars += chars;
+    this.#hand();
   }
 
-  /** Nothing more comes; what waits is still read, and then comes the error, once as from a generator, if there is one. */
+  /** Nothing more comes; what waits is still read, and then comes the error, if there is one. */
   end(error: WardwireError | null): void {
     if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
     // At sign-out, and when another user is signed in, nothing of the user before is handed out any more.
     if (error?.code === 'signed-out' || error?.code === 'another-user') this.#items.length = 0;
-    if (error !== null) this.#put(0, ({ reject }) => reject(error));
-    this.#ended = true;
     this.#released();
     this.#hand();
   }
 
   next(): Promise<IteratorResult<T>> {
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject });
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
       this.#hand();
     });
   }
@@ -65,21 +58,29 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
     return this;
   }
 
-  #put(chars: number, handTo: Waiting<T>['handTo']): void {
-    if (this.#ended) return;
-    this.#items.push({ chars, handTo });
-    this.#chars += chars;
-    this.#hand();
-  }
-
   /** Gives what waits to whoever waits for it. */
   #hand(): void {
-    while (this.#waiters.length > 0 && (this.#ended || this.#items.length > 0)) {
-      const waiter = this.#waiters.shift() as Waiter<T>;
+    while (this.#ended || this.#items.length > 0) {
+      const resolve = this.#waiters.shift();
+      if (resolve === undefined) return;
       const item = this.#items.shift();
-      this.#chars -= item?.chars ?? 0;
-      if (item === undefined) waiter.resolve({ done: true, value: undefined });
-      else item.handTo(waiter);
+      if (item === undefined) {
+        resolve(this.#error === null ? { done: true, value: undefined } : Promise.reject(this.#error));
+        this.#error = null;
+      } else {
+        this.#chars -= item.chars;
+        resolve({ done: false, value: item.value });
+      }
     }
+  }
+}
+
+function sizeOf(data: unknown): number {
+  if (data instanceof Uint8Array) return data.length;
+  try {
+    return JSON.stringify(data).length;
+  } catch {
+    // Nested more deeply than the platform can follow: as good as too large.
+    return longestFrame;
   }
 }

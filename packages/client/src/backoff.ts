@@ -22,12 +22,10 @@ export const longestWaitMs = 86_400_000;
  */
 export function waitMs(backoff: Backoff, attempt: number, retryAfterMs: number | null, random: () => number): number {
   const ceiling = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(attempt, 30));
-  return Math.min(longestWaitMs, Math.max(0, retryAfterMs ?? 0) + random() * ceiling);
+  return Math.min(longestWaitMs, (retryAfterMs ?? 0) + random() * ceiling);
 }
 
-/** Reads `Retry-After`: seconds or an HTTP date (RFC 9110 §10.2.3). */
-export function readRetryAfter(value: string | null, nowMs: number): number | null {
-  const text = (value ?? '').trim();
-  const ms = /^[0-9]{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;
-  return Number.isNaN(ms) ? null : Math.min(longestWaitMs, Math.max(0, ms));
+/** Reads `Retry-After` (RFC 9110 §10.2.3): seconds, as the server writes it. A date, by whoever's clock, is as if nothing were said. */
+export function readRetryAfter(value: string | null): number | null {
+  return /^[0-9]{1,9}$/.test(value ?? '') ? Number(value) * 1000 : null;
 }

@@ -3,7 +3,7 @@
 import { type Published, readPublished } from './answers.js';
 import { Backlog } from './backlog.js';
 import { type Abortable, type Unsubscribe, whenAborted } from './emitter.js';
-import { UsageError, type WardwireError } from './error.js';
+import { usage, type WardwireError } from './error.js';
 import type { ChannelEvents, Followings } from './following.js';
 import { isPosition, type Publication } from './frames.js';
 import type { Effort } from './outgoing.js';
@@ -74,7 +74,7 @@ export class Channel<Data = unknown> {
    * refusal (state `ended`) listeners stay, and hear again when the application calls {@link Channel.subscribe}.
    */
   on<Name extends keyof ChannelEvents>(name: Name, listener: (event: ChannelEvents<Data>[Name]) => void, options: Abortable = {}): Unsubscribe {
-    if (options.signal?.aborted === true) return () => undefined;
+    if (options.signal?.aborted) return () => undefined;
     const hold = (error: WardwireError): void => void (error.code === 'unsubscribed' && stop());
     const stop = this.#listen(name, listener as (event: ChannelEvents[Name]) => void, hold, options.signal);
     if (name !== 'state') this.#followings.hold(this.name, hold);
@@ -88,10 +88,10 @@ export class Channel<Data = unknown> {
   async subscribe(options: SubscribeOptions = {}): Promise<SubscriptionStart> {
     const { since, grant, signal } = options;
     signal?.throwIfAborted();
-    if (since !== undefined && !isPosition(since)) throw usage('`since` is a position.');
+    if (since !== undefined && !isPosition(since)) throw usage('since');
     return new Promise((resolve, reject) => {
       const following = this.#followings.of(this.name);
-      following.position ??= since ?? null;
+      following.position ??= since;
       following.grant = grant ?? following.grant;
       const end = (reason: unknown): void => {
         reject(reason);
@@ -119,7 +119,6 @@ export class Channel<Data = unknown> {
    */
   async publish(data: Data, options: PublishOptions = {}): Promise<Published> {
     const { noEcho, signal, volatile = false, id = volatile ? undefined : newTrace() } = options;
-    if (id !== undefined && !/^[\x21-\x7e]{1,64}$/.test(id)) throw usage('`id` is 1 to 64 bytes of ASCII.');
     return this.ask('publish', { ...payload(data), id, noEcho }, readPublished, signal, volatile ? 'volatile' : 'repeated');
   }
 
@@ -167,8 +166,4 @@ export class Channel<Data = unknown> {
     const unwatch = whenAborted(signal, aborted ?? stop);
     return stop;
   }
-}
-
-function usage(title: string): UsageError {
-  return new UsageError('usage', { title });
 }

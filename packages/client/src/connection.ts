@@ -6,36 +6,18 @@
 
 import { ConnectionError, type LocalCode, rpcError, type WardwireError } from './error.js';
 import { type Frame, type Notification, readFrame } from './frames.js';
-import type { Platform, SocketLike, Timer } from './platform.js';
+import type { Cancel, Platform, SocketLike } from './platform.js';
 import type { Endpoint } from './ticket.js';
 
-/** How a connection ended: the close code and the first word of its reason. */
-export interface End {
-  readonly code: number;
-  readonly word: string;
-}
-
-/** How this side ends a connection, with the close codes. Browsers let a page send 1000 and 3000 to 4999 only. */
-const localEnds = {
-  done: 1000,
-  /** Of a page that goes to the browser's cache. */
-  cached: 1000,
-  malformed: 4002,
-  protocol: 4003,
-  dead: 1006,
-  'slow-handshake': 1006,
-} as const;
-
-export type LocalEnd = keyof typeof localEnds;
+/** How this side ends a connection. */
+export type LocalEnd = 'done' | 'cached' | 'malformed' | 'protocol' | 'dead' | 'slow-handshake';
 
 /** Where to, with what, and bounds in milliseconds and pieces. */
-export interface ConnectionSettings {
+export interface ConnectionSettings extends Platform {
   readonly endpoint: Endpoint;
-  readonly platform: Platform;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly pingEveryMs: number;
-  readonly maxPending: number;
 }
 
 /** Who is told. After `ended` nothing more comes. */
@@ -44,21 +26,12 @@ export interface ConnectionListener {
   /** A call was answered or given up: there may be room for another. */
   freed(): unknown;
   notified(notification: Notification): void;
-  ended(end: End): unknown;
+  /** The close code, and the first word of its reason. */
+  ended(code: number, word: string): unknown;
 }
 
-/** A request without an answer. One that nobody waits for any more stays until its answer comes, as an error without an id may be its. */
-interface Pending {
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: WardwireError) => void;
-  readonly timer: Timer;
-}
-
-/** An error that names no request, and the first id that was not sent yet when it came. */
-interface Unclaimed {
-  readonly error: WardwireError;
-  readonly before: number;
-}
+/** Told once, of the two either: the answer, or why there is none. */
+type Settle = (error: WardwireError | null, result?: unknown) => void;
 
 /** The server lets so many calls of a socket wait at once. */
 export const callsAtOnce = 32;
@@ -66,95 +39,103 @@ export const callsAtOnce = 32;
 /** What comes by itself, channels and publications, leaves room for what the application asks. */
 export const queuedAtOnce = 24;
 
-const subprotocol = 'wardwire.v1';
+/** For as long a server counts calls that failed. */
+const longestRestMs = 60_000;
 
-/** More that the platform has not sent yet is a peer that does not read. */
-const maxBufferedBytes = 4 * 1024 * 1024;
+const subprotocol = 'wardwire.v1';
 
 export class Connection {
   readonly #socket: SocketLike;
-  readonly #pending = new Map<number, Pending>();
-  readonly #unclaimed: Unclaimed[] = [];
+  /** Calls without an answer. */
+  readonly #pending = new Map<number, Settle>();
+  /** Errors that name no request, and the first id that was not sent yet when the last of them came. */
+  readonly #unclaimed: WardwireError[] = [];
+  #unclaimedBefore = 0;
   readonly #settings: ConnectionSettings;
   readonly #listener: ConnectionListener;
   readonly #trace: string;
   #phase: 'handshake' | 'open' | 'ended' = 'handshake';
-  #watch: Timer;
+  #watch: Cancel;
   #nextId = 1;
-  #underway = 0;
+  /** Calls that failed in the last minute, and until when nothing is sent because of that. */
+  #failures: Cancel[] = [];
+  #rest: Cancel | null = null;
 
   constructor(ticket: string, trace: string, settings: ConnectionSettings, listener: ConnectionListener) {
-    const { endpoint, platform, connectTimeoutMs } = settings;
+    const { endpoint, WebSocket, clock, connectTimeoutMs } = settings;
     this.#settings = settings;
     this.#listener = listener;
     this.#trace = trace;
-    this.#socket = new platform.WebSocket(endpoint.socket, [subprotocol, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
+    this.#socket = new WebSocket(endpoint.socket, [subprotocol, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
     this.#socket.onopen = () => this.#opened();
     this.#socket.onmessage = (event: { data: unknown }) => this.#received(event.data);
     this.#socket.onclose = (event: { code: number; reason: string }) => {
       // The stable word that the reason begins with.
-      this.#end({ code: event.code, word: String(event.reason).replace(/[^a-z0-9-].*/s, '') });
+      this.#end(event.code, event.reason.replace(/[^a-z0-9-].*/s, ''));
     };
     // Node 22 tells of a handshake that failed by this alone; elsewhere a close event follows. npm `ws` throws without a listener.
-    this.#socket.onerror = () => this.#phase === 'handshake' && this.#end({ code: 1006, word: '' });
-    this.#watch = platform.clock.after(connectTimeoutMs, () => this.drop('slow-handshake'));
+    this.#socket.onerror = () => this.#phase === 'handshake' && this.#end(1006, '');
+    this.#watch = clock.after(connectTimeoutMs, () => this.drop('slow-handshake'));
   }
 
   /**
-   * Asks the server; `params` is JSON. Rejects with a {@link WardwireError}; every request of a connection that ends is
-   * rejected. Where `read` throws, the connection ends.
+   * Asks the server; `params` is JSON. Either `answered` or `failed` is called, once, and before anything is told that comes
+   * behind the answer. Where `answered` throws, or nothing comes in time, the connection ends.
    */
-  async request<T>(method: string, params: string, read: (result: unknown) => T): Promise<T> {
-    if (this.#phase !== 'open') throw this.#failure('disconnected');
+  send(method: string, params: string, answered: (result: unknown) => unknown = Boolean, failed: (error: WardwireError) => unknown = Boolean): void {
     const id = this.#nextId++;
-    this.#underway += 1;
-    try {
-      return await new Promise<T>((resolve, reject) => {
-        const timer = this.#after(this.#settings.requestTimeoutMs, () => reject(this.#failure('timeout')));
-        const answered = (result: unknown): void => {
-          try {
-            resolve(read(result));
-          } catch {
-            reject(this.#failure('malformed-answer'));
-            this.drop('malformed');
-          }
-        };
-        this.#pending.set(id, { resolve: answered, reject, timer });
-        this.#socket.send(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`);
-      });
-    } finally {
-      this.#underway -= 1;
+    const late = this.#after(this.#settings.requestTimeoutMs, () => this.drop('dead'));
+    this.#pending.set(id, (error, result) => {
+      late();
+      try {
+        if (error === null) answered(result);
+        else failed(error);
+      } catch {
+        this.drop('malformed', 4002);
+        failed(this.#failure('malformed-answer'));
+      }
       this.#listener.freed();
-    }
+    });
+    this.#socket.send(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`);
   }
 
   /** Whether a call can be sent now by whoever leaves it at `share` calls underway, whoever's they are. */
   hasRoom(share: number): boolean {
-    return this.#underway < share && this.#pending.size < this.#settings.maxPending && this.#socket.bufferedAmount <= maxBufferedBytes;
+    return this.#rest === null && this.#pending.size < Math.max(1, share - this.#failures.length);
   }
 
-  /** Asks whether the server lives; one that keeps silent, or takes nothing any more, is dead. */
+  /** Asks whether the server lives; one that keeps silent is dead. */
   probe(): void {
-    if (!this.hasRoom(Infinity)) return this.drop('dead');
-    this.request('ping', '{}', Boolean).catch((error: WardwireError) => {
-      if (error.code === 'timeout') this.drop('dead');
+    this.send('ping', '{}');
+  }
+
+  /**
+   * Sends nothing of what waits for so many milliseconds, or longer after failures; a minute at most, and up to as long again,
+   * as not all clients may come back at one moment.
+   */
+  rest(ms: number): void {
+    this.#rest?.();
+    this.#rest = this.#after(Math.min(Math.max(ms, 2 ** (this.#failures.length - 16)), longestRestMs) * (1 + this.#settings.random()), () => {
+      this.#rest = null;
+      this.#listener.freed();
     });
   }
 
-  /** Ends the connection without waiting for the server, which may be gone. */
-  drop(word: LocalEnd): void {
+  /**
+   * Ends the connection without waiting for the server, which may be gone. Of codes browsers let a page send 1000 and 3000
+   * to 4999 only; without one it is 1006 to this side.
+   */
+  drop(word: LocalEnd, code?: number): void {
     if (this.#phase === 'ended') return;
-    const code = localEnds[word];
     // Over before it closes, as Node 22 tells of an error while it is closed.
-    this.#end({ code, word });
-    if (code === 1006) this.#socket.close();
-    else this.#socket.close(code, word);
+    this.#end(code ?? 1006, word);
+    this.#socket.close(code, code === undefined ? undefined : word);
   }
 
   #opened(): void {
     if (this.#phase === 'ended') return;
     // A server that selects another subprotocol speaks another language (RFC 6455 §4.1).
-    if (this.#socket.protocol !== subprotocol) return this.drop('protocol');
+    if (this.#socket.protocol !== subprotocol) return this.drop('protocol', 4003);
     this.#phase = 'open';
     this.#heard();
     this.#listener.opened();
@@ -166,27 +147,37 @@ export class Connection {
     try {
       frame = readFrame(data);
     } catch {
-      return this.drop('malformed');
+      return this.drop('malformed', 4002);
     }
     this.#heard();
-    if (frame.kind === 'result' || frame.kind === 'error') this.#answered(frame);
-    else this.#listener.notified(frame);
-  }
-
-  #answered(frame: Extract<Frame, { kind: 'result' | 'error' }>): void {
-    if (frame.kind === 'error') {
-      const error = rpcError(frame.code, frame.message, frame.data, this.#trace);
-      if (frame.id !== null) this.#take(frame.id)?.reject(error);
-      else if (this.#unclaimed.length < this.#pending.size) this.#unclaimed.push({ error, before: this.#nextId });
-    } else this.#take(frame.id)?.resolve(frame.result);
+    if (!('id' in frame)) return this.#listener.notified(frame);
+    if (frame.kind === 'result') this.#settle(frame.id, null, frame.result);
+    else this.#refused(frame);
     this.#claim();
   }
 
-  #take(id: number): Pending | undefined {
-    const pending = this.#pending.get(id);
-    pending?.timer.cancel();
+  /**
+   * A server closes a socket of which more than 32 calls fail in a minute. So the more have of late, the fewer go out at
+   * once, down to one; after 16 there is a rest behind each, twice as long as the one before: after 24 a quarter of a
+   * second, and with those that were underway the 33rd comes when the first is long forgotten.
+   */
+  #refused({ id, code, message, data }: Extract<Frame, { kind: 'error' }>): void {
+    if (this.#failures.length < callsAtOnce) {
+      const failures = this.#failures.push(this.#after(longestRestMs, () => this.#failures.shift()));
+      if (failures > 16) this.rest(0);
+    }
+    const error = rpcError(code, message, data, this.#trace);
+    if (id !== null) this.#settle(id, error);
+    else if (this.#unclaimed.length < this.#pending.size) {
+      this.#unclaimed.push(error);
+      this.#unclaimedBefore = this.#nextId;
+    }
+  }
+
+  #settle(id: number, ...outcome: Parameters<Settle>): void {
+    const settle = this.#pending.get(id);
     this.#pending.delete(id);
-    return pending;
+    settle?.(...outcome);
   }
 
   /**
@@ -195,35 +186,27 @@ export class Connection {
    * as soon as there are only as many of these as of errors, it is known of which. Until then nobody's request is ended.
    */
   #claim(): void {
-    for (const [at, { before }] of this.#unclaimed.entries()) {
-      const left = [...this.#pending.keys()].filter((id) => id < before);
-      if (left.length !== at + 1) continue;
-      for (const id of left) this.#take(id)?.reject((this.#unclaimed.shift() as Unclaimed).error);
-      return this.#claim();
-    }
+    const left = [...this.#pending.keys()].filter((id) => id < this.#unclaimedBefore);
+    if (left.length !== this.#unclaimed.length) return;
+    for (const id of left) this.#settle(id, this.#unclaimed.shift() as WardwireError);
   }
 
   /** Starts the silence anew: after `pingEveryMs` of it the server is asked, and a server that keeps silent is dead. */
   #heard(): void {
-    this.#watch.cancel();
+    this.#watch();
     this.#watch = this.#after(this.#settings.pingEveryMs, () => this.probe());
   }
 
-  #end(end: End): void {
+  #end(code: number, word: string): void {
     if (this.#phase === 'ended') return;
     this.#phase = 'ended';
-    this.#watch.cancel();
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const { reject, timer } of pending) {
-      timer.cancel();
-      reject(this.#failure('disconnected'));
-    }
-    this.#listener.ended(end);
+    for (const timer of [this.#watch, this.#rest, ...this.#failures]) timer?.();
+    this.#listener.ended(code, word);
+    for (const id of this.#pending.keys()) this.#settle(id, this.#failure(word === 'dead' ? 'timeout' : 'disconnected'));
   }
 
-  #after(ms: number, action: () => void): Timer {
-    return this.#settings.platform.clock.after(ms, action);
+  #after(ms: number, action: () => void): Cancel {
+    return this.#settings.clock.after(ms, action);
   }
 
   #failure(code: LocalCode): ConnectionError {

@@ -1,5 +1,7 @@
 /** A small typed emitter. */
 
+import { usage } from './error.js';
+
 /** Ends what the call that returned it began. Calling it twice is harmless. */
 export type Unsubscribe = () => void;
 
@@ -8,21 +10,10 @@ export interface Abortable {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Calls a listener of the application: its exception is reported where uncaught ones go, and stops nobody else. */
-export function callSafely(listener: () => void): void {
-  try {
-    listener();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
-}
-
 /** Runs `action` when `signal` is aborted, at once if it is; gives what calls that off. */
-export function whenAborted(signal: AbortSignal | undefined, action: () => void): Unsubscribe {
-  if (signal?.aborted === true) action();
-  else signal?.addEventListener('abort', action, { once: true });
+export function whenAborted(signal: AbortSignal | undefined, action: () => unknown): Unsubscribe {
+  if (signal?.aborted) action();
+  else signal?.addEventListener('abort', action);
   return () => signal?.removeEventListener('abort', action);
 }
 
@@ -30,15 +21,29 @@ export function whenAborted(signal: AbortSignal | undefined, action: () => void)
 export class Emitter<Events> {
   readonly #listeners = new Set<{ readonly name: keyof Events; readonly listener: (event: never) => void }>();
 
-  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): Unsubscribe {
+  /** @throws UsageError for what is no function. */
+  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void, signal?: AbortSignal): Unsubscribe {
+    if (typeof listener !== 'function') throw usage('listener');
     const entry = { name, listener };
     this.#listeners.add(entry);
-    return () => void this.#listeners.delete(entry);
+    const unwatch = whenAborted(signal, () => this.#listeners.delete(entry));
+    return () => {
+      unwatch();
+      this.#listeners.delete(entry);
+    };
   }
 
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     for (const entry of [...this.#listeners]) {
-      if (entry.name === name) callSafely(() => (entry.listener as (event: Events[Name]) => void)(event));
+      if (entry.name !== name) continue;
+      try {
+        (entry.listener as (event: Events[Name]) => void)(event);
+      } catch (error) {
+        // Reported where uncaught ones go, and stops nobody else.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
     }
   }
 

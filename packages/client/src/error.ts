@@ -1,6 +1,7 @@
 /** Why a connection was refused, or why a call failed: what happened, for programs and for people, and what helps. */
 
 import type { Advice } from './codes.js';
+import { isWord } from './frames.js';
 import type { ErrorData } from './protocol.js';
 
 /** Codes that are made on this side, and that no server can give; every other code is the server's word. */
@@ -106,6 +107,11 @@ export class UsageError extends WardwireError {
   override readonly name = 'UsageError';
 }
 
+/** The error of something given that is not as documented. What would be {@link remedyFor} says, for pages that show it. */
+export function usage(name: string): UsageError {
+  return new UsageError('usage', { title: `Not as documented: \`${name}\`` });
+}
+
 /** What `work` gives. What it fails with is ours, or the cause of an error with this code. */
 export async function inOurWords<T>(code: LocalCode, trace: string, work: () => T | Promise<T>): Promise<T> {
   try {
@@ -118,16 +124,17 @@ export async function inOurWords<T>(code: LocalCode, trace: string, work: () => 
 /** What a refusal before the socket means for the next attempt. */
 export function adviceForRefusal(error: WardwireError): Advice {
   const { status } = error;
-  if (status === null || status === 408 || status === 429 || status >= 500) return 'later';
+  if (status === null || status >= 500 || [408, 429].includes(status)) return 'later';
   return status === 401 ? 'after-sign-in' : 'never';
 }
 
-/**
- * The error of a call that the server answered with a JSON-RPC error. Its code is the server's word, unless that is one of
- * this side's: on those the client itself goes by.
- */
+/** A word of the server's as a code, unless it is none, or one of this side's: on those the client itself goes by. */
+export function codeOf(word: unknown, other: string): string {
+  return isWord(word) && !(localCodes as readonly string[]).includes(word) ? word : other;
+}
+
+/** The error of a call that the server answered with a JSON-RPC error. */
 export function rpcError(code: number, title: string, data: ErrorData | null, trace: string): CallError {
   const retryAfterMs = data?.retryAfter === undefined ? null : Math.ceil(data.retryAfter * 1000);
-  const word = data === null || (localCodes as readonly string[]).includes(data.word) ? `rpc${code}` : data.word;
-  return new CallError(word, { title, rpc: code, data, retryAfterMs, trace });
+  return new CallError(codeOf(data?.word, `rpc${code}`), { title, rpc: code, data, retryAfterMs, trace });
 }

@@ -1,16 +1,14 @@
 /** The channels this client follows, and how far it has read each: what a new connection takes up again. */
 
-import { readSubscribed, type Subscribed } from './answers.js';
-import { defaultBackoff, waitMs } from './backoff.js';
+import { readSubscribed } from './answers.js';
 import { type Connection, queuedAtOnce } from './connection.js';
 import { Emitter } from './emitter.js';
 import { ConnectionError, UsageError, type WardwireError } from './error.js';
 import { type Change, isNewer, type Publication, type Told } from './frames.js';
-import type { Platform, Timer } from './platform.js';
 import type { SubscriptionState } from './state.js';
 
 /** The open connection, to those who send over it. */
-export type Line = Pick<Connection, 'request' | 'hasRoom' | 'drop'>;
+export type Line = Pick<Connection, 'send' | 'hasRoom' | 'rest'>;
 
 /** What is told of a channel. */
 export interface ChannelEvents<Data = unknown> {
@@ -26,29 +24,21 @@ export interface ChannelEvents<Data = unknown> {
 /** More channels than this are a leak in the application. */
 const maxChannels = 1000;
 
-/** A channel that is refused for its rate this often is given up. */
-const maxRefusals = 5;
-
 /** One followed channel. */
 export class Following {
   readonly channel: string;
   readonly events = new Emitter<ChannelEvents>();
   /** What wants publications: listeners, iterators, `subscribe()`. Called when it ends for all of them. */
   readonly holds = new Set<(error: WardwireError) => void>();
-  position: string | null = null;
-  grant: string | null = null;
+  position: string | undefined;
+  grant: string | undefined;
   state: SubscriptionState = { kind: 'idle' };
-  /** The retry that is due, and how many there were. */
-  retry: Timer | null = null;
-  refusals = 0;
 
   constructor(channel: string) {
     this.channel = channel;
   }
 
   enter(state: SubscriptionState): void {
-    this.retry?.cancel();
-    this.retry = null;
     this.state = state;
     this.events.emit('state', state);
   }
@@ -57,12 +47,9 @@ export class Following {
 /** All of them. */
 export class Followings {
   readonly #all = new Map<string, Following>();
-  readonly #platform: Platform;
+  /** What the server has yet to say that it follows no more; `true` once it was told. */
+  readonly #left = new Map<string, boolean>();
   #line: Line | null = null;
-
-  constructor(platform: Platform) {
-    this.#platform = platform;
-  }
 
   /** What is known of a channel. @throws UsageError for one too many. */
   of(channel: string): Following {
@@ -83,7 +70,6 @@ export class Followings {
     const following = this.of(channel);
     following.holds.add(hold);
     if (following.state.kind !== 'idle' && following.state.kind !== 'ended') return;
-    following.refusals = 0;
     following.enter({ kind: 'waiting' });
     this.pump();
   }
@@ -96,30 +82,39 @@ export class Followings {
 
   /** Ends every hold. */
   end(following: Following): void {
-    this.#finish(following, new UsageError('unsubscribed'));
+    for (const hold of [...following.holds]) hold(new UsageError('unsubscribed'));
     this.#leave(following);
   }
 
   /** Takes every channel up again where it was left, over this connection; `null` says that there is none. */
   resume(line: Line | null): void {
     this.#line = line;
-    for (const following of [...this.#all.values()]) {
-      if (following.state.kind === 'asking' || following.state.kind === 'live') following.enter({ kind: 'waiting' });
+    this.#left.clear();
+    for (const following of this.#all.values()) {
+      if (['asking', 'live'].includes(following.state.kind)) following.enter({ kind: 'waiting' });
     }
     this.pump();
   }
 
-  /** Asks for the channels that wait, as far as there is room. */
+  /** Leaves channels and asks for those that wait, as far as there is room. */
   pump(): void {
+    for (const [channel, told] of this.#left) {
+      if (!this.#line?.hasRoom(queuedAtOnce)) return;
+      if (told) continue;
+      this.#left.set(channel, true);
+      const over = (error?: WardwireError): unknown => (error?.code === 'rate' ? this.#left.set(channel, false) : this.#left.delete(channel));
+      this.#line.send('unsubscribe', JSON.stringify({ channel }), () => over(), over);
+    }
     for (const following of this.#all.values()) {
-      if (this.#line?.hasRoom(queuedAtOnce) !== true) return;
-      if (following.state.kind === 'waiting' && following.retry === null) this.#establish(following, this.#line);
+      if (!this.#line?.hasRoom(queuedAtOnce)) return;
+      if (following.state.kind === 'waiting' && !this.#left.has(following.channel)) this.#establish(following, this.#line);
     }
   }
 
   deliver({ kind, channel, event }: Told): void {
     const following = this.#all.get(channel);
-    if (following === undefined || following.holds.size === 0) return;
+    // Before the answer to `subscribe` comes what is left of a subscription before it.
+    if (following?.state.kind !== 'live') return;
     if (kind === 'publication') return this.#read(following, event);
     if (kind === 'revoked') return this.#refused(following, new ConnectionError(kind, { data: event }));
     if (kind === 'lagged' && isNewer(event.position, following.position)) following.position = event.position;
@@ -128,13 +123,15 @@ export class Followings {
 
   /** Tells whoever waits for a channel why there is no connection any more. The channels are kept for `start()`, or all is forgotten: what is known of them, and who listens. */
   abandon(error: WardwireError, forget: boolean): void {
-    for (const following of [...this.#all.values()]) {
-      this.#finish(following, error);
+    const all = [...this.#all.values()];
+    // At once: a listener may already follow as somebody else.
+    if (forget) this.#all.clear();
+    for (const following of all) {
+      for (const hold of [...following.holds]) hold(error);
       if (!forget) continue;
-      following.position = following.grant = null;
+      following.position = following.grant = undefined;
       following.enter({ kind: 'idle' });
     }
-    if (forget) this.#all.clear();
   }
 
   #read(following: Following, publication: Publication): void {
@@ -144,58 +141,45 @@ export class Followings {
   }
 
   #establish(following: Following, line: Line): void {
-    const { channel, position, grant } = following;
+    const { channel, position: since, grant } = following;
     const asking: SubscriptionState = { kind: 'asking' };
     // Later it may be another connection, and the channel may have been left and asked for anew.
-    const current = (): boolean => this.#line === line && following.state === asking && following.holds.size > 0;
-    const params = JSON.stringify({ channel, since: position ?? undefined, grant: grant ?? undefined });
-    line.request('subscribe', params, (result) => readSubscribed(result, channel)).then(
-      (answer) => this.#answered(following, current, answer),
-      (error: WardwireError) => current() && this.#failed(following, line, error),
-    );
+    const current = (): boolean => this.#line === line && following.state === asking;
+    const answered = (result: unknown): void => {
+      const { position, recovered, publications } = readSubscribed(result, channel);
+      if (!current()) return;
+      for (const publication of publications) this.#read(following, publication);
+      if (!current()) return;
+      // Also without recovery: the old position says nothing any more, and must not hide what comes now.
+      following.position = position;
+      following.enter({ kind: 'live', position, recovered });
+    };
+    const failed = (error: WardwireError): void => {
+      if (!current()) return;
+      if (error.code !== 'rate') return this.#refused(following, error);
+      following.enter({ kind: 'waiting' });
+      line.rest(error.retryAfterMs ?? 0);
+    };
     following.enter(asking);
-  }
-
-  #answered(following: Following, current: () => boolean, { position, recovered, publications }: Subscribed): void {
-    if (!current()) return;
-    for (const publication of publications) this.#read(following, publication);
-    if (!current()) return;
-    // Also without recovery: the old position says nothing any more, and must not hide what comes now.
-    following.position = position;
-    following.refusals = 0;
-    following.enter({ kind: 'live', position, recovered });
-  }
-
-  #failed(following: Following, line: Line, error: WardwireError): void {
-    // Whether the server follows the channel is unknown now; a new connection knows.
-    if (error.code === 'timeout') return line.drop('dead');
-    following.refusals += 1;
-    if (error.code !== 'rate' || following.refusals >= maxRefusals) return this.#refused(following, error);
-    const { clock, random } = this.#platform;
-    following.enter({ kind: 'waiting' });
-    following.retry = clock.after(waitMs(defaultBackoff, following.refusals + 1, error.retryAfterMs, random), () => {
-      following.retry = null;
-      this.pump();
-    });
+    if (current()) line.send('subscribe', JSON.stringify({ channel, since, grant }), answered, failed);
   }
 
   /** Ended by the server. It is not asked again, as no waiting mends it. */
   #refused(following: Following, error: WardwireError): void {
+    // A listener of the state may subscribe again: that is not ended with the rest.
+    const holds = [...following.holds];
     following.enter({ kind: 'ended', error });
-    this.#finish(following, error);
-  }
-
-  /** Tells every hold, which releases itself but for listeners that are to hear of a later `subscribe()`. */
-  #finish(following: Following, error: WardwireError): void {
-    for (const hold of [...following.holds]) hold(error);
+    for (const hold of holds) hold(error);
   }
 
   #leave(following: Following): void {
     const { channel, state: { kind } } = following;
-    following.position = following.grant = null;
+    following.position = following.grant = undefined;
     if (kind !== 'ended' && kind !== 'idle') following.enter({ kind: 'idle' });
     this.#forget(following);
-    if (kind === 'live' || kind === 'asking') this.#line?.request('unsubscribe', JSON.stringify({ channel }), Boolean).catch(() => undefined);
+    if (!['asking', 'live'].includes(kind)) return;
+    this.#left.set(channel, false);
+    this.pump();
   }
 
   #forget(following: Following): void {

@@ -66,8 +66,8 @@ export type Fields = {
     | ('more' | 'complete' | 'count' | 'anonymous' | 'members' | 'truncated' | 'info')]?: unknown;
 };
 
-/** A frame of more UTF-16 units than this comes from no server that is well. */
-const longestFrame = 16 * 1024 * 1024;
+/** UTF-16 units of a frame. More comes from no server that is well, and is taken by none. */
+export const longestFrame = 2 ** 24;
 
 /** Reads one text frame. */
 export function readFrame(text: unknown): Frame {
@@ -82,11 +82,11 @@ export function readFrame(text: unknown): Frame {
 
 /** Reads publications, those of an answer without their channel. */
 export function readPublications(list: unknown, channel: string): readonly Publication[] {
-  return must(isList, list).map((item) => readPublication(item, channel));
+  return must<unknown[]>(Array.isArray, list).map((item) => readPublication(item, channel));
 }
 
 export function readMembers(list: unknown): readonly Member[] {
-  return must(isList, list).map(readMember);
+  return must<unknown[]>(Array.isArray, list).map(readMember);
 }
 
 /** Reads an expiry, in seconds since the epoch, as milliseconds since the epoch. */
@@ -95,9 +95,9 @@ export function readExpiry(value: unknown): number {
 }
 
 /** Whether `position` comes after `last`; positions of different epochs cannot be compared and count as new. */
-export function isNewer(position: string, last: string | null): boolean {
+export function isNewer(position: string, last = ':'): boolean {
   const [epoch, offset] = position.split(':') as [string, string];
-  const [lastEpoch, lastOffset] = (last ?? ':').split(':') as [string, string];
+  const [lastEpoch, lastOffset] = last.split(':') as [string, string];
   return epoch !== lastEpoch || BigInt(offset) > BigInt(lastOffset);
 }
 
@@ -125,6 +125,11 @@ export function isWord(value: unknown): value is string {
   return isText(value) && /^[a-z][a-z0-9-]{0,63}$/.test(value);
 }
 
+/** What may be a token, and has no way out of a header. */
+export function isVisible(value: unknown): value is string {
+  return isText(value) && /^[\x21-\x7e]+$/.test(value);
+}
+
 export function isFlag(value: unknown): value is boolean {
   return typeof value === 'boolean';
 }
@@ -135,16 +140,10 @@ export function isCount(value: unknown): value is number {
 }
 
 /** A number that JSON wrote; one too large for it reads as infinite. */
-function isNumber(value: unknown): value is number {
-  return Number.isFinite(value);
-}
+const isNumber = Number.isFinite as (value: unknown) => value is number;
 
 export function isTextOrNull(value: unknown): value is string | null {
   return value === null || isText(value);
-}
-
-function isList(value: unknown): value is readonly unknown[] {
-  return Array.isArray(value);
 }
 
 /** The members of an object that JSON made, in an object without a prototype: what is not there is `undefined`, whatever others put into prototypes. Anything else has none. */

@@ -2,8 +2,8 @@
 
 import type { Channel } from './channel.js';
 import type { Abortable } from './emitter.js';
-import { UsageError } from './error.js';
-import { fieldsOf, isFlag, isPosition, must, type Publication, readPublications } from './frames.js';
+import { usage } from './error.js';
+import { fieldsOf, isCount, isFlag, isPosition, must, type Publication, readPublications } from './frames.js';
 
 /** A page of a channel's history. */
 export interface History<Data = unknown> {
@@ -28,9 +28,11 @@ export interface HistoryOptions extends Abortable {
 
 /** A page of what was published: the newest, or before or after a position. */
 export async function history<Data>(channel: Channel<Data>, options: HistoryOptions = {}): Promise<History<Data>> {
-  const { signal, ...page } = options;
-  if (page.before !== undefined && page.after !== undefined) throw new UsageError('usage', { title: 'Either `before` or `after`, not both.' });
-  return (await channel.ask('history', page, (result) => readHistory(result, channel.name), signal)) as History<Data>;
+  const { signal, before, after, limit } = options;
+  if (before !== undefined && !(isPosition(before) && after === undefined)) throw usage('before');
+  if (after !== undefined && !isPosition(after)) throw usage('after');
+  if (limit !== undefined && !(isCount(limit) && limit >= 1 && limit <= 100)) throw usage('limit');
+  return (await channel.ask('history', { before, after, limit }, (result) => readHistory(result, channel.name), signal)) as History<Data>;
 }
 
 function readHistory(result: unknown, channel: string): History {

@@ -15,7 +15,7 @@ export type { Change, Member, Publication } from './frames.js';
 export { type GrantOptions, subscribeByGrant } from './grant.js';
 export { type History, history, type HistoryOptions } from './history.js';
 export type { AnyChannels, DataOf, NameOf, PatternOf } from './names.js';
-export { type Clock, newTrace, type Platform, type SocketConstructor, type SocketLike, type Surrounding, type Timer } from './platform.js';
+export { type Cancel, type Clock, newTrace, type Platform, type SocketConstructor, type SocketLike, type Surrounding } from './platform.js';
 export { type Presence, presence, type PresenceOptions } from './presence.js';
 export type { ErrorData } from './protocol.js';
 export { SecureWebSocket, type SecureWebSocketOptions } from './secure-websocket.js';

@@ -6,17 +6,16 @@
  */
 
 import { callsAtOnce, queuedAtOnce } from './connection.js';
-import { type Unsubscribe, whenAborted } from './emitter.js';
+import { whenAborted } from './emitter.js';
 import { CallError, ConnectionError, UsageError, type WardwireError } from './error.js';
 import type { Line } from './following.js';
-import type { Platform, Timer } from './platform.js';
+import type { Cancel, Platform } from './platform.js';
 
 /** Sent over the next connection too, while no answer came; or at once or not at all. Else once, when there is a connection. */
 export type Effort = 'repeated' | 'volatile' | undefined;
 
 /** The clock, and bounds in pieces and milliseconds. */
-export interface OutgoingSettings {
-  readonly platform: Platform;
+export interface OutgoingSettings extends Platform {
   readonly maxPending: number;
   /** How long a publication may wait in all. */
   readonly publishTimeoutMs: number;
@@ -25,27 +24,32 @@ export interface OutgoingSettings {
 }
 
 interface Item {
+  readonly channel: unknown;
   /** Asks over this connection, and keeps the promise with the answer. */
   readonly send: (line: Line) => void;
-  readonly reject: (error: unknown) => void;
-  readonly chars: number;
-  readonly timer: Timer;
-  readonly unwatch: Unsubscribe;
-  /** Whether it was ever handed to a socket. */
-  sent: boolean;
+  readonly fail: (error: WardwireError) => void;
   underway: boolean;
+}
+
+/** How a channel is published in that was too often published in. */
+interface Pace {
+  /** Between an answer and the next publication, in milliseconds. */
+  ms: number;
+  /** Set while none is sent: it calls that off. */
+  wait: Cancel | null;
 }
 
 /** The server forgets ids after five minutes; a publication that is repeated must be sooner. */
 const longestPublishMs = 240_000;
 
 /** UTF-16 units of JSON that may wait. */
-const maxQueuedChars = 4 * 1024 * 1024;
+const maxQueuedChars = 2 ** 22;
 
 export class Outgoing {
   readonly #items = new Set<Item>();
   readonly #settings: OutgoingSettings;
   readonly #repeats: boolean;
+  readonly #paces = new Map<unknown, Pace>();
   #chars = 0;
   #line: Line | null = null;
 
@@ -55,72 +59,108 @@ export class Outgoing {
     this.#repeats = repeats;
   }
 
-  /** Queues a call; `params` is JSON, with an `id` where it is a publication. */
-  add<T>(method: string, params: string, read: (result: unknown) => T, signal: AbortSignal | undefined, effort: Effort): Promise<T> {
-    const { platform, maxPending, publishTimeoutMs, requestTimeoutMs } = this.#settings;
+  /** Queues a call; `params` is JSON, with an `id` where it is a publication, and of a channel if it is of one. */
+  add<T>(method: string, params: string, channel: unknown, read: (result: unknown) => T, signal: AbortSignal | undefined, effort: Effort): Promise<T> {
+    const { clock, maxPending, publishTimeoutMs, requestTimeoutMs } = this.#settings;
     return new Promise<T>((resolve, reject) => {
       if (this.#items.size >= maxPending || this.#chars + params.length > maxQueuedChars) throw new UsageError('queue-full');
-      // Of a call that was sent the connection tells when it was not answered in time.
-      const ms = this.#repeats ? Math.min(longestPublishMs, publishTimeoutMs) : requestTimeoutMs;
-      const timer = platform.clock.after(ms, () => {
-        if (this.#repeats || !item.sent) this.#fail(item, new ConnectionError('disconnected'));
+      /** How often it was sent, less how often the server's own word is that it took nothing of it. */
+      let unanswered = 0;
+      let refusal: WardwireError | null = null;
+
+      const forget = (): void => {
+        if (!this.#items.delete(item)) return;
+        this.#chars -= params.length;
+        unwatch();
+        timer();
+      };
+      /** Honest about whether it may have been published. */
+      const fail = (error: WardwireError): void => {
+        forget();
+        reject(this.#repeats && unanswered > 0 ? new ConnectionError('unconfirmed', { cause: error }) : error);
+      };
+      const failed = (error: WardwireError): void => {
+        if (!this.#repeats) return fail(error);
+        // The next connection asks again, if it may.
+        if (error.code === 'disconnected' || error.code === 'timeout') return;
+        if (error instanceof CallError) unanswered -= 1;
+        if (error.code !== 'rate') return fail(error);
+        refusal = error;
+        item.underway = false;
+        this.#pause(channel, error.retryAfterMs || 1);
+      };
+      const item: Item = {
+        channel,
+        underway: false,
+        fail,
+        send: (line) => {
+          item.underway = true;
+          unanswered += 1;
+          const pace = this.#paces.get(channel);
+          if (pace !== undefined) pace.wait = Boolean;
+          const answered = (result: unknown): void => {
+            const value = read(result);
+            forget();
+            resolve(value);
+            this.#pause(channel);
+          };
+          line.send(method, params, answered, failed);
+        },
+      };
+      const timer = clock.after(this.#repeats ? Math.min(longestPublishMs, publishTimeoutMs) : requestTimeoutMs, () => {
+        fail(refusal ?? new ConnectionError(unanswered > 0 ? 'timeout' : 'not-sent'));
       });
       // What nobody waits for any more is not sent later.
       const unwatch = whenAborted(signal, () => {
-        this.#forget(item);
+        forget();
         reject(signal?.reason);
       });
-      const answered = (result: T): void => {
-        this.#forget(item);
-        resolve(result);
-      };
-      const failed = (error: WardwireError, line: Line): void => {
-        // The next connection asks again, if it may; one that is silent is as good as none.
-        if (!this.#repeats || (error.code !== 'disconnected' && error.code !== 'timeout')) return this.#fail(item, error);
-        line.drop('dead');
-      };
-      const send = (line: Line): void => void line.request(method, params, read).then(answered, (error) => failed(error, line));
-      const item: Item = { chars: params.length, send, reject, timer, unwatch, sent: false, underway: false };
       this.#items.add(item);
-      this.#chars += item.chars;
+      this.#chars += params.length;
       this.pump();
-      if (effort === 'volatile' && !item.sent) this.#fail(item, new ConnectionError('not-sent'));
+      if (effort === 'volatile' && unanswered === 0) fail(new ConnectionError('not-sent'));
     });
   }
 
   /** Sends what waits, oldest first, over this connection; `null` says that there is none. */
   resume(line: Line | null): void {
     this.#line = line;
+    for (const { wait } of this.#paces.values()) wait?.();
+    this.#paces.clear();
     for (const item of this.#items) item.underway = false;
     this.pump();
   }
 
   /** Rejects all that waits. */
   abandon(error: WardwireError): void {
-    for (const item of [...this.#items]) this.#fail(item, error);
+    for (const item of this.#items) item.fail(error);
   }
 
   /** Sends what waits, as far as there is room. */
   pump(): void {
     for (const item of this.#items) {
-      if (this.#line?.hasRoom(this.#repeats ? queuedAtOnce : callsAtOnce) !== true) return;
-      if (item.underway) continue;
-      item.sent = item.underway = true;
-      item.send(this.#line);
+      if (!this.#line?.hasRoom(this.#repeats ? queuedAtOnce : callsAtOnce)) return;
+      if (!item.underway && !this.#paces.get(item.channel)?.wait) item.send(this.#line);
     }
   }
 
-  /** Honest about whether it may have been published: only the server's own word says that it was not. */
-  #fail(item: Item, error: WardwireError): void {
-    this.#forget(item);
-    const known = !this.#repeats || error instanceof CallError || (!item.sent && error.code !== 'disconnected');
-    item.reject(known ? error : new ConnectionError(item.sent ? 'unconfirmed' : 'not-sent', { cause: error }));
-  }
-
-  #forget(item: Item): void {
-    if (!this.#items.delete(item)) return;
-    this.#chars -= item.chars;
-    item.timer.cancel();
-    item.unwatch();
+  /**
+   * After an answer: where it was that this was too soon (`ms` as the server says), publications of this channel go one by
+   * one from now on, with so much time between them.
+   */
+  #pause(channel: unknown, ms = 0): void {
+    const { clock, random } = this.#settings;
+    const pace = this.#paces.get(channel) ?? { ms: 0, wait: null };
+    pace.ms = Math.max(ms, pace.ms);
+    if (pace.ms === 0) return;
+    this.#paces.set(channel, pace);
+    pace.wait?.();
+    // With some more, so that not all who were refused come back at one moment.
+    pace.wait = clock.after(pace.ms * (1 + random()), () => {
+      pace.wait = null;
+      // Whoever has caught up may be quick again.
+      if (![...this.#items].some((item) => item.channel === channel)) this.#paces.delete(channel);
+      this.pump();
+    });
   }
 }

@@ -1,6 +1,7 @@
 /** The parameters of a call as the text that is sent: written once, so that a repeat says the same whatever changed since. */
 
 import { UsageError } from './error.js';
+import { longestFrame } from './frames.js';
 
 /** Room for what stands around the parameters of a call. */
 const envelopeBytes = 128;
@@ -8,9 +9,7 @@ const envelopeBytes = 128;
 /** @throws UsageError for what is no JSON, or is larger than a message may be. */
 export function encodeParams(params: object, maxMessageBytes: number): string {
   const text = encode(params);
-  const room = maxMessageBytes - envelopeBytes;
-  // A UTF-16 unit becomes one to three bytes.
-  if (text.length * 3 > room && new TextEncoder().encode(text).length > room) throw new UsageError('message-too-large');
+  if (new TextEncoder().encode(text).length > maxMessageBytes - envelopeBytes) throw new UsageError('message-too-large');
   return text;
 }
 
@@ -22,6 +21,8 @@ export function payload(data: unknown): { readonly base64: string } | { readonly
 }
 
 function toBase64(bytes: Uint8Array): string {
+  // Before much is made of much.
+  if (bytes.length > longestFrame) throw new UsageError('message-too-large');
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 }
 

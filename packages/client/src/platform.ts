@@ -1,5 +1,8 @@
 /** What the client needs from where it runs. Everything can be given, so that Node and tests bring their own. */
 
+import { usage } from './error.js';
+import { isCount } from './frames.js';
+
 /** The part of the browser's `WebSocket` that is used; npm `ws` has it too. */
 export interface SocketLike {
   readonly protocol: string;
@@ -23,13 +26,11 @@ export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
   /** Runs `action` once, after `ms`. */
-  after(ms: number, action: () => void): Timer;
+  after(ms: number, action: () => void): Cancel;
 }
 
-/** A timer that can be called off; doing so twice is harmless. */
-export interface Timer {
-  cancel(): void;
-}
+/** Calls a timer off; doing so twice is harmless. */
+export type Cancel = () => void;
 
 /** What a page is told of its surroundings. */
 export type Surrounding =
@@ -58,7 +59,7 @@ const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, action) {
     const handle = setTimeout(action, ms);
-    return { cancel: () => clearTimeout(handle) };
+    return () => clearTimeout(handle);
   },
 };
 
@@ -72,15 +73,29 @@ export function platformWith(given: Partial<Platform> | undefined): Platform {
     clock: systemClock,
     surroundings: pageSurroundings,
   });
-  if (platform.WebSocket === undefined) throw new TypeError('No WebSocket: pass `platform: { WebSocket }`.');
+  if (platform.WebSocket === undefined) throw usage('platform.WebSocket');
   return platform;
 }
 
-/** What was given; where nothing or `undefined` was, the default. */
-export function withDefaults<T extends object>(given: Partial<T> | undefined, defaults: Partial<T>): T {
-  const all = { ...given } as T;
-  for (const name of Object.keys(defaults) as (keyof T)[]) all[name] = (given?.[name] ?? defaults[name]) as T[keyof T];
-  return all;
+/** The longest that timers can be set for, in milliseconds. */
+const mostMs = 2 ** 31 - 1;
+
+/**
+ * What was given; where nothing or `undefined` was, the default.
+ *
+ * @throws UsageError for a name that has no default, not even `undefined`, and for what is no number, or none for a timer,
+ * where the default is one.
+ */
+export function withDefaults<T extends object>(given: Partial<T> | undefined, defaults: { readonly [Name in keyof T]: T[Name] | undefined }): T {
+  const all: Record<string, unknown> = { __proto__: null, ...defaults };
+  for (const name in given) {
+    const value = given[name];
+    if (!(name in all)) throw usage(name);
+    if (value === undefined) continue;
+    if (typeof all[name] === 'number' && !(isCount(value) && value <= mostMs)) throw usage(name);
+    all[name] = value;
+  }
+  return all as T;
 }
 
 const pageEvents: Readonly<Record<string, Surrounding>> = {
@@ -94,20 +109,20 @@ const pageEvents: Readonly<Record<string, Surrounding>> = {
 
 /** The browser's own events (HTML §8.1.7.2 and §7.4.6; Page Lifecycle). Workers have the first two only. */
 function pageSurroundings(listener: (event: Surrounding) => void): () => void {
-  const scope = globalThis as Partial<Pick<typeof globalThis, 'addEventListener' | 'removeEventListener' | 'document'>>;
+  const scope = globalThis as Partial<Pick<typeof globalThis, 'addEventListener' | 'document'>>;
   const handler = (event: Event): void => {
     const told = pageEvents[event.type] as Surrounding;
-    const hidden = told === 'awake' && scope.document?.visibilityState === 'hidden';
+    const hidden = told === 'awake' && scope.document?.hidden;
     // A page that is unloaded, or loaded, is not on its way to the cache, or from there.
     if (!hidden && (event as PageTransitionEvent).persisted !== false) listener(told);
   };
-  for (const name in pageEvents) scope.addEventListener?.(name, handler);
-  return () => {
-    for (const name in pageEvents) scope.removeEventListener?.(name, handler);
-  };
+  const heard = new AbortController();
+  // Some are told the document, and are seen on their way down.
+  for (const name in pageEvents) scope.addEventListener?.(name, handler, { capture: true, signal: heard.signal });
+  return () => heard.abort();
 }
 
-/** A correlation id of our own: 16 random bytes in 28 letters and digits, within the server's `[A-Za-z0-9_-]{8,64}`. */
+/** A correlation id of our own, within the server's `[A-Za-z0-9_-]{8,64}`. */
 export function newTrace(): string {
-  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36).padStart(7, '0')).join('');
+  return crypto.randomUUID();
 }

@@ -5,7 +5,7 @@ import type { LocalCode, WardwireError } from './error.js';
 const ofThisSide: Readonly<Record<LocalCode, string>> = {
   unreachable: 'The server cannot be reached, or its answer is hidden from this origin (CORS): check the address, the network, and the origins in the server’s configuration.',
   timeout: 'No answer in time. Try again.',
-  'credential-function': 'The function given to `auth` failed: see `cause`.',
+  'credential-function': 'The function given to `auth` failed, see `cause`; or what it gave is no token: visible characters of ASCII.',
   'malformed-answer': 'The answer breaks the protocol: check that this address is a Wardwire server’s, and that its version fits.',
   disconnected: 'There is no connection, or it ended before the answer came. Ask again once the state is `open`.',
   unconfirmed: 'Sent, but nobody knows whether it is published. Publish again with the same `id`.',
@@ -14,7 +14,7 @@ const ofThisSide: Readonly<Record<LocalCode, string>> = {
   'backlog-full': 'Read more slowly than published: do less for each message, or raise `backlog`.',
   'message-too-large': 'Larger than `maxMessageBytes`. Send less.',
   'not-json': 'Neither JSON nor a Uint8Array. Give plain data.',
-  usage: 'Not as documented.',
+  usage: 'There is no option of this name, or it is a whole number from 0 to 2147483647.',
   revoked: 'The right to this channel ended. Subscribe again once it is given back.',
   unsubscribed: 'Unsubscribed before the answer came.',
   closed: 'The client was closed. Call start().',
@@ -43,10 +43,25 @@ const ofTheServer: Readonly<Record<string, string>> = {
   token: 'Bring a fresh token of the same user.',
 };
 
+/** What is wrong with what was given, by its name. */
+const ofWhatIsGiven: Readonly<Record<string, string>> = {
+  url: 'Give an address that is wss: or https: (plain only to this machine), without user, query and fragment. A path alone is enough in a page.',
+  auth: 'Give `auth`: session(), or bearer(...) or tickets(...) with a function.',
+  'platform.WebSocket': 'There is none here. Pass `platform: { WebSocket }`, as of npm’s `ws`.',
+  listener: 'Give a function.',
+  since: 'Give a position, as a publication or an answer has it.',
+  before: 'Give a position, as a publication or an answer has it, and not `after` too.',
+  after: 'Give a position, as a publication or an answer has it.',
+  limit: 'Give 1 to 100.',
+};
+
 /** What helps, in a sentence or two. */
 export function remedyFor({ code, title, status, rpc }: WardwireError): string {
   const known = status === null && rpc === null ? ofThisSide : ofTheServer;
-  // What is wrong with what was given is more than its code tells.
-  if (known === ofThisSide && title !== code) return title;
-  return Object.hasOwn(known, code) ? (known as Readonly<Record<string, string>>)[code] as string : 'Quote the trace to whoever runs the server.';
+  if (known === ofThisSide && code === 'usage') {
+    const name = /^Not as documented: `(.*)`$/.exec(title)?.[1];
+    if (name === undefined) return title;
+    return `${title}. ${Object.hasOwn(ofWhatIsGiven, name) ? ofWhatIsGiven[name] : ofThisSide.usage}`;
+  }
+  return Object.hasOwn(known, code) ? ((known as Readonly<Record<string, string>>)[code] as string) : 'Quote the trace to whoever runs the server.';
 }

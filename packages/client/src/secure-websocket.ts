@@ -8,7 +8,7 @@
 import { type Abortable, whenAborted } from './emitter.js';
 import { ConnectionError, inOurWords, type WardwireError } from './error.js';
 import { newTrace, type Platform, platformWith, type SocketLike } from './platform.js';
-import { type Auth, type Endpoint, fetchTicket, readEndpoint, session } from './ticket.js';
+import { type Auth, demandAuth, type Endpoint, fetchTicket, readEndpoint, session } from './ticket.js';
 
 export interface SecureWebSocketOptions extends Abortable {
   /** Default: {@link session}. */
@@ -79,6 +79,7 @@ export class SecureWebSocket extends EventTarget {
     if (new Set(this.#protocols).size !== this.#protocols.length || this.#protocols.some((name) => !token.test(name) || /^wardwire\./i.test(name))) {
       throw new DOMException('The protocols are doubled, no tokens, or of Wardwire itself.', 'SyntaxError');
     }
+    demandAuth(options.auth ?? session());
     const platform = platformWith(options.platform);
     this.#stopWatching = whenAborted(options.signal, () => queueMicrotask(() => this.close()));
     void this.#connect(endpoint, options, platform);
@@ -179,7 +180,7 @@ export class SecureWebSocket extends EventTarget {
     const { auth = session(), connectTimeoutMs = 15_000 } = options;
     try {
       await inOurWords('unreachable', trace, async () => {
-        const { ticket } = await fetchTicket({ endpoint, auth, trace, connectTimeoutMs, signal: this.#abort.signal, platform });
+        const { ticket } = await fetchTicket({ ...platform, endpoint, auth, trace, connectTimeoutMs, signal: this.#abort.signal });
         if (this.#readyState === 0) this.#open(platform, [...this.#protocols, raw, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
       });
     } catch (cause) {

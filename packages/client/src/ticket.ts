@@ -7,11 +7,14 @@
 
 import { readRetryAfter } from './backoff.js';
 import { whenAborted } from './emitter.js';
-import { ConnectionError, inOurWords, RefusedError } from './error.js';
-import { fieldsOf, isText, isTextOrNull, isWord } from './frames.js';
+import { codeOf, ConnectionError, inOurWords, RefusedError, usage } from './error.js';
+import { type Fields, fieldsOf, isText, isTextOrNull, isVisible, must } from './frames.js';
 import type { Platform } from './platform.js';
 
 type Given<T> = () => T | Promise<T>;
+
+/** In bytes. No ticket and no refusal is near it. */
+const longestBody = 65_536;
 
 /** How this application proves who its user is: {@link session}, {@link bearer} or {@link tickets} makes one. */
 export interface Auth {
@@ -42,6 +45,7 @@ export function bearer(token: Given<string>): Auth {
  * ends the session there.
  */
 export function tickets(ticket: Given<Ticket>, signOut: Given<void> = () => undefined): Auth {
+  if (typeof ticket !== 'function') throw usage('auth');
   return {
     enter: async ({ trace }) => {
       const given = await inOurWords('credential-function', trace, ticket);
@@ -64,28 +68,34 @@ export interface Endpoint {
 /**
  * Reads the server's address.
  *
- * @throws TypeError for anything but `https:`, `wss:` (plain only on this machine), or a URL with a query, a fragment
+ * @throws UsageError for anything but `https:`, `wss:` (plain only on this machine), or a URL with a query, a fragment
  * or a user: those are where credentials leak from.
  */
 export function readEndpoint(url: string | URL, route?: string): Endpoint {
   // The origin alone: nothing else of the page's own address may decide where a credential goes.
   const base = (globalThis as { location?: { origin: string } }).location?.origin;
-  const [, s, host, path] = /^(?:ws|http)(s?):\/\/([^/@]+)(\/[^?#]*)$/.exec(new URL(url, base).href) ?? [];
-  if (host === undefined || path === undefined || (s === '' && !/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host))) {
-    throw new TypeError('Not wss: or https:, or with a user, query or fragment.');
+  let href = '';
+  try {
+    ({ href } = new URL(url, base));
+  } catch {
+    // A path, where there is no page.
   }
+  const [, s = '', host, path] = address.exec(href) ?? [];
+  if (path === undefined) throw usage('url');
   return { socket: `ws${s}://${host}${path}`, origin: `http${s}://${host}`, route: route ?? path };
 }
 
+/** Secure, or of this machine; then the host with its port, and the path. */
+const address = /^(?:ws|http)(?:(s):\/\/|:\/\/(?=(?:localhost|127\.0\.0\.1|\[::1\])[:/]))([^/@]+)(\/[^?#]*)$/;
+
 /** One request to the gate. */
-export interface Ask {
+export interface Ask extends Platform {
   readonly endpoint: Endpoint;
   readonly auth: Auth;
   readonly trace: string;
   readonly connectTimeoutMs: number;
   /** Of this request alone. */
   readonly signal?: AbortSignal | undefined;
-  readonly platform: Platform;
 }
 
 /** What one attempt begins with. */
@@ -106,60 +116,68 @@ export async function fetchTicket(ask: Ask): Promise<Entry> {
 
 /** Ends the session at the server. Rejects with a {@link WardwireError} where that could not be done. */
 export async function endSession(ask: Ask): Promise<void> {
-  await within(ask, ask.auth.leave);
+  await inOurWords('unreachable', ask.trace, () => within(ask, ask.auth.leave));
+}
+
+/** @throws UsageError for what none of the functions above made. */
+export function demandAuth(auth: Auth): void {
+  if (typeof auth?.enter !== 'function') throw usage('auth');
 }
 
 function atGate(token?: Given<string>): Auth {
   return {
     token,
-    enter: async (ask) => (await request(ask, token, 'POST', '/.wardwire/tickets', { route: ask.endpoint.route })).json().catch(() => null),
-    leave: (ask) => request(ask, token, 'DELETE', '/.wardwire/session'),
+    enter: (ask) => request(ask, token, '/.wardwire/tickets', { route: ask.endpoint.route }),
+    leave: (ask) => request(ask, token, '/.wardwire/session'),
   };
 }
 
-async function request({ endpoint, trace, platform, signal }: Ask, token: Given<string> | undefined, method: string, path: string, body?: object): Promise<Response> {
+/** The answer; or, as `application/problem+json` (RFC 9457), why not. A proxy's refusal without it is told by its status alone. */
+async function request({ endpoint, trace, fetch, signal }: Ask, token: Given<string> | undefined, path: string, body?: object): Promise<Fields> {
   const headers: Record<string, string> = { 'wardwire-trace': trace };
   if (body !== undefined) headers['content-type'] = 'application/json';
-  if (token !== undefined) headers['authorization'] = `Bearer ${await inOurWords('credential-function', trace, token)}`;
-  const response = await inOurWords('unreachable', trace, () =>
-    platform.fetch(endpoint.origin + path, {
-      method,
-      headers,
-      body: JSON.stringify(body),
-      // A cookie beside a bearer token would be a second credential, which the gate refuses.
-      credentials: token === undefined ? 'include' : 'omit',
-      cache: 'no-store',
-      redirect: 'error',
-      referrerPolicy: 'no-referrer',
-      signal: signal as AbortSignal,
-    }),
-  );
-  if (!response.ok) throw await refusal(response, trace, platform.clock.now());
-  return response;
+  if (token !== undefined) headers['authorization'] = `Bearer ${await inOurWords('credential-function', trace, async () => must(isVisible, await token()))}`;
+  const response = await fetch(endpoint.origin + path, {
+    method: body === undefined ? 'DELETE' : 'POST',
+    headers,
+    body: JSON.stringify(body),
+    // A cookie beside a bearer token would be a second credential, which the gate refuses.
+    credentials: token === undefined ? 'include' : 'omit',
+    cache: 'no-store',
+    redirect: 'error',
+    referrerPolicy: 'no-referrer',
+    signal: signal as AbortSignal,
+  });
+  const { ok, status } = response;
+  const fields = fieldsOf(await readBody(response));
+  if (ok) return fields;
+  const { code, title } = fields;
+  throw new RefusedError(codeOf(code, `http-${status}`), {
+    title: isText(title) ? title.slice(0, 200) : `HTTP ${status}`,
+    status,
+    retryAfterMs: readRetryAfter(response.headers.get('retry-after')),
+    trace,
+    challenge: response.headers.get('www-authenticate'),
+  });
 }
 
-/** Reads `application/problem+json` (RFC 9457); a proxy's answer without it is told by its status alone. */
-async function refusal(response: Response, trace: string, now: number): Promise<RefusedError> {
-  const { status, headers } = response;
-  const { code, title } = fieldsOf(await response.json().catch(() => null));
-  return new RefusedError(isWord(code) ? code : `http-${status}`, {
-    title: isText(title) && title.length <= 200 ? title : `HTTP ${status}`,
-    status,
-    retryAfterMs: readRetryAfter(headers.get('retry-after'), now),
-    trace,
-    challenge: headers.get('www-authenticate'),
-  });
+/** The body as JSON makes it; `null` where it is none, or longer than any that is meant. The rest is not waited for. */
+function readBody({ body }: Response): Promise<unknown> {
+  let left = longestBody;
+  const cut = new TransformStream<Uint8Array, Uint8Array>({ transform: (chunk, to) => ((left -= chunk.length) < 0 ? to.terminate() : to.enqueue(chunk)) });
+  return new Response(body?.pipeThrough(cut)).json().catch(() => null);
 }
 
 /** One deadline around everything, the application's own function included. */
 function within<T>(ask: Ask, work: (ask: Ask) => Promise<T>): Promise<T> {
   const inner = new AbortController();
+  const over = (): void => inner.abort();
+  whenAborted(ask.signal, over);
   return new Promise((resolve, reject) => {
-    whenAborted(ask.signal, () => inner.abort());
-    const timer = ask.platform.clock.after(ask.connectTimeoutMs, () => {
+    const timer = ask.clock.after(ask.connectTimeoutMs, () => {
       reject(new ConnectionError('timeout', { trace: ask.trace }));
-      inner.abort();
+      over();
     });
-    work({ ...ask, signal: inner.signal }).then(resolve, reject).finally(() => timer.cancel());
+    work({ ...ask, signal: inner.signal }).then(resolve, reject).finally(timer);
   });
 }

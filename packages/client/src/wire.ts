@@ -3,7 +3,7 @@
 import { type Backoff, defaultBackoff, waitMs } from './backoff.js';
 import { Channel } from './channel.js';
 import { type Advice, adviceFor } from './codes.js';
-import { Connection, type End, type LocalEnd } from './connection.js';
+import { Connection, type LocalEnd } from './connection.js';
 import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitter.js';
 import { adviceForRefusal, ConnectionError, inOurWords, WardwireError } from './error.js';
 import { Followings } from './following.js';
@@ -11,9 +11,9 @@ import { type Notification, readExpiry } from './frames.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
 import { type Effort, Outgoing } from './outgoing.js';
 import { encodeParams } from './params.js';
-import { newTrace, type Platform, platformWith, type Surrounding, type Timer, withDefaults } from './platform.js';
+import { type Cancel, newTrace, type Platform, platformWith, type Surrounding, withDefaults } from './platform.js';
 import type { Reason, State } from './state.js';
-import { type Auth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
+import { type Auth, demandAuth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
 
 /** How to connect. Only `auth` is needed. */
 export interface Options extends Abortable {
@@ -27,7 +27,7 @@ export interface Options extends Abortable {
   readonly stableAfterMs?: number;
   /** Time for a ticket and for the handshake, each. Default 15 s. */
   readonly connectTimeoutMs?: number;
-  /** Time for the answer to a call. Default 10 s. */
+  /** Time for the answer to a call. A server that takes longer is dead to this client, which comes back over a new connection. Default 10 s. */
   readonly requestTimeoutMs?: number;
   /** Time in which a publication is acknowledged or rejected, reconnects included. Default 30 s, at most 4 minutes. */
   readonly publishTimeoutMs?: number;
@@ -59,21 +59,20 @@ export interface Events {
 const refreshEveryMs = 5000;
 
 /** The options, each with its value. */
-interface Settings extends Required<Omit<Options, 'route' | 'signal'>>, Abortable {
-  readonly platform: Platform;
+interface Settings extends Required<Omit<Options, 'route' | 'signal' | 'platform'>>, Abortable, Platform {
   readonly endpoint: Endpoint;
 }
 
 /** What goes on in a state: an attempt, a connection, a wait. */
 interface Underway {
-  drop(how: LocalEnd): void;
+  drop(how: LocalEnd, code: number): void;
   probe?(): void;
 }
 
 export class Wire<Channels = AnyChannels> {
   readonly #settings: Settings;
   readonly #emitter = new Emitter<Events>();
-  readonly #followings: Followings;
+  readonly #followings = new Followings();
   readonly #publications: Outgoing;
   readonly #calls: Outgoing;
   /** What goes on over the next connection, in this order. */
@@ -81,7 +80,7 @@ export class Wire<Channels = AnyChannels> {
   #watching: Unsubscribe | null = null;
   #state: State = { kind: 'idle' };
   #underway: Underway | null = null;
-  #stable: Timer | null = null;
+  #stable: Cancel | null = null;
   #failures = 0;
   #refreshedAt = -Infinity;
   /** Whose everything here is, as the server says; `null` for nobody in particular, `undefined` before it said. */
@@ -92,13 +91,13 @@ export class Wire<Channels = AnyChannels> {
    * query, a fragment, a user or a password, and for plain `ws:` that leaves this machine.
    */
   constructor(url: string | URL, options: Options) {
-    const platform = platformWith(options.platform);
-    this.#settings = withDefaults<Settings>({ ...options, platform, endpoint: readEndpoint(url, options.route) }, defaults);
-    this.#followings = new Followings(platform);
+    const given = withDefaults(options, defaults as unknown as Required<Options>);
+    demandAuth(given.auth);
+    this.#settings = { ...given, ...platformWith(given.platform), backoff: withDefaults(given.backoff, defaultBackoff), endpoint: readEndpoint(url, given.route) };
     this.#publications = new Outgoing(this.#settings, true);
     this.#calls = new Outgoing(this.#settings, false);
     this.#parts = [this.#followings, this.#publications, this.#calls];
-    whenAborted(options.signal, () => this.close());
+    whenAborted(given.signal, () => this.close());
   }
 
   get state(): State {
@@ -107,9 +106,7 @@ export class Wire<Channels = AnyChannels> {
 
   /** Listens, until what is returned is called or the signal aborts. */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void, options: Abortable = {}): Unsubscribe {
-    const stop = this.#emitter.on(name, listener);
-    whenAborted(options.signal, stop);
-    return stop;
+    return this.#emitter.on(name, listener, options.signal);
   }
 
   /** A channel by its name. Nothing is asked of the server before somebody listens, publishes or calls. */
@@ -120,16 +117,14 @@ export class Wire<Channels = AnyChannels> {
   /** Connects now: for the first time, after an end, after signing in, or instead of waiting longer. */
   start(): void {
     const { kind } = this.#state;
-    if (this.#settings.signal?.aborted === true || kind === 'connecting' || kind === 'open') return;
+    if (this.#settings.signal?.aborted || ['connecting', 'open'].includes(kind)) return;
     if (kind !== 'waiting') this.#failures = 0;
-    this.#leave();
-    this.#watching ??= this.#settings.platform.surroundings((event) => this.#around(event));
+    this.#watching ??= this.#settings.surroundings((event) => this.#around(event));
     void this.#attempt();
   }
 
-  /** Ends the connection and stays away until {@link Wire.start}. What waits is rejected; listeners are kept. */
+  /** Ends the connection and stays away until {@link Wire.start}. What waits is rejected; listeners are kept. Does nothing where it has ended. */
   close(): void {
-    this.#leave();
     this.#end({ kind: 'stopped' }, new ConnectionError('closed'));
   }
 
@@ -138,7 +133,6 @@ export class Wire<Channels = AnyChannels> {
    * Rejects where the server could not be told, for then the session still lives there.
    */
   async signOut(): Promise<void> {
-    this.#leave();
     this.#wipe('client');
     await endSession({ ...this.#settings, trace: this.#settings.newTrace(), signal: undefined });
   }
@@ -154,106 +148,95 @@ export class Wire<Channels = AnyChannels> {
   }
 
   /** Asks whether the server lives. Resolves with the round trip in milliseconds. */
-  async ping(options: Abortable = {}): Promise<number> {
-    const { clock } = this.#settings.platform;
+  ping(options: Abortable = {}): Promise<number> {
+    const { clock } = this.#settings;
     const sent = clock.now();
-    await this.call('ping', {}, options);
-    return clock.now() - sent;
+    return this.#ask('ping', {}, () => clock.now() - sent, options.signal);
   }
 
   async #attempt(): Promise<void> {
     const trace = this.#settings.newTrace();
     const abort = new AbortController();
+    const { signal } = abort;
     this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, { drop: () => abort.abort() });
     try {
-      // The socket's constructor throws where the page's own policy forbids the address.
-      await inOurWords('unreachable', trace, async () => this.#admitted(await fetchTicket({ ...this.#settings, trace, signal: abort.signal }), trace, abort.signal));
+      await inOurWords('unreachable', trace, async () => {
+        const { ticket, handle } = await fetchTicket({ ...this.#settings, trace, signal });
+        if (signal.aborted) return;
+        if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) return this.#wipe('another-user');
+        this.#handle = handle;
+        // Its constructor throws where the page's own policy forbids the address.
+        const connection: Connection = new Connection(ticket, trace, this.#settings, {
+          opened: () => {
+            this.#enter({ kind: 'open', trace }, connection);
+            // A listener of this state, or of a channel's, may have closed already.
+            if (this.#underway !== connection) return;
+            this.#stable = this.#settings.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
+            for (const part of this.#parts) if (this.#underway === connection) part.resume(connection);
+          },
+          freed: () => {
+            if (this.#underway === connection) for (const part of this.#parts) part.pump();
+          },
+          notified: (notification) => this.#notified(notification),
+          ended: (code, word) => this.#underway === connection && this.#ended(code, word, trace),
+        });
+        this.#underway = connection;
+      });
     } catch (cause) {
       const error = cause as WardwireError;
-      if (!abort.signal.aborted) this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
+      if (!signal.aborted) this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
     }
-  }
-
-  #admitted({ ticket, handle }: Entry, trace: string, { aborted }: AbortSignal): void {
-    if (aborted) return;
-    if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) return this.#wipe('another-user');
-    this.#handle = handle;
-    const connection: Connection = new Connection(ticket, trace, this.#settings, {
-      opened: () => this.#opened(connection, trace),
-      freed: () => this.#underway === connection && this.#pump(),
-      notified: (notification) => this.#notified(notification),
-      ended: (end) => this.#underway === connection && this.#ended(end, trace),
-    });
-    this.#underway = connection;
-  }
-
-  #opened(connection: Connection, trace: string): void {
-    this.#stable = this.#settings.platform.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
-    this.#enter({ kind: 'open', trace }, connection);
-    // A listener of the state may have closed already.
-    if (this.#underway !== connection) return;
-    for (const part of this.#parts) part.resume(connection);
-  }
-
-  #pump(): void {
-    for (const part of this.#parts) part.pump();
   }
 
   #notified(notification: Notification): void {
     if (notification.kind === 'unknown') return;
     if (notification.kind !== 'expiring') return this.#followings.deliver(notification);
     this.#emitter.emit('expiring', { expiresAt: notification.expiresAt });
-    const { auth: { token }, platform } = this.#settings;
-    const now = platform.clock.now();
-    if (token === undefined || now - this.#refreshedAt < refreshEveryMs) return;
+    const { auth: { token }, clock } = this.#settings;
+    const now = clock.now();
+    if (token === undefined || Math.abs(now - this.#refreshedAt) < refreshEveryMs) return;
     this.#refreshedAt = now;
     // Where no fresh token can be had the server ends the socket in time, and says so.
     void (async () => this.refresh(await token()))().catch(() => undefined);
   }
 
-  #ended({ code, word }: End, trace: string): void {
-    this.#leave();
-    if (code === 3000 && (word === 'logged-out' || word === 'revoked')) return this.#wipe('server', word);
-    const advice = adviceFor(code, word);
-    const title = `Closed: ${code} ${word}`.trimEnd();
+  #ended(code: number, word: string, trace: string): void {
+    if (word === 'logged-out' || word === 'revoked') return this.#wipe('server', word);
+    // Whoever is asked for tokens has a fresh one, or is told by the gate that it is none.
+    const advice = word === 'expired' && this.#settings.auth.token !== undefined ? 'at-once' : adviceFor(code, word);
+    const title = `Closed: ${code} ${word}`;
     this.#decide(advice, { kind: 'closed', code, word, advice, trace }, new ConnectionError('disconnected', { title, trace }));
   }
 
   #decide(advice: Advice, reason: Reason, error: WardwireError): void {
-    if (advice === 'never' || advice === 'after-sign-in') return this.#end(reason, error);
+    if (['never', 'after-sign-in'].includes(advice)) return this.#end(reason, error);
     // A server that says "at once" again and again would be called in a loop: the second time there is a wait.
     const atOnce = advice === 'at-once' && this.#failures === 0;
     const wait = atOnce ? 0 : this.#jitter(this.#failures, error.retryAfterMs);
     this.#failures += 1;
-    this.#wait(wait, this.#failures, reason);
+    this.#wait(wait, reason);
   }
 
   #jitter(failures: number, retryAfterMs: number | null): number {
-    const { backoff, platform } = this.#settings;
-    return waitMs(backoff, failures, retryAfterMs, platform.random);
+    const { backoff, random } = this.#settings;
+    return waitMs(backoff, failures, retryAfterMs, random);
   }
 
-  #wait(ms: number, attempt: number, reason: Reason): void {
-    const { clock } = this.#settings.platform;
+  #wait(ms: number, reason: Reason): void {
+    const { clock } = this.#settings;
     const timer = clock.after(ms, () => void this.#attempt());
-    this.#enter({ kind: 'waiting', until: clock.now() + ms, attempt, reason }, { drop: () => timer.cancel() });
+    this.#enter({ kind: 'waiting', until: clock.now() + ms, attempt: this.#failures, reason }, { drop: timer });
   }
 
   /** What a page is told of its surroundings. A network that is back is used soon, not by all at one moment. */
   #around(event: Surrounding): void {
     const state = this.#state;
-    if (event === 'restored') return state.kind === 'suspended' ? this.start() : undefined;
-    if (event === 'cached') {
-      this.#leave('cached');
-      return this.#enter({ kind: 'suspended' });
-    }
+    if (event === 'restored') return this.start();
+    if (event === 'cached') return this.#enter({ kind: 'suspended' }, null, 'cached');
     if (state.kind === 'open') return this.#underway?.probe?.();
-    if (event !== 'online' || state.kind !== 'waiting') return;
-    const { reason, attempt } = state;
     // A server that named a time is not asked before it.
-    if (reason.kind === 'refused' && reason.error.retryAfterMs !== null) return;
-    this.#leave();
-    this.#wait(this.#jitter(0, null), attempt, reason);
+    const early = state.kind === 'waiting' && !(state.reason.kind === 'refused' && state.reason.error.retryAfterMs !== null);
+    if (event === 'online' && early) this.#wait(this.#jitter(0, null), state.reason);
   }
 
   /** Forgets all of the user before: nothing of it may reach the next, or be published in their name. */
@@ -262,37 +245,41 @@ export class Wire<Channels = AnyChannels> {
     this.#failures = 0;
     this.#handle = undefined;
     this.#end(reason, new ConnectionError(by === 'another-user' ? by : reason.kind), true);
-    this.#emitter.emit(reason.kind, reason);
   }
 
   #end(reason: Reason, error: WardwireError, forget = false): void {
+    const { kind } = reason;
+    // Whoever closes or signs out because it ended does nothing.
+    if (this.#state.kind === 'ended' && (!forget || this.#state.reason.kind === kind)) return;
     // Nothing around matters to a client that stays away.
     this.#watching?.();
     this.#watching = null;
-    for (const part of this.#parts) part.abandon(error, forget);
-    this.#enter({ kind: 'ended', reason });
+    this.#enter({ kind: 'ended', reason }, null, 'done', () => {
+      for (const part of this.#parts) part.abandon(error, forget);
+    });
+    if (kind === 'signed-out') this.#emitter.emit(kind, reason);
   }
 
-  /** Stops whatever goes on. INVARIANT: nothing of what was left calls back afterwards. */
-  #leave(how: LocalEnd = 'done'): void {
+  /**
+   * Goes on to a state, and stops what went on before. INVARIANT: that calls back no more. As it is stopped, its listeners
+   * may already have gone on to another state.
+   */
+  #enter(state: State, underway: Underway | null = null, how: LocalEnd = 'done', then?: () => void): void {
     const left = this.#underway;
-    this.#underway = null;
-    this.#stable?.cancel();
-    for (const part of this.#parts) part.resume(null);
-    left?.drop(how);
-  }
-
-  #enter(state: State, underway: Underway | null = null): void {
-    this.#underway = underway;
     this.#state = state;
-    this.#emitter.emit('state', state);
+    this.#underway = underway;
+    this.#stable?.();
+    for (const part of this.#parts) part.resume(null);
+    then?.();
+    if (left !== underway) left?.drop(how, 1000);
+    if (this.#state === state) this.#emitter.emit('state', state);
   }
 
   async #ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, effort?: Effort): Promise<T> {
     signal?.throwIfAborted();
     const text = encodeParams(params, this.#settings.maxMessageBytes);
-    if (this.#state.kind === 'idle' || this.#state.kind === 'ended') throw new ConnectionError('disconnected');
-    return (effort === 'repeated' ? this.#publications : this.#calls).add(method, text, read, signal, effort);
+    if (this.#watching === null) throw new ConnectionError('disconnected');
+    return (effort === 'repeated' ? this.#publications : this.#calls).add(method, text, (params as { channel?: unknown }).channel, read, signal, effort);
   }
 }
 
@@ -303,8 +290,12 @@ export function connect<Channels = AnyChannels>(url: string | URL, options: Opti
   return wire;
 }
 
-const defaults: Partial<Settings> = {
-  backoff: defaultBackoff,
+const defaults = {
+  auth: undefined,
+  route: undefined,
+  signal: undefined,
+  platform: undefined,
+  backoff: undefined,
   stableAfterMs: 5000,
   connectTimeoutMs: 15_000,
   requestTimeoutMs: 10_000,
@@ -313,4 +304,4 @@ const defaults: Partial<Settings> = {
   maxMessageBytes: 65_536,
   maxPending: 1000,
   newTrace,
-};
+} satisfies { readonly [Name in keyof Options]-?: unknown };

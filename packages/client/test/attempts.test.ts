@@ -194,7 +194,7 @@ test('addresses that would carry or leak a credential are refused', () => {
     'ftp://example.com/live',
     'javascript:alert(1)',
   ]) {
-    assert.throws(() => gate.client({}, url), TypeError, url);
+    assert.throws(() => gate.client({}, url), { code: 'usage' }, url);
   }
   gate.client({}, 'wss://example.com/live');
 });

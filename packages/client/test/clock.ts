@@ -24,7 +24,7 @@ export function handClock(): HandClock {
     after(ms, action) {
       const item = { ms, action };
       due.push(item);
-      return { cancel: () => void (due = due.filter((other) => other !== item)) };
+      return () => void (due = due.filter((other) => other !== item));
     },
   };
 }

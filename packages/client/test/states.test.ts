@@ -102,7 +102,7 @@ test('a connection goes the ways of its diagram', () =>
     },
     'open --> ended': async () => {
       const [client, { socket }] = await open();
-      socket.close(3000, 'expired');
+      socket.close(3003, 'subject');
       await reaches(client, 'ended');
     },
     'open --> suspended': async () => {

@@ -8,8 +8,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 import { bearer, connect } from '../../../packages/client/dist/index.js';
-import { host, otherToken, token } from '../gate.mjs';
-import { fetchTrusting, TrustingWebSocket } from '../trusting.mjs';
+import { ca, host, otherToken, token } from '../gate.mjs';
+import { trusting } from '../trusting.mjs';
 import { Budget, generator, HostileNetwork, leastShare } from './network.mjs';
 
 const seconds = Number(process.env.HOSTILE_SECONDS ?? 0);
@@ -38,7 +38,9 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
 
 /** ws waits half a minute for a peer that does not close; what it keeps meanwhile is none of the client's. */
-class BriefWebSocket extends TrustingWebSocket {
+const platform = trusting(ca);
+
+class BriefWebSocket extends platform.WebSocket {
   constructor(url, protocols) {
     super(url, protocols, { closeTimeout: 1 });
   }
@@ -51,7 +53,7 @@ async function behind(random, own, options = {}) {
   const { tickets, sockets } = await network.open();
   const platform = {
     WebSocket: BriefWebSocket,
-    fetch: (input, init) => fetchTrusting(String(input).replace(sockets, tickets), init),
+    fetch: (input, init) => platform.fetch(String(input).replace(sockets, tickets), init),
     // Of the interval its upper end, so that each wait has a least length.
     random: () => leastShare + random() * (1 - leastShare),
   };
@@ -119,7 +121,7 @@ test('what is acknowledged is read once, by as many attempts as documented, in m
   const room = `storm/${process.pid}`;
   const authors = await Promise.all(Array.from({ length: writers }, (_, at) => behind(each(), at % 2 ? otherToken : token, { publishTimeoutMs: publishTimeouts[at % 2] })));
   const readers = await Promise.all([behind(each(), token), behind(each(), otherToken)]);
-  const witness = connect(`wss://${host}/live`, { auth: bearer(() => token), platform: { WebSocket: TrustingWebSocket, fetch: fetchTrusting } });
+  const witness = connect(`wss://${host}/live`, { auth: bearer(() => token), platform });
   const all = [...authors, ...readers];
   // None may give up for what a network does.
   const ended = [];
