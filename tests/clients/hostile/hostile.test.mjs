@@ -37,10 +37,10 @@ const most = 50_000;
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
 
-/** ws waits half a minute for a peer that does not close; what it keeps meanwhile is none of the client's. */
-const platform = trusting(ca);
+const trusted = trusting(ca);
 
-class BriefWebSocket extends platform.WebSocket {
+/** ws waits half a minute for a peer that does not close; what it keeps meanwhile is none of the client's. */
+class BriefWebSocket extends trusted.WebSocket {
   constructor(url, protocols) {
     super(url, protocols, { closeTimeout: 1 });
   }
@@ -53,7 +53,7 @@ async function behind(random, own, options = {}) {
   const { tickets, sockets } = await network.open();
   const platform = {
     WebSocket: BriefWebSocket,
-    fetch: (input, init) => platform.fetch(String(input).replace(sockets, tickets), init),
+    fetch: (input, init) => trusted.fetch(String(input).replace(sockets, tickets), init),
     // Of the interval its upper end, so that each wait has a least length.
     random: () => leastShare + random() * (1 - leastShare),
   };
@@ -121,7 +121,7 @@ test('what is acknowledged is read once, by as many attempts as documented, in m
   const room = `storm/${process.pid}`;
   const authors = await Promise.all(Array.from({ length: writers }, (_, at) => behind(each(), at % 2 ? otherToken : token, { publishTimeoutMs: publishTimeouts[at % 2] })));
   const readers = await Promise.all([behind(each(), token), behind(each(), otherToken)]);
-  const witness = connect(`wss://${host}/live`, { auth: bearer(() => token), platform });
+  const witness = connect(`wss://${host}/live`, { auth: bearer(() => token), platform: trusted });
   const all = [...authors, ...readers];
   // None may give up for what a network does.
   const ended = [];
