@@ -2,13 +2,14 @@
  * `SecureWebSocket`: the platform's `WebSocket` (WHATWG WebSockets §3), with a ticket fetched before it opens.
  *
  * It reconnects nothing and speaks no protocol of ours, as the original. What differs: the address may hold no query,
- * and why a handshake was refused can be read from `refusal`.
+ * and why a handshake was refused can be read from `refusal`. Where it is closed while the ticket is on its way the request
+ * is called off; a ticket that was given all the same is shown to nobody, and ends by itself within half a minute.
  */
 
 import { type Abortable, whenAborted } from './emitter.js';
 import { ConnectionError, inOurWords, type WardwireError } from './error.js';
-import { newTrace, type Platform, platformWith, type SocketLike } from './platform.js';
-import { type Auth, demandAuth, type Endpoint, fetchTicket, readEndpoint, session } from './ticket.js';
+import { newTrace, type Platform, platformWith, type SocketLike, withDefaults } from './platform.js';
+import { type Ask, type Auth, demandAuth, type Endpoint, fetchTicket, readEndpoint, session } from './ticket.js';
 
 export interface SecureWebSocketOptions extends Abortable {
   /** Default: {@link session}. */
@@ -19,6 +20,8 @@ export interface SecureWebSocketOptions extends Abortable {
   readonly connectTimeoutMs?: number;
   readonly platform?: Partial<Platform>;
 }
+
+type Given = Required<SecureWebSocketOptions>;
 
 /** The part of a `WebSocket` that is handed through. */
 interface RawSocket extends Omit<SocketLike, 'send'> {
@@ -67,22 +70,29 @@ export class SecureWebSocket extends EventTarget {
 
   /**
    * @throws DOMException `SyntaxError` for an address that is not fit, protocols that are doubled or no token, and those
-   * that begin with `wardwire.`.
+   * that begin with `wardwire.`. UsageError for options that are not as documented.
    */
   constructor(url: string | URL, protocols: string | Iterable<string> = [], options: SecureWebSocketOptions = {}) {
     super();
+    const { auth, route, connectTimeoutMs, signal, platform: given } = withDefaults<Given>(options, {
+      auth: session(),
+      route: undefined,
+      connectTimeoutMs: 15_000,
+      signal: undefined,
+      platform: undefined,
+    });
     if (arguments.length === 0) throw new TypeError('An address is needed.');
     const address = `${url}`;
     this.#protocols = readProtocols(protocols);
-    const endpoint = endpointOf(address, options.route);
+    const endpoint = endpointOf(address, route);
     this.#url = endpoint.socket;
     if (new Set(this.#protocols).size !== this.#protocols.length || this.#protocols.some((name) => !token.test(name) || /^wardwire\./i.test(name))) {
       throw new DOMException('The protocols are doubled, no tokens, or of Wardwire itself.', 'SyntaxError');
     }
-    demandAuth(options.auth ?? session());
-    const platform = platformWith(options.platform);
-    this.#stopWatching = whenAborted(options.signal, () => queueMicrotask(() => this.close()));
-    void this.#connect(endpoint, options, platform);
+    demandAuth(auth);
+    const platform = platformWith(given);
+    this.#stopWatching = whenAborted(signal, () => queueMicrotask(() => this.close()));
+    void this.#connect({ ...platform, endpoint, auth, connectTimeoutMs, trace: newTrace(), signal: this.#abort.signal });
   }
 
   get url(): string {
@@ -175,13 +185,15 @@ export class SecureWebSocket extends EventTarget {
     else this.#inner?.close(code, reason);
   }
 
-  async #connect(endpoint: Endpoint, options: SecureWebSocketOptions, platform: Platform): Promise<void> {
-    const trace = newTrace();
-    const { auth = session(), connectTimeoutMs = 15_000 } = options;
+  async #connect(ask: Ask): Promise<void> {
+    const { trace } = ask;
+    // Whoever closes it at once has asked for no ticket.
+    await undefined;
+    if (this.#readyState !== 0) return;
     try {
       await inOurWords('unreachable', trace, async () => {
-        const { ticket } = await fetchTicket({ ...platform, endpoint, auth, trace, connectTimeoutMs, signal: this.#abort.signal });
-        if (this.#readyState === 0) this.#open(platform, [...this.#protocols, raw, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
+        const { ticket } = await fetchTicket(ask);
+        if (this.#readyState === 0) this.#open(ask, [...this.#protocols, raw, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
       });
     } catch (cause) {
       if (this.#readyState !== 0) return;

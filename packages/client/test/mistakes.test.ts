@@ -56,7 +56,9 @@ test('options that are not there, or not what they should be', () => {
   }
   assert.equal(gate.seen.length, 0);
   assert.throws(() => tickets(any('a-ticket')), says(/function/));
-  assert.throws(() => new SecureWebSocket(`${gate.origin}/echo`, [], any({ auth: 'a-token', platform: ownSocket })), says(/`auth`/));
+  for (const [options, about] of [[{ auth: 'a-token' }, /`auth`/], [{ token: 'a-token' }, /`token`/], [{ connectTimeoutMs: NaN }, /`connectTimeoutMs`/]] as const) {
+    assert.throws(() => new SecureWebSocket(`${gate.origin}/echo`, [], any({ platform: ownSocket, ...options })), says(about));
+  }
 });
 
 test('part of a back-off, and options that say nothing, leave the rest as it is', async () => {

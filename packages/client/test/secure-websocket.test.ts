@@ -97,6 +97,15 @@ test('closing before it is open fails it once, and nothing opens later', async (
   assert.deepEqual([gate.peers.length, knocks], [1, 1]);
 });
 
+test('who closes it at once, or before it began, asks for no ticket', async () => {
+  const socket = dial();
+  socket.close();
+  await next(socket, 'close');
+  const aborted = dial([], { signal: AbortSignal.abort() });
+  await next(aborted, 'close');
+  assert.deepEqual([gate.seen.length, socket.refusal, aborted.readyState], [0, null, 3]);
+});
+
 test('it closes as the original does', async () => {
   const socket = dial();
   await next(socket, 'open');
