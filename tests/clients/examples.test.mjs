@@ -57,6 +57,14 @@ const own = {
   'own.d.ts': 'declare function fetchAccessToken(): Promise<string>;',
   'channels.ts': "export interface Channels { 'chat/{room}': { readonly text: string } }",
 };
+/** Around what the first page shows stands an application, which knows who is signed in and shows what is said. */
+const application = {
+  head: `const session = { accessToken: process.env.ACCESS_TOKEN };
+let show;
+const shown = new Promise((resolve) => (show = (...said) => resolve(said.join(' says '))));
+`,
+  after: 'console.log(await shown);\nwire.close();\n',
+};
 /** What a React application ends with. */
 const render = `import { createRoot } from 'react-dom/client';
 createRoot(document.body.appendChild(document.createElement('main'))).render(<App />);
@@ -65,9 +73,9 @@ createRoot(document.body.appendChild(document.createElement('main'))).render(<Ap
 /** The blocks of a page, by the headings that they are below. */
 function sections(page) {
   const all = [];
-  for (const [, heading, language, text] of page.matchAll(/^#+ (.+)$|^```(\w+)\n([^]*?)^```$/gm)) {
+  for (const [, heading, indent, language, text] of page.matchAll(/^#+ (.+)$|^( *)```(\w+)\n([^]*?)^\2```$/gm)) {
     if (heading !== undefined) all.push({ heading, blocks: [] });
-    else all.at(-1).blocks.push({ language, text });
+    else all.at(-1).blocks.push({ language, text: text.replaceAll(new RegExp(`^${indent}`, 'gm'), '') });
   }
   return all;
 }
@@ -111,7 +119,8 @@ async function run({ program, prints }, { folder, env, inPage, other }) {
   return said.stdout;
 }
 
-for (const { page, programs, other, inPage = false, before = '', after = '', server = '' } of [
+for (const { page, programs, other, inPage = false, before = '', head = '', after = '', prints, server } of [
+  { page: 'README.md', programs: 1, ...application, prints: 'alice says Hello\n', server: chat },
   { page: 'docs/backend.md', programs: 1 },
   { page: 'packages/server/README.md', programs: 5 },
   { page: 'docs/examples.md', programs: 8 },
@@ -123,11 +132,11 @@ for (const { page, programs, other, inPage = false, before = '', after = '', ser
   test(other ? `${page} in ${other.name}` : page, { skip: other && !other.program && 'no program is named' }, async (t) => {
     const folder = scratch(t);
     const all = sections(readFileSync(join(root, page), 'utf8'));
-    const tables = server + all.flatMap((section) => of(section, 'toml')).join('\n');
-    const made = all.map((section) => ({ heading: section.heading, program: of(section, 'js', 'ts', 'tsx').join('\n'), prints: of(section, 'text').join('') }));
+    const tables = server ?? all.flatMap((section) => of(section, 'toml')).join('\n');
+    const made = all.map((section) => ({ heading: section.heading, program: of(section, 'js', 'ts', 'tsx').join('\n'), prints: prints ?? of(section, 'text').join('') }));
     const each = made.filter(({ program }) => program !== '');
     assert.equal(each.length, programs);
-    const is = async (one, env) => t.test(one.heading, async () => assert.equal(await run({ ...one, program: one.program + after }, { folder, env, inPage, other }), one.prints));
+    const is = async (one, env) => t.test(one.heading, async () => assert.equal(await run({ ...one, program: head + one.program + after }, { folder, env, inPage, other }), one.prints));
 
     // What a program makes for the server, such as a key, is there when that starts.
     const online = ({ program }) => /live\.example\.com|@wardwire\/client/.test(program);

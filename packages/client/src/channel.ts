@@ -29,7 +29,7 @@ export interface SubscribeOptions extends Abortable {
 
 export interface PublishOptions extends Abortable {
   /**
-   * The message's own id, 1 to 64 bytes of ASCII; default: a random one. The server publishes one of a kind once in five
+   * The message's own id, 1 to 64 bytes; default: a random UUID. The server publishes one of a kind once in five
    * minutes, so that a repeat is harmless. An anonymous user's ids are forgotten with the socket.
    */
   readonly id?: string;
@@ -83,7 +83,8 @@ export class Channel<Data = unknown> {
 
   /**
    * Follows the channel until {@link Channel.unsubscribe} or the signal. Resolves once the server said yes, and waits for
-   * a connection if there is none. Rejects with what the server says.
+   * a connection if there is none. Rejects with what the server says; where that is that it came too soon (`rate`), it asks
+   * again in the time that was named, as often as it takes.
    */
   async subscribe(options: SubscribeOptions = {}): Promise<SubscriptionStart> {
     const { since, grant, signal } = options;
@@ -113,8 +114,9 @@ export class Channel<Data = unknown> {
   }
 
   /**
-   * Publishes any JSON, or bytes on a binary channel. Resolves once the server has it, also over reconnects in between;
-   * else rejects, with `unconfirmed` where it was sent and nobody knows. The data is read at once, so changing it later
+   * Publishes any JSON, or bytes on a binary channel. Resolves once the server has it, also over reconnects in between, and
+   * after it came too soon; else rejects, with `unconfirmed` where it was sent and nobody knows, and with `rate` where it came
+   * too soon until the last. The data is read at once, so changing it later
    * changes nothing.
    */
   async publish(data: Data, options: PublishOptions = {}): Promise<Published> {

@@ -34,7 +34,10 @@ export function session(): Auth {
   return atGate();
 }
 
-/** An access token. `token` is asked before every attempt and when the current one expires, so return a fresh one. */
+/**
+ * An access token. `token` is asked before every attempt and when the current one expires, so return a fresh one; where it fails,
+ * or what it gives is no token, the attempt fails with `credential-function`.
+ */
 export function bearer(token: Given<string>): Auth {
   return atGate(token);
 }

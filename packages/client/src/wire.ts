@@ -15,14 +15,14 @@ import { type Cancel, newTrace, type Platform, platformWith, type Surrounding, w
 import type { Reason, State } from './state.js';
 import { type Auth, demandAuth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
 
-/** How to connect. Only `auth` is needed. */
+/** How to connect. Only `auth` is needed. Times are whole milliseconds, to 2,147,483,647; anything else, and a name that is none of these, is a UsageError. */
 export interface Options extends Abortable {
   /** {@link session}, {@link bearer} or {@link tickets}. */
   readonly auth: Auth;
   /** The route that a ticket is for; default: the path of the address. */
   readonly route?: string;
-  /** Default: half a second, doubling, to half a minute. */
-  readonly backoff?: Backoff;
+  /** Default, of each of its parts: half a second, doubling, to half a minute. */
+  readonly backoff?: Partial<Backoff>;
   /** A connection that held this long clears the count of failures. Default 5 s. */
   readonly stableAfterMs?: number;
   /** Time for a ticket and for the handshake, each. Default 15 s. */
@@ -87,7 +87,7 @@ export class Wire<Channels = AnyChannels> {
   #handle: Entry['handle'];
 
   /**
-   * An idle client; {@link Wire.start} begins. In a page a path will do as the address. Throws TypeError for one with a
+   * An idle client; {@link Wire.start} begins. In a page a path will do as the address. Throws a UsageError for one with a
    * query, a fragment, a user or a password, and for plain `ws:` that leaves this machine.
    */
   constructor(url: string | URL, options: Options) {

@@ -98,12 +98,13 @@ test('closing before it is open fails it once, and nothing opens later', async (
 });
 
 test('who closes it at once, or before it began, asks for no ticket', async () => {
-  const socket = dial();
+  const auth = tickets(() => assert.fail('asked'));
+  const socket = dial([], { auth });
   socket.close();
   await next(socket, 'close');
-  const aborted = dial([], { signal: AbortSignal.abort() });
+  const aborted = dial([], { auth, signal: AbortSignal.abort() });
   await next(aborted, 'close');
-  assert.deepEqual([gate.seen.length, socket.refusal, aborted.readyState], [0, null, 3]);
+  assert.deepEqual([socket.refusal, aborted.refusal, aborted.readyState], [null, null, 3]);
 });
 
 test('it closes as the original does', async () => {
