@@ -7,10 +7,11 @@
 import { ConnectionError, type LocalCode, rpcError, type WardwireError } from './error.js';
 import { type Frame, type Notification, readFrame } from './frames.js';
 import type { Cancel, Platform, SocketLike } from './platform.js';
+import type { State } from './state.js';
 import type { Endpoint } from './ticket.js';
 
-/** How this side ends a connection. */
-export type LocalEnd = 'done' | 'cached' | 'malformed' | 'protocol' | 'dead' | 'slow-handshake';
+/** How this side ends a connection: for what the client goes on to, or for what is wrong with it. */
+type LocalEnd = State['kind'] | 'malformed' | 'protocol' | 'dead' | 'slow-handshake';
 
 /** Where to, with what, and bounds in milliseconds and pieces. */
 export interface ConnectionSettings extends Platform {

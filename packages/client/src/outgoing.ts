@@ -84,10 +84,12 @@ export class Outgoing {
         // The next connection asks again, if it may.
         if (error.code === 'disconnected' || error.code === 'timeout') return;
         if (error instanceof CallError) unanswered -= 1;
-        if (error.code !== 'rate') return fail(error);
-        refusal = error;
+        // The server names a time with each.
+        const early = error.code === 'rate' ? error.retryAfterMs || 1 : 0;
         item.underway = false;
-        this.#pause(channel, error.retryAfterMs || 1);
+        if (early > 0) refusal = error;
+        else fail(error);
+        this.#pause(channel, early);
       };
       const item: Item = {
         channel,

@@ -3,7 +3,7 @@
 import { type Backoff, defaultBackoff, waitMs } from './backoff.js';
 import { Channel } from './channel.js';
 import { type Advice, adviceFor } from './codes.js';
-import { Connection, type LocalEnd } from './connection.js';
+import { Connection } from './connection.js';
 import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitter.js';
 import { adviceForRefusal, ConnectionError, inOurWords, WardwireError } from './error.js';
 import { Followings } from './following.js';
@@ -59,13 +59,14 @@ export interface Events {
 const refreshEveryMs = 5000;
 
 /** The options, each with its value. */
-interface Settings extends Required<Omit<Options, 'route' | 'signal' | 'platform'>>, Abortable, Platform {
+interface Settings extends Required<Omit<Options, 'route' | 'signal' | 'platform' | 'backoff'>>, Abortable, Platform {
+  readonly backoff: Backoff;
   readonly endpoint: Endpoint;
 }
 
 /** What goes on in a state: an attempt, a connection, a wait. */
 interface Underway {
-  drop(how: LocalEnd, code: number): void;
+  drop(word: State['kind'], code: number): void;
   probe?(): void;
 }
 
@@ -232,7 +233,7 @@ export class Wire<Channels = AnyChannels> {
   #around(event: Surrounding): void {
     const state = this.#state;
     if (event === 'restored') return this.start();
-    if (event === 'cached') return this.#enter({ kind: 'suspended' }, null, 'cached');
+    if (event === 'cached') return this.#enter({ kind: 'suspended' });
     if (state.kind === 'open') return this.#underway?.probe?.();
     // A server that named a time is not asked before it.
     const early = state.kind === 'waiting' && !(state.reason.kind === 'refused' && state.reason.error.retryAfterMs !== null);
@@ -254,7 +255,7 @@ export class Wire<Channels = AnyChannels> {
     // Nothing around matters to a client that stays away.
     this.#watching?.();
     this.#watching = null;
-    this.#enter({ kind: 'ended', reason }, null, 'done', () => {
+    this.#enter({ kind: 'ended', reason }, null, () => {
       for (const part of this.#parts) part.abandon(error, forget);
     });
     if (kind === 'signed-out') this.#emitter.emit(kind, reason);
@@ -264,14 +265,14 @@ export class Wire<Channels = AnyChannels> {
    * Goes on to a state, and stops what went on before. INVARIANT: that calls back no more. As it is stopped, its listeners
    * may already have gone on to another state.
    */
-  #enter(state: State, underway: Underway | null = null, how: LocalEnd = 'done', then?: () => void): void {
+  #enter(state: State, underway: Underway | null = null, then?: () => void): void {
     const left = this.#underway;
     this.#state = state;
     this.#underway = underway;
     this.#stable?.();
     for (const part of this.#parts) part.resume(null);
     then?.();
-    if (left !== underway) left?.drop(how, 1000);
+    if (left !== underway) left?.drop(state.kind, 1000);
     if (this.#state === state) this.#emitter.emit('state', state);
   }
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 
 import { type State, type Surrounding, WardwireError, type Wire } from '../src/index.js';
 import { handClock } from './clock.js';
-import { Gate, type Peer, reaches, subscribed } from './gate.js';
+import { Gate, type Peer, reaches, RpcFailure, subscribed } from './gate.js';
 
 let gate: Gate;
 beforeEach(async () => void (gate = await Gate.open()));
@@ -92,6 +92,43 @@ test('each promise is kept in time, and says whether it may have been published'
   long.start();
   void long.channel('a').publish(1).catch(() => undefined);
   assert.ok(clock.waits.includes(240_000), 'longer than the server remembers ids');
+});
+
+test('what comes too soon is sent again in its time, one by one in its channel, and fails by its deadline or its own fault only', async () => {
+  const seen = new Map<unknown, number>();
+  gate.answer = ({ method, params: { data } }) => {
+    if (method === 'ping') return {};
+    const times = (seen.get(data) ?? 0) + 1;
+    seen.set(data, times);
+    if (data === 'never' || (times === 1 && data !== 'elsewhere')) throw new RpcFailure(-32002, { word: 'rate', retryAfter: 5 });
+    if (data === 'bad') throw new RpcFailure(-32008, { word: 'invalid' });
+    return { position: 'e:1' };
+  };
+  const clock = handClock();
+  const client = gate.client({ platform: { clock, random: () => 0 } });
+  client.start();
+  await reaches(client, 'open');
+  const room = client.channel('a');
+  const [bad, good, never] = ['bad', 'good', 'never'].map((data) => room.publish(data));
+  const failed = Promise.all([assert.rejects(bad!, code('invalid')), assert.rejects(never!, (error: WardwireError) => error.code === 'rate' && error.retryAfterMs === 5000)]);
+  await client.ping();
+  const sent = (): unknown[] => calls(gate.peers[0]).map((call) => (call as unknown[])[2]).filter((data) => data !== undefined);
+  const all: unknown[] = ['bad', 'good', 'never'];
+  assert.deepEqual(sent(), all);
+  await client.channel('b').publish('elsewhere');
+  all.push('elsewhere');
+  for (const data of ['bad', 'good', 'never']) {
+    assert.ok(clock.waits.includes(5000), String(data));
+    clock.fire(5000);
+    await client.ping();
+    all.push(data);
+    assert.deepEqual(sent(), all);
+  }
+  assert.deepEqual(await good, { position: 'e:1', duplicate: false });
+  clock.fire(30_000);
+  await failed;
+  client.close();
+  assert.deepEqual(clock.waits, []);
 });
 
 test('what a connection is silent about is sent again over another', async () => {

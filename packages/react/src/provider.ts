@@ -18,7 +18,7 @@ export interface Link {
 const Context = createContext<Link | null | undefined>(undefined);
 
 export interface ProviderProps {
-  /** Makes a new client, in the browser only: `() => connect('/live', { auth: session() })`. It is closed with the provider. */
+  /** Makes a new client, in the browser only: `() => connect('/live', { auth: session() })`. It is closed with the provider; one that was made before is a UsageError. */
   readonly connect: () => Wire<Registered>;
   readonly children?: ReactNode;
 }
@@ -26,9 +26,16 @@ export interface ProviderProps {
 /** Gives a client to all components below. A `connect` that changes later is not called: give the provider another `key`. */
 export function WardwireProvider({ connect, children }: ProviderProps): ReactElement {
   const make = useRef(connect);
+  const last = useRef<Wire<Registered> | null>(null);
   const [link, setLink] = useState<Link | null>(null);
   useEffect(() => {
     const wire = make.current();
+    // It was closed as the provider was unmounted, or by strict mode, and is whoever else's it is.
+    if (wire === last.current) {
+      wire.close();
+      throw new UsageError('usage', { title: 'Make a new client each time that `connect` is called.' });
+    }
+    last.current = wire;
     setLink({ wire });
     // Its listeners went with the user, so they are asked for anew.
     const deaf = wire.on('signed-out', () => setLink({ wire }));

@@ -273,6 +273,23 @@ test('a hook outside of a provider says what is missing', () => {
   assert.throws(() => renderToString(h(Room, { name: 'chat/a' })), /Wrap what uses this hook in a `WardwireProvider`/);
 });
 
+test('a client that is made once for all is told where it is closed, and not left closed', async () => {
+  const wire = gate.client<Channels>();
+  class Boundary extends React.Component<{ readonly children: ReactElement }, { readonly told: string | null }> {
+    override state = { told: null };
+    static getDerivedStateFromError(error: Error) {
+      return { told: error.message };
+    }
+    override render() {
+      return this.state.told ?? this.props.children;
+    }
+  }
+  const root = createRoot(page, { onCaughtError: () => undefined } as object);
+  roots.push(root);
+  root.render(h(StrictMode, null, h(Boundary, null, h(WardwireProvider, { connect: () => (wire.start(), wire) }, h(Room, { name: 'chat/a' })))));
+  await shows(page, /Make a new client each time/);
+});
+
 test('one channel too many is told where it is shown, and the page stays', async () => {
   function Many(): ReactElement {
     const { wire } = useWire();
