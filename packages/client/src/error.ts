@@ -124,7 +124,7 @@ export async function inOurWords<T>(code: LocalCode, trace: string, work: () => 
 /** What a refusal before the socket means for the next attempt. */
 export function adviceForRefusal(error: WardwireError): Advice {
   const { status } = error;
-  if (status === null || status >= 500 || [408, 429].includes(status)) return 'later';
+  if (status === null || status === 408 || status === 429 || status >= 500) return 'later';
   return status === 401 ? 'after-sign-in' : 'never';
 }
 

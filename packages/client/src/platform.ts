@@ -88,8 +88,7 @@ const mostMs = 2 ** 31 - 1;
  */
 export function withDefaults<T extends object>(given: Partial<T> | undefined, defaults: { readonly [Name in keyof T]: T[Name] | undefined }): T {
   const all: Record<string, unknown> = { __proto__: null, ...defaults };
-  for (const name in given) {
-    const value = given[name];
+  for (const [name, value] of Object.entries(given ?? {})) {
     if (!(name in all)) throw usage(name);
     if (value === undefined) continue;
     if (typeof all[name] === 'number' && !(isCount(value) && value <= mostMs)) throw usage(name);

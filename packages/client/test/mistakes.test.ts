@@ -61,7 +61,11 @@ test('options that are not there, or not what they should be', () => {
   }
 });
 
-test('part of a back-off, and options that say nothing, leave the rest as it is', async () => {
+test('part of a back-off, and options that say nothing, leave the rest as it is', async (context) => {
+  // What others put into prototypes is no option either.
+  const everywhere = Object.prototype as { requestTimeoutMs?: unknown; unheardOf?: unknown };
+  [everywhere.requestTimeoutMs, everywhere.unheardOf] = ['x', 'y'];
+  context.after(() => (delete everywhere.requestTimeoutMs, delete everywhere.unheardOf));
   const options: Options = any({ auth: bearer(() => 't'), backoff: { capMs: 0 }, requestTimeoutMs: undefined });
   const client = gate.client(options);
   client.start();

@@ -2,7 +2,7 @@
 
 import { asRecord, type History, type Presence, type Published, readErrorData, type Revoked } from './answers.js';
 import { type Call, Calls, type HistoryOptions, type PresenceOptions, type PublishOptions, type Revocation } from './calls.js';
-import { CallError, ConnectionError, isLocal, usage } from './error.js';
+import { CallError, ConnectionError, demandNames, isLocal, usage } from './error.js';
 import { type Abortable, type Answered, Endpoint, exchange, type Fetch, type Terms } from './exchange.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
 
@@ -38,7 +38,9 @@ export class Backend<Channels = AnyChannels> {
   readonly #calls = new Calls<Channels>();
 
   /** `url` is scheme, host and port of the server: https, or plain http on this very machine. */
-  constructor(url: string | URL, { token, timeoutMs = 10_000, fetch }: BackendOptions) {
+  constructor(url: string | URL, options: BackendOptions) {
+    demandNames(options, 'token', 'timeoutMs', 'fetch');
+    const { token, timeoutMs = 10_000, fetch } = options ?? {};
     if (!(Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= 600_000)) throw usage('`timeoutMs` is 1 to 600,000.');
     const endpoint = new Endpoint(url, token);
     this.#terms = { endpoint, timeoutMs, fetch: fetch ?? ((input, init) => globalThis.fetch(input, init)) };
@@ -77,7 +79,7 @@ export class Backend<Channels = AnyChannels> {
    */
   async batch<const List extends readonly Call<unknown>[]>(make: (calls: Calls<Channels>) => List, { signal }: Abortable = {}): Promise<Batched<List>> {
     const calls = make(this.#calls);
-    if (calls.length < 1 || calls.length > batchCalls) throw usage(`A batch is 1 to ${batchCalls} calls.`);
+    if (!Array.isArray(calls) || calls.length < 1 || calls.length > batchCalls || calls.some((call) => typeof call?.params !== 'string')) throw usage(`A batch is a list of 1 to ${batchCalls} calls, as \`calls\` makes them.`);
     const answered = await exchange(this.#terms, `[${calls.map(written).join()}]`, signal);
     if (!Array.isArray(answered.value)) throw this.#refused(answered);
     const byId = new Map(answered.value.map((it: unknown) => [asRecord(it)?.id, it]));

@@ -3,7 +3,8 @@
 import { type History, isPosition, type Presence, type Published, readHistory, readPresence, readPublished, readRevoked, type Revoked } from './answers.js';
 import { toBase64 } from './base64.js';
 import { isChannelName } from './channel-name.js';
-import { usage, UsageError } from './error.js';
+import { demandNames, usage, UsageError } from './error.js';
+import { requestBytes } from './exchange.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
 
 /** A call that is not made yet. */
@@ -53,9 +54,13 @@ export class Calls<Channels = AnyChannels> {
   publish<const Name extends string>(
     channel: Name & NameOf<Channels, Name>,
     data: DataOf<Channels, Name>,
-    { id }: PublishOptions = {},
+    options: PublishOptions = {},
   ): Call<Published> {
+    demandNames(options, 'id', 'signal');
+    const { id } = options;
     if (id !== undefined && !/^[\x21-\x7e]{1,64}$/.test(id)) throw usage('An id is 1 to 64 characters of printable ASCII.');
+    // Before much is made of much.
+    if ((data as unknown) instanceof Uint8Array && (data as Uint8Array).length > requestBytes) throw new UsageError('message-too-large');
     const payload = (data as unknown) instanceof Uint8Array ? `"base64":"${toBase64(data as Uint8Array)}"` : `"data":${encode(data)}`;
     const rest = encode({ channel: named(channel), id });
     return { method: 'publish', params: `${rest.slice(0, -1)},${payload}}`, read: readPublished };
@@ -63,8 +68,10 @@ export class Calls<Channels = AnyChannels> {
 
   history<const Name extends string>(
     channel: Name & NameOf<Channels, Name>,
-    { before, after, limit }: HistoryOptions = {},
+    options: HistoryOptions = {},
   ): Call<History<DataOf<Channels, Name>>> {
+    demandNames(options, 'before', 'after', 'limit', 'signal');
+    const { before, after, limit } = options;
     if (before !== undefined && after !== undefined) throw usage('Either `before` or `after`, not both.');
     for (const position of [before, after]) {
       if (position !== undefined && !isPosition(position)) throw usage('A position is what an answer called one.');
@@ -74,8 +81,9 @@ export class Calls<Channels = AnyChannels> {
     return { method: 'history', params, read: readHistory as (result: unknown) => History<DataOf<Channels, Name>> | null };
   }
 
-  presence<const Name extends string>(channel: Name & NameOf<Channels, Name>, { countOnly }: PresenceOptions = {}): Call<Presence> {
-    return { method: 'presence', params: encode({ channel: named(channel), countOnly: countOnly === true }), read: readPresence };
+  presence<const Name extends string>(channel: Name & NameOf<Channels, Name>, options: PresenceOptions = {}): Call<Presence> {
+    demandNames(options, 'countOnly', 'signal');
+    return { method: 'presence', params: encode({ channel: named(channel), countOnly: options.countOnly === true }), read: readPresence };
   }
 
   revoke(what: Revocation): Call<Revoked> {

@@ -144,6 +144,11 @@ export function usage(title: string): UsageError {
   return new UsageError('usage', { title });
 }
 
+/** Refuses options under names that mean nothing: one that is misspelt would be passed over. */
+export function demandNames(options: object, ...names: readonly string[]): void {
+  for (const name of Object.keys(options ?? {})) if (!names.includes(name)) throw usage(`There is no option \`${name}\`.`);
+}
+
 /** Whether a word is one of this side's, by which no server may speak. */
 export function isLocal(code: string): code is LocalCode {
   return Object.hasOwn(own, code);

@@ -17,7 +17,7 @@ export interface Abortable {
 }
 
 /** The most bytes of a request, as the server has it. */
-const requestBytes = 256 * 1024;
+export const requestBytes = 256 * 1024;
 /** 512 KiB of history, and what stands around 3200 publications. */
 const answerBytes = 4 * 1024 * 1024;
 /** As a token's file may hold; nobody guesses the shortest. */

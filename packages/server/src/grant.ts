@@ -2,7 +2,7 @@
 
 import { toBase64Url } from './base64.js';
 import { isChannelName } from './channel-name.js';
-import { usage, UsageError } from './error.js';
+import { demandNames, usage, UsageError } from './error.js';
 import { type SigningJwk, type SigningKey, signerOf } from './key.js';
 
 /** What can be granted in a channel. */
@@ -36,6 +36,7 @@ const longest = { name: 255, kid: 256, grant: 8 * 1024 } as const;
  * A JWK is read anew each time: where there is much to sign import it once, with `crypto.subtle.importKey`.
  */
 export async function signGrant(key: SigningKey | SigningJwk, options: GrantOptions): Promise<string> {
+  demandNames(options, 'issuer', 'audience', 'subject', 'channel', 'may', 'lifetime', 'id', 'kid');
   const claims = claimsOf(options);
   const { alg, kid: own, sign } = await signerOf(key);
   const { kid = own } = options;

@@ -178,6 +178,20 @@ test('what cannot be meant is refused before anything is sent', async (t) => {
   for (const limit of [0, 101, 1.5, Number.NaN]) await assert.rejects(backend.history('news', { limit }), UsageError);
 });
 
+test('an option that is misspelt, and a batch that is none, is refused and not passed over', async (t) => {
+  const url = await answering(t, () => assert.fail('something was sent'));
+  const backend = new Backend(url, { token });
+  const any = (value: unknown): never => value as never;
+  for (const options of [undefined, null, { token, timeout: 5 }, { Token: token }]) {
+    assert.throws(() => new Backend(url, any(options)), (reason) => (unsaid(reason), reason instanceof UsageError), JSON.stringify(options));
+  }
+  for (const call of [backend.publish('a', 1, any({ Id: 'x' })), backend.history('a', any({ max: 1 })), backend.presence('a', any({ countonly: true }))]) {
+    await assert.rejects(call, UsageError);
+  }
+  for (const made of [undefined, 'calls', [1], [undefined], [Promise.resolve()]]) await assert.rejects(backend.batch(() => any(made)), UsageError);
+  await assert.rejects(backend.publish('a', new Uint8Array(2 ** 29)), { code: 'message-too-large' });
+});
+
 test('a revocation never takes back more than it says', async (t) => {
   const backend = new Backend(await answering(t, () => assert.fail('something was sent')), { token });
   const issuer = 'https://id.test';

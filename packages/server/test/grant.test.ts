@@ -43,6 +43,7 @@ test('what no server would take is not signed', async () => {
     ...['', undefined, 7].flatMap((it) => [{ issuer: it }, { audience: it }]),
     ...['', 'x'.repeat(256)].map((id) => ({ id })),
     ...['', 'x'.repeat(257)].map((kid) => ({ kid })),
+    ...['Kid', 'jti'].map((name) => ({ [name]: 'k' })),
   ];
   for (const it of wrong) await assert.rejects(signGrant(privateKey, { ...terms, ...it } as GrantOptions), UsageError, inspect(it));
   await assert.rejects(signGrant(privateKey, { ...terms, issuer: 'x'.repeat(8192) }), { code: 'message-too-large' });
