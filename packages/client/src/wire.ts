@@ -236,8 +236,8 @@ export class Wire<Channels = AnyChannels> {
     if (event === 'cached') return this.#enter({ kind: 'suspended' });
     if (state.kind === 'open') return this.#underway?.probe?.();
     // A server that named a time is not asked before it.
-    const early = state.kind === 'waiting' && !(state.reason.kind === 'refused' && state.reason.error.retryAfterMs !== null);
-    if (event === 'online' && early) this.#wait(this.#jitter(0, null), state.reason);
+    const may = state.kind === 'waiting' && !(state.reason.kind === 'refused' && state.reason.error.retryAfterMs !== null);
+    if (event === 'online' && may) this.#wait(this.#jitter(0, null), state.reason);
   }
 
   /** Forgets all of the user before: nothing of it may reach the next, or be published in their name. */
