@@ -22,7 +22,7 @@ export type PublicationId = string;
 export interface ErrorData {
   /** The code's stable name. */
   readonly word: string;
-  /** The rule that was broken, as the channel's schema calls it. */
+  /** The rule that was broken: as the channel's schema calls it, or with -32004 `depth`, `duplicate-key`, `forbidden-key`, `number` or `surrogate`. */
   readonly keyword?: string;
   /** A JSON Pointer (RFC 6901) into `data`, to what is wrong; the empty text is all of it. Where it would be longer than 256 bytes, it points to what is around the place. */
   readonly pointer?: string;

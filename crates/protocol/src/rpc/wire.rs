@@ -242,7 +242,7 @@ pub enum RevokedNoticeReason {
 pub struct ErrorData<'a> {
     /// The code's stable name.
     pub word: Cow<'a, str>,
-    /// The rule that was broken, as the channel's schema calls it.
+    /// The rule that was broken: as the channel's schema calls it, or with -32004 `depth`, `duplicate-key`, `forbidden-key`, `number` or `surrogate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyword: Option<Cow<'a, str>>,
     /// A JSON Pointer (RFC 6901) into `data`, to what is wrong; the empty text is all of it. Where it would be longer than 256 bytes, it points to what is around the place.

@@ -135,7 +135,10 @@ impl Channels {
                     .collect();
                 self.pending.begin(number, answers)
             }
-            Err(why) => Some(self.fail(None, &unreadable(why), scope)),
+            Err(why) => {
+                let (call, error) = unreadable(why);
+                Some(self.fail(call.as_ref(), &error, scope))
+            }
         };
         if let Some(answer) = answer {
             scope.send(&Message::Text(answer.into()));
