@@ -247,7 +247,12 @@ fn typescript() -> Result<()> {
             "--workspace=packages/server",
         ]))?;
     }
-    run(program("npm").args(["test", "--silent", "--workspace=packages/demos"]))
+    run(program("npm").args([
+        "test",
+        "--silent",
+        "--workspace=packages/demos",
+        "--workspace=packages/reference",
+    ]))
 }
 
 /// What the catalogue of attacks asks of TLS itself, which a balancer has ended, and of those who have not agreed on it.

@@ -41,6 +41,10 @@ const raw = 'wardwire.raw';
 /** RFC 9110 §5.6.2, which RFC 6455 §4.1 asks of a subprotocol. */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
+/**
+ * The platform's `WebSocket` with a ticket before it opens: the same interface, events and exceptions (WHATWG WebSockets §3.1), but that
+ * its address holds no query and {@link SecureWebSocket.refusal} tells why it was refused.
+ */
 export class SecureWebSocket extends EventTarget {
   declare static readonly CONNECTING: 0;
   declare static readonly OPEN: 1;

@@ -70,6 +70,10 @@ interface Underway {
   probe?(): void;
 }
 
+/**
+ * A connection to a route that comes back until it is closed or may not, and what goes on over it. {@link connect} makes one; `Channels` are
+ * the types that `wardwire types` writes.
+ */
 export class Wire<Channels = AnyChannels> {
   readonly #settings: Settings;
   readonly #emitter = new Emitter<Events>();

@@ -5,6 +5,7 @@ import { type Change, type Channel, type Member, type NameOf, presence, type War
 import { type Reader, type Tell, useFollowed, useNamed } from './follow.js';
 import type { Registered } from './register.js';
 
+/** What {@link usePresence} knows of who is in a channel. */
 export interface PresenceView {
   /** Users in the channel; `null` before it is known. */
   readonly count: number | null;
