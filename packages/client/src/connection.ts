@@ -47,17 +47,11 @@ export interface ConnectionListener {
   ended(end: End): unknown;
 }
 
-/** A request without an answer. One that nobody waits for any more stays until its answer comes, as an error without an id may be its. */
+/** A request without an answer. */
 interface Pending {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: WardwireError) => void;
   readonly timer: Timer;
-}
-
-/** An error that names no request, and the first id that was not sent yet when it came. */
-interface Unclaimed {
-  readonly error: WardwireError;
-  readonly before: number;
 }
 
 /** The server lets so many calls of a socket wait at once. */
@@ -74,7 +68,6 @@ const maxBufferedBytes = 4 * 1024 * 1024;
 export class Connection {
   readonly #socket: SocketLike;
   readonly #pending = new Map<number, Pending>();
-  readonly #unclaimed: Unclaimed[] = [];
   readonly #settings: ConnectionSettings;
   readonly #listener: ConnectionListener;
   readonly #trace: string;
@@ -173,13 +166,11 @@ export class Connection {
     else this.#listener.notified(frame);
   }
 
+  /** An answer to a request that is not waited for any more says nothing. */
   #answered(frame: Extract<Frame, { kind: 'result' | 'error' }>): void {
-    if (frame.kind === 'error') {
-      const error = rpcError(frame.code, frame.message, frame.data, this.#trace);
-      if (frame.id !== null) this.#take(frame.id)?.reject(error);
-      else if (this.#unclaimed.length < this.#pending.size) this.#unclaimed.push({ error, before: this.#nextId });
-    } else this.#take(frame.id)?.resolve(frame.result);
-    this.#claim();
+    const pending = this.#take(frame.id);
+    if (frame.kind === 'error') pending?.reject(rpcError(frame.code, frame.message, frame.data, this.#trace));
+    else pending?.resolve(frame.result);
   }
 
   #take(id: number): Pending | undefined {
@@ -187,20 +178,6 @@ export class Connection {
     pending?.timer.cancel();
     this.#pending.delete(id);
     return pending;
-  }
-
-  /**
-   * Gives errors without an id (JSON-RPC 2.0 §5: the server could not read whose) to their requests, once there is no
-   * doubt: answers come in any order, so an error is of one of those that were sent before it and have no answer yet, and
-   * as soon as there are only as many of these as of errors, it is known of which. Until then nobody's request is ended.
-   */
-  #claim(): void {
-    for (const [at, { before }] of this.#unclaimed.entries()) {
-      const left = [...this.#pending.keys()].filter((id) => id < before);
-      if (left.length !== at + 1) continue;
-      for (const id of left) this.#take(id)?.reject((this.#unclaimed.shift() as Unclaimed).error);
-      return this.#claim();
-    }
   }
 
   /** Starts the silence anew: after `pingEveryMs` of it the server is asked, and a server that keeps silent is dead. */

@@ -53,8 +53,8 @@ export type Notification =
 /** A frame from the server. */
 export type Frame =
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
-  /** `id` is `null` where the server could not read which request it was (JSON-RPC 2.0 §5). */
-  | { readonly kind: 'error'; readonly id: number | null; readonly code: number; readonly message: string; readonly data: ErrorData | null }
+  /** With an id always: a server that could not read whose request it was (JSON-RPC 2.0 §5) was sent something else than what this side sends. */
+  | { readonly kind: 'error'; readonly id: number; readonly code: number; readonly message: string; readonly data: ErrorData | null }
   | Notification;
 
 /** Members that this side knows; of each it is yet to be seen whether it is what was promised. */
@@ -155,7 +155,7 @@ export function fieldsOf(value: unknown): Fields {
 function readError(id: unknown, { code, message, data }: Fields): Frame {
   return {
     kind: 'error',
-    id: id === null ? id : must(isNumber, id),
+    id: must(isNumber, id),
     code: must(isNumber, code),
     message: must(isText, message).slice(0, 500),
     data: readErrorData(data),
