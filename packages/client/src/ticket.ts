@@ -128,7 +128,6 @@ async function request({ endpoint, trace, platform, signal }: Ask, token: Given<
       body: JSON.stringify(body),
       // A cookie beside a bearer token would be a second credential, which the gate refuses.
       credentials: token === undefined ? 'include' : 'omit',
-      cache: 'no-store',
       redirect: 'error',
       referrerPolicy: 'no-referrer',
       signal: signal as AbortSignal,
