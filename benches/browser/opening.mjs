@@ -1,5 +1,5 @@
-// What opening a socket takes, in round trips, for `opening` (benches/load/src/works/opening.rs): prints one JSON object of
-// figures by name, and is given the round of the measurement.
+// What opening a socket takes, in round trips, for `opening` (benches/load/src/works/opening.rs): prints [name, unit, value] of
+// each figure as JSON, and is given the number of the round.
 //
 // WARDWIRE_BIN is started behind a network of a fixed round trip. Its pages are of two other origins: one of another site,
 // whose user has an access token, and one of the same site, whose user has a cookie of the application's.
@@ -20,10 +20,10 @@ import { ownServer } from '../../tests/clients/own-server.mjs';
 import { farFrom } from './far.mjs';
 import { install } from './opening-page.mjs';
 
-const ROUND_TRIP_MS = 100;
-/** Of each way to open a socket in a round; of each browser that begins anew. */
-const SAMPLES = 5;
-const COLD_SAMPLES = 3;
+/** Long beside what both ends take on a busy machine. */
+const ROUND_TRIP_MS = 200;
+/** Of each way to open a socket in a round. */
+const SAMPLES = 3;
 const ways = ['WebSocket', 'SecureWebSocket', 'connect'];
 
 const round = Number(process.argv[2] ?? 0);
@@ -82,7 +82,7 @@ const { outputFiles } = await build({
 });
 const client = outputFiles[0].text;
 
-const figures = {};
+const figures = [];
 try {
   for (const protocol of ['HTTP/1.1', 'HTTP/2']) await measure(protocol);
   console.log(JSON.stringify(figures));
@@ -106,21 +106,18 @@ async function measure(protocol) {
         for (const way of turned(ways, round + turn)) warm[way].push(await sample(way));
       }
       await leave();
-      for (const way of ways) figures[name(way)] = median(warm[way].map(({ trips }) => trips));
-      for (const way of ways.slice(1)) {
-        figures[name(`${way}, more`)] = figures[name(way)] - figures[name('WebSocket')];
-        figures[name(`${way}, requests`)] = median(warm[way].map(({ requests }) => requests));
-      }
+      const of = (way, what) => median(warm[way].map((sample) => sample[what]));
       for (const way of ways) {
-        const cold = [];
-        for (let turn = 0; turn < COLD_SAMPLES; turn += 1) {
-          const { sample, leave } = await enter(browser, site);
-          cold.push(await sample(way, 'cold'));
-          await leave();
-        }
-        figures[name(`${way}, cold`)] = median(cold.map(({ trips }) => trips));
+        figures.push([name(way), 'trips', of(way, 'trips')]);
+        if (way === 'WebSocket') continue;
+        figures.push([name(`${way}, more`), 'more', of(way, 'trips') - of('WebSocket', 'trips')]);
+        figures.push([name(`${way}, requests before it`), 'requests', of(way, 'requests')]);
       }
-      if (process.env.VERBOSE) console.error(name(''), JSON.stringify(warm));
+      for (const way of ['WebSocket', 'connect']) {
+        const { sample, leave } = await enter(browser, site);
+        figures.push([name(`${way}, cold`), 'trips', (await sample(way, 'cold')).trips]);
+        await leave();
+      }
     }
   } finally {
     await browser.close();
