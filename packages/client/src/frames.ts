@@ -47,6 +47,8 @@ export type Told =
 export type Notification =
   | Told
   | { readonly kind: 'expiring'; readonly expiresAt: number }
+  /** Whose the socket is. */
+  | { readonly kind: 'welcome'; readonly handle: string }
   /** A notification that this version does not know. */
   | { readonly kind: 'unknown' };
 
@@ -176,6 +178,7 @@ function readErrorData(value: unknown): ErrorData | null {
 
 function readNotification(kind: string, fields: Fields): Notification {
   if (kind === 'expiring') return { kind, expiresAt: readExpiry(fields) };
+  if (kind === 'welcome') return { kind, handle: must(isText, fields.handle) };
   const read = readers.get(kind);
   if (read === undefined) return { kind: 'unknown' };
   const channel = must(isText, fields.channel);

@@ -7,13 +7,13 @@ import { Connection, type End, type LocalEnd } from './connection.js';
 import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitter.js';
 import { adviceForRefusal, ConnectionError, inOurWords, WardwireError } from './error.js';
 import { Followings } from './following.js';
-import { type Notification, readExpiry } from './frames.js';
+import { type Notification, readExpiry, type Told } from './frames.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
 import { type Effort, Outgoing } from './outgoing.js';
 import { encodeParams } from './params.js';
 import { newTrace, type Platform, platformWith, type Surrounding, type Timer, withDefaults } from './platform.js';
 import type { Reason, State } from './state.js';
-import { type Auth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
+import { type Auth, byCookie, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
 
 /** How to connect. Only `auth` is needed. */
 export interface Options extends Abortable {
@@ -37,7 +37,7 @@ export interface Options extends Abortable {
   readonly maxMessageBytes?: number;
   /** Calls that may wait for an answer, and publications that may wait for a connection, each. Default 1000. */
   readonly maxPending?: number;
-  /** Makes the id that names an attempt in the server's audit log. Default: 16 random bytes. */
+  /** Makes the id that names an attempt in the server's audit log. Default: a random UUID. */
   readonly newTrace?: () => string;
   /** What to use in place of the browser's own. */
   readonly platform?: Partial<Platform>;
@@ -133,7 +133,6 @@ export class Wire<Channels = AnyChannels> {
 
   /** Ends the connection and stays away until {@link Wire.start}. What waits is rejected; listeners are kept. */
   close(): void {
-    this.#leave();
     this.#end({ kind: 'stopped' }, new ConnectionError('closed'));
   }
 
@@ -142,7 +141,6 @@ export class Wire<Channels = AnyChannels> {
    * Rejects where the server could not be told, for then the session still lives there.
    */
   async signOut(): Promise<void> {
-    this.#leave();
     this.#wipe('client');
     await endSession({ ...this.#settings, trace: this.#settings.newTrace(), signal: undefined });
   }
@@ -165,33 +163,33 @@ export class Wire<Channels = AnyChannels> {
     return clock.now() - sent;
   }
 
-  async #attempt(): Promise<void> {
+  /** A cookie alone is enough, but of a refusal only the request for a ticket learns; so who failed before asks for one. */
+  async #attempt(bare = this.#settings.auth.ambient && this.#failures === 0): Promise<void> {
     const trace = this.#settings.newTrace();
     const abort = new AbortController();
     this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, { drop: () => abort.abort() });
     try {
       // The socket's constructor throws where the page's own policy forbids the address.
-      await inOurWords('unreachable', trace, async () => this.#admitted(await fetchTicket({ ...this.#settings, trace, signal: abort.signal }), trace, abort.signal));
+      await inOurWords('unreachable', trace, async () => {
+        const entry = bare ? byCookie : await fetchTicket({ ...this.#settings, trace, signal: abort.signal });
+        if (abort.signal.aborted) return;
+        const connection: Connection = new Connection(entry, trace, this.#settings, {
+          opened: (handle) => this.#opened(connection, trace, handle),
+          freed: () => this.#underway === connection && this.#pump(),
+          notified: (notification) => this.#notified(notification),
+          ended: (end) => this.#underway === connection && (bare && this.#state.kind === 'connecting' ? this.#attempt(false) : this.#ended(end, trace)),
+        });
+        this.#underway = connection;
+      });
     } catch (cause) {
       const error = cause as WardwireError;
       if (!abort.signal.aborted) this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
     }
   }
 
-  #admitted({ ticket, handle }: Entry, trace: string, { aborted }: AbortSignal): void {
-    if (aborted) return;
-    if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) return this.#wipe('another-user');
+  #opened(connection: Connection, trace: string, handle: Entry['handle']): void {
+    if (new Set([undefined, handle, this.#handle]).size > 2) return this.#wipe('another-user');
     this.#handle = handle;
-    const connection: Connection = new Connection(ticket, trace, this.#settings, {
-      opened: () => this.#opened(connection, trace),
-      freed: () => this.#underway === connection && this.#pump(),
-      notified: (notification) => this.#notified(notification),
-      ended: (end) => this.#underway === connection && this.#ended(end, trace),
-    });
-    this.#underway = connection;
-  }
-
-  #opened(connection: Connection, trace: string): void {
     this.#stable = this.#settings.platform.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
     this.#enter({ kind: 'open', trace }, connection);
     // A listener of the state may have closed already.
@@ -204,9 +202,9 @@ export class Wire<Channels = AnyChannels> {
   }
 
   #notified(notification: Notification): void {
-    if (notification.kind === 'unknown') return;
-    if (notification.kind !== 'expiring') return this.#followings.deliver(notification);
-    this.#emitter.emit('expiring', { expiresAt: notification.expiresAt });
+    // What is of no channel is delivered to none.
+    if (notification.kind !== 'expiring') return this.#followings.deliver(notification as Told);
+    this.#emitter.emit(notification.kind, notification);
     const { auth: { token }, platform } = this.#settings;
     const now = platform.clock.now();
     if (token === undefined || now - this.#refreshedAt < refreshEveryMs) return;
@@ -216,7 +214,6 @@ export class Wire<Channels = AnyChannels> {
   }
 
   #ended({ code, word }: End, trace: string): void {
-    this.#leave();
     if (code === 3000 && (word === 'logged-out' || word === 'revoked')) return this.#wipe('server', word);
     const advice = adviceFor(code, word);
     const title = `Closed: ${code} ${word}`.trimEnd();
@@ -238,6 +235,7 @@ export class Wire<Channels = AnyChannels> {
   }
 
   #wait(ms: number, attempt: number, reason: Reason): void {
+    this.#leave();
     const { clock } = this.#settings.platform;
     const timer = clock.after(ms, () => void this.#attempt());
     this.#enter({ kind: 'waiting', until: clock.now() + ms, attempt, reason }, { drop: () => timer.cancel() });
@@ -246,7 +244,7 @@ export class Wire<Channels = AnyChannels> {
   /** What a page is told of its surroundings. A network that is back is used soon, not by all at one moment. */
   #around(event: Surrounding): void {
     const state = this.#state;
-    if (event === 'restored') return state.kind === 'suspended' ? this.start() : undefined;
+    if (event === 'restored') return void (state.kind === 'suspended' && this.start());
     if (event === 'cached') {
       this.#leave('cached');
       return this.#enter({ kind: 'suspended' });
@@ -256,7 +254,6 @@ export class Wire<Channels = AnyChannels> {
     const { reason, attempt } = state;
     // A server that named a time is not asked before it.
     if (reason.kind === 'refused' && reason.error.retryAfterMs !== null) return;
-    this.#leave();
     this.#wait(this.#jitter(0, null), attempt, reason);
   }
 
@@ -270,6 +267,7 @@ export class Wire<Channels = AnyChannels> {
   }
 
   #end(reason: Reason, error: WardwireError, forget = false): void {
+    this.#leave();
     // Nothing around matters to a client that stays away.
     this.#watching?.();
     this.#watching = null;
