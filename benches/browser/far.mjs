@@ -3,12 +3,10 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
-/** Gives the port to connect to, and how many connections have come. `roundTripMs` is for both directions together. */
+/** Gives the port to connect to. `roundTripMs` is for both directions together. */
 export async function farFrom(port, roundTripMs) {
-  const far = { port: 0, connections: 0, close: () => undefined };
   const open = new Set();
   const server = createServer((near) => {
-    far.connections += 1;
     const there = connect(port, '127.0.0.1');
     // The loopback has let the client in at once; over this network TCP's own handshake takes a round trip (RFC 9293 §3.5).
     carry(near, there, roundTripMs / 2, performance.now() + roundTripMs);
@@ -21,12 +19,11 @@ export async function farFrom(port, roundTripMs) {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  far.port = server.address().port;
-  far.close = () => {
+  const close = () => {
     server.close();
     for (const socket of open) socket.destroy();
   };
-  return far;
+  return { port: server.address().port, close };
 }
 
 /** Everything of one direction, each piece `delayMs` late and none before `leavesAt` has left; timers of one length keep their order. */

@@ -7,9 +7,12 @@ export function install({ host, token }) {
   const auth = token === undefined ? session() : bearer(() => token);
   let ticket;
 
-  /** What the application has already: a warm connection, a cached preflight and, for who opens a bare socket, a ticket. */
+  /**
+   * What the application has already: a warm connection, by a socket before or by what it asks with its cookie, a cached preflight,
+   * and a ticket where it opens a bare socket. The cold one has the ticket alone.
+   */
   globalThis.prepare = async (way, state) => {
-    if (state === 'warm') await ending(await connected());
+    if (state === 'warm') await (token === undefined ? (await fetch(`https://${host}/.wardwire/session`, { credentials: 'include' })).text() : ending(await connected()));
     ticket = way === 'WebSocket' && token !== undefined ? await fetchTicket() : undefined;
   };
 
