@@ -14,7 +14,7 @@ cargo xtask bench                   everything, against every rival, and writes 
 cargo xtask bench quick             Wardwire alone: echo and fan-out, 1 and 16 in flight, and handshakes (half a minute)
 cargo xtask bench NAME              one work, or all whose names begin so, against every rival
 cargo xtask bench channels          what channels cost, and taking users back; writes docs/benchmarks.md (8 minutes)
-cargo xtask bench opening           round trips until a socket is open in Chromium; writes docs/benchmarks.md (8 minutes)
+cargo xtask bench opening           round trips until a socket is open in Chromium; writes docs/benchmarks.md (6 minutes)
 cargo xtask bench prepare           installs and builds the rivals, and measures nothing
 cargo xtask bench instructions      what a message costs in instructions (its own command)
 
