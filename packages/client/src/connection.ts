@@ -151,7 +151,7 @@ export class Connection {
     if (entry !== byCookie) this.#begin(entry);
   }
 
-  #begin({ handle }: { readonly handle?: Entry['handle'] }): void {
+  #begin({ handle }: Pick<Entry, 'handle'>): void {
     if (this.#phase !== 'handshake') return;
     this.#phase = 'open';
     this.#heard();
@@ -170,7 +170,7 @@ export class Connection {
     // Who came by a cookie is told whose it is before anything else.
     if (this.#phase === 'handshake') return this.drop('malformed');
     this.#heard();
-    if ('id' in frame) this.#answered(frame);
+    if (frame.kind === 'result' || frame.kind === 'error') this.#answered(frame);
     else this.#listener.notified(frame);
   }
 

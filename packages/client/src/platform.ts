@@ -80,7 +80,7 @@ export function platformWith(given: Partial<Platform> | undefined): Platform {
     clock: systemClock,
     surroundings: pageSurroundings,
   });
-  if (platform.WebSocket === undefined) throw new TypeError('Pass `platform: { WebSocket }`.');
+  if (platform.WebSocket === undefined) throw new TypeError('No WebSocket: pass `platform: { WebSocket }`.');
   return platform;
 }
 
@@ -115,7 +115,7 @@ function pageSurroundings(listener: (event: Surrounding) => void): () => void {
   };
 }
 
-/** A correlation id of our own, within the server's `[A-Za-z0-9_-]{8,64}`. */
+/** A correlation id of our own: 16 random bytes in 28 letters and digits, within the server's `[A-Za-z0-9_-]{8,64}`. */
 export function newTrace(): string {
-  return crypto.randomUUID();
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36).padStart(7, '0')).join('');
 }

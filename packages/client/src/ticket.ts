@@ -125,15 +125,17 @@ function atGate(token?: Given<string>): Auth {
 }
 
 async function request({ endpoint, trace, platform, signal }: Ask, token: Given<string> | undefined, method: string, path: string, body?: object): Promise<Response> {
-  const proof = token && { authorization: `Bearer ${await inOurWords('credential-function', trace, token)}` };
+  const headers: Record<string, string> = { 'wardwire-trace': trace };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  if (token !== undefined) headers['authorization'] = `Bearer ${await inOurWords('credential-function', trace, token)}`;
   const response = await inOurWords('unreachable', trace, () =>
     platform.fetch(endpoint.origin + path, {
       method,
-      headers: { 'wardwire-trace': trace, 'content-type': 'application/json', ...proof },
+      headers,
       body: JSON.stringify(body),
-      // No `cache`: unless that is the default, Chromium asks for a preflight each time.
       // A cookie beside a bearer token would be a second credential, which the gate refuses.
-      credentials: proof ? 'omit' : 'include',
+      credentials: token === undefined ? 'include' : 'omit',
+      // No `cache`: unless that is the default, Chromium asks for a preflight each time.
       redirect: 'error',
       referrerPolicy: 'no-referrer',
       signal: signal as AbortSignal,

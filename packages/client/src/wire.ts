@@ -7,7 +7,7 @@ import { Connection, type End, type LocalEnd } from './connection.js';
 import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitter.js';
 import { adviceForRefusal, ConnectionError, inOurWords, WardwireError } from './error.js';
 import { Followings } from './following.js';
-import { type Notification, readExpiry, type Told } from './frames.js';
+import { type Notification, readExpiry } from './frames.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
 import { type Effort, Outgoing } from './outgoing.js';
 import { encodeParams } from './params.js';
@@ -37,7 +37,7 @@ export interface Options extends Abortable {
   readonly maxMessageBytes?: number;
   /** Calls that may wait for an answer, and publications that may wait for a connection, each. Default 1000. */
   readonly maxPending?: number;
-  /** Makes the id that names an attempt in the server's audit log. Default: a random UUID. */
+  /** Makes the id that names an attempt in the server's audit log. Default: 16 random bytes. */
   readonly newTrace?: () => string;
   /** What to use in place of the browser's own. */
   readonly platform?: Partial<Platform>;
@@ -133,6 +133,7 @@ export class Wire<Channels = AnyChannels> {
 
   /** Ends the connection and stays away until {@link Wire.start}. What waits is rejected; listeners are kept. */
   close(): void {
+    this.#leave();
     this.#end({ kind: 'stopped' }, new ConnectionError('closed'));
   }
 
@@ -141,6 +142,7 @@ export class Wire<Channels = AnyChannels> {
    * Rejects where the server could not be told, for then the session still lives there.
    */
   async signOut(): Promise<void> {
+    this.#leave();
     this.#wipe('client');
     await endSession({ ...this.#settings, trace: this.#settings.newTrace(), signal: undefined });
   }
@@ -170,25 +172,29 @@ export class Wire<Channels = AnyChannels> {
     this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, { drop: () => abort.abort() });
     try {
       // The socket's constructor throws where the page's own policy forbids the address.
-      await inOurWords('unreachable', trace, async () => {
-        const entry = bare ? byCookie : await fetchTicket({ ...this.#settings, trace, signal: abort.signal });
-        if (abort.signal.aborted) return;
-        const connection: Connection = new Connection(entry, trace, this.#settings, {
-          opened: (handle) => this.#opened(connection, trace, handle),
-          freed: () => this.#underway === connection && this.#pump(),
-          notified: (notification) => this.#notified(notification),
-          ended: (end) => this.#underway === connection && (bare && this.#state.kind === 'connecting' ? this.#attempt(false) : this.#ended(end, trace)),
-        });
-        this.#underway = connection;
-      });
+      await inOurWords('unreachable', trace, async () => this.#admitted(bare ? byCookie : await fetchTicket({ ...this.#settings, trace, signal: abort.signal }), trace, abort.signal));
     } catch (cause) {
       const error = cause as WardwireError;
       if (!abort.signal.aborted) this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
     }
   }
 
+  #admitted(entry: Entry, trace: string, { aborted }: AbortSignal): void {
+    if (aborted) return;
+    const connection: Connection = new Connection(entry, trace, this.#settings, {
+      opened: (handle) => this.#opened(connection, trace, handle),
+      freed: () => this.#underway === connection && this.#pump(),
+      notified: (notification) => this.#notified(notification),
+      ended: (end) => this.#underway === connection && (entry === byCookie && this.#state.kind === 'connecting' ? this.#attempt(false) : this.#ended(end, trace)),
+    });
+    this.#underway = connection;
+  }
+
   #opened(connection: Connection, trace: string, handle: Entry['handle']): void {
-    if (new Set([undefined, handle, this.#handle]).size > 2) return this.#wipe('another-user');
+    if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) {
+      this.#leave();
+      return this.#wipe('another-user');
+    }
     this.#handle = handle;
     this.#stable = this.#settings.platform.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
     this.#enter({ kind: 'open', trace }, connection);
@@ -202,9 +208,9 @@ export class Wire<Channels = AnyChannels> {
   }
 
   #notified(notification: Notification): void {
-    // What is of no channel is delivered to none.
-    if (notification.kind !== 'expiring') return this.#followings.deliver(notification as Told);
-    this.#emitter.emit(notification.kind, notification);
+    if (notification.kind === 'unknown') return;
+    if (notification.kind !== 'expiring') return this.#followings.deliver(notification);
+    this.#emitter.emit('expiring', { expiresAt: notification.expiresAt });
     const { auth: { token }, platform } = this.#settings;
     const now = platform.clock.now();
     if (token === undefined || now - this.#refreshedAt < refreshEveryMs) return;
@@ -214,6 +220,7 @@ export class Wire<Channels = AnyChannels> {
   }
 
   #ended({ code, word }: End, trace: string): void {
+    this.#leave();
     if (code === 3000 && (word === 'logged-out' || word === 'revoked')) return this.#wipe('server', word);
     const advice = adviceFor(code, word);
     const title = `Closed: ${code} ${word}`.trimEnd();
@@ -235,7 +242,6 @@ export class Wire<Channels = AnyChannels> {
   }
 
   #wait(ms: number, attempt: number, reason: Reason): void {
-    this.#leave();
     const { clock } = this.#settings.platform;
     const timer = clock.after(ms, () => void this.#attempt());
     this.#enter({ kind: 'waiting', until: clock.now() + ms, attempt, reason }, { drop: () => timer.cancel() });
@@ -244,7 +250,7 @@ export class Wire<Channels = AnyChannels> {
   /** What a page is told of its surroundings. A network that is back is used soon, not by all at one moment. */
   #around(event: Surrounding): void {
     const state = this.#state;
-    if (event === 'restored') return void (state.kind === 'suspended' && this.start());
+    if (event === 'restored') return state.kind === 'suspended' ? this.start() : undefined;
     if (event === 'cached') {
       this.#leave('cached');
       return this.#enter({ kind: 'suspended' });
@@ -254,6 +260,7 @@ export class Wire<Channels = AnyChannels> {
     const { reason, attempt } = state;
     // A server that named a time is not asked before it.
     if (reason.kind === 'refused' && reason.error.retryAfterMs !== null) return;
+    this.#leave();
     this.#wait(this.#jitter(0, null), attempt, reason);
   }
 
@@ -267,7 +274,6 @@ export class Wire<Channels = AnyChannels> {
   }
 
   #end(reason: Reason, error: WardwireError, forget = false): void {
-    this.#leave();
     // Nothing around matters to a client that stays away.
     this.#watching?.();
     this.#watching = null;
