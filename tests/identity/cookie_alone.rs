@@ -28,9 +28,7 @@ fn told(socket: &mut Ws) -> Vec<serde_json::Value> {
 #[test]
 fn who_comes_by_a_cookie_alone_is_told_first_whose_the_socket_is() {
     let (_application, server) = started(KEPT);
-    let welcome = |handle: &str| {
-        json!({ "jsonrpc": "2.0", "method": "welcome", "params": { "handle": handle } })
-    };
+    let welcome = |handle: &str| json!({ "jsonrpc": "2.0", "method": "welcome", "params": { "handle": handle } });
     // Unasked, and once.
     let mut alice = server.open(alone(page("sid=a")));
     assert_eq!(alice.json(), welcome("app:alice"));
@@ -74,7 +72,12 @@ fn attack_021_a_socket_that_should_stand_on_a_cookie_stands_on_nothing_else() {
     refused(&server, &native, 401, "credential-missing");
     let ticket = "A".repeat(43);
     let both = format!("wardwire.v1, wardwire.session, wardwire.ticket.{ticket}");
-    refused(&server, &offering(page("sid=a"), &both), 401, "credential-missing");
+    refused(
+        &server,
+        &offering(page("sid=a"), &both),
+        401,
+        "credential-missing",
+    );
     let elsewhere = alone(page("sid=a")).origin("https://evil.example");
     refused(&server, &elsewhere, 403, "origin-not-allowed");
     let nowhere = alone(page("sid=a")).without("Origin");

@@ -49,9 +49,7 @@ pub(crate) fn works(name: &str, sockets: Option<usize>) -> Result<Vec<Box<dyn Wo
     let wanted = |work: &dyn Work| {
         let its = work.name();
         match name {
-            "all" => {
-                !LEFT_OUT.contains(&&*its) && !CHANNELS.contains(&&*its) && its != OPENING
-            }
+            "all" => !LEFT_OUT.contains(&&*its) && !CHANNELS.contains(&&*its) && its != OPENING,
             "channels" => CHANNELS.contains(&&*its),
             "quick" => QUICK.contains(&&*its),
             name => its

@@ -159,11 +159,7 @@ mod tests {
 
     #[test]
     fn only_what_stands_between_the_marks_is_replaced() {
-        for (run, (begin, end)) in [
-            ("all", ALL),
-            ("channels", CHANNELS),
-            ("opening", OPENING),
-        ] {
+        for (run, (begin, end)) in [("all", ALL), ("channels", CHANNELS), ("opening", OPENING)] {
             let page = format!("before\n{begin}old\n{end}\nafter\n");
             let after = replaced(&page, run, "new\n").unwrap();
             assert_eq!(after, format!("before\n{begin}new\n{end}\nafter\n"));

@@ -42,8 +42,7 @@ fn of(results: &Results) -> Option<String> {
         .iter()
         .enumerate()
         .flat_map(|(index, (rounds, figures))| {
-            let of_another =
-                |unit| matches!(unit, Unit::Count | Unit::Part | Unit::MoreRoundTrips);
+            let of_another = |unit| matches!(unit, Unit::Count | Unit::Part | Unit::MoreRoundTrips);
             let figures = figures.iter().filter(move |it| !of_another(it.unit));
             figures.map(move |summary| Bar {
                 label: label(rounds, summary, of_many),
