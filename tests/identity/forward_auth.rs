@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A backend with a sign-in of its own, over plain HTTP on this machine.
-struct Application {
+pub(super) struct Application {
     address: SocketAddr,
     state: Arc<State>,
 }
@@ -127,7 +127,7 @@ const KEPT: &str = "cache = \"5m\"";
 /// Asked again all the time.
 const AGAIN: &str = "cache = \"0s\"\nrecheck = \"1s\"";
 
-fn started(more: &str) -> (Application, Server) {
+pub(super) fn started(more: &str) -> (Application, Server) {
     let application = Application::start();
     application.knows("sid=a", &json!({ "sub": "alice", "rooms": ["lobby"] }));
     application.knows("sid=b", &json!({ "sub": "bob", "sid": "bobs" }));
@@ -135,7 +135,7 @@ fn started(more: &str) -> (Application, Server) {
     (application, server)
 }
 
-fn page(cookie: &str) -> Handshake {
+pub(super) fn page(cookie: &str) -> Handshake {
     Handshake::new("/live").origin(OURS).with("Cookie", cookie)
 }
 

@@ -7,7 +7,7 @@
 import { ConnectionError, type LocalCode, rpcError, type WardwireError } from './error.js';
 import { type Frame, type Notification, readFrame } from './frames.js';
 import type { Platform, SocketLike, Timer } from './platform.js';
-import type { Endpoint } from './ticket.js';
+import { byCookie, type Endpoint, type Entry } from './ticket.js';
 
 /** How a connection ended: the close code and the first word of its reason. */
 export interface End {
@@ -40,7 +40,8 @@ export interface ConnectionSettings {
 
 /** Who is told. After `ended` nothing more comes. */
 export interface ConnectionListener {
-  opened(): void;
+  /** With whose it is. */
+  opened(handle: Entry['handle']): void;
   /** A call was answered or given up: there may be room for another. */
   freed(): unknown;
   notified(notification: Notification): void;
@@ -76,13 +77,13 @@ export class Connection {
   #nextId = 1;
   #underway = 0;
 
-  constructor(ticket: string, trace: string, settings: ConnectionSettings, listener: ConnectionListener) {
+  constructor(entry: Entry, trace: string, settings: ConnectionSettings, listener: ConnectionListener) {
     const { endpoint, platform, connectTimeoutMs } = settings;
     this.#settings = settings;
     this.#listener = listener;
     this.#trace = trace;
-    this.#socket = new platform.WebSocket(endpoint.socket, [subprotocol, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
-    this.#socket.onopen = () => this.#opened();
+    this.#socket = new platform.WebSocket(endpoint.socket, [subprotocol, entry.offer, `wardwire.trace.${trace}`]);
+    this.#socket.onopen = () => this.#opened(entry);
     this.#socket.onmessage = (event: { data: unknown }) => this.#received(event.data);
     this.#socket.onclose = (event: { code: number; reason: string }) => {
       // The stable word that the reason begins with.
@@ -144,23 +145,30 @@ export class Connection {
     else this.#socket.close(code, word);
   }
 
-  #opened(): void {
-    if (this.#phase === 'ended') return;
+  #opened(entry: Entry): void {
     // A server that selects another subprotocol speaks another language (RFC 6455 §4.1).
     if (this.#socket.protocol !== subprotocol) return this.drop('protocol');
+    if (entry !== byCookie) this.#begin(entry);
+  }
+
+  #begin({ handle }: Pick<Entry, 'handle'>): void {
+    if (this.#phase !== 'handshake') return;
     this.#phase = 'open';
     this.#heard();
-    this.#listener.opened();
+    this.#listener.opened(handle);
   }
 
   #received(data: unknown): void {
-    if (this.#phase !== 'open') return;
+    if (this.#phase === 'ended') return;
     let frame: Frame;
     try {
       frame = readFrame(data);
     } catch {
       return this.drop('malformed');
     }
+    if (frame.kind === 'welcome') return this.#begin(frame);
+    // Who came by a cookie is told whose it is before anything else.
+    if (this.#phase === 'handshake') return this.drop('malformed');
     this.#heard();
     if (frame.kind === 'result' || frame.kind === 'error') this.#answered(frame);
     else this.#listener.notified(frame);

@@ -55,6 +55,8 @@ export type Frame =
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
   /** With an id always: a server that could not read whose request it was (JSON-RPC 2.0 §5) was sent something else than what this side sends. */
   | { readonly kind: 'error'; readonly id: number; readonly code: number; readonly message: string; readonly data: ErrorData | null }
+  /** Whose the socket is. */
+  | { readonly kind: 'welcome'; readonly handle: string }
   | Notification;
 
 /** Members that this side knows; of each it is yet to be seen whether it is what was promised. */
@@ -174,7 +176,8 @@ function readErrorData(value: unknown): ErrorData | null {
   };
 }
 
-function readNotification(kind: string, fields: Fields): Notification {
+function readNotification(kind: string, fields: Fields): Frame {
+  if (kind === 'welcome') return { kind, handle: must(isText, fields.handle) };
   if (kind === 'expiring') return { kind, expiresAt: readExpiry(fields) };
   const read = readers.get(kind);
   if (read === undefined) return { kind: 'unknown' };

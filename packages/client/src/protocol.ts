@@ -178,6 +178,12 @@ export interface PublicationNotice {
   readonly id?: PublicationId;
 }
 
+/** Whose the socket is. */
+export interface WelcomeNotice {
+  /** The user, as `from` of a publication would name them. */
+  readonly handle: string;
+}
+
 /** Members are in the channel who were not, or something else is told beside them. */
 export interface JoinedNotice {
   /** Which channel. */
@@ -240,6 +246,8 @@ export interface Calls {
 export interface Notices {
   /** Somebody published in a channel that this socket follows. */
   readonly publication: PublicationNotice;
+  /** Whose the socket is. */
+  readonly welcome: WelcomeNotice;
   /** Members are in the channel who were not, or something else is told beside them. */
   readonly joined: JoinedNotice;
   /** Members are in the channel no longer. */

@@ -8,7 +8,7 @@
 import { type Abortable, whenAborted } from './emitter.js';
 import { ConnectionError, inOurWords, type WardwireError } from './error.js';
 import { newTrace, type Platform, platformWith, type SocketLike } from './platform.js';
-import { type Auth, type Endpoint, fetchTicket, readEndpoint, session } from './ticket.js';
+import { type Auth, byCookie, type Endpoint, type Entry, fetchTicket, readEndpoint, session } from './ticket.js';
 
 export interface SecureWebSocketOptions extends Abortable {
   /** Default: {@link session}. */
@@ -181,10 +181,14 @@ export class SecureWebSocket extends EventTarget {
   async #connect(endpoint: Endpoint, options: SecureWebSocketOptions, platform: Platform): Promise<void> {
     const trace = newTrace();
     const { auth = session(), connectTimeoutMs = 15_000 } = options;
+    const open = ({ offer }: Entry, failed: () => void): void => this.#open(platform, [...this.#protocols, raw, offer, `wardwire.trace.${trace}`], failed);
     try {
       await inOurWords('unreachable', trace, async () => {
-        const { ticket } = await fetchTicket({ endpoint, auth, trace, connectTimeoutMs, signal: this.#abort.signal, platform });
-        if (this.#readyState === 0) this.#open(platform, [...this.#protocols, raw, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
+        // A cookie alone is enough, but only the request for a ticket learns why it was not.
+        if (auth.ambient) await new Promise<void>((failed) => open(byCookie, failed));
+        if (this.#readyState !== 0) return;
+        const entry = await fetchTicket({ endpoint, auth, trace, connectTimeoutMs, signal: this.#abort.signal, platform });
+        if (this.#readyState === 0) open(entry, () => this.#fail());
       });
     } catch (cause) {
       if (this.#readyState !== 0) return;
@@ -193,7 +197,7 @@ export class SecureWebSocket extends EventTarget {
     }
   }
 
-  #open(platform: Platform, offers: string[]): void {
+  #open(platform: Platform, offers: string[], failed: () => void): void {
     const inner = new platform.WebSocket(this.#url, offers) as unknown as RawSocket;
     this.#inner = inner;
     inner.binaryType = this.#binaryType;
@@ -202,7 +206,11 @@ export class SecureWebSocket extends EventTarget {
       if (this.#readyState === 1) this.dispatchEvent(new MessageEvent('message', { data, origin: new URL(this.#url).origin }));
     };
     // Node 22 tells of a handshake that failed by this alone.
-    inner.onerror = () => (this.#readyState === 0 ? this.#fail() : this.#failed());
+    inner.onerror = () => {
+      if (this.#readyState !== 0) return this.#failed();
+      inner.onclose = null;
+      failed();
+    };
     inner.onclose = ({ code, reason, wasClean }: { code: number; reason: string; wasClean: boolean }) => this.#ended(code, String(reason), wasClean);
   }
 

@@ -13,7 +13,7 @@ import { type Effort, Outgoing } from './outgoing.js';
 import { encodeParams } from './params.js';
 import { newTrace, type Platform, platformWith, type Surrounding, type Timer, withDefaults } from './platform.js';
 import type { Reason, State } from './state.js';
-import { type Auth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
+import { type Auth, byCookie, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
 
 /** How to connect. Only `auth` is needed. */
 export interface Options extends Abortable {
@@ -165,33 +165,37 @@ export class Wire<Channels = AnyChannels> {
     return clock.now() - sent;
   }
 
-  async #attempt(): Promise<void> {
+  /** A cookie alone is enough, but of a refusal only the request for a ticket learns; so who failed before asks for one. */
+  async #attempt(bare = this.#settings.auth.ambient && this.#failures === 0): Promise<void> {
     const trace = this.#settings.newTrace();
     const abort = new AbortController();
     this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, { drop: () => abort.abort() });
     try {
       // The socket's constructor throws where the page's own policy forbids the address.
-      await inOurWords('unreachable', trace, async () => this.#admitted(await fetchTicket({ ...this.#settings, trace, signal: abort.signal }), trace, abort.signal));
+      await inOurWords('unreachable', trace, async () => this.#admitted(bare ? byCookie : await fetchTicket({ ...this.#settings, trace, signal: abort.signal }), trace, abort.signal));
     } catch (cause) {
       const error = cause as WardwireError;
       if (!abort.signal.aborted) this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
     }
   }
 
-  #admitted({ ticket, handle }: Entry, trace: string, { aborted }: AbortSignal): void {
+  #admitted(entry: Entry, trace: string, { aborted }: AbortSignal): void {
     if (aborted) return;
-    if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) return this.#wipe('another-user');
-    this.#handle = handle;
-    const connection: Connection = new Connection(ticket, trace, this.#settings, {
-      opened: () => this.#opened(connection, trace),
+    const connection: Connection = new Connection(entry, trace, this.#settings, {
+      opened: (handle) => this.#opened(connection, trace, handle),
       freed: () => this.#underway === connection && this.#pump(),
       notified: (notification) => this.#notified(notification),
-      ended: (end) => this.#underway === connection && this.#ended(end, trace),
+      ended: (end) => this.#underway === connection && (entry === byCookie && this.#state.kind === 'connecting' ? this.#attempt(false) : this.#ended(end, trace)),
     });
     this.#underway = connection;
   }
 
-  #opened(connection: Connection, trace: string): void {
+  #opened(connection: Connection, trace: string, handle: Entry['handle']): void {
+    if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) {
+      this.#leave();
+      return this.#wipe('another-user');
+    }
+    this.#handle = handle;
     this.#stable = this.#settings.platform.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
     this.#enter({ kind: 'open', trace }, connection);
     // A listener of the state may have closed already.

@@ -181,6 +181,13 @@ pub struct PublicationNotice<'a> {
     pub id: Option<Cow<'a, str>>,
 }
 
+/// Whose the socket is.
+#[derive(Serialize)]
+pub struct WelcomeNotice<'a> {
+    /// The user, as `from` of a publication would name them.
+    pub handle: Cow<'a, str>,
+}
+
 /// Members are in the channel who were not, or something else is told beside them.
 #[derive(Serialize)]
 pub struct JoinedNotice<'a> {

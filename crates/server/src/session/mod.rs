@@ -19,7 +19,7 @@ use wardwire_admission::{
     gate::Gate,
     lease::Lease,
     principal::Principal,
-    route::{Route, RouteKind},
+    route::{Route, RouteKind, WARDWIRE_SESSION},
 };
 use wardwire_hub::{
     fanout::{Fanout, SocketKey},
@@ -48,6 +48,8 @@ pub struct Session {
     pub encoding: Option<Encoding>,
     /// Bytes queued for it when its peer is slow.
     pub outbox: usize,
+    /// Whether it came by its cookie alone, and is to be told whose it is.
+    greeted: bool,
     trail: Box<Trail>,
     ending: Option<Ending>,
     slot: Option<ConnectionSlot>,
@@ -94,6 +96,7 @@ impl Session {
     #[must_use]
     pub fn new(server: Arc<Server>, admission: Admission, trail: Trail) -> (Self, Principal) {
         let encoding = admission.encoding();
+        let greeted = admission.offer.offers(WARDWIRE_SESSION);
         let Admission {
             principal,
             lease,
@@ -108,6 +111,7 @@ impl Session {
             route,
             encoding,
             outbox,
+            greeted,
             trail: Box::new(trail),
             ending: None,
             slot: Some(slot),
@@ -191,8 +195,18 @@ impl Application {
             RouteKind::Channels => {
                 let member = session.server.hub.join(principal, key, session.encoding);
                 let member = member.from_address(session.trail.peer);
-                Self::Channels(Box::new(Channels::new(member, rate, now)))
+                let channels = Channels::new(member, rate, now, session.greeted);
+                Self::Channels(Box::new(channels))
             }
+        }
+    }
+
+    /// Whether it has something to say before it is asked.
+    #[must_use]
+    pub fn begins(&self) -> bool {
+        match self {
+            Self::Echo(_) => false,
+            Self::Channels(channels) => channels.begins(),
         }
     }
 

@@ -108,15 +108,16 @@ impl<T: Transport> Socket<T> {
         now: Instant,
     ) -> Self {
         session.lease.register(&waker);
+        let application = Application::new(&session, principal, key, now);
         Self {
             link,
             frames: Connection::server(session.route.limits.clone(), now)
                 .deflating(session.encoding),
             outbox: Outbox::default(),
-            application: Application::new(&session, principal, key, now),
+            woken: application.begins(),
+            application,
             session,
             waker,
-            woken: false,
             ended: None,
         }
     }

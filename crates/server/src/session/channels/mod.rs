@@ -20,7 +20,7 @@ use wardwire_protocol::{
     message::Message,
     rpc::{
         self, Call, Entry, Incoming, RpcError,
-        wire::{RevokedNotice, RevokedNoticeReason},
+        wire::{RevokedNotice, RevokedNoticeReason, WelcomeNotice},
     },
 };
 
@@ -35,6 +35,8 @@ pub struct Channels {
     rate: Rate,
     errors: Errors,
     pending: Pending,
+    /// Whether it is yet to be told whose it is.
+    greets: bool,
     /// What it may not follow any more, and why. It was not told of it yet.
     lost: Vec<(ChannelName, RevokedNoticeReason)>,
     /// Bytes of missed publications that may still be answered in this turn.
@@ -47,15 +49,29 @@ pub struct Channels {
 const RECOVERY: usize = 512 * 1024;
 
 impl Channels {
-    pub(super) fn new(member: Member, rate: Rate, now: Instant) -> Self {
+    pub(super) fn new(member: Member, rate: Rate, now: Instant, greets: bool) -> Self {
         Self {
             member,
             rate,
             errors: Errors::new(now),
             pending: Pending::default(),
+            greets,
             lost: Vec::new(),
             room: 0,
             length: 0,
+        }
+    }
+
+    pub(super) fn begins(&self) -> bool {
+        self.greets
+    }
+
+    /// INVARIANT: the first that a socket is told which asked for it, as its client goes by it before anything else.
+    fn greet(&mut self, scope: &mut Scope<'_>) {
+        if std::mem::take(&mut self.greets) {
+            let handle = self.member.handle().unwrap_or_default().into();
+            let notice = rpc::notification("welcome", WelcomeNotice { handle });
+            scope.send(&Message::Text(notice.into()));
         }
     }
 
@@ -122,6 +138,7 @@ impl Channels {
 
     /// Reads a message and answers it, or what of it can be answered at once.
     pub(super) fn read(&mut self, text: &str, scope: &mut Scope<'_>) -> Option<Close> {
+        self.greet(scope);
         self.tell_lost(scope);
         self.length = text.len();
         self.make_room(scope);
@@ -154,6 +171,7 @@ impl Channels {
 
     /// Goes on with what waits.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, scope: &mut Scope<'_>) -> Option<Close> {
+        self.greet(scope);
         self.tell_lost(scope);
         for (place, finish) in self.pending.ready(cx) {
             // Many may have been asked while there was room for one.
