@@ -8,6 +8,9 @@ import { demoServer } from './server.mjs';
 
 /** Every page of the demo. */
 export const pages = ['/', '/chat', '/market', '/arena'];
+/** What browsers write into the console of their own accord when a server says no or goes away. */
+const ofTheNetwork = /^Failed to load resource|^WebSocket (connection to|is already in)/;
+const ofThePolicy = /Content Security Policy|Trusted ?Type|^policy:/i;
 export const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 
 /** A server and a browser for the tests of a file. */
@@ -23,8 +26,8 @@ export function demo(options) {
   });
 
   /**
-   * A browser of one's own: no cookie is shared. Leaving it fails the test on any error that its page had, and on whatever
-   * the page's policy had to block, unless `blocks` says that it is expected.
+   * A browser of one's own: no cookie is shared. Leaving it fails the test on any error that its page had or wrote down, and
+   * on whatever the page's policy had to block, unless `blocks` says that it is expected.
    */
   const visit = async (path, { prepare, blocks = 'unexpected', ...options } = {}) => {
     const context = await running.chromium.browser.newContext({ colorScheme: 'light', reducedMotion: 'reduce', viewport: { width: 1440, height: 1000 }, ...options });
@@ -32,7 +35,11 @@ export function demo(options) {
     const errors = [];
     page.on('pageerror', (error) => errors.push(error.message));
     page.on('console', (message) => {
-      if (blocks === 'unexpected' && /Content Security Policy|Trusted ?Type/i.test(message.text())) errors.push(message.text());
+      const [text, type] = [message.text(), message.type()];
+      if (ofThePolicy.test(text) ? blocks === 'unexpected' : type === 'error' && !ofTheNetwork.test(text)) errors.push(text);
+    });
+    await context.addInitScript(() => {
+      addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, sample }) => console.error(`policy: ${effectiveDirective} ${blockedURI} ${sample}`));
     });
     await prepare?.(context, page);
     await page.goto(running.server.url + path);
