@@ -41,8 +41,7 @@ fn grant() -> Value {
 }
 
 fn sealed(signer: &Signer, changes: Value) -> String {
-    let header = typed(signer, Some("wardwire-grant+jwt"));
-    signer.sign_under(&header, &changed(grant(), changes))
+    signer.grant(&changed(grant(), changes))
 }
 
 fn user(name: &str) -> Principal {
@@ -254,13 +253,18 @@ async fn a_grant_is_no_longer_than_an_hour_nor_than_its_issuers_tokens() {
         (300, 0, 301, false),
         (300, 60, 300, true),
         (300, 60, 301, false),
+        // Nor does it begin when it is shown.
+        (300, -200, 100, true),
+        (300, -200, 101, false),
+        (2 * hour, -200, hour - 200, true),
+        (2 * hour, -200, hour - 199, false),
     ] {
         let issuers = trusting_as(IssuerConfig {
             leeway: Duration::from_secs(60),
             max_lifetime: Duration::from_secs(longest),
             ..app(&signer, Signs::Grants)
         });
-        let times = json!({ "iat": NOW + ahead, "exp": NOW + lasts });
+        let times = json!({ "iat": NOW.saturating_add_signed(ahead), "exp": NOW + lasts });
         let told = reason(&issuers, &sealed(&signer, times), &user("alice")).await;
         let owed = (!holds).then_some(Reason::TokenLifetime);
         assert_eq!(told, owed, "{longest} {ahead} {lasts}");
@@ -277,6 +281,9 @@ async fn what_a_grant_is_bound_by_is_kept_apart_from_what_it_says() {
     assert_eq!(claims.keys().collect::<Vec<_>>(), ["channels"]);
     assert_eq!((terms.issuer(), terms.subject()), (APP, "alice"));
     assert_eq!(terms.id(), Some("g1"));
+    let unnamed = sealed(&signer, json!({}));
+    let unnamed = issuers.verify_grant(&unnamed, &user("alice")).await;
+    assert_eq!(unnamed.unwrap().terms.id(), None);
     assert_eq!(terms.issued_at(), Timestamp::from_secs(NOW));
 }
 
