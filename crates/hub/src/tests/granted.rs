@@ -8,15 +8,15 @@ use std::{
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderMap;
-use serde_json::json;
+use serde_json::{Value, json};
 use wardwire_admission::{
     clock::Clock,
     fetch::{Fetch, FetchError, Fetching, Form, Posting},
-    token::{Algorithm, Audience, IssuerConfig, Issuers, KeySource, Profile, Signs, Terms},
+    token::{Algorithm, Audience, Grant, IssuerConfig, Issuers, KeySource, Profile, Signs, Terms},
 };
 
 use super::*;
-use crate::rights::{Action, ChannelGrant, Presence};
+use crate::rights::{Action, BadGrants, ChannelGrant, Presence};
 
 /// It is always the thousandth second.
 struct Still;
@@ -44,8 +44,13 @@ impl Fetch for Nowhere {
     }
 }
 
-/// What an application's key signs for Alice until that second, as it comes through the gate.
+/// What a grant gives in a channel until that second.
 pub(crate) fn grant(channel: &str, actions: &[&str], until: u64) -> ChannelGrant {
+    ChannelGrant::of(verified(&json!({ channel: actions }), until)).unwrap()
+}
+
+/// What an application's key signs for Alice, as it comes through the gate.
+fn verified(channels: &Value, until: u64) -> Grant {
     let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     let key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
     let public = encode(key.public_key().as_ref());
@@ -67,7 +72,7 @@ pub(crate) fn grant(channel: &str, actions: &[&str], until: u64) -> ChannelGrant
     let header = json!({ "alg": "EdDSA", "typ": "wardwire-grant+jwt", "kid": "k" });
     let claims = json!({
         "iss": "https://app.example", "aud": "wardwire", "sub": "alice", "iat": 1000, "exp": until,
-        "channels": { channel: actions },
+        "channels": channels,
     });
     let signed = [header, claims].map(|it| encode(it.to_string().as_bytes()));
     let signed = signed.join(".");
@@ -77,7 +82,7 @@ pub(crate) fn grant(channel: &str, actions: &[&str], until: u64) -> ChannelGrant
     let Poll::Ready(grant) = verified.poll(&mut Context::from_waker(Waker::noop())) else {
         panic!("nothing has to be fetched");
     };
-    ChannelGrant::of(grant.unwrap()).unwrap()
+    grant.unwrap()
 }
 
 const ALL: [&str; 4] = ["subscribe", "publish", "history", "presence"];
@@ -145,6 +150,18 @@ const END: u64 = 2000;
 
 fn at(seconds: u64) -> Timestamp {
     Timestamp::from_secs(seconds)
+}
+
+#[test]
+fn a_grant_is_for_one_channel() {
+    for (channels, owed) in [
+        (json!({}), BadGrants::NotOne(0)),
+        (json!({ "a": ["subscribe"], "b": [] }), BadGrants::NotOne(2)),
+        (json!({ "a": ["all"] }), BadGrants::Action("all".into())),
+    ] {
+        let told = ChannelGrant::of(verified(&channels, END));
+        assert_eq!(told.err(), Some(owed));
+    }
 }
 
 #[test]
