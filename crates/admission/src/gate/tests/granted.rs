@@ -60,7 +60,8 @@ async fn a_grant_is_judged_by_the_rules_that_hold_when_it_begins_to_count() {
         reload(&world, slow(&[&world.signer]));
         let grant = grant(&world);
         let mut asked = pin!(world.gate.grant(&alice.lease, &grant));
-        poll_fn(|cx| Poll::Ready(assert!(asked.as_mut().poll(cx).is_pending()))).await;
+        let waits = poll_fn(|cx| Poll::Ready(asked.as_mut().poll(cx).is_pending()));
+        assert!(waits.await);
         reload(&world, issuers);
         assert_eq!(asked.await.err().map(|it| it.reason), owed);
     }
