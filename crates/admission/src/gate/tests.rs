@@ -1,6 +1,7 @@
 //! Whole admissions, and what later happens to the sockets.
 
 mod certificate;
+mod granted;
 
 use std::{net::IpAddr, sync::Arc};
 
