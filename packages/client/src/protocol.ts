@@ -216,6 +216,12 @@ export interface LaggedNotice {
   readonly position: Position;
 }
 
+/** The proof on which the socket stands ends soon. */
+export interface ExpiringNotice {
+  /** When it ends, in seconds since 1970. */
+  readonly expires_at: number;
+}
+
 /** A channel is followed no longer, as the right to it was lost. */
 export interface RevokedNotice {
   /** Which channel. */
@@ -254,6 +260,8 @@ export interface Notices {
   readonly left: LeftNotice;
   /** Something was left out. */
   readonly lagged: LaggedNotice;
+  /** The proof on which the socket stands ends soon. */
+  readonly expiring: ExpiringNotice;
   /** A channel is followed no longer, as the right to it was lost. */
   readonly revoked: RevokedNotice;
 }

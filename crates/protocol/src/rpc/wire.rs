@@ -225,6 +225,13 @@ pub struct LaggedNotice<'a> {
     pub position: Cow<'a, str>,
 }
 
+/// The proof on which the socket stands ends soon.
+#[derive(Serialize)]
+pub struct ExpiringNotice {
+    /// When it ends, in seconds since 1970.
+    pub expires_at: u64,
+}
+
 /// A channel is followed no longer, as the right to it was lost.
 #[derive(Serialize)]
 pub struct RevokedNotice<'a> {

@@ -33,7 +33,7 @@ use wardwire_protocol::{
 };
 
 use crate::{audit::Event, metrics::ShardMetrics, server::Server};
-use channels::Channels;
+use channels::{Channels, Expiry};
 use rate::Rate;
 
 /// What a socket stands on, and what is told when it ends.
@@ -195,7 +195,8 @@ impl Application {
             RouteKind::Channels => {
                 let member = session.server.hub.join(principal, key, session.encoding);
                 let member = member.from_address(session.trail.peer);
-                let channels = Channels::new(member, rate, now, session.greeted);
+                let expiry = Expiry::new(&session.lease, session.server.gate.now());
+                let channels = Channels::new(member, rate, now, session.greeted, expiry);
                 Self::Channels(Box::new(channels))
             }
         }
@@ -246,16 +247,16 @@ impl Application {
         }
     }
 
-    /// When something that it may do ends by itself, beside its lease.
+    /// When something that it may do ends by itself, beside its lease, or is to be told of the lease's end.
     #[must_use]
-    pub fn granted_until(&self) -> Timestamp {
+    pub fn due(&self) -> Timestamp {
         match self {
             Self::Echo(_) => Timestamp::NEVER,
-            Self::Channels(channels) => channels.granted_until(),
+            Self::Channels(channels) => channels.due(),
         }
     }
 
-    /// Does no longer what has ended by now.
+    /// Does no longer what has ended by now, and tells what soon will.
     pub fn expire(&mut self, now: Timestamp, scope: &mut Scope<'_>) {
         if let Self::Channels(channels) = self {
             channels.expire(now, scope);
