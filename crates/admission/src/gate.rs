@@ -272,8 +272,13 @@ impl Gate {
             }
             (None, None) => return None,
         };
-        // Neither a later token of the same session nor a later end of the same token must bring it back to life.
-        let until = identity.expires_at.max(self.now().after(SIGNED_OUT));
+        let until = match self.rules().issuers.is_application(&identity.issuer) {
+            // Whether somebody has signed in anew with the same cookie is the application's to say: it is asked again as soon as no
+            // ticket and no handshake of before is left.
+            true => self.now().after(ticket::LIFETIME),
+            // Neither a later token of the same session nor a later end of the same token must bring it back to life.
+            false => identity.expires_at.max(self.now().after(SIGNED_OUT)),
+        };
         Some(self.end(&revocation, until, EndReason::LoggedOut))
     }
 

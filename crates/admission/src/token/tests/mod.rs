@@ -176,6 +176,10 @@ impl Hands {
     pub(crate) fn at(millis: u64) -> Arc<Self> {
         Arc::new(Self(AtomicU64::new(millis)))
     }
+
+    pub(crate) fn set(&self, millis: u64) {
+        self.0.store(millis, Ordering::SeqCst);
+    }
 }
 
 impl Clock for Hands {
