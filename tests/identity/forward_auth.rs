@@ -396,6 +396,32 @@ fn attack_061_questions_about_strangers_keep_nobody_from_being_asked_about_open_
 }
 
 #[test]
+fn attack_061_many_sessions_that_the_application_does_not_answer_for_end_and_nobody_elses() {
+    let (application, server) = started("cache = \"0s\"\nrecheck = \"2s\"\ntimeout = \"200ms\"");
+    let cookies: Vec<_> = (0..90).map(|n| format!("sid=slow{n}")).collect();
+    let claims = json!({ "sub": "mallory" });
+    let open = |cookie: &String| {
+        application.knows(cookie, &claims);
+        server.open(page(cookie))
+    };
+    let mallorys: Vec<_> = cookies.iter().map(open).collect();
+    let mut alice = server.open(page("sid=a"));
+    application.hold(Some("sid=slow"));
+    for mut socket in mallorys {
+        socket.closes(3000, "revoked");
+    }
+    alice.ok("ping", json!({}));
+    let lapsed: Vec<_> = server
+        .audit()
+        .into_iter()
+        .filter(|event| event["event"] == "lapse")
+        .collect();
+    let is_mallorys =
+        |event: &Value| event["subject"] == "mallory" && event["reason"] == "provider-unavailable";
+    assert!(lapsed.iter().all(is_mallorys));
+}
+
+#[test]
 fn attack_061_sessions_that_the_application_chokes_on_keep_nobody_else_from_being_asked_about() {
     let (application, server) = started(AGAIN);
     let cookies: Vec<_> = (0..16).map(|n| format!("sid=m{n}")).collect();

@@ -168,11 +168,20 @@ function showPeople(channel: Channel<Message>, signal: AbortSignal): void {
     place('count').textContent = String(count);
     place('people').replaceChildren(...[...here.values()].slice(0, 100).map(({ from }) => element('li', { 'data-member': from }, badge(from), from)));
   };
+  // What comes and goes while it is asked is newer than the answer.
+  let meanwhile: (() => void)[] | null = null;
+  const turn = (apply: () => void): void => {
+    meanwhile?.push(apply);
+    apply();
+  };
   const count = async (): Promise<void> => {
+    meanwhile = [];
     const { members, count: all } = await presence(channel, { signal });
     here.clear();
     for (const member of members) here.set(member.from, member);
     show(all);
+    for (const again of meanwhile ?? []) again();
+    meanwhile = null;
   };
   const look = (): void =>
     void count().catch((error: unknown) => {
@@ -183,18 +192,20 @@ function showPeople(channel: Channel<Message>, signal: AbortSignal): void {
   channel.on('state', ({ kind }) => (kind === 'live' ? look() : undefined), { signal });
   channel.on(
     'joined',
-    (change) => {
-      for (const member of change.members) here.set(member.from, member);
-      show(change.count);
-    },
+    (change) =>
+      turn(() => {
+        for (const member of change.members) here.set(member.from, member);
+        show(change.count);
+      }),
     { signal },
   );
   channel.on(
     'left',
-    (change) => {
-      for (const { from } of change.members) here.delete(from);
-      show(change.count);
-    },
+    (change) =>
+      turn(() => {
+        for (const { from } of change.members) here.delete(from);
+        show(change.count);
+      }),
     { signal },
   );
 }

@@ -1,5 +1,6 @@
 //! Whole admissions, and what later happens to the sockets.
 
+mod application;
 mod certificate;
 mod granted;
 
