@@ -340,7 +340,7 @@ async fn a_grant_is_taken_back_as_itself_or_with_what_its_user_was_given() {
     ] {
         let set = Revocations::default();
         set.insert(&revocation, Timestamp::NEVER, Timestamp::from_secs(NOW));
-        let covered = set.cover_grant(&terms, &alice);
+        let covered = set.cover_grant(&terms, &alice, Timestamp::from_secs(NOW));
         assert_eq!(covered, covers, "{revocation:?}");
     }
 }
