@@ -397,8 +397,13 @@ fn attack_061_questions_about_strangers_keep_nobody_from_being_asked_about_open_
 
 #[test]
 fn attack_061_many_sessions_that_the_application_does_not_answer_for_end_and_nobody_elses() {
-    let (application, server) = started("cache = \"0s\"\nrecheck = \"2s\"\ntimeout = \"200ms\"");
-    let cookies: Vec<_> = (0..90).map(|n| format!("sid=slow{n}")).collect();
+    let application = Application::start();
+    application.knows("sid=a", &json!({ "sub": "alice" }));
+    let caps = "connections_per_ip = 1000\nconnections_per_subject = 1000\n";
+    let times = "cache = \"0s\"\nrecheck = \"2s\"\ntimeout = \"200ms\"";
+    let server = application.asked_by(Setup::new().limits(caps), times);
+    // More than it can be asked about in that time.
+    let cookies: Vec<_> = (0..200).map(|n| format!("sid=slow{n}")).collect();
     let claims = json!({ "sub": "mallory" });
     let open = |cookie: &String| {
         application.knows(cookie, &claims);
