@@ -4,7 +4,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Handshake, Issuer, Server, Setup, Ws, now};
+use crate::harness::{Handshake, Issuer, KeyServer, Server, Setup, Ws, now};
 
 const ROOM: &str = "room/1";
 const GRANTED: &str = r#"
@@ -23,6 +23,14 @@ anonymous = true
 native_clients = true
 "#;
 
+const TRUST: &str = r#"
+[[issuer]]
+issuer = "https://app.test"
+signs = ["grants"]
+audience = "wardwire"
+jwks_file = "app.json"
+"#;
+
 /// A server, and the application that may grant there.
 struct Application {
     server: Server,
@@ -31,15 +39,13 @@ struct Application {
 
 impl Application {
     fn start() -> Self {
-        Self::with("")
+        Self::of(Setup::new(), TRUST)
     }
 
-    fn with(limits: &str) -> Self {
-        let mut setup = Setup::new().limits(limits);
+    fn of(mut setup: Setup, trust: &str) -> Self {
         let grants = Issuer::new("https://app.test");
         std::fs::write(setup.folder.join("app.json"), grants.jwks().to_string()).unwrap();
-        setup.issuers += "[[issuer]]\nissuer = \"https://app.test\"\nsigns = [\"grants\"]\n\
-             audience = \"wardwire\"\njwks_file = \"app.json\"\n";
+        setup.issuers += trust;
         setup.rest += GRANTED;
         Self {
             server: setup.start(),
@@ -97,6 +103,16 @@ fn shown(ws: &mut Ws, channel: &str, grant: &str) -> Value {
     ws.call("subscribe", json!({ "channel": channel, "grant": grant }))
 }
 
+/// The next notification of this kind. Whoever sees who is there is told of it at any time.
+fn told(ws: &mut Ws, method: &str) -> Value {
+    loop {
+        let message = ws.json();
+        if message["method"] == method {
+            return message;
+        }
+    }
+}
+
 fn revoked(message: &Value, channel: &str, reason: &str) {
     let told = json!({ "channel": channel, "reason": reason });
     assert_eq!(
@@ -110,6 +126,10 @@ fn a_grant_gives_its_user_what_it_says_in_its_channel() {
     let app = Application::start();
     let mut alice = app.server.socket("alice");
     alice.fails("subscribe", json!({ "channel": ROOM }), -32001);
+    // Who may not follow by it has nothing of it.
+    let speaks = app.grant(json!({ ROOM: ["publish"] })).mint();
+    assert_eq!(shown(&mut alice, ROOM, &speaks)["error"]["code"], -32001);
+    alice.fails("publish", json!({ "channel": ROOM, "data": 1 }), -32001);
     let listens = app.grant(json!({ ROOM: ["subscribe"] })).mint();
     let answer = shown(&mut alice, ROOM, &listens);
     assert_eq!(answer["result"]["channel"], ROOM, "{answer}");
@@ -128,7 +148,7 @@ fn a_grant_gives_its_user_what_it_says_in_its_channel() {
     let all = app.all_of(ROOM).mint();
     assert!(shown(&mut alice, ROOM, &all)["error"].is_null());
     alice.ok("publish", json!({ "channel": ROOM, "data": "hello" }));
-    assert_eq!(alice.json()["params"]["data"], "hello");
+    assert_eq!(told(&mut alice, "publication")["params"]["data"], "hello");
     let page = alice.ok("history", json!({ "channel": ROOM }));
     assert_eq!(page["publications"][0]["data"], "hello");
     assert_eq!(alice.ok("presence", json!({ "channel": ROOM }))["count"], 1);
@@ -243,9 +263,8 @@ fn attack_073_recovery_and_publishing_after_the_grant_has_ended() {
     let brief = app.all_of(ROOM).claim("exp", json!(now() + 4)).mint();
     let begun = shown(&mut alice, ROOM, &brief)["result"].clone();
     alice.ok("publish", json!({ "channel": ROOM, "data": 1 }));
-    assert_eq!(alice.json()["params"]["data"], 1);
-    assert_eq!(alice.json()["method"], "joined");
-    revoked(&alice.json(), ROOM, "expired");
+    assert_eq!(told(&mut alice, "publication")["params"]["data"], 1);
+    revoked(&told(&mut alice, "revoked"), ROOM, "expired");
     alice.fails("publish", json!({ "channel": ROOM, "data": 2 }), -32001);
     for method in ["history", "presence"] {
         alice.fails(method, json!({ "channel": ROOM }), -32001);
@@ -269,7 +288,8 @@ fn attack_073_recovery_and_publishing_after_the_grant_has_ended() {
 
 #[test]
 fn attack_074_nothing_is_delivered_after_a_grant_has_ended() {
-    let app = Application::with("messages_per_second = 0");
+    let setup = Setup::new().limits("messages_per_second = 0");
+    let app = Application::of(setup, TRUST);
     let mut alice = app.server.socket("alice");
     let end = now() + 2;
     let brief = app.grant(json!({ ROOM: ["subscribe"] }));
@@ -290,7 +310,9 @@ fn attack_074_nothing_is_delivered_after_a_grant_has_ended() {
         }
         read
     });
+    let mut sent = 1;
     while now() <= end {
+        sent += 1;
         for channel in [ROOM, "chat/lobby"] {
             bob.ok("publish", json!({ "channel": channel, "data": now() }));
         }
@@ -299,7 +321,7 @@ fn attack_074_nothing_is_delivered_after_a_grant_has_ended() {
         "publish",
         json!({ "channel": "chat/lobby", "data": "last" }),
     );
-    let (mut ended, mut rooms) = (false, 0);
+    let (mut ended, mut rooms, mut others) = (false, 0, 0);
     for message in reader.join().unwrap() {
         let params = &message["params"];
         if message["method"] == "revoked" {
@@ -309,9 +331,12 @@ fn attack_074_nothing_is_delivered_after_a_grant_has_ended() {
             assert!(!ended, "behind the end");
             assert!(params["data"].as_u64().unwrap() < end, "{message}");
             rooms += 1;
+        } else if message["method"] == "publication" {
+            others += 1;
         }
     }
     assert!(ended && rooms > 0);
+    assert_eq!(others, sent, "nothing of another channel goes with it");
 }
 
 #[test]
@@ -346,13 +371,10 @@ fn a_grant_is_taken_back_by_its_name_by_its_user_and_with_all_of_its_issuer() {
         let grant = app.all_of(ROOM).mint();
         shown(&mut alice, ROOM, &grant);
         alice.ok("subscribe", json!({ "channel": "chat/lobby" }));
+        app.revoke(json!({ "issuer": "https://app.test", "token": "g2" }));
+        alice.ok("publish", json!({ "channel": ROOM, "data": "still" }));
         app.revoke(what.clone());
-        loop {
-            let message = alice.json();
-            if message["method"] == "revoked" {
-                break revoked(&message, ROOM, "rights");
-            }
-        }
+        revoked(&told(&mut alice, "revoked"), ROOM, "rights");
         assert_eq!(shown(&mut alice, ROOM, &grant)["error"]["code"], -32001);
         app.server.refused("revoked");
         alice.ok("unsubscribe", json!({ "channel": "chat/lobby" }));
@@ -374,22 +396,53 @@ fn a_grant_goes_with_what_was_given_to_its_user_before() {
 
 #[test]
 fn what_was_granted_ends_with_the_trust_in_who_granted_it() {
-    let app = Application::start();
-    let mut alice = app.server.socket("alice");
-    shown(&mut alice, ROOM, &app.all_of(ROOM).mint());
-    app.server.edit(
-        "signs = [\"grants\"]\naudience = \"wardwire\"",
-        "signs = [\"grants\"]\naudience = \"other\"",
-    );
-    app.server.reloaded();
-    loop {
-        let message = alice.json();
-        if message["method"] == "revoked" {
-            break revoked(&message, ROOM, "rights");
-        }
+    let other = TRUST.replace("\"wardwire\"", "\"other\"");
+    for instead in [other.as_str(), ""] {
+        let app = Application::start();
+        let mut alice = app.server.socket("alice");
+        shown(&mut alice, ROOM, &app.all_of(ROOM).mint());
+        app.server.edit(TRUST, instead);
+        app.server.reloaded();
+        revoked(&told(&mut alice, "revoked"), ROOM, "rights");
+        let answer = shown(&mut alice, ROOM, &app.all_of(ROOM).mint());
+        assert_eq!(answer["error"]["code"], -32001);
     }
-    let answer = shown(&mut alice, ROOM, &app.all_of(ROOM).mint());
-    assert_eq!(answer["error"]["code"], -32001);
+}
+
+#[test]
+fn a_grant_that_cannot_be_judged_now_may_be_shown_again() {
+    let setup = Setup::new();
+    let keys = KeyServer::start(&setup);
+    let fetched = format!("jwks_url = \"{}/jwks\"\nca = \"ca.pem\"", keys.url());
+    let trust = TRUST.replace("jwks_file = \"app.json\"", &fetched);
+    let app = Application::of(setup, &trust);
+    let answer = shown(
+        &mut app.server.socket("alice"),
+        ROOM,
+        &app.all_of(ROOM).mint(),
+    );
+    assert_eq!(answer["error"]["code"], -32002, "{answer}");
+    assert!(answer["error"]["data"]["retryAfter"].as_f64() > Some(0.0));
+    app.server.refused("keys-unavailable");
+}
+
+#[test]
+fn who_shows_what_does_not_hold_again_and_again_is_ended() {
+    let app = Application::start();
+    // Somebody else's, and one by which nobody may follow.
+    let stolen = app.all_of(ROOM).mint();
+    let speaks = app.grant(json!({ ROOM: ["publish"] }));
+    let speaks = speaks.claim("sub", json!("mallory")).mint();
+    for grant in [stolen, speaks] {
+        let mut mallory = app.server.socket("mallory");
+        for _ in 0..32 {
+            assert_eq!(shown(&mut mallory, ROOM, &grant)["error"]["code"], -32001);
+        }
+        let params = json!({ "channel": ROOM, "grant": grant });
+        let call = json!({ "jsonrpc": "2.0", "id": 0, "method": "subscribe", "params": params });
+        mallory.text(&call.to_string());
+        mallory.closes(1008, "errors");
+    }
 }
 
 crate::harness::over_http2![

@@ -22,6 +22,7 @@ mod conflation;
 mod delivery;
 mod demo;
 mod events;
+mod expiry;
 mod grants;
 mod harness;
 mod history;

@@ -4,6 +4,7 @@ mod busy;
 mod certificates;
 mod client_certificates;
 mod config;
+mod waiting;
 
 use std::{
     fs,

@@ -1,4 +1,6 @@
-use crate::harness::Server;
+use std::io::{Read as _, Write as _};
+
+use crate::harness::{Connection, Server, tcp};
 
 #[test]
 fn attack_081_admin_calls_without_the_token() {
@@ -43,6 +45,38 @@ fn attack_081_nothing_of_it_is_on_the_public_listener() {
         connection.send(request.as_bytes());
         assert_eq!(connection.response().status, 404, "{path}");
     }
+}
+
+#[test]
+fn attack_081_connections_that_ask_nothing_are_few_and_end() {
+    let server = Server::start();
+    let mut silent: Vec<_> = (0..32).map(|_| Connection::plain(server.admin)).collect();
+    let mut one_more = tcp(server.admin);
+    let _ = one_more.write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut said = Vec::new();
+    let _ = one_more.read_to_end(&mut said);
+    assert_eq!(said, b"", "no place, no answer");
+    server.echo();
+    // Each of them ends by itself, and its place is another's.
+    assert!(silent.iter_mut().all(|it| it.rest() == 0));
+    assert_eq!(server.admin("GET", "/metrics", "").status, 200);
+}
+
+#[test]
+fn attack_081_a_body_is_read_so_far_and_no_further() {
+    let server = Server::start();
+    let body = |pad: usize| {
+        let subject = "x".repeat(pad);
+        format!(r#"{{"issuer":"https://id.test","subject":"{subject}"}}"#)
+    };
+    let rest = body(0).len();
+    let fits = server.admin("POST", "/revocations", &body(16 * 1024 - rest));
+    let larger = server.admin("POST", "/revocations", &body(16 * 1024 - rest + 1));
+    assert_eq!(
+        (fits.status, larger.status),
+        (200, 400),
+        "{fits:?} {larger:?}"
+    );
 }
 
 #[test]

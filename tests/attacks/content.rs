@@ -12,6 +12,7 @@ fn content_refused(ws: &mut Ws, data: &str) {
     ));
     let answer = ws.json();
     assert_eq!(answer["error"]["code"], -32004, "{data}: {answer}");
+    assert_eq!(answer["id"], 7, "whose it is, is known: {answer}");
 }
 
 /// Publishes data as it stands, and gives back what a follower is delivered, as it stands.

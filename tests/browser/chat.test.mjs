@@ -110,7 +110,7 @@ test('what the schema refuses is explained: where, by which rule, and what helps
   await enterRoom(page, 'lobby');
   await page.getByTestId('try-long').click();
   const refused = bubble(page, 'alice', 'far too long');
-  await refused.getByText('Refused: invalid at /text (maxLength). Change the place').waitFor();
+  await refused.getByText('Refused: invalid at /text (maxLength). Change that place').waitFor();
   await page.reload();
   await enterRoom(page, 'lobby');
   assert.equal(await refused.count(), 0);

@@ -7,7 +7,7 @@ import { argv } from 'node:process';
 
 import { openChromium } from './chromium.mjs';
 import { demoServer } from './server.mjs';
-import { bubble, enterRoom, say, signIn } from './visitor.mjs';
+import { bubble, enterRoom, phone, say, signIn } from './visitor.mjs';
 
 const folder = argv[2] ?? 'docs';
 const size = { width: 1360, height: 860 };
@@ -15,8 +15,8 @@ const size = { width: 1360, height: 860 };
 const server = await demoServer();
 const { browser, close } = await openChromium(server.ca);
 
-async function enter(account, path, colorScheme = 'light') {
-  const context = await browser.newContext({ viewport: size, colorScheme, reducedMotion: 'reduce' });
+async function enter(account, path, colorScheme = 'light', more = {}) {
+  const context = await browser.newContext({ viewport: size, colorScheme, reducedMotion: 'reduce', ...more });
   const page = await context.newPage();
   await page.goto(server.url + path);
   await signIn(page, account);
@@ -47,6 +47,10 @@ async function chat() {
   const typing = setInterval(() => void bob.getByTestId('message').pressSequentially('h').catch(() => undefined), 700);
   await alice.getByTestId('typing').getByText('bob is typing').waitFor();
   await take(alice, 'demo').finally(() => clearInterval(typing));
+  const held = await enter('alice', '/chat', 'dark', phone);
+  await bubble(held, 'bob', 'Nice picture').waitFor();
+  await held.getByTestId('room-lobby').evaluate((room) => scrollTo(0, room.getBoundingClientRect().top - 150));
+  await held.screenshot({ path: join(folder, 'demo-phone.png') });
 }
 
 async function market() {

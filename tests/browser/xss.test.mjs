@@ -4,54 +4,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { assertInert, hostile, lying, watched } from './hostile.mjs';
 import { bubble, demo, enterRoom, say } from './visitor.mjs';
 
 const { enter } = demo();
 
-/** The set of row 63, and what a page could be made to do without any script. */
-const hostile = [
-  '<script>alert(1)</script>',
-  '<img src=x onerror=alert(1)>',
-  '<svg/onload=alert(1)>',
-  '<svg><script>alert(1)</script></svg>',
-  '<svg><animate onbegin=alert(1) attributeName=x dur=1s>',
-  '<a href="javascript:alert(1)">link</a>',
-  '<a href="java\tscript:alert(1)">link</a>',
-  '<a href="&#106;avascript&colon;alert(1)">link</a>',
-  '<a href=" \u0001javascript:alert(1)">link</a>',
-  '<math><annotation-xml encoding="text/html"><script>alert(1)</script></annotation-xml></math>',
-  '<math href="javascript:alert(1)">link</math>',
-  '<noscript><p title="</noscript><img src=x onerror=alert(1)>">',
-  '<template><script>alert(1)</script></template>',
-  '<template shadowrootmode=open><img src=x onerror=alert(1)></template>',
-  '<scr<script>ipt>alert(1)</script>',
-  '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=alert(1)&gt;">',
-  '<form><math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>',
-  '<iframe srcdoc="<script>parent.alert(1)</script>"></iframe>',
-  '<iframe src="javascript:parent.alert(1)"></iframe>',
-  '<object data="javascript:alert(1)"></object>',
-  '<details open ontoggle=alert(1)><summary>x</summary></details>',
-  '<input autofocus onfocus=alert(1)>',
-  '<b style="background:url(javascript:alert(1))" id=account class=card onclick=alert(1)>bold</b>',
-  '<form id=composer><input name=message></form>',
-  '<base href="//evil.example"><link rel=stylesheet href="//evil.example/x.css">',
-  '<meta http-equiv=refresh content="0;url=//evil.example">',
-  '<style>body{display:none}</style>',
-  '&lt;script&gt;alert(1)&lt;/script&gt;',
-];
-
-/** Fails on whatever came to life: a dialog, a request to elsewhere, a navigation. */
-async function watched(context, page) {
-  const lively = [];
-  await context.addInitScript(() => (globalThis.alert = () => (globalThis.brokenIn = true)));
-  page.on('dialog', (dialog) => lively.push(`dialog ${dialog.type()}`));
-  context.on('request', (request) => new URL(request.url()).hostname === 'localhost' || lively.push(`request ${request.url()}`));
-  page.on('framenavigated', (frame) => new URL(frame.url()).pathname === '/chat' || lively.push(`navigation ${frame.url()}`));
-  page.lively = lively;
-}
-
-/** Nothing in the messages is more than text and the few elements that chat is made of, and nothing ran. */
-async function assertInert(page) {
+/** Nothing in the messages is more than text and the few elements that chat is made of, nor anything around them, and nothing ran. */
+async function assertSaidInert(page) {
   const found = await page.getByTestId('messages').evaluate((messages) => {
     const few = ['A', 'B', 'BLOCKQUOTE', 'BR', 'CODE', 'DEL', 'EM', 'I', 'KBD', 'LI', 'MARK', 'OL', 'P', 'PRE', 'S', 'STRONG', 'SUB', 'SUP', 'UL'];
     const odd = [];
@@ -64,9 +23,10 @@ async function assertInert(page) {
     }
     // Handlers that wait for a click get one.
     for (const made of messages.querySelectorAll('[data-part=text] *')) if (!made.closest('a[href]')) made.dispatchEvent(new MouseEvent('click'));
-    return { odd, ran: 'brokenIn' in globalThis };
+    return odd;
   });
-  assert.deepEqual([found, page.lively], [{ odd: [], ran: false }, []]);
+  assert.deepEqual(found, []);
+  await assertInert(page);
 }
 
 /** Publishes from the page of somebody, by the client alone, and gives the codes of what was refused. */
@@ -98,7 +58,7 @@ for (const [room, how] of [['lobby', 'sanitises'], ['raw', 'cleans nothing']]) {
     await say(mallet.page, 'That was all.');
     for (const each of [mallet.page, page]) {
       await bubble(each, 'bob', 'That was all.').waitFor();
-      await assertInert(each);
+      await assertSaidInert(each);
     }
     if (room === 'raw') {
       const shown = await page.locator('[data-part=text]').allTextContents();
@@ -108,22 +68,17 @@ for (const [room, how] of [['lobby', 'sanitises'], ['raw', 'cleans nothing']]) {
     await page.reload();
     await enterRoom(page, room);
     await bubble(page, 'bob', 'That was all.').waitFor();
-    await assertInert(page);
+    await assertSaidInert(page);
     for (const visitor of [mallet, { leave }]) await visitor.leave();
   });
 }
 
-/** Has a server that lies: whatever it delivers goes through `lie` first. */
-const lying = (lie) => async (context, page) => {
-  await watched(context, page);
-  await context.routeWebSocket(/\/live$/, (socket) => {
-    const server = socket.connectToServer();
-    server.onMessage((frame) => socket.send(lie(String(frame))));
-  });
-};
-
 test('attack 63 is inert where the server itself delivers it as HTML', async () => {
-  const prepare = lying((frame) => frame.replace(/"payload (\d+)"/, (_, at) => JSON.stringify(`${hostile[at]} end of ${at}.`)));
+  const lie = (value, payloads) => {
+    const [, at] = /^payload (\d+)$/.exec(value.text) ?? [];
+    return at === undefined ? value : { ...value, text: `${payloads[at]} end of ${at}.` };
+  };
+  const prepare = lying(lie, hostile);
   // Chromium asks the policy about handlers that its sanitiser is about to take out.
   const { page, leave } = await enter('alice', '/chat', { prepare, blocks: 'expected' });
   await enterRoom(page, 'lobby');
@@ -132,13 +87,15 @@ test('attack 63 is inert where the server itself delivers it as HTML', async () 
   await bubble(page, 'alice', 'That was all.').getByText('Delivered').waitFor();
   const shown = await page.locator('[data-part=text]').allTextContents();
   assert.ok(shown.some((text) => text.endsWith(`end of ${hostile.length - 1}.`)), 'the server did not lie');
-  await assertInert(page);
+  await assertSaidInert(page);
   await leave();
 });
 
 test('attack 64: keys that reach into prototypes are refused, and from a server that lies they are plain data', async () => {
-  const keys = '"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}},"prototype":{"polluted":true},';
-  const prepare = lying((frame) => frame.replaceAll('"data":{', `"data":{${keys}`).replaceAll('"params":{', `"params":{${keys}`));
+  const keys = '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}},"prototype":{"polluted":true},';
+  // Each object of each frame has them.
+  const lie = (value, more) => (Array.isArray(value) ? value : JSON.parse(JSON.stringify(value).replace(/^\{(?=.)/, more).replace(/,\}$/, '}')));
+  const prepare = lying(lie, keys);
   const { page, leave } = await enter('alice', '/chat', { prepare });
   await enterRoom(page, 'raw');
   const refused = await publish(page, 'chat/raw', ['{"__proto__":{"polluted":true}}', '{"a":[{"constructor":1}]}', '{"prototype":1}']);
@@ -147,7 +104,6 @@ test('attack 64: keys that reach into prototypes are refused, and from a server 
   assert.deepEqual(names.flat(), ['forbidden', 'forbidden', 'forbidden']);
   await say(page, '__proto__');
   await bubble(page, 'alice', '__proto__').getByText('Delivered').waitFor();
-  assert.deepEqual(await page.evaluate(() => [{}.polluted, [].polluted, (() => 0).polluted]), [null, null, null].map(() => undefined));
-  await assertInert(page);
+  await assertSaidInert(page);
   await leave();
 });

@@ -99,7 +99,7 @@ test('what was missed while the connection was cut is read in order and once', a
   assert.equal((await heard.next()).value.data, 4);
 });
 
-test('content that the server can not read as a message ends the call that it was in, and no other', async (t) => {
+test('content that readers could take in two ways ends the call that it was in, and says where', async (t) => {
   const wire = connect(`wss://${host}/live`, { auth: bearer(() => token), platform, ...fast });
   t.after(() => wire.close());
   await enters(wire, 'open');
@@ -107,6 +107,7 @@ test('content that the server can not read as a message ends the call that it wa
   const [before, refused, after] = await Promise.allSettled([room.publish('before'), room.publish(JSON.parse('{"__proto__":1}')), room.publish('after')]);
   assert.deepEqual([before.status, after.status], ['fulfilled', 'fulfilled']);
   assert.equal(refused.reason?.code, 'content');
+  assert.deepEqual(refused.reason.data, { word: 'content', pointer: '/__proto__', keyword: 'forbidden-key' });
 });
 
 test('who is in a room is told when another user comes and goes, and can ask', async (t) => {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A backend with a sign-in of its own, over plain HTTP on this machine.
-struct Application {
+pub(super) struct Application {
     address: SocketAddr,
     state: Arc<State>,
 }
@@ -127,7 +127,7 @@ const KEPT: &str = "cache = \"5m\"";
 /// Asked again all the time.
 const AGAIN: &str = "cache = \"0s\"\nrecheck = \"1s\"";
 
-fn started(more: &str) -> (Application, Server) {
+pub(super) fn started(more: &str) -> (Application, Server) {
     let application = Application::start();
     application.knows("sid=a", &json!({ "sub": "alice", "rooms": ["lobby"] }));
     application.knows("sid=b", &json!({ "sub": "bob", "sid": "bobs" }));
@@ -135,7 +135,7 @@ fn started(more: &str) -> (Application, Server) {
     (application, server)
 }
 
-fn page(cookie: &str) -> Handshake {
+pub(super) fn page(cookie: &str) -> Handshake {
     Handshake::new("/live").origin(OURS).with("Cookie", cookie)
 }
 
@@ -393,6 +393,37 @@ fn attack_061_questions_about_strangers_keep_nobody_from_being_asked_about_open_
     assert!(!server.audit().iter().any(given_up), "only then");
     alice.ok("ping", json!({}));
     drop(strangers);
+}
+
+#[test]
+fn attack_061_many_sessions_that_the_application_does_not_answer_for_end_and_nobody_elses() {
+    let application = Application::start();
+    application.knows("sid=a", &json!({ "sub": "alice" }));
+    let caps = "connections_per_ip = 1000\nconnections_per_subject = 1000\n";
+    let times = "cache = \"0s\"\nrecheck = \"2s\"\ntimeout = \"200ms\"";
+    let server = application.asked_by(Setup::new().limits(caps), times);
+    // More than it can be asked about in that time.
+    let cookies: Vec<_> = (0..200).map(|n| format!("sid=slow{n}")).collect();
+    let claims = json!({ "sub": "mallory" });
+    let open = |cookie: &String| {
+        application.knows(cookie, &claims);
+        server.open(page(cookie))
+    };
+    let mallorys: Vec<_> = cookies.iter().map(open).collect();
+    let mut alice = server.open(page("sid=a"));
+    application.hold(Some("sid=slow"));
+    for mut socket in mallorys {
+        socket.closes(3000, "revoked");
+    }
+    alice.ok("ping", json!({}));
+    let lapsed: Vec<_> = server
+        .audit()
+        .into_iter()
+        .filter(|event| event["event"] == "lapse")
+        .collect();
+    let is_mallorys =
+        |event: &Value| event["subject"] == "mallory" && event["reason"] == "provider-unavailable";
+    assert!(lapsed.iter().all(is_mallorys));
 }
 
 #[test]

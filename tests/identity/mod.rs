@@ -2,6 +2,7 @@
 //! `cargo xtask test` does).
 
 mod browser;
+mod cookie_alone;
 mod doctor;
 mod forward_auth;
 mod guides;

@@ -518,6 +518,133 @@ fn attack_040_a_provider_that_is_down() {
     is_refused(&unknown, events, &response, 503, "provider-unavailable");
 }
 
+/// What a browser says when it goes somewhere.
+const NAVIGATING: &str = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\nSec-Fetch-Mode: navigate\r\n";
+
+#[test]
+fn people_read_a_page_where_programs_get_a_problem() {
+    let (provider, server) = Provider::and_server();
+    provider.control(&server, &json!({ "broken": true }));
+    let mut browser = Browser::of("alice", &server, &provider);
+    let state = "A".repeat(43);
+    let marked =
+        |path: &str, query: &str| format!("https://localhost{path}?{query}&note=MARK%3Cscript%3E");
+    for (method, address, fields, status, reason, login) in [
+        (
+            "GET",
+            marked("/.wardwire/login", "provider=MARK"),
+            "",
+            400,
+            "bad-body",
+            true,
+        ),
+        (
+            "GET",
+            marked("/.wardwire/callback", &format!("state={state}&code=MARK")),
+            "",
+            400,
+            "sign-in-unknown",
+            true,
+        ),
+        (
+            "GET",
+            "https://localhost/.wardwire/logout".into(),
+            "",
+            405,
+            "method-not-allowed",
+            false,
+        ),
+        (
+            "POST",
+            "https://localhost/.wardwire/logout".into(),
+            "Content-Type: application/x-www-form-urlencoded\r\n",
+            403,
+            "origin-missing",
+            false,
+        ),
+        (
+            "GET",
+            LOGIN.into(),
+            "Origin: https://MARK.example\r\n",
+            403,
+            "origin-not-allowed",
+            true,
+        ),
+    ] {
+        let events = server.audit().len();
+        let page = browser.ask(method, &address, &format!("{NAVIGATING}{fields}"), "");
+        is_a_page(&page, status, login);
+        server.refused_since(events, reason);
+        for accept in [
+            "",
+            "Accept: */*\r\n",
+            "Accept: application/json, text/html;q=0.9\r\n",
+        ] {
+            let events = server.audit().len();
+            let problem = browser.ask(method, &address, &format!("{accept}{fields}"), "");
+            is_refused(&server, events, &problem, status, reason);
+        }
+    }
+    // What is no place for people has none.
+    let script = browser.ask(
+        "DELETE",
+        "https://localhost/.wardwire/session",
+        NAVIGATING,
+        "",
+    );
+    assert_eq!(script.header("content-type"), "application/problem+json");
+}
+
+#[test]
+fn who_comes_back_from_a_provider_that_is_down_reads_so_and_has_no_attempt_left() {
+    let (provider, server) = Provider::and_server();
+    let mut browser = Browser::of("alice", &server, &provider);
+    let callback = browser.up_to_callback(LOGIN);
+    provider.control(&server, &json!({ "broken": true }));
+    let events = server.audit().len();
+    let page = browser.ask("GET", &callback, NAVIGATING, "");
+    server.refused_since(events, "provider-unavailable");
+    is_a_page(&page, 503, true);
+    assert_ne!(page.header("retry-after"), "");
+    assert!(!page.body.contains(&parameter(&callback, "code")));
+    assert!(browser.cookies.is_empty(), "{:?}", browser.cookies);
+}
+
+fn is_a_page(page: &Response, status: u16, has_login: bool) {
+    assert_eq!(page.status, status, "{page:?}");
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(page.header("cache-control"), "no-store");
+    assert_eq!(page.header("referrer-policy"), "no-referrer");
+    assert_eq!(page.header("x-content-type-options"), "nosniff");
+    let policy = page.header("content-security-policy");
+    for part in [
+        "default-src 'none'",
+        "form-action 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(policy.contains(part), "{policy}");
+    }
+    assert!(
+        !policy.contains("script") && !policy.contains("unsafe"),
+        "{policy}"
+    );
+    let body = &page.body;
+    assert!(
+        body.starts_with("<!doctype html>") && body.len() < 2048,
+        "{body}"
+    );
+    assert!(body.contains("did not work</h1>"), "{body}");
+    assert_eq!(
+        body.contains("href=\"/.wardwire/login\""),
+        has_login,
+        "{body}"
+    );
+    for unwanted in ["MARK", "<script", "%3C", "note", "http://", "https://"] {
+        assert!(!body.contains(unwanted), "{unwanted}: {body}");
+    }
+}
+
 /// A server whose provider is gone before it was asked for anything.
 fn provider_of_nobody(provider: &Provider, mut setup: Setup) -> Server {
     setup.issuers = format!(
@@ -531,4 +658,6 @@ fn provider_of_nobody(provider: &Provider, mut setup: Setup) -> Server {
 crate::harness::over_http2![
     a_browser_signs_in_at_a_real_provider_and_what_that_says_opens_its_socket,
     attack_042_an_answer_to_nothing_that_this_browser_asked,
+    people_read_a_page_where_programs_get_a_problem,
+    who_comes_back_from_a_provider_that_is_down_reads_so_and_has_no_attempt_left,
 ];

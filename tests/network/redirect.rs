@@ -3,14 +3,24 @@
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, SocketAddr},
+    thread,
 };
 
 use crate::harness::{Connection, Handshake, Response, Server, Setup, tcp, tcp_from};
 
 fn start(lines: &str) -> (Server, SocketAddr) {
+    start_with(lines, "handshake = \"1s\"\n")
+}
+
+/// One that waits for as long as a test takes.
+fn start_patient() -> (Server, SocketAddr) {
+    start_with("", "handshake = \"60s\"\n")
+}
+
+fn start_with(lines: &str, limits: &str) -> (Server, SocketAddr) {
     let server = Setup::new()
         .server(&format!("redirect = \"127.0.0.1:0\"\n{lines}"))
-        .limits("handshake = \"1s\"\n")
+        .limits(limits)
         .start();
     let plain = server.redirect.unwrap();
     (server, plain)
@@ -241,7 +251,7 @@ fn a_head_cut_at_any_byte_is_no_request() {
 
 #[test]
 fn one_address_cannot_take_all_of_it() {
-    let (server, plain) = start("");
+    let (server, plain) = start_patient();
     let held: Vec<_> = (0..32).map(|_| tcp(plain)).collect();
     let dropped = || server.metric("wardwire_connections_dropped_total");
     let mut one_more = tcp(plain);
@@ -255,6 +265,29 @@ fn one_address_cannot_take_all_of_it() {
     // And the real port is as open as ever.
     server.echo();
     drop(held);
+}
+
+#[test]
+fn many_addresses_together_take_so_much_of_it_and_no_more() {
+    let (server, plain) = start_patient();
+    let held: Vec<_> = (0..256_u32)
+        .map(|number| tcp_from([127, 0, 1, u8::try_from(1 + number / 32).unwrap()], plain))
+        .collect();
+    let mut one_more = tcp_from([127, 0, 0, 2], plain);
+    let _ = one_more.write_all(get("localhost", "/").as_bytes());
+    let mut said = Vec::new();
+    let _ = one_more.read_to_end(&mut said);
+    let dropped = server.metric("wardwire_connections_dropped_total");
+    assert_eq!((said, dropped), (Vec::new(), 1));
+    server.echo();
+    drop(held);
+    let is_let_in = || {
+        let mut visitor = Connection::on(tcp_from([127, 0, 0, 2], plain));
+        visitor.try_send(get("localhost", "/").as_bytes()) && visitor.try_response().is_some()
+    };
+    while !is_let_in() {
+        thread::yield_now();
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Authority, Pair};
+use super::{Authority, Pair, until};
 use crate::harness::{ORIGIN, Server, Setup, Ws};
 
 const SOCKETS: usize = 200;
@@ -69,10 +69,20 @@ fn change(server: &Server, pairs: &[Pair; 2], number: u64) {
         if comes { 101 } else { 403 },
         "reload {number}"
     );
+    // A guest who is still there at the next change would be put out by it.
+    let guests = number.div_ceil(2);
+    until("the guest has left", || left(server, "visitor") == guests);
     assert!(
         server.shown(Some("localhost")) == pair.der,
         "reload {number}"
     );
+}
+
+/// How many sockets of a user have ended.
+fn left(server: &Server, subject: &str) -> u64 {
+    let events = server.audit();
+    let is_theirs = |event: &&Value| event["event"] == "close" && event["subject"] == subject;
+    events.iter().filter(is_theirs).count() as u64
 }
 
 /// Follows a channel until a publication says that it is the last. Tells how many came, of which none may be missing.

@@ -1,6 +1,9 @@
 //! Autobahn|Testsuite, the foreign judge of RFC 6455. It runs on CPython 2.7 only.
 
+pub(crate) mod client;
+
 use std::{
+    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
     process::Command,
@@ -245,50 +248,80 @@ pub(crate) fn judge(wstest: &Path, server: &Fixture, extent: Extent) -> Result<S
             .arg(&file),
     )?;
     // Its exit code says nothing about the cases.
-    let index = fs::read_to_string(reports.join("index.json"))?;
-    let index: Value = serde_json::from_str(&index)
-        .map_err(|error| Failure::Broken(format!("the testsuite's index.json: {error}")))?;
+    let index = read_json(&reports.join("index.json"))?;
     read_verdicts(&index, &reports, extent)
 }
 
-fn read_verdicts(index: &Value, reports: &Path, extent: Extent) -> Result<String> {
-    let empty = serde_json::Map::new();
-    let cases = index
-        .get("wardwire")
-        .and_then(Value::as_object)
-        .unwrap_or(&empty);
-    let word = |case: &Value, key: &str| {
-        case.get(key)
-            .and_then(Value::as_str)
-            .unwrap_or("?")
-            .to_owned()
-    };
-    let mut counts = std::collections::BTreeMap::<String, usize>::new();
-    let mut sections = std::collections::BTreeMap::<u8, [usize; 2]>::new();
-    let mut bad = Vec::new();
-    for (id, case) in cases {
-        let (behavior, close) = (word(case, "behavior"), word(case, "behaviorClose"));
-        *counts.entry(behavior.clone()).or_default() += 1;
-        let section = id.split('.').next().and_then(|it| it.parse().ok());
-        let [ok, informational] = sections.entry(section.unwrap_or(0)).or_default();
-        match behavior.as_str() {
-            "OK" => *ok += 1,
-            _ => *informational += 1,
-        }
-        let good = ["OK", "INFORMATIONAL"];
-        if !good.contains(&behavior.as_str()) || !good.contains(&close.as_str()) {
-            bad.push(format!("{id}: {behavior}, closing {close}"));
-        }
+fn read_json(file: &Path) -> Result<Value> {
+    serde_json::from_slice(&fs::read(file)?)
+        .map_err(|error| Failure::Broken(format!("{}: {error}", file.display())))
+}
+
+/// What the testsuite says of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Verdict {
+    behavior: String,
+    close: String,
+}
+
+impl Verdict {
+    /// Whether all of it is OK, or nothing that the RFC has an answer to.
+    fn is_good(&self) -> bool {
+        [&self.behavior, &self.close]
+            .into_iter()
+            .all(|it| it == "OK" || it == "INFORMATIONAL")
     }
-    let counts: Vec<String> = counts
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, closing {}", self.behavior, self.close)
+    }
+}
+
+/// The verdicts of a report's `index.json` on one agent, by case.
+fn verdicts(index: &Value, agent: &str) -> BTreeMap<String, Verdict> {
+    let cases = index.get(agent).and_then(Value::as_object);
+    let word = |case: &Value, key: &str| case[key].as_str().unwrap_or("?").to_owned();
+    let verdict = |case| Verdict {
+        behavior: word(case, "behavior"),
+        close: word(case, "behaviorClose"),
+    };
+    let cases = cases.into_iter().flatten();
+    cases
+        .map(|(id, case)| (id.clone(), verdict(case)))
+        .collect()
+}
+
+/// How many there are of each.
+fn counts(verdicts: &BTreeMap<String, Verdict>) -> String {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for verdict in verdicts.values() {
+        *counts.entry(&verdict.behavior).or_default() += 1;
+    }
+    let words: Vec<String> = counts
         .iter()
         .map(|(word, count)| format!("{count} {word}"))
         .collect();
-    println!(
-        "Autobahn|Testsuite over wss: {} cases: {}",
-        cases.len(),
-        counts.join(", ")
-    );
+    format!("{} cases: {}", verdicts.len(), words.join(", "))
+}
+
+fn read_verdicts(index: &Value, reports: &Path, extent: Extent) -> Result<String> {
+    let cases = verdicts(index, "wardwire");
+    let mut sections = BTreeMap::<u8, [usize; 2]>::new();
+    let mut bad = Vec::new();
+    for (id, verdict) in &cases {
+        let section = id.split('.').next().and_then(|it| it.parse().ok());
+        let [ok, informational] = sections.entry(section.unwrap_or(0)).or_default();
+        match verdict.behavior.as_str() {
+            "OK" => *ok += 1,
+            _ => *informational += 1,
+        }
+        if !verdict.is_good() {
+            bad.push(format!("{id}: {verdict}"));
+        }
+    }
+    println!("Autobahn|Testsuite over wss: {}", counts(&cases));
     println!("Reports: {}", reports.display());
     let wanted = extent.count();
     if cases.len() != wanted {
@@ -302,7 +335,7 @@ fn read_verdicts(index: &Value, reports: &Path, extent: Extent) -> Result<String
 }
 
 /// How many cases of each section were OK, and how many have no right answer.
-fn table(sections: &std::collections::BTreeMap<u8, [usize; 2]>) -> String {
+fn table(sections: &BTreeMap<u8, [usize; 2]>) -> String {
     let mut table = String::from("| section | OK | informational |\n| --- | --- | --- |\n");
     for (section, [ok, informational]) in sections {
         table.push_str(&format!("| {section}.* | {ok} | {informational} |\n"));

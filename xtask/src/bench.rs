@@ -14,6 +14,7 @@ cargo xtask bench                   everything, against every rival, and writes 
 cargo xtask bench quick             Wardwire alone: echo and fan-out, 1 and 16 in flight, and handshakes (half a minute)
 cargo xtask bench NAME              one work, or all whose names begin so, against every rival
 cargo xtask bench channels          what channels cost, and taking users back; writes docs/benchmarks.md (8 minutes)
+cargo xtask bench opening           round trips until a socket is open in Chromium; writes docs/benchmarks.md (6 minutes)
 cargo xtask bench prepare           installs and builds the rivals, and measures nothing
 cargo xtask bench instructions      what a message costs in instructions (its own command)
 
@@ -25,7 +26,7 @@ cargo xtask bench instructions      what a message costs in instructions (its ow
 
 Works: echo-BYTES-SOCKETS-INFLIGHT (64, 1024, 65536; 100, 1000; 1, 16), browser-64-100 (echo to Chromium),
 fan-out-1000-INFLIGHT, handshake, handshake-mlkem, idle-memory, idle-memory-crowding, churn, latency, storm-h2,
-fan-out-guarded, market, memory-subscriptions, recovery, presence, revocation.
+fan-out-guarded, market, memory-subscriptions, recovery, presence, revocation, opening.
 
 Two cores are needed: the server runs on the first, the load on the second. Results are printed, and written with every
 round to target/bench/NAME.json.
@@ -52,11 +53,17 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
         assets::packages()?;
         tools::browser()?;
     }
+    if name == "opening" {
+        // The pages are given the client as it is published.
+        assets::build()?;
+        tools::browser()?;
+    }
     if name == "all" || name.starts_with("storm") {
         tools::h2load()?;
     }
     let rivals = value(options, "--rivals");
-    if name != "quick" && rivals != Some("none") {
+    // The first is meant to be quick; in the other, no rival has a client.
+    if name != "quick" && name != "opening" && rivals != Some("none") {
         // No other has a part in what channels cost.
         let needed = (name == "channels").then_some("sockudo,socket.io,nats");
         let named = rivals.or(needed);

@@ -7,13 +7,20 @@ use serde_json::Value;
 use crate::{
     autobahn::{self, Extent},
     fixture::{self, Fixture},
+    marks,
     shell::{Failure, Result, output, program, program_beside, root, run, target},
     tools,
 };
 
-/// RFC 6455, by Autobahn|Testsuite, and by what it once sent. The recorded vectors are no full replacement: where the
-/// testsuite cannot be had they run alone, and the step counts as not run.
-pub(crate) fn conformance(extent: Extent) -> Result<String> {
+/// RFC 6455, by Autobahn|Testsuite: the server, and the client.
+pub(crate) fn conformance(extent: Extent) -> Result<()> {
+    let server = of_the_server(extent);
+    server.and(autobahn::client::judge(extent)).map(drop)
+}
+
+/// Also by what the testsuite once sent. The recorded vectors are no full replacement: where it cannot be had they run alone,
+/// and the step counts as not run.
+fn of_the_server(extent: Extent) -> Result<String> {
     let server = Fixture::start("conformance", "tests/conformance/server.toml")?;
     tools::system("python3", &["python3"])?;
     let mut replay = program("python3");
@@ -28,31 +35,44 @@ pub(crate) fn conformance(extent: Extent) -> Result<String> {
     }
 }
 
-/// `cargo xtask conformance [--all]`: the testsuite alone. What all of its cases came to is written into the docs.
+/// `cargo xtask conformance [client] [--all]`: the testsuite alone, or its half for the client. What all of its cases came to
+/// is written into the docs, after what of TLS stands beside it.
 pub(crate) fn command(arguments: &[String]) -> Result<()> {
-    let extent = match arguments {
-        [] => Extent::Fast,
-        [only] if only == "--all" => Extent::All,
+    let (client_alone, extent) = match arguments {
+        [] => (false, Extent::Fast),
+        [only] if only == "--all" => (false, Extent::All),
+        [only] if only == "client" => (true, Extent::Fast),
+        [first, second] if first == "client" && second == "--all" => (true, Extent::All),
         _ => {
             return Err(Failure::Broken(
-                "usage: cargo xtask conformance [--all]".into(),
+                "usage: cargo xtask conformance [client] [--all]".into(),
             ));
         }
     };
     crate::assets::build()?;
-    fixture::build_server()?;
-    let table = conformance(extent)?;
-    if extent == Extent::All {
-        let sslyze = sslyze(&Fixture::start("tls", "tests/clients/server.toml")?)?;
-        let testssl = testssl()?;
-        let text = format!(
-            "# Conformance\n\nWritten by `cargo xtask conformance --all`, which fails, and writes nothing, unless all of it is as good as it says.\n\n\
-             ## RFC 6455 and RFC 7692\n\nAutobahn|Testsuite over wss, all 517 cases, OK or informational (a case of which the RFC leaves the answer open):\n\n{table}\n\
-             ## TLS\n\n| judge | says |\n| --- | --- |\n| sslyze, Mozilla's intermediate profile | {sslyze} |\n| testssl.sh | {testssl} |\n"
-        );
-        fs::write(root().join("docs/conformance.md"), text)?;
+    let mut made = Vec::new();
+    if !client_alone {
+        fixture::build_server()?;
+        made.push(("server", of_the_server(extent)?));
     }
-    Ok(())
+    made.push(("client", autobahn::client::judge(extent)?));
+    if extent == Extent::Fast {
+        return Ok(());
+    }
+    if !client_alone {
+        made.push(("tls", of_tls()?));
+    }
+    let docs = root().join("docs/conformance.md");
+    made.iter()
+        .try_for_each(|(mark, table)| marks::write(&docs, mark, &format!("\n{table}\n")))
+}
+
+fn of_tls() -> Result<String> {
+    let sslyze = sslyze(&Fixture::start("tls", "tests/clients/server.toml")?)?;
+    let testssl = testssl()?;
+    Ok(format!(
+        "| judge | says |\n| --- | --- |\n| sslyze, Mozilla's intermediate profile | {sslyze} |\n| testssl.sh | {testssl} |\n"
+    ))
 }
 
 /// Other people's clients, our own behind a network that means ill, and the backend's package.

@@ -162,7 +162,7 @@ fn listening(line: &str) -> Option<u16> {
 
 /// An authority constrained to this machine, whose key is thrown away, and a certificate of it. As one of a public authority,
 /// it lasts 90 days and names a list of revocations.
-fn make_certificate(folder: &Path) -> Result<()> {
+pub(crate) fn make_certificate(folder: &Path) -> Result<()> {
     tools::system("openssl", &["openssl"])?;
     let openssl = |arguments: &str| {
         let mut command = program("openssl");

@@ -34,8 +34,9 @@ cargo xtask <command>
                           names of steps run only these: rust, docs, interleavings, typescript,
                           balancers, acme, conformance,
                           clients, tls, browser; any other word filters the Rust tests
-  conformance [--all]     Autobahn|Testsuite alone; --all also runs every case of compression, which takes
-                          a quarter of an hour, and writes docs/conformance.md
+  conformance [client] [--all]
+                          Autobahn|Testsuite alone, or its half for the client; --all also runs every case of
+                          compression, which takes three quarters of an hour, and writes docs/conformance.md
   assets                  build what the server embeds
   tools                   install everything that `test` needs, and run nothing
   bench [quick|NAME] [..] measure; `bench --help` says what. `quick` is for a change of one's own,

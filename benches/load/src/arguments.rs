@@ -98,7 +98,7 @@ impl Plan {
                 }
             }
         }
-        let told = name == "all" || name == "channels";
+        let told = matches!(name.as_str(), "all" | "channels" | "opening");
         let rounds = options.rounds.unwrap_or(match told {
             true => ROUNDS,
             false => QUICK_ROUNDS,

@@ -6,8 +6,8 @@ use crate::{
     Failure,
     client::Group,
     works::{
-        Browser, Churn, Echo, FanOut, Guarded, Handshake, IdleMemory, Latency, Market, Presence,
-        Recovery, Revocation, StormHttp2, Subscriptions, Work,
+        Browser, Churn, Echo, FanOut, Guarded, Handshake, IdleMemory, Latency, Market, Opening,
+        Presence, Recovery, Revocation, StormHttp2, Subscriptions, Work,
     },
 };
 
@@ -41,12 +41,15 @@ const CHANNELS: [&str; 6] = [
     "revocation-10000",
 ];
 
+/// What opening a socket takes from far away: also Wardwire alone, and told apart.
+const OPENING: &str = "opening";
+
 /// `all`, `channels`, `quick`, a work's name, or the first words of several: `echo`, `echo-64`.
 pub(crate) fn works(name: &str, sockets: Option<usize>) -> Result<Vec<Box<dyn Work>>, Failure> {
     let wanted = |work: &dyn Work| {
         let its = work.name();
         match name {
-            "all" => !LEFT_OUT.contains(&&*its) && !CHANNELS.contains(&&*its),
+            "all" => !LEFT_OUT.contains(&&*its) && !CHANNELS.contains(&&*its) && its != OPENING,
             "channels" => CHANNELS.contains(&&*its),
             "quick" => QUICK.contains(&&*its),
             name => its
@@ -132,6 +135,7 @@ fn every(sockets: Option<usize>) -> Vec<Box<dyn Work>> {
     works.push(Box::new(Presence {
         members: sockets.unwrap_or(10_000),
     }));
+    works.push(Box::new(Opening));
     works.push(Box::new(StormHttp2 {
         followers: sockets.unwrap_or(100),
         rate: 50,

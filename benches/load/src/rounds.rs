@@ -187,6 +187,8 @@ fn better(ours: &Figure, theirs: &Figure) -> Option<f64> {
     match ours.unit {
         Unit::PerCpuSecond => Some(ours.value / theirs.value),
         Unit::Bytes | Unit::Microseconds | Unit::Nanoseconds => Some(theirs.value / ours.value),
-        Unit::Count | Unit::Part | Unit::PerSecond => None,
+        Unit::Count | Unit::Part | Unit::PerSecond | Unit::RoundTrips | Unit::MoreRoundTrips => {
+            None
+        }
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     origin::Origin,
     principal::{Identity, Principal},
     refusal::{Reason, Refusal, Stage},
-    route::Route,
+    route::{Route, WARDWIRE_SESSION},
     rules::Rules,
 };
 
@@ -261,13 +261,16 @@ impl<'r> OriginChecked<'r> {
             .cloned()
             .ok_or_else(|| Refusal::new(Stage::Head, Reason::NotFound))?;
         route.check_certificate(self.certificate())?;
-        let subprotocol = route.select(&offer.subprotocols)?;
+        let subprotocol = route.select(&offer)?;
         let headers = &self.request.headers;
         let selection = rules.issuers.selection();
         let credential = Credential::find_any(headers, &offer.subprotocols, selection)?;
         trail.credential = credential.kind();
         if self.origin.is_none() && (credential.is_ambient() || !route.native_clients) {
             return Err(Refusal::new(Stage::Origin, Reason::OriginMissing));
+        }
+        if offer.offers(WARDWIRE_SESSION) && !credential.is_session() {
+            return Err(Refusal::new(Stage::Identity, Reason::CredentialMissing));
         }
         let principal = match credential {
             Credential::Missing => Principal::Anonymous,

@@ -107,6 +107,12 @@ impl Credential {
         }
     }
 
+    /// Whether it is a session's cookie, with nothing beside it.
+    #[must_use]
+    pub fn is_session(&self) -> bool {
+        matches!(self, Self::Session(_) | Self::Application(_))
+    }
+
     /// Whether the browser attached it by itself, so that only the Origin tells who asked.
     #[must_use]
     pub fn is_ambient(&self) -> bool {

@@ -32,7 +32,7 @@ use crate::{
     token::{Grant, Terms},
 };
 
-/// How long a session that was signed out of is remembered, at least.
+/// How long it is remembered what was signed out of, at least.
 const SIGNED_OUT: Duration = Duration::from_secs(24 * 3600);
 
 /// What a gate is made of.
@@ -261,18 +261,23 @@ impl Gate {
     /// that was verified has.
     pub(crate) fn sign_out(&self, identity: &Identity) -> Option<usize> {
         let issuer = identity.issuer.clone();
-        let (revocation, until) = match (&identity.session, &identity.token_id) {
+        let revocation = match (&identity.session, &identity.token_id) {
             (Some(session), _) => {
                 let id = session.as_str().into();
-                // A later token of the same session must not bring it back to life, so it is remembered for longer.
-                let until = identity.expires_at.max(self.now().after(SIGNED_OUT));
-                (Revocation::Session { issuer, id }, until)
+                Revocation::Session { issuer, id }
             }
             (None, Some(id)) => {
                 let id = id.clone();
-                (Revocation::Token { issuer, id }, identity.expires_at)
+                Revocation::Token { issuer, id }
             }
             (None, None) => return None,
+        };
+        let until = match self.rules().issuers.is_application(&identity.issuer) {
+            // Whether somebody has signed in anew with the same cookie is the application's to say: it is asked again as soon as no
+            // ticket and no handshake of before is left.
+            true => self.now().after(ticket::LIFETIME),
+            // Neither a later token of the same session nor a later end of the same token must bring it back to life.
+            false => identity.expires_at.max(self.now().after(SIGNED_OUT)),
         };
         Some(self.end(&revocation, until, EndReason::LoggedOut))
     }
@@ -382,8 +387,8 @@ impl Gate {
     }
 
     fn grant_stands(&self, terms: &Terms, holder: &Principal) -> bool {
-        let holder = holder.identity();
-        holder.is_some_and(|holder| !self.revocations.cover_grant(terms, holder))
+        let (holder, now) = (holder.identity(), self.now());
+        holder.is_some_and(|holder| !self.revocations.cover_grant(terms, holder, now))
     }
 
     /// Lets nobody new in and ends every socket, as the server goes down. Returns how many.
@@ -514,7 +519,7 @@ impl Gate {
 
     pub(crate) fn check_revoked(&self, principal: &Principal) -> Result<(), Refusal> {
         match principal.identity() {
-            Some(identity) if self.revocations.cover(identity) => {
+            Some(identity) if self.revocations.cover(identity, self.now()) => {
                 Err(Refusal::new(Stage::Identity, Reason::Revoked))
             }
             _ => Ok(()),

@@ -496,7 +496,7 @@ mod tests {
             let escaped = std::thread::scope(|scope| {
                 let upgrade = scope.spawn(|| {
                     let lease = leases.begin(user("alice"), END, entrance());
-                    let refused = revocations.cover(&identity("alice"));
+                    let refused = revocations.cover(&identity("alice"), NOW);
                     (lease, refused)
                 });
                 revocations.insert(&of("alice"), Timestamp::NEVER, NOW);
@@ -622,7 +622,7 @@ mod interleavings {
                 let (leases, revocations) = (leases.clone(), revocations.clone());
                 thread::spawn(move || {
                     let lease = leases.begin(alice(), END, entrance());
-                    let refused = revocations.cover(&identity("alice"));
+                    let refused = revocations.cover(&identity("alice"), NOW);
                     (lease, refused)
                 })
             };

@@ -166,10 +166,11 @@ impl Revocations {
         }
     }
 
-    /// Whether anything of what `identity` stands on was taken back.
+    /// Whether anything of what `identity` stands on was taken back, and still is.
     #[must_use]
-    pub fn cover(&self, identity: &Identity) -> bool {
+    pub fn cover(&self, identity: &Identity, now: Timestamp) -> bool {
         self.set.read().covers(&Proof {
+            now,
             issuer: &identity.issuer,
             subject: &identity.subject,
             token: identity.token_id.as_deref(),
@@ -179,9 +180,10 @@ impl Revocations {
     }
 
     /// Whether a grant was taken back: as itself, or with what its user was given up to an instant.
-    pub(crate) fn cover_grant(&self, terms: &Terms, holder: &Identity) -> bool {
+    pub(crate) fn cover_grant(&self, terms: &Terms, holder: &Identity, now: Timestamp) -> bool {
         let (set, issued_at) = (self.set.read(), Some(terms.issued_at()));
         let itself = Proof {
+            now,
             issuer: terms.issuer(),
             subject: terms.subject(),
             token: terms.id(),
@@ -189,6 +191,7 @@ impl Revocations {
             issued_at,
         };
         let of_user = Proof {
+            now,
             issuer: &holder.issuer,
             subject: &holder.subject,
             token: None,
@@ -201,6 +204,7 @@ impl Revocations {
 
 /// What something signed can be taken back by.
 struct Proof<'a> {
+    now: Timestamp,
     issuer: &'a str,
     subject: &'a str,
     token: Option<&'a str>,
@@ -212,7 +216,10 @@ impl Set {
     fn covers(&self, proof: &Proof<'_>) -> bool {
         let of = |name: &str| (Box::<str>::from(proof.issuer), Box::<str>::from(name));
         let named = |set: &HashMap<Named, Timestamp>, name: Option<&str>| {
-            !set.is_empty() && name.is_some_and(|name| set.contains_key(&of(name)))
+            let until = name
+                .filter(|_| !set.is_empty())
+                .and_then(|name| set.get(&of(name)));
+            until.is_some_and(|&until| until > proof.now)
         };
         let up_to = |before: Option<&Timestamp>| {
             before.is_some_and(|&before| proof.issued_at.is_none_or(|issued| issued <= before))
@@ -263,14 +270,14 @@ mod tests {
 
     fn covered(revocation: Revocation, identity: &Identity) -> bool {
         let set = Revocations::default();
-        assert!(!set.cover(identity));
+        assert!(!set.cover(identity, NOW));
         set.insert(&revocation, Timestamp::NEVER, NOW);
         assert_eq!(
-            set.cover(identity),
+            set.cover(identity, NOW),
             revocation.covers(identity),
             "both ways agree"
         );
-        set.cover(identity)
+        set.cover(identity, NOW)
     }
 
     #[test]
@@ -329,6 +336,26 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_taken_back_until_then_and_no_longer() {
+        let set = Revocations::default();
+        let token = Revocation::Token {
+            issuer: "https://id.example".into(),
+            id: "t1".into(),
+        };
+        let alice = Identity {
+            token_id: Some("t1".into()),
+            ..identity("alice")
+        };
+        let end = Timestamp::from_secs(1530);
+        set.insert(&token, end, NOW);
+        assert!(set.cover(&alice, NOW) && set.cover(&alice, Timestamp::from_secs(1529)));
+        assert!(!set.cover(&alice, end));
+        set.insert(&token, Timestamp::NEVER, NOW);
+        set.insert(&token, end, NOW);
+        assert!(set.cover(&alice, end), "the longer counts");
+    }
+
+    #[test]
     fn a_full_set_takes_back_more_and_never_less() {
         let set = Revocations::default();
         let one = |n: usize| Revocation::Token {
@@ -342,7 +369,7 @@ mod tests {
             token_id: Some("0".into()),
             ..identity("alice")
         };
-        assert!(set.cover(&first) && set.cover(&identity("bob")));
+        assert!(set.cover(&first, NOW) && set.cover(&identity("bob"), NOW));
         assert_eq!(set.set.read().tokens.len(), 1);
     }
 
@@ -359,12 +386,12 @@ mod tests {
         };
         (0..ENTRIES).for_each(|n| out("https://crowd.example", &n.to_string()));
         out("https://id.example", "alice");
-        assert!(set.cover(&identity("alice")) && !set.cover(&identity("bob")));
+        assert!(set.cover(&identity("alice"), NOW) && !set.cover(&identity("bob"), NOW));
         let theirs = Identity {
             issuer: "https://crowd.example".into(),
             ..identity("carol")
         };
-        assert!(set.cover(&theirs));
+        assert!(set.cover(&theirs, NOW));
     }
 
     #[test]
@@ -382,9 +409,9 @@ mod tests {
             session: Some(SessionId::new("0")),
             ..identity("alice")
         };
-        assert!(set.cover(&first));
+        assert!(set.cover(&first, NOW));
         end(ENTRIES, NOW.after(SWEEP));
         assert_eq!(set.set.read().sessions.len(), 1);
-        assert!(!set.cover(&identity("bob")), "nobody else is hit");
+        assert!(!set.cover(&identity("bob"), NOW), "nobody else is hit");
     }
 }

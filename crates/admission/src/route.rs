@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use wardwire_protocol::{
     connection::Limits,
     deflate::{Encoding, Level, Terms},
+    handshake::Offer,
 };
 
 use crate::{
@@ -67,6 +68,9 @@ pub enum RouteKind {
 
 /// The channel protocol.
 pub const WARDWIRE_V1: &str = "wardwire.v1";
+/// What a client offers that comes by its session's cookie alone, never as nobody: on a route of channels it is told first whose
+/// the socket is. It is not selected.
+pub const WARDWIRE_SESSION: &str = "wardwire.session";
 /// What a client without an application protocol offers beside its ticket, as a browser needs one to be selected.
 pub const WARDWIRE_RAW: &str = "wardwire.raw";
 
@@ -75,12 +79,11 @@ impl Route {
     ///
     /// # Errors
     /// A channels route speaks `wardwire.v1` only.
-    pub(crate) fn select(&self, offered: &[Box<str>]) -> Result<Option<&'static str>, Refusal> {
-        let offers = |name: &str| offered.iter().any(|it| **it == *name);
+    pub(crate) fn select(&self, offer: &Offer) -> Result<Option<&'static str>, Refusal> {
         match self.kind {
-            RouteKind::Channels if offers(WARDWIRE_V1) => Ok(Some(WARDWIRE_V1)),
+            RouteKind::Channels if offer.offers(WARDWIRE_V1) => Ok(Some(WARDWIRE_V1)),
             RouteKind::Channels => Err(Refusal::new(Stage::Permission, Reason::Subprotocol)),
-            RouteKind::Echo => Ok(offers(WARDWIRE_RAW).then_some(WARDWIRE_RAW)),
+            RouteKind::Echo => Ok(offer.offers(WARDWIRE_RAW).then_some(WARDWIRE_RAW)),
         }
     }
 

@@ -318,6 +318,12 @@ impl Member {
         }
     }
 
+    /// How others are told who it is, unless anonymous.
+    #[must_use]
+    pub fn handle(&self) -> Option<&str> {
+        self.standing.principal().handle()
+    }
+
     /// The socket among all others, the same user's too, for what it publishes and does not want back.
     #[must_use]
     pub fn origin(&self, fanout: &Fanout) -> Origin {

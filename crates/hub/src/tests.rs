@@ -1,5 +1,6 @@
 mod echo;
 mod far;
+pub(crate) mod granted;
 mod latest;
 mod once;
 mod order;

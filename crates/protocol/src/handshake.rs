@@ -97,6 +97,12 @@ impl Offer {
         })
     }
 
+    /// Whether this subprotocol is among what is offered.
+    #[must_use]
+    pub fn offers(&self, name: &str) -> bool {
+        self.subprotocols.iter().any(|it| **it == *name)
+    }
+
     /// The status of the answer that opens the socket.
     #[must_use]
     pub fn status(&self) -> StatusCode {

@@ -1,15 +1,10 @@
 //! Asks issuers again about the opaque tokens of open sockets, and writes down whom that ended.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use wardwire_admission::recheck::{Lapsed, Rechecks};
 
 use crate::{audit::Event, server::Server};
-
-/// How often it is looked whether there is anything to ask, where nothing is configured: a reload may change that.
-const IDLE: Duration = Duration::from_secs(5);
-/// What is due is looked for so many times in the time that is configured.
-const LOOKS: u32 = 4;
 
 /// Until the server stops. A panic costs one round: the next begins with what sockets know themselves.
 pub(crate) async fn run(server: Arc<Server>) {
@@ -24,11 +19,8 @@ pub(crate) async fn run(server: Arc<Server>) {
 async fn rounds(server: Arc<Server>) {
     let mut known = Rechecks::default();
     while !server.gate.is_draining() {
-        let every = server.gate.recheck_every();
-        tokio::time::sleep(every.map_or(IDLE, |it| it / LOOKS)).await;
-        for lapsed in server.gate.recheck(&mut known).await {
-            server.audit.record(written(lapsed));
-        }
+        let told = |lapsed| server.audit.record(written(lapsed));
+        server.gate.recheck(&mut known, told).await;
     }
 }
 

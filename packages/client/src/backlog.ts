@@ -65,7 +65,7 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
       if (resolve === undefined) return;
       const item = this.#items.shift();
       if (item === undefined) {
-        resolve(this.#error === null ? { done: true, value: undefined } : Promise.reject(this.#error));
+        resolve(this.#error ? Promise.reject(this.#error) : { done: true, value: undefined });
         this.#error = null;
       } else {
         this.#chars -= item.chars;

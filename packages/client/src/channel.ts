@@ -48,7 +48,12 @@ export interface MessagesOptions extends Abortable {
   readonly backlog?: number;
 }
 
+/**
+ * One channel, as {@link Wire.channel} gives it. It costs nothing; the channel is followed while somebody listens or iterates, over
+ * one connection after the other, each publication once and in order.
+ */
 export class Channel<Data = unknown> {
+  /** As the application named it. */
   readonly name: string;
   readonly #followings: Followings;
   readonly #ask: Ask;
@@ -120,7 +125,7 @@ export class Channel<Data = unknown> {
    * changes nothing.
    */
   async publish(data: Data, options: PublishOptions = {}): Promise<Published> {
-    const { noEcho, signal, volatile = false, id = volatile ? undefined : newTrace() } = options;
+    const { noEcho, signal, volatile, id = volatile ? undefined : newTrace() } = options;
     return this.ask('publish', { ...payload(data), id, noEcho }, readPublished, signal, volatile ? 'volatile' : 'repeated');
   }
 
@@ -146,6 +151,7 @@ export class Channel<Data = unknown> {
     return backlog;
   }
 
+  /** {@link Channel.messages} with the defaults, for `for await`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Publication<Data>> {
     return this.messages();
   }

@@ -5,10 +5,10 @@
  */
 
 import { ConnectionError, type LocalCode, rpcError, type WardwireError } from './error.js';
-import { type Frame, type Notification, readFrame } from './frames.js';
+import { demand, type Frame, type Notification, readFrame } from './frames.js';
 import type { Cancel, Platform, SocketLike } from './platform.js';
 import type { State } from './state.js';
-import type { Endpoint } from './ticket.js';
+import { byCookie, type Endpoint, type Entry } from './ticket.js';
 
 /** How this side ends a connection: for what the client goes on to, or for what is wrong with it. */
 type LocalEnd = State['kind'] | 'malformed' | 'protocol' | 'dead' | 'slow-handshake';
@@ -23,7 +23,8 @@ export interface ConnectionSettings extends Platform {
 
 /** Who is told. After `ended` nothing more comes. */
 export interface ConnectionListener {
-  opened(): void;
+  /** With whose it is. */
+  opened(handle: Entry['handle']): void;
   /** A call was answered or given up: there may be room for another. */
   freed(): unknown;
   notified(notification: Notification): void;
@@ -49,9 +50,6 @@ export class Connection {
   readonly #socket: SocketLike;
   /** Calls without an answer. */
   readonly #pending = new Map<number, Settle>();
-  /** Errors that name no request, and the first id that was not sent yet when the last of them came. */
-  readonly #unclaimed: WardwireError[] = [];
-  #unclaimedBefore = 0;
   readonly #settings: ConnectionSettings;
   readonly #listener: ConnectionListener;
   readonly #trace: string;
@@ -62,13 +60,13 @@ export class Connection {
   #failures: Cancel[] = [];
   #rest: Cancel | null = null;
 
-  constructor(ticket: string, trace: string, settings: ConnectionSettings, listener: ConnectionListener) {
+  constructor(entry: Entry, trace: string, settings: ConnectionSettings, listener: ConnectionListener) {
     const { endpoint, WebSocket, clock, connectTimeoutMs } = settings;
     this.#settings = settings;
     this.#listener = listener;
     this.#trace = trace;
-    this.#socket = new WebSocket(endpoint.socket, [subprotocol, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
-    this.#socket.onopen = () => this.#opened();
+    this.#socket = new WebSocket(endpoint.socket, [subprotocol, entry.offer, `wardwire.trace.${trace}`]);
+    this.#socket.onopen = () => this.#opened(entry);
     this.#socket.onmessage = (event: { data: unknown }) => this.#received(event.data);
     this.#socket.onclose = (event: { code: number; reason: string }) => {
       // The stable word that the reason begins with.
@@ -130,31 +128,37 @@ export class Connection {
     if (this.#phase === 'ended') return;
     // Over before it closes, as Node 22 tells of an error while it is closed.
     this.#end(code ?? 1006, word);
-    this.#socket.close(code, code === undefined ? undefined : word);
+    this.#socket.close(code, code ? word : undefined);
   }
 
-  #opened(): void {
-    if (this.#phase === 'ended') return;
+  #opened(entry: Entry): void {
     // A server that selects another subprotocol speaks another language (RFC 6455 §4.1).
     if (this.#socket.protocol !== subprotocol) return this.drop('protocol', 4003);
+    if (entry !== byCookie) this.#begin(entry);
+  }
+
+  #begin({ handle }: Pick<Entry, 'handle'>): void {
+    if (this.#phase !== 'handshake') return;
     this.#phase = 'open';
     this.#heard();
-    this.#listener.opened();
+    this.#listener.opened(handle);
   }
 
   #received(data: unknown): void {
-    if (this.#phase !== 'open') return;
+    if (this.#phase === 'ended') return;
     let frame: Frame;
     try {
       frame = readFrame(data);
+      // Who came by a cookie is told whose it is before anything else.
+      demand(frame.kind === 'welcome' || this.#phase === 'open');
     } catch {
       return this.drop('malformed', 4002);
     }
+    if (frame.kind === 'welcome') return this.#begin(frame);
     this.#heard();
-    if (!('id' in frame)) return this.#listener.notified(frame);
     if (frame.kind === 'result') this.#settle(frame.id, null, frame.result);
-    else this.#refused(frame);
-    this.#claim();
+    else if (frame.kind === 'error') this.#refused(frame);
+    else this.#listener.notified(frame);
   }
 
   /**
@@ -167,29 +171,14 @@ export class Connection {
       const failures = this.#failures.push(this.#after(longestRestMs, () => this.#failures.shift()));
       if (failures > 16) this.rest(0);
     }
-    const error = rpcError(code, message, data, this.#trace);
-    if (id !== null) this.#settle(id, error);
-    else if (this.#unclaimed.length < this.#pending.size) {
-      this.#unclaimed.push(error);
-      this.#unclaimedBefore = this.#nextId;
-    }
+    this.#settle(id, rpcError(code, message, data, this.#trace));
   }
 
+  /** An answer to a call that is not waited for any more says nothing. */
   #settle(id: number, ...outcome: Parameters<Settle>): void {
     const settle = this.#pending.get(id);
     this.#pending.delete(id);
     settle?.(...outcome);
-  }
-
-  /**
-   * Gives errors without an id (JSON-RPC 2.0 §5: the server could not read whose) to their requests, once there is no
-   * doubt: answers come in any order, so an error is of one of those that were sent before it and have no answer yet, and
-   * as soon as there are only as many of these as of errors, it is known of which. Until then nobody's request is ended.
-   */
-  #claim(): void {
-    const left = [...this.#pending.keys()].filter((id) => id < this.#unclaimedBefore);
-    if (left.length !== this.#unclaimed.length) return;
-    for (const id of left) this.#settle(id, this.#unclaimed.shift() as WardwireError);
   }
 
   /** Starts the silence anew: after `pingEveryMs` of it the server is asked, and a server that keeps silent is dead. */

@@ -42,6 +42,7 @@ const localCodes = [
   'another-user',
 ] as const;
 
+/** What {@link WardwireError.code} can be where the server said nothing. */
 export type LocalCode = (typeof localCodes)[number];
 
 /** What is known of an error beside its code. */
@@ -65,6 +66,7 @@ export interface WardwireErrorFields {
  */
 export class WardwireError extends Error {
   override readonly name: string = 'WardwireError';
+  /** Stable: a word of this side, of the server's errors, or of its refusals. */
   declare readonly code: LocalCode | (string & {});
   /** What the server says for people; of an error of this side its code, or what is wrong with what was given. */
   declare readonly title: string;
@@ -81,6 +83,7 @@ export class WardwireError extends Error {
   /** `WWW-Authenticate` of a refusal, in which {@link stepUpFor} reads what a sign-in has to ask for; `null` elsewhere. */
   declare readonly challenge: string | null;
 
+  /** @internal */
   constructor(code: LocalCode | (string & {}), fields: WardwireErrorFields = {}) {
     super(fields.title === undefined ? code : `${fields.title} (${code})`, fields);
     Object.assign(this, { code, title: code, status: null, rpc: null, data: null, retryAfterMs: null, trace: null, challenge: null }, fields);

@@ -53,8 +53,10 @@ export type Notification =
 /** A frame from the server. */
 export type Frame =
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
-  /** `id` is `null` where the server could not read which request it was (JSON-RPC 2.0 §5). */
-  | { readonly kind: 'error'; readonly id: number | null; readonly code: number; readonly message: string; readonly data: ErrorData | null }
+  /** With an id always: a server that could not read whose request it was (JSON-RPC 2.0 §5) was sent something else than what this side sends. */
+  | { readonly kind: 'error'; readonly id: number; readonly code: number; readonly message: string; readonly data: ErrorData | null }
+  /** Whose the socket is. */
+  | { readonly kind: 'welcome'; readonly handle: string }
   | Notification;
 
 /** Members that this side knows; of each it is yet to be seen whether it is what was promised. */
@@ -154,7 +156,7 @@ export function fieldsOf(value: unknown): Fields {
 function readError(id: unknown, { code, message, data }: Fields): Frame {
   return {
     kind: 'error',
-    id: id === null ? id : must(isNumber, id),
+    id: must(isNumber, id),
     code: must(isNumber, code),
     message: must(isText, message).slice(0, 500),
     data: readErrorData(data),
@@ -167,13 +169,14 @@ function readErrorData(value: unknown): ErrorData | null {
   if (!isWord(word)) return null;
   return {
     word,
-    ...(isText(pointer) && { pointer: pointer.slice(0, 1000) }),
-    ...(isText(keyword) && { keyword: keyword.slice(0, 100) }),
+    ...(isText(pointer) && { pointer }),
+    ...(isText(keyword) && { keyword }),
     ...(isNumber(retryAfter) && retryAfter >= 0 && { retryAfter: Math.min(retryAfter, 86_400) }),
   };
 }
 
-function readNotification(kind: string, fields: Fields): Notification {
+function readNotification(kind: string, fields: Fields): Frame {
+  if (kind === 'welcome') return { kind, handle: must(isText, fields.handle) };
   if (kind === 'expiring') return { kind, expiresAt: readExpiry(fields) };
   const read = readers.get(kind);
   if (read === undefined) return { kind: 'unknown' };

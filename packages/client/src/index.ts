@@ -2,6 +2,8 @@
  * `@wardwire/client`: talks to a Wardwire server from browsers and Node.
  *
  * `connect` is where to begin; `Wire` holds what can be done, `State` where it stands, `WardwireError` why not.
+ *
+ * @packageDocumentation
  */
 
 export type { Published } from './answers.js';

@@ -99,7 +99,7 @@ export class Outgoing {
           item.underway = true;
           unanswered += 1;
           const pace = this.#paces.get(channel);
-          if (pace !== undefined) pace.wait = Boolean;
+          if (pace) pace.wait = Boolean;
           const answered = (result: unknown): void => {
             const value = read(result);
             forget();
@@ -142,7 +142,8 @@ export class Outgoing {
   pump(): void {
     for (const item of this.#items) {
       if (!this.#line?.hasRoom(this.#repeats ? queuedAtOnce : callsAtOnce)) return;
-      if (!item.underway && !this.#paces.get(item.channel)?.wait) item.send(this.#line);
+      if (item.underway || this.#paces.get(item.channel)?.wait) continue;
+      item.send(this.#line);
     }
   }
 

@@ -9,12 +9,18 @@ export interface SocketLike {
   readonly bufferedAmount: number;
   // The handlers of browsers and of npm `ws` take different event classes; `any` is what both accept.
   /* eslint-disable @typescript-eslint/no-explicit-any */
+  /** The handshake is done. */
   onopen: ((event: any) => void) | null;
+  /** A message came: `data` is its text. */
   onmessage: ((event: any) => void) | null;
+  /** It is over: `code` and `reason` say how. */
   onclose: ((event: any) => void) | null;
+  /** It failed; where it never was open, nothing else may follow. */
   onerror: ((event: any) => void) | null;
   /* eslint-enable @typescript-eslint/no-explicit-any */
+  /** Sends a text message. */
   send(data: string): void;
+  /** Closes, with a code and a reason of at most 123 bytes. */
   close(code?: number, reason?: string): void;
 }
 
@@ -47,6 +53,7 @@ export type Surrounding =
 /** Where the client runs. */
 export interface Platform {
   readonly WebSocket: SocketConstructor;
+  /** For tickets. */
   readonly fetch: typeof fetch;
   /** Uniform in [0, 1). Spreads reconnects; never a secret. */
   readonly random: () => number;

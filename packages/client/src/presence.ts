@@ -20,7 +20,9 @@ export interface PresenceOptions extends Abortable {
   readonly countOnly?: boolean;
 }
 
-/** Who is here. */
+/**
+ * Who is here. What `joined` and `left` told while this was under way is newer than the answer: apply it again on top of that.
+ */
 export function presence<Data>(channel: Channel<Data>, options: PresenceOptions = {}): Promise<Presence> {
   const { signal, ...rest } = options;
   return channel.ask('presence', rest, readPresence, signal);

@@ -22,7 +22,7 @@ export type PublicationId = string;
 export interface ErrorData {
   /** The code's stable name. */
   readonly word: string;
-  /** The rule that was broken, as the channel's schema calls it. */
+  /** The rule that was broken: as the channel's schema calls it, or with -32004 `depth`, `duplicate-key`, `forbidden-key`, `number` or `surrogate`. */
   readonly keyword?: string;
   /** A JSON Pointer (RFC 6901) into `data`, to what is wrong; the empty text is all of it. Where it would be longer than 256 bytes, it points to what is around the place. */
   readonly pointer?: string;
@@ -178,6 +178,12 @@ export interface PublicationNotice {
   readonly id?: PublicationId;
 }
 
+/** Whose the socket is. */
+export interface WelcomeNotice {
+  /** The user, as `from` of a publication would name them. */
+  readonly handle: string;
+}
+
 /** Members are in the channel who were not, or something else is told beside them. */
 export interface JoinedNotice {
   /** Which channel. */
@@ -210,6 +216,12 @@ export interface LaggedNotice {
   readonly position: Position;
 }
 
+/** The proof on which the socket stands ends soon. */
+export interface ExpiringNotice {
+  /** When it ends, in seconds since 1970. */
+  readonly expires_at: number;
+}
+
 /** A channel is followed no longer, as the right to it was lost. */
 export interface RevokedNotice {
   /** Which channel. */
@@ -240,12 +252,16 @@ export interface Calls {
 export interface Notices {
   /** Somebody published in a channel that this socket follows. */
   readonly publication: PublicationNotice;
+  /** Whose the socket is. */
+  readonly welcome: WelcomeNotice;
   /** Members are in the channel who were not, or something else is told beside them. */
   readonly joined: JoinedNotice;
   /** Members are in the channel no longer. */
   readonly left: LeftNotice;
   /** Something was left out. */
   readonly lagged: LaggedNotice;
+  /** The proof on which the socket stands ends soon. */
+  readonly expiring: ExpiringNotice;
   /** A channel is followed no longer, as the right to it was lost. */
   readonly revoked: RevokedNotice;
 }

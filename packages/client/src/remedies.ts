@@ -36,7 +36,7 @@ const ofTheServer: Readonly<Record<string, string>> = {
   rate: 'Wait for `retryAfterMs`.',
   limit: 'Unsubscribe from what is not needed.',
   params: 'Check the parameters against the protocol that this server speaks.',
-  content: 'Send JSON that all readers read alike: no member twice, no `__proto__`, no integer beyond 2^53, not too deep.',
+  content: 'Send JSON that all readers read alike: `data.keyword` says what is not, `data.pointer` where. No member twice, no `__proto__`, no integer beyond 2^53, not too deep.',
   channel: 'Use a name of non-empty segments, at most 255 bytes, in one form of Unicode: `normalize()` it.',
   invalid: 'Change the place that `data.pointer` names, as `data.keyword` asks.',
   'too-large': 'Send less.',

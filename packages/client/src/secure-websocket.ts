@@ -9,7 +9,7 @@
 import { type Abortable, whenAborted } from './emitter.js';
 import { ConnectionError, inOurWords, type WardwireError } from './error.js';
 import { newTrace, type Platform, platformWith, type SocketLike, withDefaults } from './platform.js';
-import { type Ask, type Auth, demandAuth, type Endpoint, fetchTicket, readEndpoint, session } from './ticket.js';
+import { type Ask, type Auth, byCookie, demandAuth, type Endpoint, type Entry, fetchTicket, readEndpoint, session } from './ticket.js';
 
 export interface SecureWebSocketOptions extends Abortable {
   /** Default: {@link session}. */
@@ -44,6 +44,10 @@ const raw = 'wardwire.raw';
 /** RFC 9110 §5.6.2, which RFC 6455 §4.1 asks of a subprotocol. */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
+/**
+ * The platform's `WebSocket` with a ticket before it opens: the same interface, events and exceptions (WHATWG WebSockets §3.1), but that
+ * its address holds no query and {@link SecureWebSocket.refusal} tells why it was refused.
+ */
 export class SecureWebSocket extends EventTarget {
   declare static readonly CONNECTING: 0;
   declare static readonly OPEN: 1;
@@ -190,10 +194,14 @@ export class SecureWebSocket extends EventTarget {
     // Whoever closes it at once has asked for no ticket.
     await undefined;
     if (this.#readyState !== 0) return;
+    const open = ({ offer }: Entry, failed: () => void): void => this.#open(ask, [...this.#protocols, raw, offer, `wardwire.trace.${trace}`], failed);
     try {
       await inOurWords('unreachable', trace, async () => {
-        const { ticket } = await fetchTicket(ask);
-        if (this.#readyState === 0) this.#open(ask, [...this.#protocols, raw, `wardwire.ticket.${ticket}`, `wardwire.trace.${trace}`]);
+        // A cookie alone is enough, but only the request for a ticket learns why it was not.
+        if (ask.auth.ambient) await new Promise<void>((failed) => open(byCookie, failed));
+        if (this.#readyState !== 0) return;
+        const entry = await fetchTicket(ask);
+        if (this.#readyState === 0) open(entry, () => this.#fail());
       });
     } catch (cause) {
       if (this.#readyState !== 0) return;
@@ -202,7 +210,7 @@ export class SecureWebSocket extends EventTarget {
     }
   }
 
-  #open(platform: Platform, offers: string[]): void {
+  #open(platform: Platform, offers: string[], failed: () => void): void {
     const inner = new platform.WebSocket(this.#url, offers) as unknown as RawSocket;
     this.#inner = inner;
     inner.binaryType = this.#binaryType;
@@ -211,7 +219,11 @@ export class SecureWebSocket extends EventTarget {
       if (this.#readyState === 1) this.dispatchEvent(new MessageEvent('message', { data, origin: new URL(this.#url).origin }));
     };
     // Node 22 tells of a handshake that failed by this alone.
-    inner.onerror = () => (this.#readyState === 0 ? this.#fail() : this.#failed());
+    inner.onerror = () => {
+      if (this.#readyState !== 0) return this.#failed();
+      inner.onclose = null;
+      failed();
+    };
     inner.onclose = ({ code, reason, wasClean }: { code: number; reason: string; wasClean: boolean }) => this.#ended(code, String(reason), wasClean);
   }
 

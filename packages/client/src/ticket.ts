@@ -18,6 +18,8 @@ const longestBody = 65_536;
 
 /** How this application proves who its user is: {@link session}, {@link bearer} or {@link tickets} makes one. */
 export interface Auth {
+  /** @internal Whether browsers bring the proof along by themselves. */
+  readonly ambient?: boolean;
   /** @internal Asks for a ticket; the answer is not looked at yet. */
   readonly enter: (ask: Ask) => Promise<unknown>;
   /** @internal Ends the session. */
@@ -103,17 +105,21 @@ export interface Ask extends Platform {
 
 /** What one attempt begins with. */
 export interface Entry {
-  readonly ticket: string;
+  /** The subprotocol that names the proof. */
+  readonly offer: string;
   /** Whose it is, as the server knows them; `null` for nobody in particular, `undefined` where it was not said. */
-  readonly handle: string | null | undefined;
+  readonly handle?: string | null | undefined;
 }
+
+/** The session's cookie, without a ticket: whose it is, the server says once the socket is open. */
+export const byCookie: Entry = { offer: 'wardwire.session' };
 
 /** Fetches a ticket for one attempt. Rejects with a {@link WardwireError}. */
 export async function fetchTicket(ask: Ask): Promise<Entry> {
   const { ticket, handle } = fieldsOf(await within(ask, ask.auth.enter));
   // It goes into a header, so nothing but its own alphabet may.
   const fit = isText(ticket) && /^[A-Za-z0-9_-]{16,512}$/.test(ticket);
-  if (fit && (handle === undefined || isTextOrNull(handle))) return { ticket, handle };
+  if (fit && (handle === undefined || isTextOrNull(handle))) return { offer: `wardwire.ticket.${ticket}`, handle };
   throw new ConnectionError('malformed-answer', { trace: ask.trace });
 }
 
@@ -130,6 +136,7 @@ export function demandAuth(auth: Auth): void {
 function atGate(token?: Given<string>): Auth {
   return {
     token,
+    ambient: token === undefined,
     enter: (ask) => request(ask, token, '/.wardwire/tickets', { route: ask.endpoint.route }),
     leave: (ask) => request(ask, token, '/.wardwire/session'),
   };
@@ -146,7 +153,7 @@ async function request({ endpoint, trace, fetch, signal }: Ask, token: Given<str
     body: JSON.stringify(body),
     // A cookie beside a bearer token would be a second credential, which the gate refuses.
     credentials: token === undefined ? 'include' : 'omit',
-    cache: 'no-store',
+    // No `cache`: unless that is the default, Chromium asks for a preflight each time.
     redirect: 'error',
     referrerPolicy: 'no-referrer',
     signal: signal as AbortSignal,

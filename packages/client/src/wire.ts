@@ -13,7 +13,7 @@ import { type Effort, Outgoing } from './outgoing.js';
 import { encodeParams } from './params.js';
 import { type Cancel, newTrace, type Platform, platformWith, type Surrounding, withDefaults } from './platform.js';
 import type { Reason, State } from './state.js';
-import { type Auth, demandAuth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
+import { type Auth, byCookie, demandAuth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
 
 /** How to connect. Only `auth` is needed. Times are whole milliseconds, to 2,147,483,647; anything else, and a name that is none of these, is a UsageError. */
 export interface Options extends Abortable {
@@ -70,6 +70,10 @@ interface Underway {
   probe?(): void;
 }
 
+/**
+ * A connection to a route that comes back until it is closed or may not, and what goes on over it. {@link connect} makes one; `Channels` are
+ * the types that `wardwire types` writes.
+ */
 export class Wire<Channels = AnyChannels> {
   readonly #settings: Settings;
   readonly #emitter = new Emitter<Events>();
@@ -118,7 +122,7 @@ export class Wire<Channels = AnyChannels> {
   /** Connects now: for the first time, after an end, after signing in, or instead of waiting longer. */
   start(): void {
     const { kind } = this.#state;
-    if (this.#settings.signal?.aborted || ['connecting', 'open'].includes(kind)) return;
+    if (this.#settings.signal?.aborted || kind === 'connecting' || kind === 'open') return;
     if (kind !== 'waiting') this.#failures = 0;
     this.#watching ??= this.#settings.surroundings((event) => this.#around(event));
     void this.#attempt();
@@ -155,20 +159,21 @@ export class Wire<Channels = AnyChannels> {
     return this.#ask('ping', {}, () => clock.now() - sent, options.signal);
   }
 
-  async #attempt(): Promise<void> {
+  /** A cookie alone is enough, but of a refusal only the request for a ticket learns; so who failed before asks for one. */
+  async #attempt(bare = this.#settings.auth.ambient && this.#failures === 0): Promise<void> {
     const trace = this.#settings.newTrace();
     const abort = new AbortController();
     const { signal } = abort;
     this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, { drop: () => abort.abort() });
     try {
       await inOurWords('unreachable', trace, async () => {
-        const { ticket, handle } = await fetchTicket({ ...this.#settings, trace, signal });
+        const entry = bare ? byCookie : await fetchTicket({ ...this.#settings, trace, signal });
         if (signal.aborted) return;
-        if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) return this.#wipe('another-user');
-        this.#handle = handle;
         // Its constructor throws where the page's own policy forbids the address.
-        const connection: Connection = new Connection(ticket, trace, this.#settings, {
-          opened: () => {
+        const connection: Connection = new Connection(entry, trace, this.#settings, {
+          opened: (handle) => {
+            if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) return this.#wipe('another-user');
+            this.#handle = handle;
             this.#enter({ kind: 'open', trace }, connection);
             // A listener of this state, or of a channel's, may have closed already.
             if (this.#underway !== connection) return;
@@ -179,7 +184,7 @@ export class Wire<Channels = AnyChannels> {
             if (this.#underway === connection) for (const part of this.#parts) part.pump();
           },
           notified: (notification) => this.#notified(notification),
-          ended: (code, word) => this.#underway === connection && this.#ended(code, word, trace),
+          ended: (code, word) => this.#underway === connection && (entry === byCookie && this.#state.kind === 'connecting' ? this.#attempt(false) : this.#ended(code, word, trace)),
         });
         this.#underway = connection;
       });
@@ -205,12 +210,11 @@ export class Wire<Channels = AnyChannels> {
     if (word === 'logged-out' || word === 'revoked') return this.#wipe('server', word);
     // Whoever is asked for tokens has a fresh one, or is told by the gate that it is none.
     const advice = word === 'expired' && this.#settings.auth.token !== undefined ? 'at-once' : adviceFor(code, word);
-    const title = `Closed: ${code} ${word}`;
-    this.#decide(advice, { kind: 'closed', code, word, advice, trace }, new ConnectionError('disconnected', { title, trace }));
+    this.#decide(advice, { kind: 'closed', code, word, advice, trace }, new ConnectionError('disconnected', { title: `Closed: ${code} ${word}`, trace }));
   }
 
   #decide(advice: Advice, reason: Reason, error: WardwireError): void {
-    if (['never', 'after-sign-in'].includes(advice)) return this.#end(reason, error);
+    if (advice === 'never' || advice === 'after-sign-in') return this.#end(reason, error);
     // A server that says "at once" again and again would be called in a loop: the second time there is a wait.
     const atOnce = advice === 'at-once' && this.#failures === 0;
     const wait = atOnce ? 0 : this.#jitter(this.#failures, error.retryAfterMs);
@@ -236,8 +240,8 @@ export class Wire<Channels = AnyChannels> {
     if (event === 'cached') return this.#enter({ kind: 'suspended' });
     if (state.kind === 'open') return this.#underway?.probe?.();
     // A server that named a time is not asked before it.
-    const may = state.kind === 'waiting' && !(state.reason.kind === 'refused' && state.reason.error.retryAfterMs !== null);
-    if (event === 'online' && may) this.#wait(this.#jitter(0, null), state.reason);
+    if (event !== 'online' || state.kind !== 'waiting' || (state.reason.kind === 'refused' && state.reason.error.retryAfterMs !== null)) return;
+    this.#wait(this.#jitter(0, null), state.reason);
   }
 
   /** Forgets all of the user before: nothing of it may reach the next, or be published in their name. */

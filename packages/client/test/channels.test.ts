@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
-import { bearer, type Channel, history, type Options, presence, type Publication, remedyFor, session, type SubscriptionState, WardwireError, type Wire } from '../src/index.js';
+import { bearer, type Channel, history, type Options, presence, type Publication, remedyFor, session, type State, type SubscriptionState, WardwireError, type Wire } from '../src/index.js';
 import { handClock } from './clock.js';
 import { type Call, Gate, type Peer, reaches, RpcFailure, subscribed } from './gate.js';
 
@@ -383,51 +383,37 @@ test('a failed call carries what the server says of it, and what helps', async (
   });
 });
 
-test('an error without an id ends the call that it must be of, and never another', async () => {
+test('an error without an id is no answer to what this side sends: the connection ends', async () => {
   gate.answer = () => undefined;
   const { client, peer } = await open({ auth: session() });
-  const answer = (fields: object): void => peer.socket.send(JSON.stringify({ jsonrpc: '2.0', ...fields }));
-  const refused = (message: string): void => answer({ id: null, error: { code: -32004, message, data: { word: 'content' } } });
-  const outcome = (call: Promise<unknown>): Promise<unknown> => call.catch((error: WardwireError) => `${error.code}: ${error.title}`);
+  const call = client.call('a');
+  const waiting = next<State>((give) => client.on('state', (state) => state.kind === 'waiting' && give(state)));
+  peer.socket.send(JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32600, message: 'What?', data: { word: 'request' } } }));
+  await assert.rejects(call, code('disconnected'));
+  const { reason } = (await waiting) as Extract<State, { kind: 'waiting' }>;
+  assert.deepEqual(reason, { ...reason, kind: 'closed', code: 4002, word: 'malformed' });
+});
+
+test('an answer to a call that was given up ends no other', async () => {
+  gate.answer = () => undefined;
+  const { client, peer } = await open({ auth: session() });
+  const abort = new AbortController();
   const asked = (count: number): Promise<void> =>
     new Promise((resolve) => {
       const look = (): void => void (peer.calls.length === count && resolve());
       peer.socket.on('message', look);
       look();
     });
-
-  const [a, b, c] = [client.call('a'), client.call('b'), client.call('c')].map(outcome);
-  await asked(3);
-  refused('of a');
-  const heard = next<unknown>((give) => client.on('expiring', give));
-  peer.notify('expiring', { expires_at: 1 });
-  await heard;
-  const d = outcome(client.call('d'));
-  await asked(4);
-  // Of those that were sent before it, all but one are answered, in any order: `d` was sent after it.
-  answer({ id: 3, result: 'c' });
-  assert.equal(await c, 'c');
-  answer({ id: 2, result: 'b' });
-  assert.deepEqual([await a, await b], ['content: of a', 'b']);
-  answer({ id: 4, result: 'd' });
-  assert.equal(await d, 'd');
-
-  // As many errors as calls are each known at once.
-  const [e, f] = [client.call('e'), client.call('f')].map(outcome);
-  await asked(6);
-  refused('of e');
-  refused('of f');
-  assert.deepEqual([await e, await f], ['content: of e', 'content: of f']);
-
-  // Of none: nobody's, and kept for nobody.
-  for (let n = 0; n < 10; n += 1) refused('of nobody');
-  const again = next<unknown>((give) => client.on('expiring', give));
-  peer.notify('expiring', { expires_at: 1 });
-  await again;
-  const g = outcome(client.call('g'));
-  await asked(7);
-  answer({ id: 7, result: 'g' });
-  assert.equal(await g, 'g');
+  const late = client.call('given-up', {}, { signal: abort.signal });
+  await asked(1);
+  abort.abort('enough');
+  await assert.rejects(late, (reason) => reason === 'enough');
+  const other = client.call('other');
+  await asked(2);
+  for (const answer of [{ id: 1, error: { code: -32603, message: 'late' } }, { id: 1, result: 'late' }, { id: 2, result: 'mine' }]) {
+    peer.socket.send(JSON.stringify({ jsonrpc: '2.0', ...answer }));
+  }
+  assert.equal(await other, 'mine');
   assert.equal(client.state.kind, 'open');
 });
 

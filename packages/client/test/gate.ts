@@ -59,6 +59,8 @@ export class Gate {
   readonly seen: Seen[] = [];
   /** Whose tickets are said to be. */
   handle: string | null | undefined = undefined;
+  /** What a socket that comes by its cookie is told; without it the cookie is nobody's. */
+  greet: ((peer: Peer) => void) | undefined = undefined;
   readonly peers: Peer[] = [];
   /** Refusals to give before tickets, first one first. */
   readonly refusals: { status: number; code: string; retryAfter?: string; challenge?: string }[] = [];
@@ -83,6 +85,14 @@ export class Gate {
     http.on('upgrade', (request, socket, head) => {
       const protocols = String(request.headers['sec-websocket-protocol']).split(/, ?/);
       const ticket = protocols.find((item) => item.startsWith('wardwire.ticket.')) ?? '';
+      const { greet } = gate;
+      if (greet !== undefined && protocols.includes('wardwire.session')) {
+        return sockets.handleUpgrade(request, socket, head, (opened) => {
+          const peer = new Peer(opened, protocols);
+          gate.#admit(peer);
+          greet(peer);
+        });
+      }
       if (!ticket.endsWith(`-${gate.#tickets}`) || gate.#used.has(ticket)) return void socket.destroy();
       gate.#used.add(ticket);
       sockets.handleUpgrade(request, socket, head, (opened) => gate.#admit(new Peer(opened, protocols)));

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { bearer, type Options, type State, type SubscriptionState, type Surrounding, type Wire } from '../src/index.js';
+import { bearer, type Options, session, type State, type SubscriptionState, type Surrounding, type Wire } from '../src/index.js';
 import { type HandClock, handClock } from './clock.js';
 import { Gate, type Peer, reaches, RpcFailure, subscribed } from './gate.js';
 
@@ -91,6 +91,12 @@ test('a connection goes the ways of its diagram', () =>
   go(diagrams[0], {
     'idle --> connecting': () => idle().start(),
     'idle --> ended': () => idle().close(),
+    'connecting --> connecting': async () => {
+      // The gate knows no cookie.
+      const client = idle({ auth: session() });
+      client.start();
+      await reaches(client, 'open');
+    },
     'connecting --> open': open,
     'connecting --> waiting': waiting,
     'connecting --> ended': () => connecting().close(),

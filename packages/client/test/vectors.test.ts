@@ -41,8 +41,8 @@ const messages = ({ receive, receiveAll = [] }: Step): readonly Message[] => [..
 test('each message of a server is understood', () => {
   const received = [...steps.flatMap(messages), ...(read('decode.json').messages as Message[])];
   for (const message of received) {
-    // This client numbers its calls.
-    if (typeof message.id === 'string') continue;
+    // This client numbers its calls, and sends none that a server could not read.
+    if (typeof message.id === 'string' || message.id === null) continue;
     const frame = readFrame(JSON.stringify(message));
     const text = JSON.stringify(message);
     if (frame.kind === 'error') {

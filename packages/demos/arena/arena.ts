@@ -27,11 +27,8 @@ interface Taken {
   readonly turn: number;
 }
 
-const width = 1600;
-const height = 720;
-const radius = 26;
-const coinRadius = 12;
-const coinCount = 8;
+const [width, height] = [1600, 720];
+const [radius, coinRadius, coinCount] = [26, 12, 8];
 /** Units a second. */
 const speed = 560;
 const sendEveryMs = 1000 / 30;
@@ -39,24 +36,28 @@ const sendEveryMs = 1000 / 30;
 const delayMs = 80;
 /** Who says nothing for so long has gone. */
 const goneAfterMs = 3000;
+/** More than that are not drawn. */
+const mostPlayers = 60;
 const own = '#2f7a82';
 const colours = ['#4a66b0', '#a23b56', '#6b7f2a', '#8a5bb0', '#b0742a'];
 
 const wire = new Wire<Channels>('/live', { auth: session(), platform: cable });
 
-void shell(wire, (account, signal) => {
+void shell(wire, (account, signedIn) => {
+  const refused = new AbortController();
+  const signal = AbortSignal.any([signedIn, refused.signal]);
   const coins = new Coins(signal);
   const me = new Pilot(wire, 'p', signal);
-  const others = new Others(me, signal);
+  const others = new Others(me, account, signal);
   const robots: Pilot[] = [];
-  const steering = new Steering(place('field'), me, signal);
+  const steer = steering(place('field'), me, signal);
   let before = performance.now();
   const draw = (now: number): void => {
     const seconds = Math.min(0.1, (now - before) / 1000);
     before = now;
-    steering.steer(seconds);
+    steer(seconds);
     for (const robot of robots) robot.chase(coins, seconds);
-    for (const pilot of [me, ...robots]) coins.reach(pilot);
+    for (const pilot of [me, ...robots]) coins.reach(pilot, signal);
     paint(me, others, coins, account, now);
     if (!signal.aborted) requestAnimationFrame(draw);
   };
@@ -64,14 +65,18 @@ void shell(wire, (account, signal) => {
   const counting = setInterval(() => {
     place('move').textContent = milliseconds(median(me.trips));
     place('seen').textContent = milliseconds(median(others.trips));
-    place('flow').textContent = String(others.heard + me.sent);
-    others.heard = me.sent = 0;
+    place('flow').textContent = String(others.heard + me.trips.length);
+    others.heard = 0;
+    for (const { trips } of [me, ...robots]) trips.length = 0;
   }, 1000);
-  place('robot').onclick = () => robots.length < 3 && robots.push(new Pilot(connect('/live', { auth: session(), signal }), 'r', signal));
-  place('flood').onclick = () => void flood(signal).catch((error: unknown) => signal.aborted || tell(why(error)));
+  place('robot').addEventListener('click', () => robots.length < 3 && robots.push(new Pilot(connect('/live', { auth: session(), signal }), 'r', signal)), { signal });
+  place('flood').addEventListener('click', () => void flood(signal).catch((error: unknown) => signal.aborted || tell(why(error))), { signal });
   place('field').focus({ preventScroll: true });
-  signal.addEventListener('abort', () => {
-    clearInterval(counting);
+  // Who may not play does not go on asking.
+  wire.channel('arena/one').on('state', (state) => state.kind === 'ended' && (tell(why(state.error)), refused.abort()), { signal });
+  signal.addEventListener('abort', () => clearInterval(counting));
+  signedIn.addEventListener('abort', () => {
+    for (const id of ['move', 'seen', 'flow']) place(id).textContent = '–';
     place('scores').replaceChildren();
     tell(null);
   });
@@ -81,11 +86,10 @@ void shell(wire, (account, signal) => {
 class Pilot {
   readonly player: string;
   readonly wire: Wire<Channels>;
-  /** How long the latest moves took until the server had them, in milliseconds. */
+  /** How long the moves of the last second took until the server had them, in milliseconds. */
   readonly trips: number[] = [];
   x = 200 + Math.random() * (width - 400);
   y = 200 + Math.random() * (height - 400);
-  sent = 0;
   /** When the move was sent that comes back to its own socket too. */
   echoedAt = 0;
 
@@ -98,8 +102,7 @@ class Pilot {
   }
 
   move(dx: number, dy: number, seconds: number): void {
-    const length = Math.hypot(dx, dy);
-    if (length === 0) return;
+    const length = Math.hypot(dx, dy) || 1;
     this.x = Math.min(width - radius, Math.max(radius, this.x + (dx / length) * speed * seconds));
     this.y = Math.min(height - radius, Math.max(radius, this.y + (dy / length) * speed * seconds));
   }
@@ -119,9 +122,7 @@ class Pilot {
     const at = performance.now();
     if (!noEcho) this.echoedAt = at;
     await this.wire.channel('arena/one').publish(this.here(), { volatile: true, noEcho });
-    this.sent += 1;
     this.trips.push(performance.now() - at);
-    if (this.trips.length > 60) this.trips.shift();
   }
 }
 
@@ -132,23 +133,26 @@ class Others {
   readonly trips: number[] = [];
   heard = 0;
   readonly #me: Pilot;
+  readonly #account: string;
 
-  constructor(me: Pilot, signal: AbortSignal) {
+  constructor(me: Pilot, account: string, signal: AbortSignal) {
     this.#me = me;
-    const channel = wire.channel('arena/one');
-    channel.on('publication', (publication) => this.#hear(publication), { signal });
-    channel.on('state', (state) => state.kind === 'ended' && tell(why(state.error)), { signal });
+    this.#account = account;
+    wire.channel('arena/one').on('publication', (publication) => this.#hear(publication), { signal });
   }
 
-  #hear({ from, data: { player, x, y } }: Publication<Move>): void {
+  #hear({ from, data }: Publication<Move>): void {
+    if (!isMove(Object(data))) return;
+    const { player, x, y } = data;
     const at = performance.now();
     this.heard += 1;
-    if (player === this.#me.player) {
+    if (player === this.#me.player && from === this.#account) {
       this.trips.push(at - this.#me.echoedAt);
       if (this.trips.length > 10) this.trips.shift();
       return;
     }
     const key = `${player} ${from ?? ''}`;
+    if (this.seen.size >= mostPlayers && !this.seen.has(key)) return;
     const known = this.seen.get(key) ?? { from: from ?? 'anonymous', colour: colours[this.seen.size % colours.length] ?? own, path: [] };
     this.seen.set(key, { ...known, path: [...known.path.slice(-11), { at, x, y }] });
   }
@@ -165,8 +169,7 @@ class Others {
       const after = path.find(({ at }) => at > then) ?? last;
       const before = path.findLast(({ at }) => at <= then) ?? after;
       const part = after.at === before.at ? 1 : (then - before.at) / (after.at - before.at);
-      const isRobot = key.startsWith('r');
-      yield { name: isRobot ? `${from}’s robot` : from, colour, x: before.x + (after.x - before.x) * part, y: before.y + (after.y - before.y) * part };
+      yield { name: key.startsWith('r') ? `${from}’s robot` : from, colour, x: before.x + (after.x - before.x) * part, y: before.y + (after.y - before.y) * part };
     }
   }
 }
@@ -177,8 +180,8 @@ class Coins {
   /** The last hundred, by position. */
   readonly #taken = new Map<string, Publication<Taken>>();
   readonly #turns: number[] = Array.from({ length: coinCount }, () => 0);
-  /** What was claimed already. */
-  readonly #claimed = new Set<string>();
+  /** The last turn that each player claimed of each coin. */
+  readonly #claimed = new Map<string, number>();
 
   constructor(signal: AbortSignal) {
     this.#channel.on('publication', (publication) => this.#take([publication]), { signal });
@@ -192,18 +195,18 @@ class Coins {
     return this.#turns.map((turn, coin) => ({ coin, turn, x: 80 + scatter(coin, turn, 1) * (width - 160), y: 80 + scatter(coin, turn, 2) * (height - 160) }));
   }
 
-  reach({ x, y, player, wire: own }: Pilot): void {
+  reach({ x, y, player, wire: own }: Pilot, signal: AbortSignal): void {
     for (const { coin, turn, ...at } of this.all()) {
-      const claim = `${player} ${coin} ${turn}`;
-      if (Math.hypot(at.x - x, at.y - y) > radius + coinRadius || this.#claimed.has(claim) || own.state.kind !== 'open') continue;
-      this.#claimed.add(claim);
-      own.channel('arena/one/coins').publish({ player, coin, turn }).catch((error: unknown) => (tell(why(error)), this.#claimed.delete(claim)));
+      const claim = `${player} ${coin}`;
+      if (Math.hypot(at.x - x, at.y - y) > radius + coinRadius || this.#claimed.get(claim) === turn || own.state.kind !== 'open') continue;
+      this.#claimed.set(claim, turn);
+      own.channel('arena/one/coins').publish({ player, coin, turn }, { signal }).catch((error: unknown) => signal.aborted || tell(why(error)));
     }
   }
 
   /** Plays what was taken in the channel's order, whatever order it came in here. */
   #take(publications: readonly Publication<Taken>[]): void {
-    for (const publication of publications) this.#taken.set(publication.position, publication);
+    for (const publication of publications) if (isTaken(Object(publication.data))) this.#taken.set(publication.position, publication);
     const offset = (position: string): number => Number(position.split(':')[1]);
     const all = [...this.#taken.entries()].sort(([one], [other]) => offset(one) - offset(other));
     for (const [position] of all.splice(0, Math.max(0, all.length - 100))) this.#taken.delete(position);
@@ -215,43 +218,35 @@ class Coins {
       scores.set(from ?? 'anonymous', (scores.get(from ?? 'anonymous') ?? 0) + 1);
     }
     const best = [...scores].sort(([, one], [, other]) => other - one).slice(0, 5);
-    place('scores').replaceChildren(...best.map(([name, count]) => element('li', { 'data-name': name }, name, element('strong', { text: String(count) }))));
+    place('scores').replaceChildren(...best.map(([name, count]) => element('li', { 'data-name': name }, element('bdi', { text: name }), element('strong', { text: String(count) }))));
   }
 }
 
-/** The arrow keys, WASD, or a finger that is held where to go. */
-class Steering {
-  readonly #me: Pilot;
-  readonly #keys = new Set<string>();
-  #finger: { x: number; y: number } | null = null;
-
-  constructor(field: HTMLElement, me: Pilot, signal: AbortSignal) {
-    this.#me = me;
-    const keys: Readonly<Record<string, string>> = { KeyW: 'ArrowUp', KeyA: 'ArrowLeft', KeyS: 'ArrowDown', KeyD: 'ArrowRight' };
-    field.addEventListener('keydown', (event) => {
-      const key = keys[event.code] ?? event.code;
-      if (!key.startsWith('Arrow') || event.ctrlKey || event.altKey || event.metaKey) return;
-      event.preventDefault();
-      this.#keys.add(key);
-    }, { signal });
-    field.addEventListener('keyup', (event) => this.#keys.delete(keys[event.code] ?? event.code), { signal });
-    field.addEventListener('blur', () => this.#keys.clear(), { signal });
-    const point = (event: PointerEvent): void => {
-      const box = field.getBoundingClientRect();
-      this.#finger = { x: ((event.clientX - box.left) / box.width) * width, y: ((event.clientY - box.top) / box.height) * height };
-    };
-    field.addEventListener('pointerdown', (event) => (field.setPointerCapture(event.pointerId), point(event)), { signal });
-    field.addEventListener('pointermove', (event) => this.#finger !== null && point(event), { signal });
-    for (const name of ['pointerup', 'pointercancel']) field.addEventListener(name, () => (this.#finger = null), { signal });
-  }
-
-  steer(seconds: number): void {
-    const held = (key: string): number => Number(this.#keys.has(key));
-    const [dx, dy] = [held('ArrowRight') - held('ArrowLeft'), held('ArrowDown') - held('ArrowUp')];
-    if (this.#finger === null) return this.#me.move(dx, dy, seconds);
-    const [fx, fy] = [this.#finger.x - this.#me.x, this.#finger.y - this.#me.y];
-    if (Math.hypot(fx, fy) > radius / 2) this.#me.move(fx, fy, seconds);
-  }
+/** The arrow keys, WASD, or a finger that is held where to go. What it returns moves on by so many seconds. */
+function steering(field: HTMLElement, me: Pilot, signal: AbortSignal): (seconds: number) => void {
+  const [up, left, down, right] = [[0, -1], [-1, 0], [0, 1], [1, 0]] as const;
+  const ways = new Map<string, readonly [number, number]>(Object.entries({ ArrowUp: up, KeyW: up, ArrowLeft: left, KeyA: left, ArrowDown: down, KeyS: down, ArrowRight: right, KeyD: right }));
+  const held = new Set<string>();
+  let finger: { x: number; y: number } | null = null;
+  field.addEventListener('keydown', (event) => {
+    if (!ways.has(event.code) || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    held.add(event.code);
+  }, { signal });
+  field.addEventListener('keyup', (event) => held.delete(event.code), { signal });
+  field.addEventListener('blur', () => held.clear(), { signal });
+  const point = (event: PointerEvent): void => {
+    const box = field.getBoundingClientRect();
+    finger = { x: ((event.clientX - box.left) / box.width) * width, y: ((event.clientY - box.top) / box.height) * height };
+  };
+  field.addEventListener('pointerdown', (event) => (field.setPointerCapture(event.pointerId), point(event)), { signal });
+  field.addEventListener('pointermove', (event) => finger !== null && point(event), { signal });
+  for (const name of ['pointerup', 'pointercancel']) field.addEventListener(name, () => (finger = null), { signal });
+  return (seconds) => {
+    const sum = (axis: number): number => [...held].reduce((all, code) => all + (ways.get(code)?.[axis] ?? 0), 0);
+    const [dx, dy] = finger === null ? [sum(0), sum(1)] : [finger.x - me.x, finger.y - me.y];
+    if (finger === null || Math.hypot(dx, dy) > radius / 2) me.move(dx, dy, seconds);
+  };
 }
 
 /** What a cheat would do, on a socket of its own, and what comes of it. */
@@ -267,6 +262,10 @@ async function flood(signal: AbortSignal): Promise<void> {
   alone.abort();
 }
 
+/** The schema holds on the server; a page that computes with what comes looks for itself. */
+const isMove = ({ player, x, y }: Partial<Move>): boolean => typeof player === 'string' && Number.isFinite(x) && Number.isFinite(y);
+const isTaken = ({ coin = -1, turn }: Partial<Taken>): boolean => Number.isInteger(coin) && coin >= 0 && coin < coinCount && Number.isSafeInteger(turn);
+
 /** A place that everybody computes alike, from 0 to 1. */
 function scatter(coin: number, turn: number, salt: number): number {
   let mixed = (coin * 31 + salt) * 65537 + turn;
@@ -277,8 +276,7 @@ function scatter(coin: number, turn: number, salt: number): number {
 function paint(me: Pilot, others: Others, coins: Coins, account: string, now: number): void {
   const context = place<HTMLCanvasElement>('field').getContext('2d');
   if (context === null) return;
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name: string): string => style.getPropertyValue(name);
+  const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name);
   const disc = (x: number, y: number, r: number, fill: string): void => {
     context.fillStyle = fill;
     context.beginPath();
@@ -287,12 +285,14 @@ function paint(me: Pilot, others: Others, coins: Coins, account: string, now: nu
   };
   context.clearRect(0, 0, width, height);
   for (const { x, y } of coins.all()) disc(x, y, coinRadius, colour('--coin'));
-  context.font = `600 24px ${colour('--sans')}`;
+  // On a small screen the field shrinks, and what is written in it must not.
+  const size = Math.max(24, (12 * width) / context.canvas.clientWidth);
+  context.font = `600 ${size}px ${colour('--sans')}`;
   context.textAlign = 'center';
   const dot = (x: number, y: number, fill: string, name: string): void => {
     disc(x, y, radius, fill);
     context.fillStyle = colour('--ink');
-    context.fillText(name, x, y + radius + 28);
+    context.fillText(name, x, y + radius + size * 1.1, 12 * size);
   };
   for (const { x, y, colour: fill, name } of others.now(now)) dot(x, y, fill, name);
   dot(me.x, me.y, own, `${account} (you)`);

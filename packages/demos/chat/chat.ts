@@ -28,8 +28,9 @@ const rooms: readonly Room[] = [
   { name: 'raw', about: 'The server cleans nothing here. The page shows it as text, and nothing happens.', html: false },
 ];
 
-/** Messages of one page of history. */
+/** Messages of one page of history, and the most that stay in the page. */
 const page = 25;
+const mostShown = 500;
 /** Who types says so this often, and is believed for a little longer. */
 const typingEveryMs = 2000;
 const typingLastsMs = 3500;
@@ -80,13 +81,21 @@ function enterRoom(room: Room, account: string, signal: AbortSignal): void {
 
   const receive = (publication: Publication<Message>): void => {
     if (shown.has(publication.position)) return;
-    const sent = publication.id === null ? undefined : unsent.get(publication.id);
+    const follows = isAtEnd();
+    const own = publication.from === account;
+    const sent = own && publication.id !== null ? unsent.get(publication.id) : undefined;
     const line = sent ?? list.appendChild(lineOf(publication.from, account));
-    if (publication.id !== null) unsent.delete(publication.id);
+    if (sent !== undefined) unsent.delete(publication.id ?? '');
     fill(line, publication.data, room.html);
-    settle(line, publication.from === account ? 'Delivered' : '');
+    settle(line, own ? 'Delivered' : '');
     shown.set(publication.position, line);
-    toEnd();
+    if (shown.size > mostShown) forgetOldest();
+    if (follows) toEnd();
+  };
+
+  const forgetOldest = (): void => {
+    list.firstElementChild?.remove();
+    for (const [position, line] of shown) if (!line.isConnected) shown.delete(position);
   };
 
   /** Puts a page of history above what is shown. */
@@ -135,8 +144,9 @@ function enterRoom(room: Room, account: string, signal: AbortSignal): void {
     'state',
     (state) => {
       place('room').dataset['state'] = state.kind;
-      if (state.kind === 'ended' && state.error.code === 'forbidden') {
-        tell(`Forbidden: ${account} is signed in, and still may not read ${channel.name}. Being known is not being allowed; every right is named per channel.`);
+      if (state.kind === 'ended') {
+        const forbidden = `Forbidden: ${account} is signed in, and still may not read ${channel.name}. Being known is not being allowed; every right is named per channel.`;
+        tell(state.error.code === 'forbidden' ? forbidden : why(state.error));
       }
       if (state.kind !== 'live') return;
       tell(null);
@@ -156,13 +166,22 @@ function showPeople(channel: Channel<Message>, signal: AbortSignal): void {
   const here = new Map<string, Member>();
   const show = (count: number): void => {
     place('count').textContent = String(count);
-    place('people').replaceChildren(...[...here.values()].map(({ from }) => element('li', { 'data-member': from }, badge(from), from)));
+    place('people').replaceChildren(...[...here.values()].slice(0, 100).map(({ from }) => element('li', { 'data-member': from }, badge(from), from)));
+  };
+  // What comes and goes while it is asked is newer than the answer.
+  let meanwhile: (() => void)[] | null = null;
+  const turn = (apply: () => void): void => {
+    meanwhile?.push(apply);
+    apply();
   };
   const count = async (): Promise<void> => {
+    meanwhile = [];
     const { members, count: all } = await presence(channel, { signal });
     here.clear();
     for (const member of members) here.set(member.from, member);
     show(all);
+    for (const again of meanwhile ?? []) again();
+    meanwhile = null;
   };
   const look = (): void =>
     void count().catch((error: unknown) => {
@@ -173,18 +192,20 @@ function showPeople(channel: Channel<Message>, signal: AbortSignal): void {
   channel.on('state', ({ kind }) => (kind === 'live' ? look() : undefined), { signal });
   channel.on(
     'joined',
-    (change) => {
-      for (const member of change.members) here.set(member.from, member);
-      show(change.count);
-    },
+    (change) =>
+      turn(() => {
+        for (const member of change.members) here.set(member.from, member);
+        show(change.count);
+      }),
     { signal },
   );
   channel.on(
     'left',
-    (change) => {
-      for (const { from } of change.members) here.delete(from);
-      show(change.count);
-    },
+    (change) =>
+      turn(() => {
+        for (const { from } of change.members) here.delete(from);
+        show(change.count);
+      }),
     { signal },
   );
 }
@@ -196,8 +217,9 @@ function showTyping(room: Room, account: string, signal: AbortSignal): Typed {
   const channel = wire.channel(`chat/${room.name}/typing`);
   const typing = new Map<string, ReturnType<typeof setTimeout>>();
   const show = (): void => {
-    const names = [...typing.keys()];
-    place('typing').textContent = names.length === 0 ? '' : `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} typing`;
+    const [first, ...more] = typing.keys();
+    if (first === undefined) return place('typing').replaceChildren();
+    place('typing').replaceChildren(element('bdi', { text: first }), more.length === 0 ? ' is typing' : ` and ${more.length} more are typing`);
   };
   const forget = (from: string): void => {
     clearTimeout(typing.get(from));
@@ -228,7 +250,7 @@ function compose(account: string, send: (text: string) => void, typed: Typed, si
   const form = place<HTMLFormElement>('composer');
   const input = place<HTMLInputElement>('message');
   input.placeholder = `Say something as ${account}`;
-  input.value = '';
+  signal.addEventListener('abort', () => form.reset());
   input.addEventListener('input', () => typed('still'), { signal });
   const submit = (event: Event): void => {
     event.preventDefault();
@@ -268,6 +290,12 @@ function fill(line: HTMLElement, data: unknown, html: boolean): void {
 function settle(line: HTMLElement, status: string, failed = false): void {
   line.querySelector('[data-part=status]')?.replaceChildren(status);
   line.classList.toggle('failed', failed);
+}
+
+/** Who reads further up stays there. */
+function isAtEnd(): boolean {
+  const { scrollHeight, scrollTop, clientHeight } = place('messages');
+  return scrollHeight - scrollTop - clientHeight < 60;
 }
 
 function toEnd(): void {

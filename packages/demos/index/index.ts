@@ -8,6 +8,7 @@ import { shell } from '../shared/src/shell.js';
 
 const wire = new Wire('/live', { auth: session(), platform: cable });
 
-void shell(wire, (account) => {
+void shell(wire, (account, signal) => {
   place('who').textContent = account;
+  signal.addEventListener('abort', () => place('who').replaceChildren());
 });

@@ -32,22 +32,25 @@ interface Order {
 const remembered = 600;
 const drawEveryMs = 50;
 
-/** What the schema's rules are in words, for whoever filled in the form. */
-const rules: Readonly<Record<string, string>> = {
-  type: 'This is not a number.',
-  minimum: 'At least 1.',
-  maximum: 'That is more than the market takes.',
-  exclusiveMinimum: 'More than nothing.',
-  pattern: 'Four capital letters.',
-  enum: 'Either buy or sell.',
-};
+/** More instruments than that are not listed. */
+const mostInstruments = 100;
+
+/** What the schema's rules are in words, for whoever filled in the form. A map, as whoever names a rule could name `constructor`. */
+const rules: ReadonlyMap<string, string> = new Map([
+  ['type', 'This is not a number.'],
+  ['minimum', 'At least 1.'],
+  ['maximum', 'That is more than the market takes.'],
+  ['exclusiveMinimum', 'More than nothing.'],
+  ['pattern', 'Four capital letters.'],
+  ['enum', 'Either buy or sell.'],
+]);
 
 const wire = new Wire<Channels>('/live', { auth: session(), platform: cable });
 
 void shell(wire, (account, signal) => {
   const board = new Board(signal);
   const prices = wire.channel('market/prices');
-  prices.on('publication', ({ data }) => board.hear(data), { signal });
+  prices.on('publication', ({ data }) => isPrice(Object(data)) && board.hear(data), { signal });
   prices.on('state', (state) => tell(state.kind === 'ended' ? `No prices: ${why(state.error)}` : null), { signal });
   orders(account, board, signal);
 });
@@ -81,6 +84,7 @@ class Board {
       resized.disconnect();
       this.#chart.destroy();
       place('rows').replaceChildren();
+      for (const id of ['chosen', 'price', 'change', 'rate']) place(id).textContent = '';
     });
   }
 
@@ -88,6 +92,7 @@ class Board {
     this.#heard += 1;
     let row = this.#rows.get(symbol);
     if (row === undefined) {
+      if (this.#rows.size >= mostInstruments) return;
       row = new Row(symbol, () => this.choose(symbol));
       this.#rows.set(symbol, row);
       place('rows').append(row.root);
@@ -174,7 +179,7 @@ function orders(account: string, board: Board, signal: AbortSignal): void {
   const shown = new Set<string>();
 
   const show = ({ position, data }: Publication<Order>): void => {
-    if (shown.has(position)) return;
+    if (shown.has(position) || !isOrder(Object(data))) return;
     shown.add(position);
     const words = `${data.side} ${data.quantity} ${data.symbol} at ${data.limit.toFixed(2)}`;
     list.prepend(element('li', { 'data-side': data.side }, words, element('span', { text: `no. ${position.split(':')[1] ?? ''}` })));
@@ -197,7 +202,7 @@ function orders(account: string, board: Board, signal: AbortSignal): void {
     } catch (error) {
       if (signal.aborted) return;
       const { pointer = '', keyword = '' } = error instanceof WardwireError ? (error.data ?? {}) : {};
-      mark(form, pointer.slice(1), rules[keyword] ?? keyword);
+      mark(form, pointer.slice(1), rules.get(keyword) ?? keyword);
       say(`Refused: ${why(error)}`, 'bad');
     }
   };
@@ -229,6 +234,12 @@ function orders(account: string, board: Board, signal: AbortSignal): void {
     say('', '');
   });
 }
+
+/** Who may publish and what, the server says. A page that computes with what comes, and draws it, looks for itself. */
+const isSane = (value: unknown): boolean => typeof value === 'number' && Math.abs(value) < 1e9;
+const isPrice = ({ symbol, price, change }: Partial<Price>): boolean => typeof symbol === 'string' && isSane(price) && isSane(change);
+const isOrder = ({ side = 'buy', symbol, quantity, limit }: Partial<Order>): boolean =>
+  ['buy', 'sell'].includes(side) && typeof symbol === 'string' && isSane(quantity) && isSane(limit);
 
 /** Marks the field of this name, and no other. */
 function mark(form: HTMLFormElement, name: string | null, text: string): void {

@@ -121,7 +121,8 @@ function form(known, { mfa, age }) {
   const names = Object.keys(users).map((name) => `<label><input type="radio" name="account" value="${name}" required> ${name}</label>`);
   const who = known === undefined ? `<p>${names.join(' ')}</p>` : `<p>You are ${known}.</p>`;
   const factor = mfa ? `<p><label>Second factor (it is ${code}) <input name="code" inputmode="numeric" autocomplete="one-time-code"></label></p>` : '';
-  const recent = age === undefined ? '' : `<p>Signed in no longer than ${age} s ago is asked for.</p>`;
+  // Whatever came in the request is a number here, or `NaN`.
+  const recent = age === undefined ? '' : `<p>Signed in no longer than ${Number(age)} s ago is asked for.</p>`;
   // A provider that is wrong, or was talked into it.
   const less = mfa || age !== undefined ? '<p><label><input type="checkbox" name="less"> Answer with less than is asked for</label></p>' : '';
   return `<h1>The demo's provider</h1><form method="post">${who}${factor}${recent}${less}<button>Go on</button></form>`;

@@ -6,6 +6,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { type Reader, useFollowed, useNamed } from './follow.js';
 import type { Registered } from './register.js';
 
+/** How {@link useChannel} follows. */
 export interface ChannelOptions<Data> {
   /** How many of the last publications are in `messages`. Default 100; with 0 only `onPublication` hears, and nothing renders. */
   readonly keep?: number;
@@ -13,6 +14,7 @@ export interface ChannelOptions<Data> {
   readonly onPublication?: (publication: Publication<Data>) => void;
 }
 
+/** What {@link useChannel} knows of a channel. */
 export interface ChannelView<Data> {
   /** All else that a channel can do. `null` where there is no client yet, and without a name. */
   readonly channel: Channel<Data> | null;

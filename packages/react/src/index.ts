@@ -5,6 +5,8 @@
  *
  * On the server, and in the first render of a page, there is no client and nothing is asked for. Effects that run twice, as
  * in strict mode, open and close one connection more and leave nothing behind.
+ *
+ * @packageDocumentation
  */
 
 export { useChannel, type ChannelOptions, type ChannelView } from './channel.js';

@@ -5,6 +5,7 @@ import { type Change, type Channel, type Member, type NameOf, presence, type War
 import { type Reader, type Tell, useFollowed, useNamed } from './follow.js';
 import type { Registered } from './register.js';
 
+/** What {@link usePresence} knows of who is in a channel. */
 export interface PresenceView {
   /** Users in the channel; `null` before it is known. */
   readonly count: number | null;
@@ -16,6 +17,8 @@ export interface PresenceView {
 
 /** Of a channel that thousands join while the page is open. */
 const maxMembers = 1000;
+
+type Turn = (view: PresenceView) => PresenceView;
 
 const nobody: PresenceView = { count: null, members: [], error: null };
 
@@ -32,19 +35,23 @@ export function usePresence<const Name extends string>(name: (Name & NameOf<Regi
 
 function listen(channel: Channel, signal: AbortSignal, tell: Tell<PresenceView>): void {
   let known = false;
-  let asking = false;
   let again = false;
+  /** What came and went since the question that is under way. */
+  let meanwhile: Turn[] | null = null;
   // One question at a time: a busy channel gives reason to ask every second.
   const ask = (): void => {
-    again = asking;
-    if (asking) return;
-    asking = true;
+    again = meanwhile !== null;
+    if (meanwhile) return;
+    meanwhile = [];
     const answered = (view: PresenceView): void => {
-      asking = false;
+      const turns = meanwhile ?? [];
+      meanwhile = null;
       // Of a connection that was lost; the next one asks again.
       if (signal.aborted || channel.state.kind !== 'live') return;
       known = view.error === null;
-      tell(() => view);
+      // The answer may be older than these.
+      const now = known ? turns.reduce((before, turn) => turn(before), view) : view;
+      tell(() => now);
       if (again && known) ask();
     };
     presence(channel, { signal }).then(
@@ -55,9 +62,11 @@ function listen(channel: Channel, signal: AbortSignal, tell: Tell<PresenceView>)
   const change = (apply: (members: readonly Member[], change: Change) => readonly Member[]) => (change: Change) => {
     // Too many at once to be named.
     if (change.truncated) return ask();
-    // What comes before the answer is in it. After a failure it is a reason to ask again.
-    if (!known) return asking ? undefined : ask();
-    tell((view) => ({ ...view, count: change.count, members: apply(view.members, change).slice(-maxMembers) }));
+    const turn: Turn = (view) => ({ ...view, count: change.count, members: apply(view.members, change).slice(-maxMembers) });
+    meanwhile?.push(turn);
+    if (known) tell(turn);
+    // After a failure it is a reason to ask again.
+    else if (!meanwhile) ask();
   };
   channel.on('joined', change((members, { members: came }) => [...without(members, came), ...came]), { signal });
   channel.on('left', change((members, { members: went }) => without(members, went)), { signal });

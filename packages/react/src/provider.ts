@@ -17,6 +17,7 @@ export interface Link {
 /** `undefined` where there is no provider. */
 const Context = createContext<Link | null | undefined>(undefined);
 
+/** What {@link WardwireProvider} is given. */
 export interface ProviderProps {
   /** Makes a new client, in the browser only: `() => connect('/live', { auth: session() })`. It is closed with the provider; one that was made before is a UsageError. */
   readonly connect: () => Wire<Registered>;

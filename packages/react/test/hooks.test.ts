@@ -401,6 +401,33 @@ test('who is there is asked for once at a time, after a failure once more is tol
   await shows(page, 'ended revoked ');
 });
 
+test('who comes and goes while it is asked who is there counts more than the answer, which may be older', async () => {
+  const asked: (() => void)[] = [];
+  gate.answer = ({ id, method, params }, { socket }) => {
+    if (method !== 'presence') return method === 'subscribe' ? subscribed({ id, method, params }, 0) : {};
+    const result = { count: 2, members: [{ from: 'alice' }, { from: 'carol' }] };
+    return void asked.push(() => socket.send(JSON.stringify({ jsonrpc: '2.0', id, result })));
+  };
+  function Here(): ReactElement {
+    const { count, members } = usePresence('chat/a');
+    return h('p', null, `${useChannel('chat/a').state.kind} ${count} ${members.map(({ from }) => from)}`);
+  }
+  render(provided(h(Here)));
+  await live();
+  const tell = (method: string, count: number, from: string): void =>
+    gate.peers.at(-1)!.notify(method, { channel: 'chat/a', count, members: [{ from }] });
+  // The first question, and one that is asked although it is known who is there.
+  for (let round = 0; round < 2; round += 1) {
+    while (asked.length === round) await wires[0]!.ping();
+    tell('joined', 3, 'bob');
+    tell('left', 2, 'alice');
+    await wires[0]!.ping();
+    asked[round]!();
+    await shows(page, 'live 2 carol,bob');
+    if (round === 0) gate.peers.at(-1)!.notify('joined', { channel: 'chat/a', count: 2, truncated: true });
+  }
+});
+
 test('of a channel that ever more join, no more members are kept than a page can mean', async () => {
   gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : { count: 0, members: [] });
   function Here(): ReactElement {

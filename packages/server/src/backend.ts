@@ -6,6 +6,7 @@ import { CallError, ConnectionError, demandNames, isLocal, usage } from './error
 import { type Abortable, type Answered, Endpoint, exchange, type Fetch, type Terms } from './exchange.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
 
+/** Who asks, and how. Times are in milliseconds. */
 export interface BackendOptions {
   /** What one of the server's `backend.token_files` holds. */
   readonly token: string;

@@ -9,12 +9,15 @@ import type { AnyChannels, DataOf, NameOf } from './names.js';
 
 /** A call that is not made yet. */
 export interface Call<Result> {
+  /** As the server calls it. */
   readonly method: 'publish' | 'history' | 'presence' | 'revoke';
   /** As JSON, written when the call was: what changes behind that changes nothing of it. */
   readonly params: string;
+  /** Reads the answer; `null` where it is none. */
   readonly read: (result: unknown) => Result | null;
 }
 
+/** How something is published. */
 export interface PublishOptions {
   /**
    * The message's own id, 1 to 64 printable characters of ASCII. Within five minutes one of a kind is published once, so that what
@@ -23,6 +26,7 @@ export interface PublishOptions {
   readonly id?: string;
 }
 
+/** Which page of the history: the newest, unless one of the positions is given. */
 export interface HistoryOptions {
   /** The newest before this position. */
   readonly before?: string;
@@ -32,6 +36,7 @@ export interface HistoryOptions {
   readonly limit?: number;
 }
 
+/** What is asked of who follows a channel. */
 export interface PresenceOptions {
   /** Only how many. */
   readonly countOnly?: boolean;
@@ -51,6 +56,7 @@ export type Revocation =
 
 /** Makes calls, of which a batch is made. */
 export class Calls<Channels = AnyChannels> {
+  /** Publishes, in nobody's name: any JSON, or a `Uint8Array` on a binary channel. */
   publish<const Name extends string>(
     channel: Name & NameOf<Channels, Name>,
     data: DataOf<Channels, Name>,
@@ -66,6 +72,7 @@ export class Calls<Channels = AnyChannels> {
     return { method: 'publish', params: `${rest.slice(0, -1)},${payload}}`, read: readPublished };
   }
 
+  /** Reads what is kept, oldest first. */
   history<const Name extends string>(
     channel: Name & NameOf<Channels, Name>,
     options: HistoryOptions = {},
@@ -81,11 +88,13 @@ export class Calls<Channels = AnyChannels> {
     return { method: 'history', params, read: readHistory as (result: unknown) => History<DataOf<Channels, Name>> | null };
   }
 
+  /** Asks who follows a channel. */
   presence<const Name extends string>(channel: Name & NameOf<Channels, Name>, options: PresenceOptions = {}): Call<Presence> {
     demandNames(options, 'countOnly', 'signal');
     return { method: 'presence', params: encode({ channel: named(channel), countOnly: options.countOnly === true }), read: readPresence };
   }
 
+  /** Takes back what lets somebody in, and closes the sockets that stand on it. */
   revoke(what: Revocation): Call<Revoked> {
     return { method: 'revoke', params: encode(revocation(what)), read: readRevoked };
   }

@@ -104,6 +104,7 @@ export class WardwireError extends Error {
   /** `null` where nothing was sent. */
   readonly trace: string | null;
 
+  /** @internal */
   constructor(code: LocalCode | (string & {}), fields: WardwireErrorFields = {}) {
     const known = isLocal(code) ? own[code] : null;
     const title = fields.title ?? known?.[0] ?? code;

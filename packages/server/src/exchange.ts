@@ -11,6 +11,7 @@ import { asRecord, isWord } from './answers.js';
 /** The part of the platform's `fetch` that is used. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
+/** What can be waited for no longer. */
 export interface Abortable {
   /** Ends the wait, with its own reason. What was sent may be done all the same. */
   readonly signal?: AbortSignal;

@@ -8,6 +8,7 @@ import { type SigningJwk, type SigningKey, signerOf } from './key.js';
 /** What can be granted in a channel. */
 export type Action = 'subscribe' | 'publish' | 'history' | 'presence';
 
+/** What is granted, to whom, where and for how long. */
 export interface GrantOptions {
   /** `issuer` of the `[[issuer]]` in the server's configuration that has this key, and `signs = ["grants"]`. */
   readonly issuer: string;

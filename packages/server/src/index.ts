@@ -2,6 +2,8 @@
  * `@wardwire/server`: what an application's own backend says to a Wardwire server.
  *
  * `Backend` publishes, reads and takes back; `signGrant` lets one user into one channel. `WardwireError` tells why not.
+ *
+ * @packageDocumentation
  */
 
 export type { History, Member, Presence, Publication, Published, Revoked } from './answers.js';

@@ -5,7 +5,7 @@ use std::{collections::HashSet, fmt};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use wardwire_protocol::{
-    json::{self, JsonError},
+    json::{self, JsonError, Rule},
     rpc::{self, BATCH, Entry, Incoming, RpcError, Unreadable},
 };
 
@@ -40,28 +40,34 @@ pub fn check(input: &[u8]) -> bool {
             assert!(count.is_some_and(|count| count == 0 || count > BATCH));
             false
         }
-        Err(Unreadable::Json(error)) => {
-            assert_eq!(json::check(text), Err(error));
-            refused(error, text, plain.is_ok());
+        Err(Unreadable::Syntax) => {
+            let error = json::check(text).expect_err("it was refused");
+            assert_eq!(error.rule, Rule::Syntax);
+            assert!(plain.is_err(), "others read it: {text}");
+            assert!(error.at <= text.len());
+            false
+        }
+        Err(Unreadable::Content { error, call }) => {
+            refused(&error, text);
+            if let Some(call) = &call {
+                assert!(json::check(call.id.get()).is_ok(), "an id is repeated");
+            }
+            if let (Some(call), Ok(plain)) = (call, plain) {
+                same(&Entry::Call(call), &plain);
+            }
             false
         }
     }
 }
 
-/// A refusal names a place in the text. What is not JSON is not for others either; the rest is ours to refuse.
-fn refused(error: JsonError, text: &str, is_json: bool) {
-    let at = match error {
-        JsonError::Syntax(at) => {
-            assert!(!is_json, "others read it: {text}");
-            at
-        }
-        JsonError::Depth(at)
-        | JsonError::DuplicateKey(at)
-        | JsonError::ForbiddenKey(at)
-        | JsonError::Number(at)
-        | JsonError::Surrogate(at) => at,
-    };
-    assert!(at <= text.len());
+/// A refusal names a place in the text, and points at what a plain reader finds as well, if it reads that far.
+fn refused(error: &JsonError, text: &str) {
+    assert_ne!(error.rule, Rule::Syntax);
+    assert_eq!(json::check(text).as_ref(), Err(error));
+    assert!(error.at < text.len());
+    if let Ok(plain) = serde_json::from_str::<Value>(text) {
+        assert!(plain.pointer(&error.pointer).is_some(), "{error:?}: {text}");
+    }
 }
 
 /// Holds an entry against what a plain reader finds. True if it is a call.

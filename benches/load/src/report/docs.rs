@@ -25,11 +25,16 @@ const CHANNELS: Marks = (
     "<!-- channels: written by `cargo xtask bench channels`, not by hand -->\n",
     "<!-- end of channels -->",
 );
+const OPENING: Marks = (
+    "<!-- opening: written by `cargo xtask bench opening`, not by hand -->\n",
+    "<!-- end of opening -->",
+);
 
 /// The page with what this run has written between its marks.
 pub(super) fn replaced(page: &str, run: &str, section: &str) -> Result<String, Failure> {
     let (begin, end) = match run {
         "channels" => CHANNELS,
+        "opening" => OPENING,
         _ => ALL,
     };
     let (before, rest) = page
@@ -154,7 +159,7 @@ mod tests {
 
     #[test]
     fn only_what_stands_between_the_marks_is_replaced() {
-        for (run, (begin, end)) in [("all", ALL), ("channels", CHANNELS)] {
+        for (run, (begin, end)) in [("all", ALL), ("channels", CHANNELS), ("opening", OPENING)] {
             let page = format!("before\n{begin}old\n{end}\nafter\n");
             let after = replaced(&page, run, "new\n").unwrap();
             assert_eq!(after, format!("before\n{begin}new\n{end}\nafter\n"));

@@ -52,6 +52,7 @@ fn figure(rounds: &Rounds, summary: &Summary) -> Value {
             Unit::PerSecond => "each second",
             Unit::Count => "",
             Unit::Part => "a part",
+            Unit::RoundTrips | Unit::MoreRoundTrips => "round trips",
         },
         "value": summary.value,
         "wardwire_is_better_by": summary.ratio,

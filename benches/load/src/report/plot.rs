@@ -9,8 +9,9 @@ use crate::{
 };
 
 const WIDTH: f64 = 720.0;
-/// Where bars begin, and the room for them; numbers stand behind.
+/// Where bars begin, or further right behind longer labels, and the room for them; numbers stand behind.
 const LEFT: f64 = 170.0;
+const LETTER: f64 = 7.0;
 const LONGEST: f64 = 400.0;
 const ROW: f64 = 26.0;
 const TOP: f64 = 44.0;
@@ -41,9 +42,8 @@ fn of(results: &Results) -> Option<String> {
         .iter()
         .enumerate()
         .flat_map(|(index, (rounds, figures))| {
-            let figures = figures
-                .iter()
-                .filter(|figure| !matches!(figure.unit, Unit::Count | Unit::Part));
+            let of_another = |unit| matches!(unit, Unit::Count | Unit::Part | Unit::MoreRoundTrips);
+            let figures = figures.iter().filter(move |it| !of_another(it.unit));
             figures.map(move |summary| Bar {
                 label: label(rounds, summary, of_many),
                 summary,
@@ -78,6 +78,8 @@ fn draw(title: &str, unit: Unit, bars: &[Bar<'_>], most: f64) -> String {
         Unit::PerCpuSecond => "for each second of the server's processor time; longer is better",
         _ => "shorter is better",
     };
+    let letters = bars.iter().map(|bar| bar.label.chars().count()).max();
+    let left = LEFT.max(letters.unwrap_or(0) as f64 * LETTER + 16.0);
     let (title, long) = (escaped(title), |value: f64| {
         value / most.max(1e-9) * LONGEST
     });
@@ -88,14 +90,14 @@ fn draw(title: &str, unit: Unit, bars: &[Bar<'_>], most: f64) -> String {
         let y = TOP + ROW * index as f64;
         let value = &bar.summary.value;
         let class = if bar.ours { "w" } else { "r" };
-        let (least, up_to) = (LEFT + long(value.least), LEFT + long(value.most));
+        let (least, up_to) = (left + long(value.least), left + long(value.most));
         let (text, middle) = (y + 15.0, y + 10.0);
         let number = amount(value.median, unit);
         // Writing to a String never fails.
         let _ = write!(
             svg,
-            r#"<text x="{:.0}" y="{text}" text-anchor="end">{}</text><rect class="{class}" x="{LEFT}" y="{y}" width="{:.1}" height="20" rx="2"/><path class="s" d="M{least:.1} {middle}H{up_to:.1}M{least:.1} {}v8M{up_to:.1} {}v8"/><text class="n" x="{:.1}" y="{text}">{number}</text>"#,
-            LEFT - 8.0,
+            r#"<text x="{:.0}" y="{text}" text-anchor="end">{}</text><rect class="{class}" x="{left}" y="{y}" width="{:.1}" height="20" rx="2"/><path class="s" d="M{least:.1} {middle}H{up_to:.1}M{least:.1} {}v8M{up_to:.1} {}v8"/><text class="n" x="{:.1}" y="{text}">{number}</text>"#,
+            left - 8.0,
             escaped(&bar.label),
             long(value.median),
             middle - 4.0,

@@ -75,7 +75,7 @@ pub(crate) fn amount(value: f64, unit: Unit) -> String {
         Unit::Nanoseconds => format!("{value:.0} ns"),
         Unit::Microseconds => format!("{value:.0} µs"),
         Unit::Count => format!("{value:.0}"),
-        Unit::Part => format!("{value:.2}"),
+        Unit::Part | Unit::RoundTrips | Unit::MoreRoundTrips => format!("{value:.2}"),
     }
 }
 

@@ -56,6 +56,17 @@ const fn guarded(rival: &'static str, least: f64) -> Target {
     }
 }
 
+/// Round trips, and what both ends may take beside them.
+const fn trips(figure: &'static str, most: f64) -> Target {
+    Target {
+        work: "opening",
+        aim: Aim::AtMost {
+            figure,
+            most: most + 0.3,
+        },
+    }
+}
+
 /// Bun has uWebSockets inside, which is the anchor; crates and products are floors.
 const TARGETS: &[Target] = &[
     ratio("echo-64-100-1", "bun", 0.95),
@@ -146,6 +157,14 @@ const TARGETS: &[Target] = &[
             most: 0.0,
         },
     },
+    trips("HTTP/1.1, ticket: connect, more", 1.0),
+    trips("HTTP/1.1, ticket: SecureWebSocket, more", 1.0),
+    trips("HTTP/1.1, cookie: connect, more", 0.0),
+    trips("HTTP/1.1, cookie: SecureWebSocket, more", 0.0),
+    trips("HTTP/2, ticket: connect, more", 1.0),
+    trips("HTTP/2, ticket: SecureWebSocket, more", 1.0),
+    trips("HTTP/2, cookie: connect, more", 0.0),
+    trips("HTTP/2, cookie: SecureWebSocket, more", 0.0),
     Target {
         work: "latency-500",
         aim: Aim::Times {
@@ -207,7 +226,10 @@ impl Aim {
             }
             Self::AtMost { figure, most } => Verdict {
                 target: format!("{figure} ≤ {most}"),
-                measured: own(figure).map(|value| format!("{value:.0}")),
+                measured: own(figure).map(|value| match most.fract() {
+                    0.0 => format!("{value:.0}"),
+                    _ => format!("{value:.2}"),
+                }),
                 met: own(figure).map(|value| value <= *most),
             },
             Self::AtLeast { figure, least } => Verdict {
@@ -252,7 +274,9 @@ mod tests {
     #[test]
     fn every_target_is_of_a_work_that_a_whole_run_does() {
         let mut works = catalogue::works("all", None).unwrap();
-        works.extend(catalogue::works("channels", None).unwrap());
+        for more in ["channels", "opening"] {
+            works.extend(catalogue::works(more, None).unwrap());
+        }
         for target in TARGETS {
             assert!(
                 works.iter().any(|work| work.name() == target.work),

@@ -74,6 +74,14 @@ impl Running {
         Usage::of(self.child.id())
     }
 
+    /// The program that it runs.
+    pub(crate) fn binary(&self) -> Result<PathBuf, Failure> {
+        Ok(std::fs::read_link(format!(
+            "/proc/{}/exe",
+            self.child.id()
+        ))?)
+    }
+
     /// Renames a file into its place, which only its owner may read.
     pub(crate) fn replace(&self, name: &str, content: &str) -> Result<(), Failure> {
         let partial = self.folder.join(format!("{name}.partial"));

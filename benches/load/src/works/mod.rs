@@ -9,6 +9,7 @@ mod handshake;
 mod idle_memory;
 mod latency;
 mod market;
+mod opening;
 mod presence;
 mod recovery;
 mod revocation;
@@ -38,6 +39,7 @@ pub(crate) use handshake::Handshake;
 pub(crate) use idle_memory::IdleMemory;
 pub(crate) use latency::Latency;
 pub(crate) use market::Market;
+pub(crate) use opening::Opening;
 pub(crate) use presence::Presence;
 pub(crate) use recovery::Recovery;
 pub(crate) use revocation::Revocation;
@@ -112,6 +114,10 @@ pub(crate) enum Unit {
     Part,
     /// Of something that should be none.
     Count,
+    /// Of the network's. Less is better.
+    RoundTrips,
+    /// Than another figure of the same round has.
+    MoreRoundTrips,
 }
 
 /// Measures how many things `turn` gets done in a second of the server's processor time. `turn` waits for readiness once.

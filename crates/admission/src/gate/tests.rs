@@ -1,6 +1,8 @@
 //! Whole admissions, and what later happens to the sockets.
 
+mod application;
 mod certificate;
+mod granted;
 
 use std::{net::IpAddr, sync::Arc};
 

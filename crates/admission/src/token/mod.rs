@@ -289,6 +289,12 @@ impl Issuers {
         }
     }
 
+    /// Whether browsers sign in at one issuer only, which need not be named.
+    #[must_use]
+    pub fn has_one_provider(&self) -> bool {
+        self.provider(None).is_some()
+    }
+
     /// Whether a provider takes this server for the client that the configuration says: it is asked with a code that nobody has.
     /// None if nobody signs in there.
     pub async fn try_client(&self, issuer: &str) -> Option<Known> {

@@ -214,9 +214,13 @@ fn read(text: &str) -> Result<Value, BadSchema> {
         return Err(whole(1, "larger than 256 KiB".to_owned()));
     }
     json::check(text).map_err(|error| {
-        let before = text.get(..error.at()).unwrap_or(text);
+        let before = text.get(..error.at).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
-        whole(line, error.to_string())
+        BadSchema {
+            why: error.to_string(),
+            pointer: error.pointer,
+            line,
+        }
     })?;
     serde_json::from_str(text).map_err(|error| whole(error.line(), error.to_string()))
 }

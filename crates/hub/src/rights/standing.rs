@@ -127,3 +127,105 @@ impl Standing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::tests::{anonymous, granted::grant, user};
+
+    fn name(channel: &str) -> ChannelName {
+        ChannelName::parse(channel).unwrap()
+    }
+
+    fn may(standing: &Standing, channel: &str) -> Vec<Action> {
+        let held = |it: &Action| standing.is_granted(&name(channel), *it);
+        Action::ALL.into_iter().filter(held).collect()
+    }
+
+    #[test]
+    fn what_was_shown_adds_to_what_the_token_gives() {
+        let rooms = || (1..=9).map(|n| format!("room/{n}"));
+        let token: HashMap<_, _> = rooms().map(|it| (it, ["publish"])).collect();
+        let claims = serde_json::json!({ "channels": token }).to_string();
+        let mut alice = Standing::from(user("alice", &claims));
+        alice.show(grant("room/1", &["subscribe", "history"], 2000));
+        let all = [Action::Subscribe, Action::Publish, Action::History];
+        assert_eq!(may(&alice, "room/1"), all);
+        assert_eq!(may(&alice, "room/2"), [Action::Publish]);
+        for other in ["room/11", "room", "room/1/x"] {
+            assert_eq!(may(&alice, other), [], "{other}");
+        }
+        let named: Vec<_> = alice.granted_channels();
+        let named: Vec<_> = named.iter().map(|it| it.as_str()).collect();
+        assert_eq!(named, rooms().collect::<Vec<_>>(), "by the token, in order");
+    }
+
+    #[test]
+    fn a_grant_takes_the_place_of_another_for_its_channel_and_of_no_other() {
+        let mut alice = Standing::from(user("alice", "{}"));
+        assert_eq!(alice.until(), Timestamp::NEVER);
+        alice.show(grant("room/2", &["subscribe"], 3000));
+        alice.show(grant("room/1", &["subscribe", "publish"], 2000));
+        assert_eq!(alice.until(), Timestamp::from_secs(2000), "the first");
+        alice.show(grant("room/1", &["history"], 4000));
+        assert_eq!(may(&alice, "room/1"), [Action::History]);
+        assert_eq!(may(&alice, "room/2"), [Action::Subscribe]);
+        assert_eq!(alice.until(), Timestamp::from_secs(3000));
+        alice.retain(|it| it.channel() == &name("room/1"));
+        assert_eq!(may(&alice, "room/1"), [Action::History]);
+        assert_eq!(may(&alice, "room/2"), []);
+        assert_eq!(alice.until(), Timestamp::from_secs(4000));
+    }
+
+    #[test]
+    fn a_fresh_proof_keeps_what_was_shown_and_nothing_else() {
+        let token = |channel: &str| {
+            let claims = format!(r#"{{"channels":{{"{channel}":["publish"]}}}}"#);
+            user("alice", &claims)
+        };
+        let mut alice = Standing::from(token("room/1"));
+        alice.show(grant("room/2", &["subscribe"], 2000));
+        alice.renew(token("room/3"));
+        assert_eq!(may(&alice, "room/1"), []);
+        assert_eq!(may(&alice, "room/2"), [Action::Subscribe]);
+        assert_eq!(may(&alice, "room/3"), [Action::Publish]);
+        alice.renew(user("alice", "{}"));
+        assert_eq!(may(&alice, "room/2"), [Action::Subscribe]);
+        assert_eq!(may(&alice, "room/3"), []);
+    }
+
+    #[test]
+    fn most_have_nothing_and_take_no_memory_for_it() {
+        let mut alice = Standing::from(user("alice", r#"{"channels":{}}"#));
+        assert!(alice.beside.is_none());
+        alice.renew(user("alice", r#"{"channels":{"room/1":["publish"]}}"#));
+        assert!(alice.beside.is_some());
+        alice.renew(user("alice", "{}"));
+        assert!(alice.beside.is_none());
+    }
+
+    #[test]
+    fn nobody_with_a_socket_is_the_backend() {
+        let mut alice = Standing::from(user("alice", "{}"));
+        alice.show(grant("room/1", &["publish"], 2000));
+        assert!(!alice.is_backend() && !Standing::from(anonymous()).is_backend());
+        assert!(Standing::backend().is_backend());
+    }
+
+    #[test]
+    fn an_operator_is_told_what_the_claim_gives() {
+        let why = |principal| {
+            let standing = Standing::from(principal);
+            standing.why_granted(&name("room/1"), Action::Publish)
+        };
+        assert_eq!(why(anonymous()), "nobody is signed in");
+        let gives = why(user("alice", r#"{"channels":{"room/1":["publish"]}}"#));
+        assert_eq!(gives, "the claim `channels` grants \"publish\" here");
+        let not = "the claim `channels` does not grant \"publish\" here";
+        assert_eq!(why(user("alice", "{}")), not);
+        let bad = why(user("alice", r#"{"channels":[]}"#));
+        assert!(bad.starts_with("the claim `channels` grants nothing: "));
+    }
+}

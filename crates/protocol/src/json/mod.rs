@@ -11,41 +11,53 @@ use std::borrow::Cow;
 use keys::Keys;
 
 /// Why a text is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{rule} at byte {at}")]
+pub struct JsonError {
+    /// What it breaks.
+    pub rule: Rule,
+    /// The byte at which it does.
+    pub at: usize,
+    /// To the value or the key at that byte, as a JSON Pointer (RFC 6901): as far as it was read, where it is not JSON.
+    pub pointer: String,
+}
+
+/// What a text can break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum JsonError {
+pub enum Rule {
     /// Not JSON.
-    #[error("not JSON at byte {0}")]
-    Syntax(usize),
+    #[error("not JSON")]
+    Syntax,
     /// More than [`DEPTH`] objects and arrays inside each other.
-    #[error("nested too deeply at byte {0}")]
-    Depth(usize),
+    #[error("nested too deeply")]
+    Depth,
     /// The same key twice in an object, however it is escaped.
-    #[error("a key stands twice at byte {0}")]
-    DuplicateKey(usize),
+    #[error("a key stands twice")]
+    DuplicateKey,
     /// `__proto__`, `constructor` or `prototype` as a key.
-    #[error("a key that is not allowed at byte {0}")]
-    ForbiddenKey(usize),
+    #[error("a key that is not allowed")]
+    ForbiddenKey,
     /// A number that a double does not hold (RFC 7493 §2.2). An integer, and whatever is written without an exponent, may
     /// be at most ±(2^53 - 1). With a fraction or an exponent it is meant as a double: at most 17 significant digits, where
     /// zeros that only pad do not count, and neither too large for a double nor so small that it becomes zero.
-    #[error("a number that does not survive at byte {0}")]
-    Number(usize),
+    #[error("a number that does not survive")]
+    Number,
     /// A `\u` escape of half a surrogate pair (RFC 7493 §2.1).
-    #[error("half a surrogate pair at byte {0}")]
-    Surrogate(usize),
+    #[error("half a surrogate pair")]
+    Surrogate,
 }
 
-impl JsonError {
-    /// The byte at which it is wrong.
+impl Rule {
+    /// Its stable name, for programs.
     #[must_use]
-    pub fn at(self) -> usize {
+    pub fn keyword(self) -> &'static str {
         match self {
-            Self::Syntax(at)
-            | Self::Depth(at)
-            | Self::DuplicateKey(at)
-            | Self::ForbiddenKey(at)
-            | Self::Number(at)
-            | Self::Surrogate(at) => at,
+            Self::Syntax => "syntax",
+            Self::Depth => "depth",
+            Self::DuplicateKey => "duplicate-key",
+            Self::ForbiddenKey => "forbidden-key",
+            Self::Number => "number",
+            Self::Surrogate => "surrogate",
         }
     }
 }
@@ -59,21 +71,54 @@ const FORBIDDEN: [&str; 3] = ["__proto__", "constructor", "prototype"];
 /// # Errors
 /// The first thing that is wrong, and where.
 pub fn check(text: &str) -> Result<(), JsonError> {
-    let mut scan = Scan { text, at: 0 };
-    scan.value(0)?;
-    if scan.peek().is_some() {
-        Err(JsonError::Syntax(scan.at))
-    } else {
-        Ok(())
-    }
+    let mut scan = Scan {
+        text,
+        at: 0,
+        steps: Vec::new(),
+    };
+    scan.whole().map_err(|Fault { rule, at }| JsonError {
+        rule,
+        at,
+        pointer: scan.pointer(),
+    })
 }
 
 struct Scan<'a> {
     text: &'a str,
     at: usize,
+    /// From what is wrong outwards: known once something is.
+    steps: Vec<Cow<'a, str>>,
+}
+
+/// What is wrong, and at which byte: small, as every value is answered with it or without.
+#[derive(Clone, Copy)]
+struct Fault {
+    rule: Rule,
+    at: usize,
+}
+
+impl Rule {
+    fn at(self, at: usize) -> Fault {
+        Fault { rule: self, at }
+    }
 }
 
 impl<'a> Scan<'a> {
+    fn whole(&mut self) -> Result<(), Fault> {
+        self.value(0)?;
+        match self.peek() {
+            Some(_) => self.syntax(),
+            None => Ok(()),
+        }
+    }
+
+    fn pointer(&self) -> String {
+        let steps = self.steps.iter().rev();
+        let escaped =
+            |step: &Cow<'_, str>| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
+        steps.map(escaped).collect()
+    }
+
     /// The next byte that is not white space.
     fn peek(&mut self) -> Option<u8> {
         while let Some(byte) = self.byte() {
@@ -89,14 +134,14 @@ impl<'a> Scan<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn syntax<T>(&self) -> Result<T, JsonError> {
-        Err(JsonError::Syntax(self.at))
+    fn syntax<T>(&self) -> Result<T, Fault> {
+        Err(Rule::Syntax.at(self.at))
     }
 
     /// INVARIANT: recursion ends at [`DEPTH`].
-    fn value(&mut self, depth: usize) -> Result<(), JsonError> {
+    fn value(&mut self, depth: usize) -> Result<(), Fault> {
         match self.peek() {
-            Some(b'{' | b'[') if depth == DEPTH => Err(JsonError::Depth(self.at)),
+            Some(b'{' | b'[') if depth == DEPTH => Err(Rule::Depth.at(self.at)),
             Some(b'{') => self.object(depth + 1),
             Some(b'[') => self.array(depth + 1),
             Some(b'"') => self.string(),
@@ -108,7 +153,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<(), JsonError> {
+    fn object(&mut self, depth: usize) -> Result<(), Fault> {
         self.at += 1;
         let mut keys = Keys::default();
         if self.peek() == Some(b'}') {
@@ -121,39 +166,58 @@ impl<'a> Scan<'a> {
             }
             let at = self.at;
             let key = self.key()?;
-            if FORBIDDEN.contains(&&*key) {
-                return Err(JsonError::ForbiddenKey(at));
+            if let Err(fault) = self.member(key, at, &mut keys, depth) {
+                // Read once more, as it is rarely needed.
+                self.at = at;
+                let key = self.key()?;
+                self.steps.push(key);
+                return Err(fault);
             }
-            if !keys.insert(key) {
-                return Err(JsonError::DuplicateKey(at));
-            }
-            if self.peek() != Some(b':') {
-                return self.syntax();
-            }
-            self.at += 1;
-            self.value(depth)?;
             if self.ends(b'}')? {
                 return Ok(());
             }
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<(), JsonError> {
+    /// A member from behind its key, which stands at this byte.
+    fn member(
+        &mut self,
+        key: Cow<'a, str>,
+        at: usize,
+        keys: &mut Keys<'a>,
+        depth: usize,
+    ) -> Result<(), Fault> {
+        if FORBIDDEN.contains(&&*key) {
+            return Err(Rule::ForbiddenKey.at(at));
+        }
+        if !keys.insert(key) {
+            return Err(Rule::DuplicateKey.at(at));
+        }
+        if self.peek() != Some(b':') {
+            return self.syntax();
+        }
+        self.at += 1;
+        self.value(depth)
+    }
+
+    fn array(&mut self, depth: usize) -> Result<(), Fault> {
         self.at += 1;
         if self.peek() == Some(b']') {
             self.at += 1;
             return Ok(());
         }
-        loop {
-            self.value(depth)?;
+        for index in 0_usize.. {
+            self.value(depth)
+                .inspect_err(|_| self.steps.push(index.to_string().into()))?;
             if self.ends(b']')? {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// A comma, or the end of the container.
-    fn ends(&mut self, end: u8) -> Result<bool, JsonError> {
+    fn ends(&mut self, end: u8) -> Result<bool, Fault> {
         let ended = match self.peek() {
             Some(b',') => false,
             Some(byte) if byte == end => true,
@@ -163,7 +227,7 @@ impl<'a> Scan<'a> {
         Ok(ended)
     }
 
-    fn word(&mut self, word: &str) -> Result<(), JsonError> {
+    fn word(&mut self, word: &str) -> Result<(), Fault> {
         let here = self.text.as_bytes().get(self.at..).unwrap_or_default();
         if !here.starts_with(word.as_bytes()) {
             return self.syntax();
@@ -173,7 +237,7 @@ impl<'a> Scan<'a> {
     }
 
     /// A string, judged and passed over.
-    fn string(&mut self) -> Result<(), JsonError> {
+    fn string(&mut self) -> Result<(), Fault> {
         self.at += 1;
         while self.plain()? == Stop::Escape {
             self.escape()?;
@@ -183,7 +247,7 @@ impl<'a> Scan<'a> {
     }
 
     /// A string as it is meant: without its quotes, its escapes resolved.
-    fn key(&mut self) -> Result<Cow<'a, str>, JsonError> {
+    fn key(&mut self) -> Result<Cow<'a, str>, Fault> {
         self.at += 1;
         let start = self.at;
         let mut stop = self.plain()?;
@@ -200,7 +264,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Passes over characters that mean themselves, to the end of the string or its next escape.
-    fn plain(&mut self) -> Result<Stop, JsonError> {
+    fn plain(&mut self) -> Result<Stop, Fault> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         self.at += plain_run(rest);
         match self.byte() {
@@ -210,7 +274,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<char, JsonError> {
+    fn escape(&mut self) -> Result<char, Fault> {
         let at = self.at;
         self.at += 1;
         let plain = match self.byte() {
@@ -221,7 +285,7 @@ impl<'a> Scan<'a> {
             Some(b'r') => '\r',
             Some(b't') => '\t',
             Some(b'u') => {
-                return self.unicode()?.ok_or(JsonError::Surrogate(at));
+                return self.unicode()?.ok_or(Rule::Surrogate.at(at));
             }
             _ => return self.syntax(),
         };
@@ -230,7 +294,7 @@ impl<'a> Scan<'a> {
     }
 
     /// One escaped code unit, or a pair that belongs together. None if half a pair stands alone.
-    fn unicode(&mut self) -> Result<Option<char>, JsonError> {
+    fn unicode(&mut self) -> Result<Option<char>, Fault> {
         let first = self.unit()?;
         if !(0xD800..0xDC00).contains(&first) || !self.follows_escape() {
             return Ok(char::from_u32(first.into()));
@@ -245,7 +309,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The four digits behind `u`.
-    fn unit(&mut self) -> Result<u16, JsonError> {
+    fn unit(&mut self) -> Result<u16, Fault> {
         let digits = self.text.get(self.at + 1..self.at + 5).unwrap_or_default();
         if digits.len() != 4 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return self.syntax();
@@ -254,7 +318,7 @@ impl<'a> Scan<'a> {
         u16::from_str_radix(digits, 16).or_else(|_| self.syntax())
     }
 
-    fn number(&mut self) -> Result<(), JsonError> {
+    fn number(&mut self) -> Result<(), Fault> {
         let start = self.at;
         if self.byte() == Some(b'-') {
             self.at += 1;
@@ -283,10 +347,10 @@ impl<'a> Scan<'a> {
                 number::double_survives(text, whole, fraction.unwrap_or_default(), exponent)
             }
         };
-        survives.then_some(()).ok_or(JsonError::Number(start))
+        survives.then_some(()).ok_or(Rule::Number.at(start))
     }
 
-    fn digits(&mut self) -> Result<&'a str, JsonError> {
+    fn digits(&mut self) -> Result<&'a str, Fault> {
         let start = self.at;
         while self.byte().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;

@@ -34,7 +34,7 @@ impl RpcError {
     pub const REQUEST: Self = Self::new(
         -32600,
         "request",
-        "Send JSON-RPC 2.0, at most 32 calls at once.",
+        "Send JSON-RPC 2.0, at most 32 calls at once, each with an integer or a short text as its id.",
     );
     /// No such method.
     pub const METHOD: Self = Self::new(-32601, "method", "There is no such method.");
@@ -58,7 +58,11 @@ impl RpcError {
         "A limit is reached. Unsubscribe from something.",
     );
     /// JSON that readers could read differently.
-    pub const CONTENT: Self = Self::new(-32004, "content", "This content is not taken.");
+    pub const CONTENT: Self = Self::new(
+        -32004,
+        "content",
+        "JSON that could be read in two ways is not taken. Change what the keyword names.",
+    );
     /// Not a channel name.
     pub const CHANNEL: Self = Self::new(-32005, "channel", "That is not a channel name.");
     /// Subscribing twice, or unsubscribing from nothing.

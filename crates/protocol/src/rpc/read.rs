@@ -9,7 +9,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::optional;
-use crate::json::{self, JsonError};
+use crate::json::{self, JsonError, Rule};
 
 /// The most calls in a batch.
 pub const BATCH: usize = 32;
@@ -46,10 +46,17 @@ pub struct Call<'a> {
 }
 
 /// Why a message is not even a batch of something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreadable {
-    /// -32700, or content that is refused.
-    Json(JsonError),
+#[derive(Debug)]
+pub enum Unreadable<'a> {
+    /// -32700: not JSON.
+    Syntax,
+    /// -32004: JSON that readers could read differently.
+    Content {
+        /// What is wrong with it.
+        error: JsonError,
+        /// What the message would have called, if it is one call and all readers agree on which: to be answered, not to be done.
+        call: Option<Call<'a>>,
+    },
     /// -32600: an empty batch, or over [`BATCH`] calls.
     Batch,
 }
@@ -103,8 +110,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Batch<'a> {
 ///
 /// # Errors
 /// It cannot be read as anything.
-pub fn read(text: &str) -> Result<Incoming<'_>, Unreadable> {
-    json::check(text).map_err(Unreadable::Json)?;
+pub fn read(text: &str) -> Result<Incoming<'_>, Unreadable<'_>> {
+    json::check(text).map_err(|error| unreadable(text, error))?;
     if !text.trim_start().starts_with('[') {
         return Ok(Incoming::One(entry(text)));
     }
@@ -114,6 +121,18 @@ pub fn read(text: &str) -> Result<Incoming<'_>, Unreadable> {
     }
     let entries = elements.into_iter().map(|element| entry(element.get()));
     Ok(Incoming::Batch(entries.collect()))
+}
+
+fn unreadable(text: &str, error: JsonError) -> Unreadable<'_> {
+    if error.rule == Rule::Syntax {
+        return Unreadable::Syntax;
+    }
+    let call = match entry(text) {
+        // It stands once, as serde refuses a member that stands twice.
+        Entry::Call(call) if json::check(call.id.get()).is_ok() => Some(call),
+        _ => None,
+    };
+    Unreadable::Content { error, call }
 }
 
 fn entry(text: &str) -> Entry<'_> {
@@ -230,11 +249,57 @@ mod tests {
         assert!(
             matches!(read(&batch(BATCH)), Ok(Incoming::Batch(entries)) if entries.len() == BATCH)
         );
-        assert!(matches!(read("{"), Err(Unreadable::Json(_))));
+        assert!(matches!(read("{"), Err(Unreadable::Syntax)));
         let nested = read(r#"[["2.0",1,"ping",{},null,null]]"#);
         assert!(
             matches!(nested, Ok(Incoming::Batch(entries)) if matches!(&entries[..], [Entry::Invalid]))
         );
+    }
+
+    #[test]
+    fn a_call_whose_data_is_refused_is_known_all_the_same() {
+        let call =
+            |members: &str| format!(r#"{{"jsonrpc":"2.0","id":7,"method":"publish",{members}}}"#);
+        let deep = "[".repeat(40) + &"]".repeat(40);
+        for (rule, data) in [
+            (Rule::DuplicateKey, r#"{"a":1,"a":2}"#),
+            (Rule::ForbiddenKey, r#"{"__proto__":1}"#),
+            (Rule::Number, "1e400"),
+            (Rule::Surrogate, r#""\ud800""#),
+            (Rule::Depth, &deep),
+        ] {
+            let text = call(&format!(r#""params":{{"channel":"a","data":{data}}}"#));
+            match read(&text) {
+                Err(Unreadable::Content {
+                    error,
+                    call: Some(call),
+                }) => {
+                    assert_eq!((error.rule, call.id.get()), (rule, "7"), "{text}");
+                    assert!(error.pointer.starts_with("/params/data"), "{error:?}");
+                }
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn whose_a_refusal_is_in_doubt_is_nobodys() {
+        for text in [
+            r#"{"jsonrpc":"2.0","id":7,"id":8,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":7,"\u0069d":7,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1e400,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":"\ud800","method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","method":"publish","params":{"data":1e400},"id":"\ud800"}"#,
+            r#"{"jsonrpc":"2.0","id":7,"method":"ping","method":"publish"}"#,
+            r#"[{"jsonrpc":"2.0","id":7,"method":"publish","params":{"data":1e400}}]"#,
+            "1e400",
+        ] {
+            let read = read(text);
+            assert!(
+                matches!(read, Err(Unreadable::Content { call: None, .. })),
+                "{text}: {read:?}"
+            );
+        }
     }
 
     #[test]

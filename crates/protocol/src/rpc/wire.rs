@@ -181,6 +181,13 @@ pub struct PublicationNotice<'a> {
     pub id: Option<Cow<'a, str>>,
 }
 
+/// Whose the socket is.
+#[derive(Serialize)]
+pub struct WelcomeNotice<'a> {
+    /// The user, as `from` of a publication would name them.
+    pub handle: Cow<'a, str>,
+}
+
 /// Members are in the channel who were not, or something else is told beside them.
 #[derive(Serialize)]
 pub struct JoinedNotice<'a> {
@@ -218,6 +225,13 @@ pub struct LaggedNotice<'a> {
     pub position: Cow<'a, str>,
 }
 
+/// The proof on which the socket stands ends soon.
+#[derive(Serialize)]
+pub struct ExpiringNotice {
+    /// When it ends, in seconds since 1970.
+    pub expires_at: u64,
+}
+
 /// A channel is followed no longer, as the right to it was lost.
 #[derive(Serialize)]
 pub struct RevokedNotice<'a> {
@@ -242,7 +256,7 @@ pub enum RevokedNoticeReason {
 pub struct ErrorData<'a> {
     /// The code's stable name.
     pub word: Cow<'a, str>,
-    /// The rule that was broken, as the channel's schema calls it.
+    /// The rule that was broken: as the channel's schema calls it, or with -32004 `depth`, `duplicate-key`, `forbidden-key`, `number` or `surrogate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyword: Option<Cow<'a, str>>,
     /// A JSON Pointer (RFC 6901) into `data`, to what is wrong; the empty text is all of it. Where it would be longer than 256 bytes, it points to what is around the place.

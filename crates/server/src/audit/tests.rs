@@ -14,6 +14,9 @@ mod rotation;
 mod shipping;
 mod tampering;
 
+/// What is waited for comes, however long that takes; a test that hangs is ended from outside.
+const LONG: Duration = Duration::from_secs(3600);
+
 fn folder(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("wardwire-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&path);
@@ -41,12 +44,31 @@ fn broken(path: &Path) -> u64 {
     }
 }
 
+/// A log that nobody writes any more, or nobody will soon.
+fn opened(settings: Settings) -> Audit {
+    settled(&settings.file);
+    Audit::open(settings).unwrap()
+}
+
+/// Waits for a writer that was dropped or closed: it holds the lock as long as it writes.
+fn settled(path: &Path) {
+    if let Ok(lock) = std::fs::File::open(path.with_extension("jsonl.lock")) {
+        lock.lock().unwrap();
+    }
+}
+
+fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        thread::sleep(CROWDED);
+    }
+}
+
 fn write(path: &Path, count: usize) -> Audit {
-    let audit = Audit::open(Settings::of(path.to_owned())).unwrap();
+    let audit = opened(Settings::of(path.to_owned()));
     for _ in 0..count {
         audit.record(Event::new("start"));
     }
-    audit.flush(Duration::from_secs(10));
+    audit.flush(LONG);
     audit
 }
 
@@ -76,7 +98,7 @@ fn an_edit_a_gap_and_a_swap_are_found() {
 #[test]
 fn connections_that_are_dropped_take_few_lines_and_every_one_is_counted() {
     let path = folder("drops");
-    let audit = Audit::open(Settings::of(path.clone())).unwrap();
+    let audit = opened(Settings::of(path.clone()));
     let drop_from = |peer: &str, cause| {
         let trail = Trail {
             peer: Some(peer.parse().unwrap()),
@@ -89,7 +111,7 @@ fn connections_that_are_dropped_take_few_lines_and_every_one_is_counted() {
         assert!(audit.is_healthy(), "what is dropped never fills the queue");
     }
     drop_from("192.0.2.2", Cause::NoDescriptor);
-    audit.flush(Duration::from_secs(10));
+    audit.flush(LONG);
     let text = std::fs::read_to_string(&path).unwrap();
     let events = text
         .lines()
@@ -113,13 +135,13 @@ fn connections_that_are_dropped_take_few_lines_and_every_one_is_counted() {
 #[test]
 fn calls_that_fail_never_fill_the_queue_and_every_one_is_counted() {
     let path = folder("calls");
-    let audit = Audit::open(Settings::of(path.clone())).unwrap();
+    let audit = opened(Settings::of(path.clone()));
     let trail = Trail::default();
     for _ in 0..200_000 {
         audit.call_refused(&trail, "forbidden", || None);
         assert!(audit.is_healthy(), "everybody's door closes");
     }
-    audit.flush(Duration::from_secs(10));
+    audit.flush(LONG);
     let text = std::fs::read_to_string(&path).unwrap();
     let events = text
         .lines()
@@ -132,13 +154,13 @@ fn calls_that_fail_never_fill_the_queue_and_every_one_is_counted() {
 #[test]
 fn what_is_only_reported_is_counted_as_that_and_hides_no_refusal() {
     let path = folder("reports");
-    let audit = Audit::open(Settings::of(path.clone())).unwrap();
+    let audit = opened(Settings::of(path.clone()));
     let trail = Trail::default();
     for _ in 0..20_000 {
         audit.reported(&trail, "invalid", String::new);
     }
     audit.call_refused(&trail, "forbidden", || Some("one of its own".to_owned()));
-    audit.flush(Duration::from_secs(10));
+    audit.flush(LONG);
     let text = std::fs::read_to_string(&path).unwrap();
     let events: Vec<serde_json::Value> = text
         .lines()
@@ -230,12 +252,12 @@ fn a_torn_line_cannot_be_taken_away() {
 #[test]
 fn a_flood_of_refusals_takes_few_lines_and_every_one_is_counted() {
     let path = folder("flood");
-    let audit = Audit::open(Settings::of(path.clone())).unwrap();
+    let audit = opened(Settings::of(path.clone()));
     let refusal = Refusal::new(Stage::Tls, Reason::TlsFailed);
     for _ in 0..5000 {
         audit.record(Event::refusal(&Trail::default(), &refusal));
     }
-    audit.flush(Duration::from_secs(10));
+    audit.flush(LONG);
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<serde_json::Value> = text
         .lines()
@@ -251,12 +273,12 @@ fn a_flood_of_refusals_takes_few_lines_and_every_one_is_counted() {
 #[test]
 fn peers_text_cannot_break_a_line_or_turn_its_direction() {
     let path = folder("text");
-    let audit = Audit::open(Settings::of(path.clone())).unwrap();
+    let audit = opened(Settings::of(path.clone()));
     let origin = format!("x\r\n\u{1b}[2J\u{202e}\u{2028}{}", "y".repeat(1_000_000));
     let mut event = Event::new("refusal");
     event.trail.origin = Some(origin.into());
     audit.record(event);
-    audit.flush(Duration::from_secs(10));
+    audit.flush(LONG);
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(
         text.len() < 1000 && text.lines().count() == 1,

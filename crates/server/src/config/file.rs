@@ -551,8 +551,8 @@ pub struct Introspection {
     #[serde(default = "ten_seconds")]
     #[schemars(extend("x-least" = "0s", "x-most" = "5m"))]
     pub cache: Span,
-    /// How often it is asked again about the tokens of open sockets, which end when it says no, or does not answer for twice as
-    /// long (3000 `revoked`). Without it they last until `exp`, and a token that has none is refused.
+    /// How often it is asked again about the tokens of open sockets, which end when it says no, or does not answer for them within
+    /// twice as long and six seconds (3000 `revoked`). Without it they last until `exp`, and a token that has none is refused.
     #[schemars(extend("x-least" = "1s", "x-most" = "1h", "x-default" = "never"))]
     pub recheck: Option<Span>,
 }

@@ -41,7 +41,7 @@ pub struct ForwardAuth {
     #[schemars(extend("x-least" = "0s", "x-most" = "5m"))]
     pub cache: Span,
     /// How often it is asked again about the sessions of open sockets, which end when it says that it is nobody, or does not
-    /// answer for twice as long (3000 `revoked`).
+    /// answer for them within twice as long and `timeout` (3000 `revoked`).
     #[serde(default = "recheck")]
     #[schemars(extend("x-least" = "1s", "x-most" = "1h"))]
     pub recheck: Span,

@@ -28,7 +28,7 @@ pub(super) fn ours(path: &str, ports: Ports) -> Option<Response<Bytes>> {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
          connect-src 'self' wss://localhost:{ours}; \
          frame-src https://127.0.0.1:{hostile} https://localhost:{hostile}; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     );
     let headers = response.headers_mut();
     secure(headers, &policy);

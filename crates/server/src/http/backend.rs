@@ -87,9 +87,9 @@ pub(super) async fn respond(
             (!answers.is_empty()).then(|| rpc::batch(&answers))
         }
         Err(why) => {
-            let error = errors::unreadable(why);
-            caller.note(&error, None);
-            Some(rpc::error(None, &error))
+            let (call, error) = errors::unreadable(why);
+            caller.note(&error, call.as_ref());
+            Some(rpc::error(call.as_ref().map(|it| it.id), &error))
         }
     };
     Ok(match answer {

@@ -14,7 +14,7 @@ mod sign_in;
 use std::{convert::Infallible, future::Future, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header, request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -215,32 +215,59 @@ async fn answer(
     request: Request<Incoming>,
     deadline: Instant,
 ) -> Response<Bytes> {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let asked = Asked::of(request.method(), request.uri(), request.headers());
     let mut trail = Trail::default();
-    let asked = timeout_at(deadline, route(connection, request, deadline, &mut trail)).await;
+    let outcome = timeout_at(deadline, route(connection, request, deadline, &mut trail)).await;
     let timeout = || Refusal::new(Stage::Head, Reason::HandshakeTimeout);
-    let asked = asked.unwrap_or_else(|_| Err(timeout()));
-    concluded(&connection.server, asked, &trail, (&method, &path))
+    let outcome = outcome.unwrap_or_else(|_| Err(timeout()));
+    concluded(&connection.server, outcome, &trail, &asked)
+}
+
+/// What a refusal has to know of a request.
+pub(crate) struct Asked {
+    method: Method,
+    path: Box<str>,
+    /// Whether a person reads it.
+    wants_page: bool,
+}
+
+impl Asked {
+    pub(crate) fn of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
+        Self {
+            method: method.clone(),
+            path: uri.path().into(),
+            wants_page: sign_in::page::is_wanted(uri.path(), headers),
+        }
+    }
+
+    fn shown(&self, server: &Server, refusal: &Refusal) -> Response<Bytes> {
+        if self.wants_page {
+            let has_login = server.gate.rules().issuers.has_one_provider();
+            return sign_in::page::of(refusal, &self.path, has_login);
+        }
+        problem::refused(refusal)
+    }
 }
 
 /// What a request comes to: its response, or its refusal, which is written down.
 pub(crate) fn concluded(
     server: &Server,
-    asked: Result<Response<Bytes>, Refusal>,
+    outcome: Result<Response<Bytes>, Refusal>,
     trail: &Trail,
-    (method, path): (&Method, &str),
+    asked: &Asked,
 ) -> Response<Bytes> {
-    let mut response = match asked {
+    let mut response = match outcome {
         Ok(response) => response,
         Err(refusal) => {
             server.refused(trail, &refusal);
-            let mut response = problem::refused(&refusal);
+            let mut response = asked.shown(server, &refusal);
+            let methods = methods(&asked.path);
             if let (Some(allow), Some(methods)) =
-                (response.headers_mut().get_mut(header::ALLOW), methods(path))
+                (response.headers_mut().get_mut(header::ALLOW), methods)
             {
                 *allow = HeaderValue::from_static(methods);
             }
-            if is_ours(path) && method != Method::OPTIONS {
+            if is_ours(&asked.path) && asked.method != Method::OPTIONS {
                 cors::allow(server, trail.origin.as_deref(), &mut response);
             }
             response
@@ -322,7 +349,7 @@ fn methods(path: &str) -> Option<&'static str> {
     match path {
         api::TICKETS | BACKEND => Some("POST"),
         api::SESSION => Some("GET, DELETE"),
-        _ => None,
+        _ => sign_in::methods(path),
     }
 }
 

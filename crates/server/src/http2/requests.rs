@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     handshake::{self, Entrant},
-    http::{self as ordinary, Connection},
+    http::{self as ordinary, Asked, Connection},
     server::Server,
     shard::{Arrival, Carrier, Handle},
 };
@@ -120,18 +120,18 @@ async fn ask(shared: &Shared, request: Request<RecvStream>, deadline: Instant) -
     let mut trail = Trail::begin(shared.number, shared.transport.peer, &head);
     trail.balancer = shared.transport.balancer;
     trail.stream = Some(received.stream_id().as_u32());
-    let (method, path) = (head.method.clone(), head.uri.path().to_owned());
-    let asked = judge(shared, &mut head, protocol, &mut received, &mut trail);
+    let asked = Asked::of(&head.method, &head.uri, &head.headers);
+    let outcome = judge(shared, &mut head, protocol, &mut received, &mut trail);
     let late = || Refusal::new(Stage::Head, Reason::HandshakeTimeout);
-    let asked = timeout_at(deadline, asked).await;
-    let (response, entrant) = match asked.unwrap_or_else(|_| Err(late())) {
+    let outcome = timeout_at(deadline, outcome).await;
+    let (response, entrant) = match outcome.unwrap_or_else(|_| Err(late())) {
         Ok((response, entrant)) => (Ok(response), entrant),
         Err(refusal) => {
             shared.watch.refused();
             (Err(refusal), None)
         }
     };
-    let response = ordinary::concluded(&shared.server, response, &trail, (&method, &path));
+    let response = ordinary::concluded(&shared.server, response, &trail, &asked);
     match entrant {
         Some(entrant) => Answer::Socket(response, entrant, received),
         None => Answer::Response(response),

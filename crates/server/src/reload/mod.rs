@@ -235,7 +235,8 @@ impl Reloader {
             terms,
         } = parts;
         let server = &self.server;
-        let granting = server.gate.rules().issuers.grant();
+        // What was shown was granted by these.
+        let granted = server.gate.rules().issuers.grant();
         *server.terms.write() = Arc::new(terms);
         // Client certificates are verified anew, which takes its time where there are many.
         let own = server.clone();
@@ -245,7 +246,6 @@ impl Reloader {
             Err(Ok(panic)) => resume_unwind(panic),
             Err(Err(_)) => 0,
         };
-        let granted = granting || server.gate.rules().issuers.grant();
         if !server.hub.reload(channels) && !granted {
             return (sockets, 0);
         }

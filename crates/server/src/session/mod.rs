@@ -19,7 +19,7 @@ use wardwire_admission::{
     gate::Gate,
     lease::Lease,
     principal::Principal,
-    route::{Route, RouteKind},
+    route::{Route, RouteKind, WARDWIRE_SESSION},
 };
 use wardwire_hub::{
     fanout::{Fanout, SocketKey},
@@ -33,7 +33,7 @@ use wardwire_protocol::{
 };
 
 use crate::{audit::Event, metrics::ShardMetrics, server::Server};
-use channels::Channels;
+use channels::{Channels, Expiry};
 use rate::Rate;
 
 /// What a socket stands on, and what is told when it ends.
@@ -48,6 +48,8 @@ pub struct Session {
     pub encoding: Option<Encoding>,
     /// Bytes queued for it when its peer is slow.
     pub outbox: usize,
+    /// Whether it came by its cookie alone, and is to be told whose it is.
+    greeted: bool,
     trail: Box<Trail>,
     ending: Option<Ending>,
     slot: Option<ConnectionSlot>,
@@ -94,6 +96,7 @@ impl Session {
     #[must_use]
     pub fn new(server: Arc<Server>, admission: Admission, trail: Trail) -> (Self, Principal) {
         let encoding = admission.encoding();
+        let greeted = admission.offer.offers(WARDWIRE_SESSION);
         let Admission {
             principal,
             lease,
@@ -108,6 +111,7 @@ impl Session {
             route,
             encoding,
             outbox,
+            greeted,
             trail: Box::new(trail),
             ending: None,
             slot: Some(slot),
@@ -191,8 +195,19 @@ impl Application {
             RouteKind::Channels => {
                 let member = session.server.hub.join(principal, key, session.encoding);
                 let member = member.from_address(session.trail.peer);
-                Self::Channels(Box::new(Channels::new(member, rate, now)))
+                let expiry = Expiry::new(&session.lease, session.server.gate.now());
+                let channels = Channels::new(member, rate, now, session.greeted, expiry);
+                Self::Channels(Box::new(channels))
             }
+        }
+    }
+
+    /// Whether it has something to say before it is asked.
+    #[must_use]
+    pub fn begins(&self) -> bool {
+        match self {
+            Self::Echo(_) => false,
+            Self::Channels(channels) => channels.begins(),
         }
     }
 
@@ -232,16 +247,16 @@ impl Application {
         }
     }
 
-    /// When something that it may do ends by itself, beside its lease.
+    /// When something that it may do ends by itself, beside its lease, or is to be told of the lease's end.
     #[must_use]
-    pub fn granted_until(&self) -> Timestamp {
+    pub fn due(&self) -> Timestamp {
         match self {
             Self::Echo(_) => Timestamp::NEVER,
-            Self::Channels(channels) => channels.granted_until(),
+            Self::Channels(channels) => channels.due(),
         }
     }
 
-    /// Does no longer what has ended by now.
+    /// Does no longer what has ended by now, and tells what soon will.
     pub fn expire(&mut self, now: Timestamp, scope: &mut Scope<'_>) {
         if let Self::Channels(channels) = self {
             channels.expire(now, scope);

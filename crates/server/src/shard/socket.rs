@@ -108,15 +108,16 @@ impl<T: Transport> Socket<T> {
         now: Instant,
     ) -> Self {
         session.lease.register(&waker);
+        let application = Application::new(&session, principal, key, now);
         Self {
             link,
             frames: Connection::server(session.route.limits.clone(), now)
                 .deflating(session.encoding),
             outbox: Outbox::default(),
-            application: Application::new(&session, principal, key, now),
+            woken: application.begins(),
+            application,
             session,
             waker,
-            woken: false,
             ended: None,
         }
     }
@@ -249,9 +250,10 @@ impl<T: Transport> Socket<T> {
         self.close(&close, turn);
     }
 
-    /// Nor does it follow a channel for longer than that was granted. Returns what is still noted for it.
+    /// Nor does it follow a channel for longer than that was granted, and it is told in time when it ends. Returns what is still
+    /// noted for it.
     fn expire(&mut self, noted: Noted, turn: &mut Turn<'_>) -> Noted {
-        if self.application.granted_until() > turn.wall || self.frames.is_closing() {
+        if self.application.due() > turn.wall || self.frames.is_closing() {
             return noted;
         }
         // What came through such a channel meanwhile is taken back from the outbox, and so goes there.
@@ -387,7 +389,7 @@ impl<T: Transport> Socket<T> {
         let due = self.frames.deadline();
         match self.session.lease.status(turn.wall) {
             LeaseStatus::Valid { until } if !self.frames.is_closing() => {
-                let until = until.min(self.application.granted_until());
+                let until = until.min(self.application.due());
                 due.min(turn.now + turn.wall.until(until))
             }
             _ => due,

@@ -81,10 +81,11 @@ export function failedSignIn(): string | null {
   return `That came to nothing: ${failures.get(error) ?? 'the provider does not say why.'}`;
 }
 
-/** Ends the session, and goes on to sign out at the provider too. */
+/** Ends the session, and goes on to sign out at the provider too. Wherever an answer leads, it is never to run as a script. */
 export async function signOutAtProvider(): Promise<void> {
   const { body } = await call('POST', '/.wardwire/logout', { kind: 'cookie' }, { body: {} });
-  if (typeof body['continue'] === 'string') location.assign(body['continue']);
+  const next = URL.parse(String(body['continue'] ?? ''));
+  if (next?.protocol === 'https:') location.assign(next);
 }
 
 /** Asks for a ticket. */
@@ -125,11 +126,17 @@ export async function surroundings(): Promise<Surroundings> {
   const { hostile: elsewhere, hostile_same_site: sameSite, provider } = answer.body;
   return {
     hostile: {
-      elsewhere: typeof elsewhere === 'string' ? elsewhere : `https://127.0.0.1:${next}`,
-      sameSite: typeof sameSite === 'string' ? sameSite : `https://localhost:${next}`,
+      elsewhere: originOf(elsewhere) ?? `https://127.0.0.1:${next}`,
+      sameSite: originOf(sameSite) ?? `https://localhost:${next}`,
     },
     provider: typeof provider === 'string',
   };
+}
+
+/** The origin of an `https` address. */
+function originOf(value: unknown): string | null {
+  const address = URL.parse(String(value));
+  return address?.protocol === 'https:' ? address.origin : null;
 }
 
 /** What the audit log says about one attempt, once it names an event of that kind; what there is after three seconds. */

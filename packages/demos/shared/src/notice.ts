@@ -14,7 +14,8 @@ export function tell(text: string | null): void {
 /** What was wrong, where (RFC 6901), and what helps. */
 export function why(error: unknown): string {
   if (!(error instanceof WardwireError)) return 'nobody knows why.';
-  const { pointer, keyword } = error.data ?? {};
-  const where = pointer === undefined ? '' : ` at ${pointer === '' ? 'the whole' : pointer}`;
-  return `${error.code}${where}${keyword === undefined ? '' : ` (${keyword})`}. ${remedyFor(error)}`;
+  const { code, data, retryAfterMs } = error;
+  if (data?.pointer !== undefined) return `${code} at ${data.pointer === '' ? 'the whole' : data.pointer} (${data.keyword ?? '?'}). Change that place.`;
+  if (retryAfterMs !== null) return `${code}. Wait ${(retryAfterMs / 1000).toFixed(1)} s.`;
+  return `${code}. ${remedyFor(error)}`;
 }

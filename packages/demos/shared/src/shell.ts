@@ -20,11 +20,12 @@ export async function shell(wire: Line, enter: (account: string, signal: AbortSi
   const leave = (): Promise<void> => (provider ? signOutAtProvider() : wire.signOut());
   let present: AbortController | null = null;
 
-  const signedIn = (account: string, expiresAt: number): void => {
+  const signedIn = (account: string, expiresAt: number, chosen: boolean): void => {
     present = new AbortController();
     showAccount(account, leave);
     place('sign-in').hidden = true;
     place('demo').hidden = false;
+    if (chosen) toStage();
     enter(account, present.signal);
     panel.signedIn(account);
     card.signedIn(account, expiresAt);
@@ -32,6 +33,7 @@ export async function shell(wire: Line, enter: (account: string, signal: AbortSi
   };
 
   const signedOut = (why: string | null): void => {
+    if (present !== null) toStage();
     present?.abort();
     present = null;
     place('account').replaceChildren();
@@ -42,7 +44,7 @@ export async function shell(wire: Line, enter: (account: string, signal: AbortSi
     if (provider) return showProvider(place('sign-in'), why, () => signInAtProvider(null));
     showSignIn(place('sign-in'), why, async (account) => {
       await signIn(account);
-      signedIn(account, (await session())?.expiresAt ?? NaN);
+      signedIn(account, (await session())?.expiresAt ?? NaN, true);
     });
   };
 
@@ -55,7 +57,7 @@ export async function shell(wire: Line, enter: (account: string, signal: AbortSi
   const known = await session().catch(() => null);
   const failed = failedSignIn();
   if (known === null) signedOut(failed);
-  else signedIn(known.subject, known.expiresAt);
+  else signedIn(known.subject, known.expiresAt, false);
   if (failed !== null) card.tell(failed, 'bad');
   showState(wire.state);
 }
@@ -71,7 +73,12 @@ function showAccount(account: string, signOut: () => Promise<void>): void {
   place('account').replaceChildren(badge(account), element('span', { class: 'name', 'data-testid': 'account', text: account }), leave);
 }
 
+/** What had the focus is about to go: whoever uses a keyboard goes on where the next thing is. */
+function toStage(): void {
+  place('stage').focus({ preventScroll: true });
+}
+
 /** The round letter that stands for somebody. */
 export function badge(account: string): HTMLElement {
-  return element('span', { class: 'badge', 'data-account': account, 'aria-hidden': 'true', text: account.slice(0, 1) });
+  return element('span', { class: 'badge', 'data-account': account, 'aria-hidden': 'true', text: [...account][0] ?? '' });
 }

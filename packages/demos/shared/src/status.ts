@@ -24,7 +24,8 @@ export function showState(state: State): void {
 export function because(reason: Reason): string {
   switch (reason.kind) {
     case 'refused':
-      return reason.error.status === 401 ? 'This session has ended. Sign in again.' : `${reason.error.title} (${reason.error.code})`;
+      if (reason.error.code === 'unreachable') return 'The server cannot be reached.';
+      return reason.error.status === 401 ? 'This session has ended. Sign in again.' : `${reason.error.title} (${reason.error.code}).`;
     case 'closed':
       return reason.word === '' ? `The connection was lost (${reason.code}).` : `The server closed: ${reason.word} (${reason.code}).`;
     case 'signed-out':

@@ -143,7 +143,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::clock::Timestamp;
+    use crate::{clock::Timestamp, token::introspection::unavailable};
 
     fn active(claims: Value) -> Result<Answer, Denied> {
         Ok(Answer::Active {
@@ -253,5 +253,48 @@ mod tests {
             until,
         );
         assert!(answers.find(&Digest::of("a"), Instant::now()).is_none());
+    }
+
+    #[test]
+    fn an_answer_counts_strictly_before_its_end() {
+        let (mut kept, now) = (Kept::default(), Instant::now());
+        let key = Digest::of("a");
+        kept.insert(key, Answer::Inactive, now, now);
+        assert!(kept.by_key.is_empty() && kept.order.is_empty());
+        let until = now + Duration::from_secs(1);
+        kept.insert(key, Answer::Inactive, until, now);
+        assert!(kept.find(&key, until - Duration::from_nanos(1)).is_some());
+        assert!(kept.find(&key, until).is_none());
+    }
+
+    #[test]
+    fn what_was_said_before_is_forgotten_whatever_is_said_now() {
+        let until = Instant::now() + Duration::from_secs(60);
+        let held = || active(json!({}));
+        let silence = || Err(Denied::from(unavailable("it is down")));
+        for (before, now, known) in [
+            (held(), Ok(Answer::Inactive), Some(false)),
+            (Ok(Answer::Inactive), held(), Some(true)),
+            (held(), silence(), None),
+            (Ok(Answer::Inactive), silence(), None),
+        ] {
+            let mut answers = Answers::default();
+            keep(&mut answers, "a", &before, until);
+            keep(&mut answers, "a", &now, until);
+            let found = answers.find(&Digest::of("a"), Instant::now());
+            let holds = found.map(|it| matches!(it, Answer::Active { .. }));
+            assert_eq!(holds, known, "{before:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_question_that_was_lost() {
+        let mut answers = Answers::default();
+        let (tell, flight) = tokio::sync::watch::channel(None);
+        answers.begin(Digest::of("a"), flight);
+        assert!(answers.under_way(&Digest::of("a")).is_some());
+        assert!(answers.under_way(&Digest::of("b")).is_none());
+        drop(tell);
+        assert!(answers.under_way(&Digest::of("a")).is_none());
     }
 }

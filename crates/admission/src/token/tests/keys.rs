@@ -1,7 +1,8 @@
 //! Which key verifies what, and which configurations are refused.
 
+use super::id_token::sign_in_at;
 use super::*;
-use crate::token::keys::KeySet;
+use crate::{oidc::ClientAuthentication, token::keys::KeySet};
 
 fn finds(jwk: &Value, algorithm: Algorithm) -> bool {
     let set = json!({ "keys": [jwk] }).to_string();
@@ -245,4 +246,57 @@ fn a_configuration_that_could_let_a_wrong_token_in_is_refused() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn what_is_said_of_an_issuer_fits_together() {
+    let refused = |change: &dyn Fn(&mut IssuerConfig)| {
+        let mut config = config(KeySource::Url(KEYS.to_owned()));
+        change(&mut config);
+        let net = Arc::new(Net::default());
+        Issuers::new(vec![config], net, Hands::at(0)).err()
+    };
+    let sign_in = || Some(sign_in_at("https://app.example/.wardwire/callback"));
+    let asked = || {
+        Some(IntrospectionConfig {
+            endpoint: None,
+            client_id: "gate".to_owned(),
+            authentication: ClientAuthentication::Post("s".into()),
+            cache: Duration::ZERO,
+            recheck: None,
+        })
+    };
+    let named = || ISSUER.to_owned();
+    // Who has no users needs nothing that is about them.
+    let only = IssuerConfigError::GrantsOnly(named());
+    let told = refused(&|it| (it.signs, it.sign_in) = (Signs::Grants, sign_in()));
+    assert_eq!(told.as_ref(), Some(&only));
+    let told = refused(&|it| (it.signs, it.introspection) = (Signs::Grants, asked()));
+    assert_eq!(told, Some(only));
+    // ID tokens mean the client; access tokens and grants mean us by a name that has to be told.
+    let nobody = || Audience::new([] as [&str; 0]);
+    let told = refused(&|it| (it.sign_in, it.audience) = (sign_in(), nobody()));
+    assert_eq!(told, None);
+    let told = refused(&|it| {
+        (it.sign_in, it.audience, it.signs) = (sign_in(), nobody(), Signs::Both);
+    });
+    assert_eq!(told, Some(IssuerConfigError::NoAudience(named())));
+    let told = refused(&|it| {
+        (it.sign_in, it.audience, it.introspection) = (sign_in(), nobody(), asked());
+    });
+    assert!(
+        matches!(&told, Some(IssuerConfigError::Asking { cause, .. }) if cause.contains("audience")),
+        "{told:?}"
+    );
+    let open = || "http://id.example".to_owned();
+    let told = refused(&|it| (it.sign_in, it.issuer) = (sign_in(), open()));
+    assert_eq!(told, Some(IssuerConfigError::SignIn(open())));
+    assert_eq!(refused(&|it| it.issuer = open()), None, "nobody goes there");
+    let told = refused(&|it| {
+        it.profile = Profile::Jwt(Discriminator {
+            claim: String::new(),
+            equals: "web".to_owned(),
+        });
+    });
+    assert_eq!(told, Some(IssuerConfigError::EmptyDiscriminator(named())));
 }

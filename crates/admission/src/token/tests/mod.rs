@@ -1,5 +1,6 @@
 //! Tokens, signed with keys made here and now, against everything that forgers and broken issuers try.
 
+mod applications;
 mod asked;
 mod forged;
 mod grants;
@@ -105,6 +106,11 @@ impl Signer {
 
     pub(crate) fn sign(&self, claims: &Value) -> String {
         self.sign_raw(&self.header().to_string(), &claims.to_string())
+    }
+
+    /// A grant.
+    pub(crate) fn grant(&self, claims: &Value) -> String {
+        self.sign_under(&typed(self, Some("wardwire-grant+jwt")), claims)
     }
 
     fn sign_under(&self, header: &Value, claims: &Value) -> String {
@@ -228,9 +234,15 @@ impl Net {
 }
 
 impl Fetch for Net {
+    /// With nothing to say it says that it is nobody.
     fn get_with<'a>(&'a self, url: &'a str, _: &'a HeaderMap) -> Posting<'a> {
-        let url = url.to_owned();
-        Box::pin(async { Err(FetchError::NotHttps(url)) })
+        let mut answer = self.reply(url);
+        if let Ok(it) = &mut answer
+            && it.body.is_empty()
+        {
+            it.status = 204;
+        }
+        Box::pin(async { answer })
     }
 
     fn post<'a>(&'a self, url: &'a str, _: &'a Form) -> Posting<'a> {
@@ -278,11 +290,22 @@ pub(crate) fn brief(signers: &[&Signer], longest: Duration) -> Issuers {
     })
 }
 
-/// An issuer whose keys take a second to be had.
+/// The same issuer, who grants too.
+pub(crate) fn granting(signers: &[&Signer]) -> Issuers {
+    trusting_as(IssuerConfig {
+        signs: Signs::Both,
+        ..config(KeySource::Static(key_set(signers)))
+    })
+}
+
+/// The same, whose keys take a second to be had.
 pub(crate) fn slow(signers: &[&Signer]) -> Issuers {
     let net = Net::serving(KEYS, key_set(signers));
     net.delay(Duration::from_secs(1));
-    let config = config(KeySource::Url(KEYS.to_owned()));
+    let config = IssuerConfig {
+        signs: Signs::Both,
+        ..config(KeySource::Url(KEYS.to_owned()))
+    };
     Issuers::new(vec![config], net, Hands::at(NOW * 1000)).unwrap()
 }
 

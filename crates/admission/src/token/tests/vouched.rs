@@ -82,3 +82,42 @@ async fn an_opaque_token_counts_only_where_its_issuer_is_still_asked_as_often() 
     }
     assert!(asked_by_nobody.vouch(&proved).is_ok());
 }
+
+#[test]
+fn an_operator_may_suppose_what_an_issuer_of_users_could_sign() {
+    let signer = Signer::new("a", Algorithm::Es256);
+    let asked = |issuers: &Issuers, changes: Value| {
+        let claims = with(changes).as_object().unwrap().clone();
+        let supposed = issuers.suppose(claims);
+        let handle = |it: Supposed| it.as_principal().handle().map(str::to_owned);
+        supposed.map(handle).map_err(|refusal| refusal.reason)
+    };
+    let issuers = trusting(&[&signer]);
+    assert_eq!(asked(&issuers, json!({})), Ok(Some("alice".to_owned())));
+    let none = Err(Reason::TokenIssuer);
+    assert_eq!(asked(&issuers, json!({ "iss": null })), none);
+    assert_eq!(asked(&issuers, json!({ "iss": KEYS })), none);
+    let expired = asked(&issuers, json!({ "exp": NOW }));
+    assert_eq!(expired, Err(Reason::TokenExpired));
+    let grants = trusting_as(IssuerConfig {
+        signs: Signs::Grants,
+        ..config(KeySource::Static(key_set(&[&signer])))
+    });
+    assert_eq!(asked(&grants, json!({})), none);
+}
+
+#[tokio::test]
+async fn a_token_without_a_name_is_called_by_what_was_signed() {
+    let signer = Signer::new("a", Algorithm::Ed25519);
+    let issuers = trusting(&[&signer]);
+    let named = async |changes: Value| {
+        let token = signer.sign(&with(changes));
+        let identity = issuers.verify(&token).await.unwrap();
+        let (signed, _) = token.rsplit_once('.').unwrap();
+        (identity.token_id.unwrap(), signed.to_owned())
+    };
+    let (name, signed) = named(json!({})).await;
+    let digest = digest(&SHA256, signed.as_bytes());
+    assert_eq!(*name, format!("sha256:{}", URL_SAFE_NO_PAD.encode(digest)));
+    assert_eq!(&*named(json!({ "jti": "t1" })).await.0, "t1");
+}

@@ -127,7 +127,7 @@ fn a_schema_is_named_by_the_line_of_its_text() {
     assert_eq!((bad.line, &*bad.pointer), (6, "/properties/b/x-sanitize"));
     let twice = "{\n\"type\": \"string\",\n\"type\": \"object\"}";
     let bad = Content::compile(twice).unwrap_err();
-    assert_eq!((bad.line, &*bad.pointer), (3, ""));
+    assert_eq!((bad.line, &*bad.pointer), (3, "/type"));
     assert!(Content::compile("{").is_err());
 }
 

@@ -1,5 +1,6 @@
 //! Presence of an engine that is far away: what is asked is done later, and told later still. Whoever asks who is there and
-//! then hears who comes and goes knows in the end who is there.
+//! hears who comes and goes knows in the end who is there, however late and in whichever order answers come, by the rule that
+//! `docs/protocol.md` gives: what was heard while a question was under way counts more than its answer.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -172,6 +173,8 @@ enum Step {
     Through(usize, usize),
     /// So much of what is told arrives at a process.
     Bring(usize, usize),
+    /// One of the answers that a process has, reaches its observer: as late as in a batch that waits for another call.
+    Hand(usize, usize),
     /// A second is over in a process.
     Tell(usize),
     /// Everybody says again that they are here.
@@ -187,6 +190,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => process.clone().prop_map(Step::Ask),
         6 => (process.clone(), 1..4_usize).prop_map(|(at, count)| Step::Through(at, count)),
         6 => (process.clone(), 1..4_usize).prop_map(|(at, count)| Step::Bring(at, count)),
+        3 => (process.clone(), 0..4_usize).prop_map(|(at, which)| Step::Hand(at, which)),
         3 => process.clone().prop_map(Step::Tell),
         1 => process.prop_map(Step::Sweep),
     ]
@@ -198,10 +202,16 @@ type Asking = Answer<Result<Present, HubError>>;
 /// Who follows, and asks.
 struct Observer {
     socket: Socket,
-    asking: Vec<Asking>,
+    asking: Vec<(Asking, Heard)>,
+    /// Answers that have not reached it.
+    answered: Vec<(Present, Heard)>,
     /// Who it thinks is there, once it was answered.
-    known: Option<(Members, u64)>,
+    known: Option<Known>,
 }
+
+type Known = (Members, u64);
+/// Notices since a question was asked.
+type Heard = Vec<serde_json::Value>;
 
 struct Process {
     server: Server,
@@ -238,6 +248,7 @@ impl Process {
         let observer = Observer {
             socket,
             asking: Vec::new(),
+            answered: Vec::new(),
             known: None,
         };
         Self {
@@ -264,7 +275,7 @@ impl Process {
     }
 }
 
-fn known(present: &Present) -> (Members, u64) {
+fn known(present: &Present) -> Known {
     let info = |info: &Option<Arc<str>>| serde_json::from_str(info.as_deref().unwrap()).unwrap();
     let each = present.members.iter();
     let members = each.map(|(from, it)| (from.to_string(), info(it)));
@@ -272,31 +283,48 @@ fn known(present: &Present) -> (Members, u64) {
 }
 
 impl Observer {
-    /// Takes answers that are there.
+    /// Notices answers that are there.
     fn look(&mut self) {
         let mut cx = Context::from_waker(Waker::noop());
-        for asking in std::mem::take(&mut self.asking) {
+        for (asking, heard) in std::mem::take(&mut self.asking) {
             match asking.poll(&mut cx) {
-                Err(later) => self.asking.push(later),
-                Ok(present) => self.known = Some(known(&present.unwrap())),
+                Err(later) => self.asking.push((later, heard)),
+                Ok(present) => self.answered.push((present.unwrap(), heard)),
             }
+        }
+    }
+
+    fn take(&mut self, which: usize) {
+        if which < self.answered.len() {
+            let (present, heard) = self.answered.remove(which);
+            let mut known = known(&present);
+            heard.iter().for_each(|notice| apply(&mut known, notice));
+            self.known = Some(known);
         }
     }
 
     fn hear(&mut self) {
         for notice in received(&mut self.socket) {
-            let Some((members, count)) = &mut self.known else {
-                continue;
-            };
-            *count = notice["params"]["count"].as_u64().unwrap();
-            for member in notice["params"]["members"].as_array().unwrap() {
-                let from = member["from"].as_str().unwrap().to_owned();
-                match notice["method"] == "joined" {
-                    true => members.insert(from, member["info"].clone()),
-                    false => members.remove(&from),
-                };
+            if let Some(known) = &mut self.known {
+                apply(known, &notice);
             }
+            let asking = self.asking.iter_mut().map(|(_, heard)| heard);
+            let answered = self.answered.iter_mut().map(|(_, heard)| heard);
+            asking
+                .chain(answered)
+                .for_each(|heard| heard.push(notice.clone()));
         }
+    }
+}
+
+fn apply((members, count): &mut Known, notice: &serde_json::Value) {
+    *count = notice["params"]["count"].as_u64().unwrap();
+    for member in notice["params"]["members"].as_array().unwrap() {
+        let from = member["from"].as_str().unwrap().to_owned();
+        match notice["method"] == "joined" {
+            true => members.insert(from, member["info"].clone()),
+            false => members.remove(&from),
+        };
     }
 }
 
@@ -315,12 +343,15 @@ impl World {
             Step::Ask(at) => {
                 let observer = &mut self.processes[at].observer;
                 let asking = observer.socket.member.presence(&name("chat/lobby"), 100);
-                observer.asking.push(asking);
+                observer.asking.push((asking, Vec::new()));
+                // It may be answered already.
+                observer.look();
             }
             Step::Through(at, count) => self.processes[at].line.go(&self.common, count),
             Step::Bring(at, count) => {
                 self.processes[at].bring(count);
             }
+            Step::Hand(at, which) => self.processes[at].observer.take(which),
             Step::Tell(at) => self.processes[at].tell(),
             Step::Sweep(at) => self.processes[at].server.hub.sweep(Instant::now()),
         }
@@ -369,6 +400,9 @@ impl World {
         let mut judged = Ok(());
         for process in &mut self.processes {
             process.tell();
+            while !process.observer.answered.is_empty() {
+                process.observer.take(0);
+            }
             if let Some(known) = &process.observer.known
                 && *known != truth
             {

@@ -125,7 +125,7 @@ proptest! {
             // What a crash leaves is part of the evidence.
             let text = std::fs::read_to_string(&evidence.path).unwrap();
             std::fs::write(&evidence.path, format!("{text}{{\"seq\":")).unwrap();
-            evidence.open().close(Duration::from_secs(10));
+            evidence.open().close(LONG);
             prop_assert!(evidence.lines().iter().any(|(_, it)| event(it)["event"] == TORN));
         }
         let good: Vec<(PathBuf, Vec<u8>)> = evidence.files().into_iter()

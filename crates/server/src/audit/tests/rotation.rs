@@ -18,7 +18,7 @@ fn record(audit: &Audit, count: usize) {
     for _ in 0..count {
         audit.record(Event::new("start"));
     }
-    audit.flush(Duration::from_secs(10));
+    audit.flush(LONG);
 }
 
 fn closed(path: &Path) -> Vec<(u64, PathBuf)> {
@@ -35,9 +35,9 @@ fn lines(path: &Path) -> Vec<serde_json::Value> {
 #[test]
 fn a_segment_is_named_by_its_first_line_which_joins_on_the_last_of_the_one_before() {
     let path = folder("segments");
-    let audit = Audit::open(small(&path, None)).unwrap();
+    let audit = opened(small(&path, None));
     record(&audit, 40);
-    audit.close(Duration::from_secs(10));
+    audit.close(LONG);
     let closed = closed(&path);
     assert!(closed.len() > 3, "{closed:?}");
     let files = closed.iter().map(|(_, path)| path).chain([&path]);
@@ -70,12 +70,12 @@ fn an_old_segment_is_closed_though_it_is_small() {
         age: Some(Duration::ZERO),
         ..Keep::default()
     };
-    let audit = Audit::open(settings).unwrap();
+    let audit = opened(settings);
     audit.record(Event::new("start"));
-    audit.flush(Duration::from_secs(10));
+    audit.flush(LONG);
     // The second question is read in another turn than the first was answered in.
-    audit.flush(Duration::from_secs(10));
-    audit.close(Duration::from_secs(10));
+    audit.flush(LONG);
+    audit.close(LONG);
     assert_eq!(closed(&path).len(), 1, "one that is not used is left alone");
     whole(&path);
 }
@@ -84,6 +84,7 @@ fn an_old_segment_is_closed_though_it_is_small() {
 fn the_age_of_a_segment_outlives_a_restart() {
     let path = folder("age-restart");
     drop(write(&path, 1));
+    settled(&path);
     let text = std::fs::read_to_string(&path).unwrap();
     let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     let (log, _) = Log::open(&path).unwrap();
@@ -93,9 +94,9 @@ fn the_age_of_a_segment_outlives_a_restart() {
 #[test]
 fn no_more_segments_are_kept_than_are_configured_and_a_deletion_is_written_down() {
     let path = folder("keep");
-    let audit = Audit::open(small(&path, Some(2))).unwrap();
+    let audit = opened(small(&path, Some(2)));
     record(&audit, 60);
-    audit.close(Duration::from_secs(10));
+    audit.close(LONG);
     let closed = closed(&path);
     assert_eq!(closed.len(), 2);
     let Verdict::Whole(summary) = judged(&path, &Demands::default()) else {
@@ -108,9 +109,9 @@ fn no_more_segments_are_kept_than_are_configured_and_a_deletion_is_written_down(
 #[test]
 fn a_segment_that_nothing_says_was_deleted_is_missed() {
     let path = folder("missing");
-    let audit = Audit::open(small(&path, None)).unwrap();
+    let audit = opened(small(&path, None));
     record(&audit, 40);
-    audit.close(Duration::from_secs(10));
+    audit.close(LONG);
     let closed = closed(&path);
     let why = |gone: &Path| {
         let kept = gone.with_extension("kept");
@@ -146,13 +147,13 @@ fn a_segment_that_nothing_says_was_deleted_is_missed() {
 #[test]
 fn a_crash_at_any_step_of_a_rotation_is_carried_on_from() {
     let path = folder("steps");
-    let audit = Audit::open(small(&path, None)).unwrap();
+    let audit = opened(small(&path, None));
     record(&audit, 40);
     drop(audit);
     settled(&path);
     let kept = std::fs::read(&path).unwrap();
     let next = |name: &str| {
-        let audit = Audit::open(small(&path, None)).unwrap();
+        let audit = opened(small(&path, None));
         record(&audit, 1);
         drop(audit);
         settled(&path);
@@ -181,18 +182,18 @@ fn a_crash_at_any_step_of_a_rotation_is_carried_on_from() {
 #[test]
 fn a_crash_between_a_deletion_and_what_it_deletes_is_made_up_for() {
     let path = folder("half-deleted");
-    let audit = Audit::open(small(&path, None)).unwrap();
+    let audit = opened(small(&path, None));
     record(&audit, 40);
-    audit.close(Duration::from_secs(10));
+    audit.close(LONG);
     settled(&path);
     let before: Vec<_> = closed(&path)
         .into_iter()
         .map(|(_, file)| (std::fs::read(&file).unwrap(), file))
         .collect();
     let rotate = || {
-        let audit = Audit::open(small(&path, Some(2))).unwrap();
+        let audit = opened(small(&path, Some(2)));
         record(&audit, 10);
-        audit.close(Duration::from_secs(10));
+        audit.close(LONG);
         settled(&path);
         assert_eq!(closed(&path).len(), 2);
         whole(&path);
@@ -215,15 +216,10 @@ fn lines_behind_torn(path: &Path) -> Vec<serde_json::Value> {
         .collect()
 }
 
-/// Waits for a writer that was dropped: it holds the lock as long as it writes.
-fn settled(path: &Path) {
-    drop(Log::open(path).unwrap());
-}
-
 #[test]
 fn a_segment_that_cannot_be_begun_closes_the_door_and_loses_nothing() {
     let path = folder("blocked");
-    let audit = Audit::open(small(&path, None)).unwrap();
+    let audit = opened(small(&path, None));
     record(&audit, 1);
     // The name that the first segment is due.
     let due = path.with_file_name(format!("audit.{:020}.jsonl", 0));
@@ -231,16 +227,9 @@ fn a_segment_that_cannot_be_begun_closes_the_door_and_loses_nothing() {
     for _ in 0..40 {
         audit.record(Event::new("start"));
     }
-    let begun = Instant::now();
-    while audit.is_healthy() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(10),
-            "it does not say so"
-        );
-        thread::sleep(CROWDED);
-    }
+    until(|| !audit.is_healthy());
     std::fs::remove_dir(&due).unwrap();
-    audit.close(Duration::from_secs(10));
+    audit.close(LONG);
     assert!(closed(&path).len() > 2);
     let (lines, _) = whole(&path);
     assert!(lines > 41);
@@ -277,7 +266,7 @@ fn what_is_more_than_a_crash_leaves_is_neither_owned_up_to_nor_touched() {
 #[test]
 fn a_closed_segment_that_lost_its_end_is_not_carried_on_from() {
     let path = folder("closed-cut");
-    let audit = Audit::open(small(&path, None)).unwrap();
+    let audit = opened(small(&path, None));
     record(&audit, 40);
     drop(audit);
     settled(&path);
@@ -305,6 +294,7 @@ fn a_log_by_two_names_is_not_written_twice() {
 fn a_segment_from_the_future_grows_old_from_now() {
     let path = folder("clock");
     drop(write(&path, 1));
+    settled(&path);
     let (mut log, _) = Log::open(&path).unwrap();
     log.began = SystemTime::now() + Duration::from_secs(1_000_000);
     assert!(!log.is_older(Duration::from_secs(60)));
@@ -315,23 +305,28 @@ fn a_segment_from_the_future_grows_old_from_now() {
 #[test]
 fn what_the_queue_could_not_take_is_owned_up_to() {
     let path = folder("lost");
-    let audit = Audit::open(small(&path, None)).unwrap();
+    // Few segments: each is put on disk before the next is begun.
+    let mut settings = small(&path, None);
+    settings.keep.size = Some(200_000);
+    let audit = opened(settings);
     record(&audit, 1);
     // The name that the first segment is due.
     let due = path.with_file_name(format!("audit.{:020}.jsonl", 0));
     std::fs::create_dir(&due).unwrap();
-    let count = 20_000;
-    for _ in 0..count {
-        audit.record(Event::new("start"));
-    }
+    let start = |count| (0..count).for_each(|_| audit.record(Event::new("start")));
+    let (before, behind) = (2000, 20_000);
+    start(before);
+    // It stands before a segment that it cannot begin, and takes no more.
+    until(|| !audit.is_healthy());
+    start(behind);
     assert!(!audit.is_healthy());
     std::fs::remove_dir(&due).unwrap();
-    audit.close(Duration::from_secs(20));
+    audit.close(LONG);
     whole(&path);
     let closed = closed(&path).into_iter().map(|(_, path)| path);
     let lines: Vec<_> = closed.chain([path]).flat_map(|it| lines(&it)).collect();
     let of = |name| lines.iter().filter(move |it| it["event"] == name);
     let lost: u64 = of("lost").map(|it| it["count"].as_u64().unwrap()).sum();
     assert!(lost > 0);
-    assert_eq!(of("start").count() as u64 + lost, count + 1);
+    assert_eq!(of("start").count() as u64 + lost, 1 + before + behind);
 }

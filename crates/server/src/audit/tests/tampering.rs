@@ -31,14 +31,14 @@ impl Evidence {
                 event.trail.subject = Some(format!("user-{at}-{n}").into());
                 audit.record(event);
             }
-            audit.close(Duration::from_secs(10));
+            audit.close(LONG);
         }
         evidence
     }
 
     pub(super) fn open(&self) -> Audit {
         let key = self.public.with_extension("");
-        Audit::open(Settings {
+        opened(Settings {
             keep: Keep {
                 size: Some(2500),
                 ..Keep::default()
@@ -46,7 +46,6 @@ impl Evidence {
             key: Some(SigningKey::read(&key).unwrap()),
             ..Settings::of(self.path.clone())
         })
-        .unwrap()
     }
 
     pub(super) fn files(&self) -> Vec<PathBuf> {
@@ -302,7 +301,7 @@ fn lines_written_while_no_server_ran_are_told_from_its_own() {
     chain_anew(&mut lines, at);
     evidence.put(&lines);
     let audit = evidence.open();
-    audit.close(Duration::from_secs(10));
+    audit.close(LONG);
     let Verdict::Whole(summary) = evidence.judged() else {
         panic!("{:?}", evidence.judged())
     };
@@ -332,7 +331,7 @@ fn a_deletion_that_nobody_signed_excuses_no_missing_segment() {
     let (_, fault) = evidence.fault();
     assert!(fault.why.contains("no signed line"), "{}", fault.why);
     // Nor once the next server has signed what it found.
-    evidence.open().close(Duration::from_secs(10));
+    evidence.open().close(LONG);
     let (_, fault) = evidence.fault();
     assert!(fault.why.contains("no signed line"), "{}", fault.why);
 }
@@ -369,7 +368,7 @@ fn a_head_is_signed_after_so_many_lines() {
         }
         audit.record(event);
     }
-    audit.flush(Duration::from_secs(20));
+    audit.flush(LONG);
     let lines = evidence.lines();
     let heads: Vec<usize> = (0..lines.len())
         .filter(|&at| lines[at].1.contains("\"event\":\"head\""))

@@ -10,7 +10,7 @@ use wardwire_admission::{
 };
 
 use super::answer;
-use crate::{audit::Event, http::problem, server::Server};
+use crate::{audit::Event, http::Asked, server::Server};
 
 pub(super) async fn respond(
     server: &Server,
@@ -30,7 +30,7 @@ pub(super) async fn respond(
         Ok(response) => response,
         Err(refusal) => {
             server.refused(trail, &refusal);
-            answer::quiet(problem::refused(&refusal))
+            answer::quiet(Asked::of(&head.method, &head.uri, &head.headers).shown(server, &refusal))
         }
     };
     answer::forget(&mut response, &attempt);

@@ -7,6 +7,7 @@ mod backchannel;
 mod callback;
 mod login;
 mod logout;
+pub(super) mod page;
 
 use bytes::Bytes;
 use http::{Method, Response, request};
@@ -28,6 +29,15 @@ const BACKCHANNEL: &str = "/.wardwire/backchannel-logout";
 /// Whether a path is one of these.
 pub(super) fn is_ours(path: &str) -> bool {
     matches!(path, LOGIN | CALLBACK | LOGOUT | BACKCHANNEL)
+}
+
+/// What one of these takes.
+pub(super) fn methods(path: &str) -> Option<&'static str> {
+    match path {
+        LOGIN | CALLBACK => Some("GET"),
+        LOGOUT | BACKCHANNEL => Some("POST"),
+        _ => None,
+    }
 }
 
 /// Answers a request to one of them.

@@ -7,7 +7,6 @@ use wardwire_hub::{HubError, content::Violation};
 use wardwire_protocol::{
     channel::ChannelName,
     close::{Close, CloseCode},
-    json::JsonError,
     rpc::{self, Call, RpcError, Unreadable},
 };
 
@@ -106,11 +105,18 @@ pub(crate) fn refused(error: HubError) -> RpcError {
     }
 }
 
-/// What a message is told of which not even the calls can be read.
-pub(crate) fn unreadable(unreadable: Unreadable) -> RpcError {
+/// What a message is told that is not taken, and the call that it would have been, if that is known.
+pub(crate) fn unreadable(unreadable: Unreadable<'_>) -> (Option<Call<'_>>, RpcError) {
     match unreadable {
-        Unreadable::Batch => RpcError::REQUEST,
-        Unreadable::Json(JsonError::Syntax(_)) => RpcError::PARSE,
-        Unreadable::Json(_) => RpcError::CONTENT,
+        Unreadable::Batch => (None, RpcError::REQUEST),
+        Unreadable::Syntax => (None, RpcError::PARSE),
+        Unreadable::Content { error, call } => {
+            let told = RpcError::CONTENT.by(error.rule.keyword());
+            let place = error.pointer.strip_prefix("/params/data");
+            match place.filter(|it| it.is_empty() || it.starts_with('/')) {
+                Some(place) => (call, told.at(place)),
+                None => (call, told),
+            }
+        }
     }
 }

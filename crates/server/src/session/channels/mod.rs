@@ -5,6 +5,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod errors;
+mod expiry;
 mod pending;
 
 use std::{
@@ -20,13 +21,14 @@ use wardwire_protocol::{
     message::Message,
     rpc::{
         self, Call, Entry, Incoming, RpcError,
-        wire::{RevokedNotice, RevokedNoticeReason},
+        wire::{ExpiringNotice, RevokedNotice, RevokedNoticeReason, WelcomeNotice},
     },
 };
 
 use super::{Rate, Scope, Session};
 use calls::Reply;
 use errors::{Errors, unreadable};
+pub(super) use expiry::Expiry;
 use pending::{Conclusion, Pending};
 
 /// One socket's conversation.
@@ -35,6 +37,9 @@ pub struct Channels {
     rate: Rate,
     errors: Errors,
     pending: Pending,
+    expiry: Expiry,
+    /// Whether it is yet to be told whose it is.
+    greets: bool,
     /// What it may not follow any more, and why. It was not told of it yet.
     lost: Vec<(ChannelName, RevokedNoticeReason)>,
     /// Bytes of missed publications that may still be answered in this turn.
@@ -47,15 +52,36 @@ pub struct Channels {
 const RECOVERY: usize = 512 * 1024;
 
 impl Channels {
-    pub(super) fn new(member: Member, rate: Rate, now: Instant) -> Self {
+    pub(super) fn new(
+        member: Member,
+        rate: Rate,
+        now: Instant,
+        greets: bool,
+        expiry: Expiry,
+    ) -> Self {
         Self {
             member,
             rate,
             errors: Errors::new(now),
             pending: Pending::default(),
+            expiry,
+            greets,
             lost: Vec::new(),
             room: 0,
             length: 0,
+        }
+    }
+
+    pub(super) fn begins(&self) -> bool {
+        self.greets
+    }
+
+    /// INVARIANT: the first that a socket is told which asked for it, as its client goes by it before anything else.
+    fn greet(&mut self, scope: &mut Scope<'_>) {
+        if std::mem::take(&mut self.greets) {
+            let handle = self.member.handle().unwrap_or_default().into();
+            let notice = rpc::notification("welcome", WelcomeNotice { handle });
+            scope.send(&Message::Text(notice.into()));
         }
     }
 
@@ -78,13 +104,18 @@ impl Channels {
         count
     }
 
-    /// When something of what it was granted ends.
-    pub(super) fn granted_until(&self) -> Timestamp {
-        self.member.granted_until()
+    /// When something of what it was granted ends, or it is to be told that its lease does.
+    pub(super) fn due(&self) -> Timestamp {
+        self.member.granted_until().min(self.expiry.due())
     }
 
-    /// Leaves what it follows by grants that have ended.
+    /// Leaves what it follows by grants that have ended, and tells of a lease that soon will.
     pub(super) fn expire(&mut self, now: Timestamp, scope: &mut Scope<'_>) {
+        if let Some(until) = self.expiry.notice(&scope.session.lease, now) {
+            let expires_at = until.as_secs();
+            let notice = rpc::notification("expiring", ExpiringNotice { expires_at });
+            scope.send(&Message::Text(notice.into()));
+        }
         let lost = self.member.expire(scope.fanout, scope.outbox, now);
         self.lose(lost, RevokedNoticeReason::Expired);
         self.tell_lost(scope);
@@ -92,6 +123,9 @@ impl Channels {
 
     /// Stands on what was proved anew, and leaves what that gives no right to.
     fn renew(&mut self, principal: Principal, scope: &mut Scope<'_>) {
+        self.expiry = self
+            .expiry
+            .renewed(&scope.session.lease, scope.session.server.gate.now());
         let lost = self.member.renew(scope.fanout, scope.outbox, principal);
         self.lose(lost, RevokedNoticeReason::Rights);
         self.tell_lost(scope);
@@ -122,6 +156,7 @@ impl Channels {
 
     /// Reads a message and answers it, or what of it can be answered at once.
     pub(super) fn read(&mut self, text: &str, scope: &mut Scope<'_>) -> Option<Close> {
+        self.greet(scope);
         self.tell_lost(scope);
         self.length = text.len();
         self.make_room(scope);
@@ -135,7 +170,10 @@ impl Channels {
                     .collect();
                 self.pending.begin(number, answers)
             }
-            Err(why) => Some(self.fail(None, &unreadable(why), scope)),
+            Err(why) => {
+                let (call, error) = unreadable(why);
+                Some(self.fail(call.as_ref(), &error, scope))
+            }
         };
         if let Some(answer) = answer {
             scope.send(&Message::Text(answer.into()));
@@ -151,6 +189,7 @@ impl Channels {
 
     /// Goes on with what waits.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, scope: &mut Scope<'_>) -> Option<Close> {
+        self.greet(scope);
         self.tell_lost(scope);
         for (place, finish) in self.pending.ready(cx) {
             // Many may have been asked while there was room for one.

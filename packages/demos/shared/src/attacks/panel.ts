@@ -17,7 +17,8 @@ export interface Panel {
 interface Card {
   readonly root: HTMLElement;
   readonly button: HTMLButtonElement;
-  run(): Promise<Outcome['verdict']>;
+  /** `null` where who was attacked has signed out meanwhile. */
+  run(): Promise<Outcome['verdict'] | null>;
   reset(): void;
 }
 
@@ -61,6 +62,7 @@ async function runEvery(cards: readonly Card[], runAll: HTMLButtonElement, summa
   for (const [index, card] of cards.entries()) {
     summary.textContent = `Attack ${index + 1} of ${cards.length} ...`;
     const verdict = await card.run();
+    if (verdict === null) return;
     if (verdict.kind !== 'broken' && verdict.kind !== 'unclear') held += 1;
   }
   summary.textContent = held === cards.length ? `${held} of ${cards.length} attacks came to nothing.` : `Only ${held} of ${cards.length} attacks were turned away.`;
@@ -94,7 +96,7 @@ function attackCard(attack: Attack): Card {
     result,
   );
 
-  const run = async (): Promise<Outcome['verdict']> => {
+  const run = async (): Promise<Outcome['verdict'] | null> => {
     const trace = newTrace();
     root.dataset['state'] = 'running';
     root.dataset['trace'] = trace;
@@ -104,6 +106,7 @@ function attackCard(attack: Attack): Card {
     log.replaceChildren();
     const outcome = await attack.run({ trace, stage }).catch(failed);
     const events = await audit(trace, outcome.awaits).catch(() => []);
+    if (root.dataset['trace'] !== trace) return null;
     saw.replaceChildren(...outcome.saw.map((text) => element('li', { text })));
     log.replaceChildren(...ledger(events, outcome.awaits));
     chip.textContent = verdictText(outcome.verdict);
@@ -115,7 +118,8 @@ function attackCard(attack: Attack): Card {
   };
   const reset = (): void => {
     root.dataset['state'] = 'ready';
-    stage.replaceChildren();
+    delete root.dataset['trace'];
+    for (const part of [stage, saw, log]) part.replaceChildren();
     chip.textContent = '';
     button.textContent = 'Try it';
   };

@@ -1,0 +1,215 @@
+// Attacks 63 and 64 on every page, with sanitising off: by a server that lies in whatever it says, where people publish, and in
+// its answers over HTTP. Names of users, instruments and errors are attacked as well as what is published.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { assertInert, hostile, lying, oddNumbers, prototypeWords, watched } from './hostile.mjs';
+import { assertNoSidewaysScroll, demo, enterRoom, inState, pages, phone, say } from './visitor.mjs';
+
+const { running, visit, enter } = demo();
+
+/** Whatever can stand where a text is: markup, words that reach into prototypes, what is far too long, and what turns the direction of text. */
+const texts = [...hostile.map((html, at) => `${html} end of ${at}.`), ...prototypeWords, 'W'.repeat(400), '\u202eecila', '\u0300'.repeat(60)];
+
+/** Some of them, where each costs a page. */
+const some = texts.filter((_, at) => at % 4 === 0 || at >= hostile.length);
+
+/** Waits until the page has drawn twice: it is alive, and whatever was to run has run. */
+const drawn = (page) => page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+
+test('names of instruments, of users and of rules are text in the market, wherever they are shown', async () => {
+  const lie = (value, words, count) => {
+    if (typeof value.data?.price === 'number') {
+      globalThis.names ??= new Map();
+      if (!names.has(value.data.symbol)) names.set(value.data.symbol, words[names.size % words.length]);
+      return { ...value, data: { ...value.data, symbol: names.get(value.data.symbol) } };
+    }
+    if (value.data?.side !== undefined) return { ...value, data: { ...value.data, symbol: words[count % words.length] } };
+    // Every other order is refused, in words that hurt.
+    if (value.result?.position === undefined || value.result.publications !== undefined) return value;
+    globalThis.answered = (globalThis.answered ?? 0) + 1;
+    const text = words[(answered >> 1) % words.length];
+    const error = { code: -32006, message: text, data: { word: 'invalid', pointer: `/${text}`, keyword: text } };
+    return answered % 2 === 0 ? { jsonrpc: '2.0', id: value.id, error } : value;
+  };
+  const { page, leave } = await enter('alice', '/market', { ...phone, prepare: lying(lie, texts) });
+  await page.waitForFunction((count) => document.querySelectorAll('#rows tr').length === count, texts.length);
+  assert.deepEqual((await page.locator('.instrument').allTextContents()).sort(), [...texts].sort());
+  // Each is chosen, and stands in the heading and in the form; and each is in what comes of an order.
+  for (const at of texts.keys()) {
+    const button = page.locator('.instrument').nth(at);
+    await button.evaluate((it) => it.click());
+    assert.equal(await page.locator('#chosen').textContent(), await button.textContent());
+    await page.locator('#symbol').fill('ZEPH');
+    for (const answer of ['Taken after', 'Refused: invalid at']) {
+      await page.getByTestId('order').evaluate((it) => it.click());
+      await page.getByTestId('answer').getByText(answer).waitFor();
+    }
+  }
+  await page.waitForFunction(() => document.querySelectorAll('#orders li').length === 8);
+  await drawn(page);
+  await assertInert(page);
+  await assertNoSidewaysScroll(page);
+  await leave();
+});
+
+test('prices that are none, and more instruments than there can be, leave the market as it was', async () => {
+  const lie = (value, odds, count) => {
+    const { data } = value;
+    if (data === undefined || !('position' in value)) return value;
+    const odd = odds[count % odds.length];
+    const lies = [data, odd, { ...data, price: odd }, { ...data, change: odd }, { symbol: odd, price: 1, change: 1 }, count < 500 ? data : { ...data, symbol: `ZZ${count}`, price: 5e-324 }];
+    return { ...value, data: lies[count % lies.length] };
+  };
+  const { page, leave } = await enter('alice', '/market', { prepare: lying(lie, oddNumbers) });
+  await page.waitForFunction(() => document.querySelectorAll('#rows tr').length === 100);
+  for (const name of await page.locator('.instrument').allTextContents()) assert.match(name, /^([A-Z]{4}|ZZ\d+|1|<b>1<\/b>)$/);
+  const price = page.locator('[data-symbol=ZEPH] .price');
+  const first = await price.textContent();
+  await page.waitForFunction((before) => document.querySelector('[data-symbol=ZEPH] .price').textContent !== before, first);
+  await page.locator('.instrument', { hasText: 'ZZ' }).first().evaluate((it) => it.click());
+  await drawn(page);
+  assert.equal(await page.locator('#rows tr').count(), 100);
+  await assertInert(page);
+  await leave();
+});
+
+test('names of players are text in the arena, and what is no place and no coin is passed over', async () => {
+  const lie = (value, { words, odds }, count) => {
+    const { data } = value;
+    if (data?.player === undefined) return value;
+    const from = words[count % words.length];
+    const odd = odds[count % odds.length];
+    const lies = 'coin' in data
+      ? [odd, { ...data, coin: odd }, { ...data, turn: odd }, { ...data, coin: 'length' }, { ...data, coin: '__proto__' }, { ...data, coin: 4e9 }, { ...data, coin: -1 }]
+      : [odd, { ...data, x: odd }, { ...data, y: odd }, { ...data, player: odd }, { ...data, player: `r${from}` }];
+    // Every third is what it was, of somebody with a hostile name.
+    return { ...value, from, data: count % 3 === 0 ? data : lies[count % lies.length] };
+  };
+  const bob = await enter('bob', '/arena');
+  await bob.page.getByTestId('robot').click();
+  const { page, leave } = await enter('alice', '/arena', { ...phone, prepare: lying(lie, { words: texts, odds: oddNumbers }) });
+  await page.waitForFunction(() => document.querySelectorAll('#scores li').length === 5);
+  for (const name of await page.locator('#scores bdi').allTextContents()) assert.ok(texts.includes(name), name);
+  await page.getByTestId('flow').getByText(/^\d+$/).waitFor();
+  await drawn(page);
+  await assertInert(page);
+  await assertNoSidewaysScroll(page);
+  for (const visitor of [bob, { leave }]) await visitor.leave();
+});
+
+test('names of users are text in the chat: who says, who is here, who types', async () => {
+  const lie = (value, words, count) => ('from' in value ? { ...value, from: words[count % words.length] } : value);
+  const bob = await enter('bob', '/chat');
+  const { page, leave } = await enter('alice', '/chat', { ...phone, prepare: lying(lie, texts) });
+  for (const each of [bob.page, page]) await enterRoom(each, 'lobby');
+  for (const at of texts.keys()) await say(bob.page, `as number ${at}.`);
+  await page.getByText(`as number ${texts.length - 1}.`).waitFor();
+  for (const name of await page.locator('.bubble .from').allTextContents()) assert.ok(texts.includes(name), name);
+  assert.equal(new Set(await page.locator('.bubble .from').allTextContents()).size > texts.length / 2, true);
+  for (const name of await page.locator('#people li').evaluateAll((all) => all.map(({ dataset }) => dataset.member))) assert.ok(texts.includes(name), name);
+  const typing = setInterval(() => void bob.page.getByTestId('message').pressSequentially('a').catch(() => undefined), 500);
+  await page.waitForFunction(() => document.querySelector('#typing').textContent.includes('typing')).finally(() => clearInterval(typing));
+  await assertInert(page);
+  await assertNoSidewaysScroll(page);
+  for (const visitor of [bob, { leave }]) await visitor.leave();
+});
+
+/** Has a server that lies in what it answers to these paths. */
+async function answer(context, answers) {
+  for (const [path, [status, body]] of Object.entries(answers)) {
+    await context.route((url) => url.pathname === `/.wardwire/${path}`, (route) =>
+      route.fulfill({ status, contentType: status < 400 ? 'application/json' : 'application/problem+json', body: JSON.stringify(typeof body === 'function' ? body() : body) }));
+  }
+}
+
+test('the name of who is signed in is text on every page', async () => {
+  await Promise.all(pages.map(async (path) => {
+    let subject = '';
+    const { page, context, leave } = await enter('alice', path, { ...phone, prepare: watched });
+    await answer(context, { session: [200, () => ({ subject, issuer: subject, expires_at: 2e9 })] });
+    for (subject of some) {
+      await page.reload();
+      await page.locator('[data-testid=account]').waitFor({ state: 'attached' });
+      assert.equal(await page.getByTestId('account').textContent(), subject);
+      await assertInert(page);
+      await assertNoSidewaysScroll(page);
+    }
+    await leave();
+  }));
+});
+
+test('why one is refused is text on every page, in the address too', async () => {
+  await Promise.all(pages.map(async (path) => {
+    let text = '';
+    const { page, context, leave } = await visit(path, { prepare: watched });
+    await answer(context, { tickets: [403, () => ({ status: 403, code: 'forbidden', title: text, detail: text, trace: text })] });
+    await page.getByTestId('sign-in-alice').waitFor();
+    for (text of some) {
+      await page.getByTestId('sign-in-alice').click();
+      // A title as long as that is none.
+      const told = `${text.length > 200 ? 'HTTP 403' : text} (forbidden).`;
+      await page.waitForFunction((words) => document.querySelector('#sign-in [data-testid=notice]').textContent === words, told);
+      await page.getByTestId('events').getByText('Does not try again.').first().waitFor();
+      await assertInert(page);
+    }
+    for (const error of [hostile[0], hostile[1], ...prototypeWords]) {
+      await page.goto(`${running.server.url}${path}?error=${encodeURIComponent(error)}`);
+      await page.getByTestId('events').getByText('the provider does not say why.').waitFor();
+      assert.equal(new URL(page.url()).search, '');
+      await assertInert(page);
+    }
+    await leave();
+  }));
+});
+
+test('what the audit log and the answers to an attack say is text', async () => {
+  for (const text of some) {
+    const line = { seq: text, event: 'refusal', reason: text, detail: text, origin: text, subject: text, path: text, status: text, code: text, time: text, stage: text, [text]: text };
+    const { page, context, leave } = await enter('alice', '/', { prepare: watched });
+    await answer(context, { 'demo/audit': [200, [line, { ...line, event: text }, line]] });
+    await page.getByTestId('attack-no-credential').locator('[data-part=run]').click();
+    await page.locator('[data-testid=attack-no-credential][data-state=done]').waitFor();
+    assert.equal(await page.locator('[data-field=reason]').first().textContent(), text);
+    await page.locator('.entry details').first().evaluate((it) => (it.open = true));
+    await assertInert(page);
+    await assertNoSidewaysScroll(page);
+    await leave();
+  }
+});
+
+test('an address that the server names is followed where it is one, and never run', async () => {
+  for (const address of ['javascript:alert(1)', 'java\tscript:alert(1)', 'data:text/html,<script>alert(1)</script>', ' ', hostile[0]]) {
+    const { page, context, leave } = await enter('alice', '/', { prepare: watched });
+    await answer(context, { 'demo/info': [200, { hostile: address, hostile_same_site: address, provider: address }], logout: [200, { continue: address }] });
+    await page.reload();
+    await inState(page, 'open');
+    const answered = page.waitForResponse('**/.wardwire/logout');
+    await page.getByTestId('sign-out').click();
+    await answered;
+    await drawn(page);
+    await assertInert(page);
+    // The frame is the demo's own.
+    await page.getByTestId('attack-sandboxed-frame').locator('[data-part=run]').click();
+    await page.locator('[data-testid=attack-sandboxed-frame][data-state=done]').waitFor();
+    assert.match(await page.locator('.hostile-frame').getAttribute('src'), /^https:\/\/localhost:\d+\/#/);
+    await leave();
+  }
+});
+
+test('the word with which a server closes is a word', async () => {
+  for (const reason of ['<img src=x onerror=alert(1)>', 'errors <b>', '__proto__', 'constructor']) {
+    const prepare = async (context, page) => {
+      await watched(context, page);
+      await context.routeWebSocket(/\/live$/, (socket) => socket.close({ code: 3000, reason }));
+    };
+    const { page, leave } = await visit('/', { prepare });
+    await page.getByTestId('sign-in-alice').click();
+    await inState(page, 'ended');
+    const told = await page.locator('#sign-in [data-testid=notice]').textContent();
+    assert.ok(/[a-z-]*/.exec(reason)[0] === 'errors' ? told.includes(': errors (3000)') : /[(:] ?3000/.test(told) && !told.includes('<'), told);
+    await assertInert(page);
+    await leave();
+  }
+});
