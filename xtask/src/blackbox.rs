@@ -107,7 +107,9 @@ fn packages() -> Result<()> {
         println!("\n-- @wardwire/server and the examples on Node {version} --");
         let mut ours = program_beside(&folder, "node");
         ours.args(["--test", "--test-reporter=spec"]);
-        ours.args(["backend", "examples", "rates"].map(|it| format!("tests/clients/{it}.test.mjs")));
+        ours.args(
+            ["backend", "examples", "rates"].map(|it| format!("tests/clients/{it}.test.mjs")),
+        );
         ours.env("WARDWIRE_BIN", target().join("release/wardwire"));
         ours.envs(others.by_ref());
         done = done.and(run(&mut ours));
