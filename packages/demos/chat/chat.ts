@@ -170,18 +170,19 @@ function showPeople(channel: Channel<Message>, signal: AbortSignal): void {
   };
   // What comes and goes while it is asked is newer than the answer.
   let meanwhile: (() => void)[] | null = null;
-  const turn = (apply: () => void): void => {
-    meanwhile?.push(apply);
+  const turn = (all: number, apply: () => void): void => {
+    meanwhile?.push(() => turn(all, apply));
     apply();
+    show(all);
   };
   const count = async (): Promise<void> => {
     meanwhile = [];
     const { members, count: all } = await presence(channel, { signal });
-    here.clear();
-    for (const member of members) here.set(member.from, member);
-    show(all);
-    for (const again of meanwhile ?? []) again();
+    const newer = meanwhile.splice(0);
     meanwhile = null;
+    here.clear();
+    turn(all, () => members.forEach((member) => here.set(member.from, member)));
+    for (const again of newer) again();
   };
   const look = (): void =>
     void count().catch((error: unknown) => {
@@ -190,24 +191,8 @@ function showPeople(channel: Channel<Message>, signal: AbortSignal): void {
       place('people').replaceChildren(element('li', { class: 'untold', text: untold ? 'This room does not tell.' : why(error) }));
     });
   channel.on('state', ({ kind }) => (kind === 'live' ? look() : undefined), { signal });
-  channel.on(
-    'joined',
-    (change) =>
-      turn(() => {
-        for (const member of change.members) here.set(member.from, member);
-        show(change.count);
-      }),
-    { signal },
-  );
-  channel.on(
-    'left',
-    (change) =>
-      turn(() => {
-        for (const { from } of change.members) here.delete(from);
-        show(change.count);
-      }),
-    { signal },
-  );
+  channel.on('joined', ({ count: all, members }) => turn(all, () => members.forEach((it) => here.set(it.from, it))), { signal });
+  channel.on('left', ({ count: all, members }) => turn(all, () => members.forEach((it) => here.delete(it.from))), { signal });
 }
 
 type Typed = (still: 'still' | 'no longer') => void;
