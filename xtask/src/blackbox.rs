@@ -108,7 +108,8 @@ fn packages() -> Result<()> {
         let mut ours = program_beside(&folder, "node");
         ours.args(["--test", "--test-reporter=spec"]);
         ours.args(
-            ["backend", "examples", "expiry", "rates"].map(|it| format!("tests/clients/{it}.test.mjs")),
+            ["backend", "examples", "expiry", "rates"]
+                .map(|it| format!("tests/clients/{it}.test.mjs")),
         );
         ours.env("WARDWIRE_BIN", target().join("release/wardwire"));
         ours.envs(others.by_ref());
