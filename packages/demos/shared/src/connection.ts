@@ -140,7 +140,7 @@ function openVault(tell: (text: string, tone?: string) => void): void {
 function sentence(state: State): string | null {
   switch (state.kind) {
     case 'connecting':
-      return state.attempt === 0 ? 'Asks for a ticket.' : `Asks for a fresh ticket (attempt ${state.attempt + 1}).`;
+      return state.attempt === 0 ? 'Brings the cookie of the session.' : `Asks for a fresh ticket (attempt ${state.attempt + 1}).`;
     case 'open':
       return 'Open.';
     case 'waiting':
