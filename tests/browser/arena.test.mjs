@@ -64,10 +64,13 @@ test('others are seen where they are', async () => {
 
 test('who moves too often is refused by rate, and held back by their own client before the server closes', async () => {
   const { page, leave } = await enter('alice', '/arena');
-  await page.getByTestId('flood').click();
-  const notice = page.locator('#notice').getByText('Of 500 moves at once');
-  await notice.waitFor();
-  const told = await notice.innerText();
+  let told = '';
+  // From a machine that has much else to do they may come slowly enough: then it is tried again.
+  for (let tries = 0; tries < 10 && !told.includes('In between'); tries += 1) {
+    await page.locator('#notice').evaluate((notice) => notice.replaceChildren());
+    await page.getByTestId('flood').click();
+    told = await page.locator('#notice').getByText('Of 500 moves at once').innerText();
+  }
   assert.match(told, /In between: rate\. Wait/);
   const taken = Number(/at once (\d+) were taken/.exec(told)?.[1]);
   assert.ok(taken > 0 && taken < 500, told);
