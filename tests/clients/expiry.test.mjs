@@ -4,9 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-
 import { bearer, connect } from '../../packages/client/dist/index.js';
+import { accessToken, jwks } from './issuer.mjs';
 import { ownServer } from './own-server.mjs';
 import { trusting } from './trusting.mjs';
 
@@ -21,18 +20,6 @@ path = "/live"
 native_clients = true
 `;
 
-const { publicKey, privateKey } = await generateKeyPair('ES256');
-const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'id' }] });
-const signed = (jti, lifetime) =>
-  new SignJWT({ client_id: 'app', jti })
-    .setProtectedHeader({ alg: 'ES256', kid: 'id', typ: 'at+jwt' })
-    .setIssuer('https://id.example.com')
-    .setAudience('wardwire')
-    .setSubject('alice')
-    .setIssuedAt()
-    .setExpirationTime(lifetime)
-    .sign(privateKey);
-
 test('a socket outlives its token where a fresh one is brought in time, and only there', async (t) => {
   const server = await ownServer(configuration, { 'id.jwks.json': jwks });
   t.after(server.stop);
@@ -43,8 +30,8 @@ test('a socket outlives its token where a fresh one is brought in time, and only
     wire.on('state', (state) => states.push(state));
     return { wire, states, ended: new Promise((resolve) => wire.on('state', (state) => state.kind === 'ended' && resolve(state))) };
   };
-  const short = await signed('short', '5s');
-  const given = [short, await signed('long', '10m')];
+  const short = await accessToken('short', '5s');
+  const given = [short, await accessToken('long', '10m')];
   const renewed = opened(() => given.shift());
   const stale = opened(() => short);
 

@@ -4,9 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-
 import { bearer, connect, history } from '../../packages/client/dist/index.js';
+import { accessToken, jwks } from './issuer.mjs';
 import { ownServer } from './own-server.mjs';
 import { trusting } from './trusting.mjs';
 
@@ -38,10 +37,7 @@ subscribe = "authenticated"
 publish = "nobody"
 `;
 
-const { publicKey, privateKey } = await generateKeyPair('ES256');
-const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'id' }] });
-const claims = new SignJWT({ client_id: 'app' }).setProtectedHeader({ alg: 'ES256', kid: 'id', typ: 'at+jwt' }).setIssuer('https://id.example.com').setAudience('wardwire');
-const token = await claims.setSubject('alice').setJti('1').setIssuedAt().setExpirationTime('10m').sign(privateKey);
+const token = await accessToken('1', '10m');
 
 /** A client of a server with these rates, and how often it was not connected. */
 async function client(t, options) {
