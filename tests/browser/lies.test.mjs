@@ -29,7 +29,7 @@ test('names of instruments, of users and of rules are text in the market, wherev
     // Every other order is refused, in words that hurt.
     if (value.result?.position === undefined || value.result.publications !== undefined) return value;
     globalThis.answered = (globalThis.answered ?? 0) + 1;
-    const text = words[(answered >> 1) % words.length];
+    const text = words[((answered >> 1) * 5) % words.length];
     const error = { code: -32006, message: text, data: { word: 'invalid', pointer: `/${text}`, keyword: text } };
     return answered % 2 === 0 ? { jsonrpc: '2.0', id: value.id, error } : value;
   };
@@ -41,6 +41,8 @@ test('names of instruments, of users and of rules are text in the market, wherev
     const button = page.locator('.instrument').nth(at);
     await button.evaluate((it) => it.click());
     assert.equal(await page.locator('#chosen').textContent(), await button.textContent());
+    // With more refusals in a minute than this the client would hold itself back.
+    if (at % 5 !== 0) continue;
     await page.locator('#symbol').fill('ZEPH');
     for (const answer of ['Taken after', 'Refused: invalid at']) {
       await page.getByTestId('order').evaluate((it) => it.click());
