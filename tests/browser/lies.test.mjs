@@ -19,13 +19,16 @@ const some = texts.filter((_, at) => at % 4 === 0 || at >= hostile.length);
 const drawn = (page) => page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
 
 test('names of instruments, of users and of rules are text in the market, wherever they are shown', async () => {
-  const lie = (value, words, count) => {
+  const lie = (value, words) => {
     if (typeof value.data?.price === 'number') {
       globalThis.names ??= new Map();
       if (!names.has(value.data.symbol)) names.set(value.data.symbol, words[names.size % words.length]);
       return { ...value, data: { ...value.data, symbol: names.get(value.data.symbol) } };
     }
-    if (value.data?.side !== undefined) return { ...value, data: { ...value.data, symbol: words[count % words.length] } };
+    if (value.data?.side !== undefined) {
+      globalThis.ordered = (globalThis.ordered ?? 0) + 1;
+      return { ...value, data: { ...value.data, symbol: words.at(-ordered % words.length) } };
+    }
     // Every other order is refused, in words that hurt.
     if (value.result?.position === undefined || value.result.publications !== undefined) return value;
     globalThis.answered = (globalThis.answered ?? 0) + 1;
