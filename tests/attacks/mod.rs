@@ -10,6 +10,7 @@ mod http2;
 mod keys;
 mod origin;
 mod resources;
+mod rights;
 mod session;
 mod tokens;
 mod transport;

@@ -436,7 +436,7 @@ impl Member {
     ///
     /// # Errors
     /// No right, or no such channel: the answer is the same, and existence is never looked up.
-    pub(crate) fn may(&self, action: Action, name: &ChannelName) -> Result<&ChannelRule, HubError> {
+    pub fn may(&self, action: Action, name: &ChannelName) -> Result<&ChannelRule, HubError> {
         let verdict = self.rules.channels.verdict(&self.standing, name, action);
         verdict.ok_or(HubError::Forbidden)
     }

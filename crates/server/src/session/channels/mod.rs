@@ -29,7 +29,7 @@ use super::{Rate, Scope, Session};
 use calls::Reply;
 use errors::{Errors, unreadable};
 pub(super) use expiry::Expiry;
-use pending::{Conclusion, Pending};
+use pending::{Answered, Conclusion, Pending, Place};
 
 /// One socket's conversation.
 pub struct Channels {
@@ -132,6 +132,9 @@ impl Channels {
     }
 
     fn lose(&mut self, lost: Vec<ChannelName>, reason: RevokedNoticeReason) {
+        let member = &self.member;
+        self.pending
+            .retract(|action, name| member.may(action, name).is_ok());
         self.lost.extend(lost.into_iter().map(|it| (it, reason)));
     }
 
@@ -161,7 +164,7 @@ impl Channels {
         self.length = text.len();
         self.make_room(scope);
         let answer = match rpc::read(text) {
-            Ok(Incoming::One(entry)) => self.entry(entry, None, scope),
+            Ok(Incoming::One(entry)) => self.entry(entry, None, scope).map(|it| it.text),
             Ok(Incoming::Batch(entries)) => {
                 let number = self.pending.number();
                 let answers = entries
@@ -191,12 +194,15 @@ impl Channels {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, scope: &mut Scope<'_>) -> Option<Close> {
         self.greet(scope);
         self.tell_lost(scope);
-        for (place, finish) in self.pending.ready(cx) {
+        for (mut place, finish) in self.pending.ready(cx) {
             // Many may have been asked while there was room for one.
             self.make_room(scope);
             let answer = match finish(self, scope) {
                 Conclusion::Result(result) => rpc::result(&place.id, result),
-                Conclusion::Error(error) => rpc::error(Some(&place.id), &error),
+                Conclusion::Error(error) => {
+                    place.reads = None;
+                    rpc::error(Some(&place.id), &error)
+                }
                 Conclusion::Later(later) => {
                     self.pending.put_off(place, later);
                     scope.waker.wake_by_ref();
@@ -204,7 +210,9 @@ impl Channels {
                 }
                 Conclusion::Close(close) => return Some(close),
             };
-            if let Some(message) = self.pending.settle(place.batch, answer) {
+            let member = &self.member;
+            let may = |action, name: &_| member.may(action, name).is_ok();
+            if let Some(message) = self.pending.settle(place, answer, may) {
                 scope.send(&Message::Text(message.into()));
             }
         }
@@ -217,7 +225,7 @@ impl Channels {
         entry: Entry<'_>,
         batch: Option<u32>,
         scope: &mut Scope<'_>,
-    ) -> Option<String> {
+    ) -> Option<Answered> {
         let call = match entry {
             // No answer, but no free ride either.
             Entry::Ignored => {
@@ -226,12 +234,12 @@ impl Channels {
                 }
                 return None;
             }
-            Entry::Invalid => return Some(self.fail(None, &RpcError::REQUEST, scope)),
+            Entry::Invalid => return Some(self.fail(None, &RpcError::REQUEST, scope).into()),
             Entry::Call(call) => call,
         };
         match self.call(&call, batch, scope) {
             Ok(answer) => answer,
-            Err(error) => Some(self.fail(Some(&call), &error, scope)),
+            Err(error) => Some(self.fail(Some(&call), &error, scope).into()),
         }
     }
 
@@ -248,17 +256,26 @@ impl Channels {
         call: &Call<'_>,
         batch: Option<u32>,
         scope: &mut Scope<'_>,
-    ) -> Result<Option<String>, RpcError> {
+    ) -> Result<Option<Answered>, RpcError> {
         let spent = self.spend(scope.now);
         spent.map_err(|wait| RpcError::RATE.after(wait))?;
         let method = calls::method(&call.method).ok_or(RpcError::METHOD)?;
         if method.waits && self.pending.is_full() {
             return Err(RpcError::RATE);
         }
+        let place = || Place {
+            method: method.name,
+            id: call.id.to_owned(),
+            batch,
+            reads: method.reads.zip(calls::channel(call)),
+        };
         match (method.call)(self, call, scope)? {
-            Reply::Now(result) => Ok(Some(rpc::result(call.id, result))),
+            Reply::Now(result) => Ok(Some(Answered {
+                text: rpc::result(call.id, result),
+                place: batch.map(|_| place()),
+            })),
             Reply::Later(later) => {
-                self.pending.add(method.name, call.id, batch, later);
+                self.pending.put_off(place(), later);
                 // It is begun in a turn of its own.
                 scope.waker.wake_by_ref();
                 Ok(None)

@@ -3,6 +3,8 @@
 //! What a call changes in an order that others rely on, it changes before it is put off; only its answer waits, so that
 //! answers may come in another order than the calls (JSON-RPC 2.0 §5: the `id` tells them apart). A batch is answered at once,
 //! when all of its calls are (§6). There is an end to what a call waits for: whoever makes one sees to that.
+//!
+//! INVARIANT: no answer tells of a channel what the socket may not be told when it leaves, however long it has waited.
 
 use std::{
     future::Future,
@@ -11,7 +13,9 @@ use std::{
 };
 
 use serde_json::value::RawValue;
+use wardwire_hub::rights::Action;
 use wardwire_protocol::{
+    channel::ChannelName,
     close::Close,
     rpc::{self, RpcError},
 };
@@ -56,16 +60,43 @@ struct Waiting {
 
 /// Where an answer goes, and to which method.
 pub(super) struct Place {
-    method: &'static str,
+    pub(super) method: &'static str,
     pub(super) id: Box<RawValue>,
     /// The number of the batch whose call it is.
     pub(super) batch: Option<u32>,
+    /// By which right it tells of which channel.
+    pub(super) reads: Option<(Action, ChannelName)>,
+}
+
+impl Place {
+    fn is_lost(&self, may: impl Fn(Action, &ChannelName) -> bool) -> bool {
+        let reads = self.reads.as_ref();
+        reads.is_some_and(|(action, channel)| !may(*action, channel))
+    }
+
+    /// The answer without a right, which is no fault of the call's.
+    fn forbidden(&self) -> String {
+        rpc::error(Some(&self.id), &RpcError::FORBIDDEN)
+    }
+}
+
+/// An answer.
+pub(super) struct Answered {
+    pub(super) text: String,
+    /// Where it waits for others. None of one that tells nothing.
+    pub(super) place: Option<Place>,
+}
+
+impl From<String> for Answered {
+    fn from(text: String) -> Self {
+        Self { text, place: None }
+    }
 }
 
 /// What of a batch is answered, while some of it is not.
 struct Batch {
     number: u32,
-    answers: Vec<String>,
+    answers: Vec<Answered>,
     /// Calls without an answer.
     open: usize,
 }
@@ -84,7 +115,7 @@ impl Pending {
     /// Bytes of answers kept for batches that are not whole.
     pub(super) fn held(&self) -> usize {
         let answers = self.batches.iter().flat_map(|batch| &batch.answers);
-        answers.map(String::len).sum()
+        answers.map(|it| it.text.len()).sum()
     }
 
     /// A number for a batch that comes.
@@ -93,30 +124,17 @@ impl Pending {
         self.numbers
     }
 
-    /// Puts a call off.
-    pub(super) fn add(
-        &mut self,
-        method: &'static str,
-        id: &RawValue,
-        batch: Option<u32>,
-        future: Later,
-    ) {
-        let id = id.to_owned();
-        let place = Place { method, id, batch };
-        self.put_off(place, future);
-    }
-
-    /// Has a call that was ready wait once more.
+    /// Puts a call off, or has one that was ready wait once more.
     pub(super) fn put_off(&mut self, place: Place, future: Later) {
         self.calls.push(Waiting { place, future });
     }
 
     /// Takes the answers that a batch has at once. Returns its message, if no call of it waits and anything is answered.
-    pub(super) fn begin(&mut self, number: u32, answers: Vec<String>) -> Option<String> {
+    pub(super) fn begin(&mut self, number: u32, answers: Vec<Answered>) -> Option<String> {
         let of_batch = |call: &&Waiting| call.place.batch == Some(number);
         let open = self.calls.iter().filter(of_batch).count();
         if open == 0 {
-            return (!answers.is_empty()).then(|| rpc::batch(&answers));
+            return (!answers.is_empty()).then(|| whole(answers));
         }
         self.batches.push(Batch {
             number,
@@ -139,21 +157,46 @@ impl Pending {
         ready
     }
 
-    /// Takes an answer. Returns the message to send, unless it is one of a batch of which others are still to come.
-    pub(super) fn settle(&mut self, batch: Option<u32>, answer: String) -> Option<String> {
-        let Some(number) = batch else {
-            return Some(answer);
+    /// Takes an answer, by what the socket may do now. Returns the message to send, unless it is one of a batch of which others
+    /// are still to come.
+    pub(super) fn settle(
+        &mut self,
+        place: Place,
+        answer: String,
+        may: impl Fn(Action, &ChannelName) -> bool,
+    ) -> Option<String> {
+        let text = match place.is_lost(may) {
+            true => place.forbidden(),
+            false => answer,
+        };
+        let Some(number) = place.batch else {
+            return Some(text);
         };
         let at = self.batches.iter().position(|it| it.number == number)?;
         let batch = self.batches.get_mut(at)?;
-        batch.answers.push(answer);
+        let place = Some(place);
+        batch.answers.push(Answered { text, place });
         batch.open = batch.open.saturating_sub(1);
         if batch.open > 0 {
             return None;
         }
-        let whole = self.batches.swap_remove(at);
-        Some(rpc::batch(&whole.answers))
+        let batch = self.batches.swap_remove(at);
+        Some(whole(batch.answers))
     }
+
+    /// Takes back what waits to be told and may be told no longer.
+    pub(super) fn retract(&mut self, may: impl Fn(Action, &ChannelName) -> bool) {
+        for answer in self.batches.iter_mut().flat_map(|it| &mut it.answers) {
+            if let Some(place) = answer.place.take_if(|it| it.is_lost(&may)) {
+                answer.text = place.forbidden();
+            }
+        }
+    }
+}
+
+fn whole(answers: Vec<Answered>) -> String {
+    let texts: Vec<String> = answers.into_iter().map(|it| it.text).collect();
+    rpc::batch(&texts)
 }
 
 #[cfg(test)]
@@ -169,11 +212,14 @@ mod tests {
     impl Call {
         fn new(pending: &mut Pending, id: &str, batch: Option<u32>) -> Self {
             let (done, doing) = oneshot::channel();
-            let id: &RawValue = serde_json::from_str(id).unwrap();
-            pending.add(
-                "refresh",
-                id,
+            let place = Place {
+                method: "refresh",
+                id: serde_json::from_str(id).unwrap(),
                 batch,
+                reads: None,
+            };
+            pending.put_off(
+                place,
                 Box::pin(async move {
                     let _ = doing.await;
                     let finish: Finish = Box::new(|_, _| Conclusion::Error(RpcError::TOKEN));
@@ -191,9 +237,66 @@ mod tests {
     /// What is sent now, if each answer is the id of its call.
     fn turn(pending: &mut Pending) -> Vec<String> {
         let ready = pending.ready(&mut Context::from_waker(Waker::noop()));
-        let answered =
-            |(place, _): (Place, Finish)| pending.settle(place.batch, place.id.get().to_owned());
+        let answered = |(place, _): (Place, Finish)| {
+            let id = place.id.get().to_owned();
+            pending.settle(place, id, |_, _| true)
+        };
         ready.into_iter().filter_map(answered).collect()
+    }
+
+    /// To a call that reads this channel.
+    fn reading(id: &str, batch: Option<u32>, channel: &str) -> Place {
+        Place {
+            method: "history",
+            id: serde_json::from_str(id).unwrap(),
+            batch,
+            reads: Some((Action::History, ChannelName::parse(channel).unwrap())),
+        }
+    }
+
+    fn answered(id: &str, channel: &str) -> Answered {
+        Answered {
+            text: format!("\"{channel}\""),
+            place: Some(reading(id, None, channel)),
+        }
+    }
+
+    fn forbidden(id: &str) -> String {
+        rpc::error(serde_json::from_str(id).ok(), &RpcError::FORBIDDEN)
+    }
+
+    #[test]
+    fn what_may_be_told_no_longer_when_it_is_answered_is_not() {
+        let mut pending = Pending::default();
+        let mut answer = |channel: &str| {
+            let only_a = |action, name: &ChannelName| {
+                assert_eq!(action, Action::History);
+                name.as_str() == "a"
+            };
+            pending.settle(reading("7", None, channel), "data".to_owned(), only_a)
+        };
+        assert_eq!(answer("a").as_deref(), Some("data"));
+        assert_eq!(answer("b"), Some(forbidden("7")));
+    }
+
+    #[test]
+    fn what_waits_with_its_batch_is_taken_back_with_its_right() {
+        let mut pending = Pending::default();
+        let number = pending.number();
+        let [one, two] = ["1", "2"].map(|id| Call::new(&mut pending, id, Some(number)));
+        let answers = vec![
+            answered("3", "a"),
+            answered("4", "b"),
+            "0".to_owned().into(),
+        ];
+        assert_eq!(pending.begin(number, answers), None);
+        pending.retract(|_, name| name.as_str() == "a");
+        // What was lost once is not told as it comes back.
+        pending.retract(|_, name| name.as_str() == "b");
+        one.ends();
+        two.ends();
+        let lost = [forbidden("3"), forbidden("4")].join(",");
+        assert_eq!(turn(&mut pending), [format!("[{lost},0,1,2]")]);
     }
 
     #[test]
@@ -215,7 +318,7 @@ mod tests {
         let mut pending = Pending::default();
         let first = pending.number();
         let [one, two] = ["1", "2"].map(|id| Call::new(&mut pending, id, Some(first)));
-        assert_eq!(pending.begin(first, vec!["0".to_owned()]), None);
+        assert_eq!(pending.begin(first, vec!["0".to_owned().into()]), None);
         let second = pending.number();
         let three = Call::new(&mut pending, "3", Some(second));
         assert_eq!(pending.begin(second, Vec::new()), None);
@@ -243,7 +346,8 @@ mod tests {
     fn a_batch_of_which_nothing_waits_is_answered_at_once_and_an_empty_one_never() {
         let mut pending = Pending::default();
         let number = pending.number();
-        let answers = ["1", "2"].map(str::to_owned).to_vec();
+        let answers = ["1", "2"].map(|it| it.to_owned().into());
+        let answers = answers.into_iter().collect();
         assert_eq!(pending.begin(number, answers).as_deref(), Some("[1,2]"));
         let number = pending.number();
         assert_eq!(pending.begin(number, Vec::new()), None);

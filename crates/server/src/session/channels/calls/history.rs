@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 use wardwire_hub::{
     HubError, Position,
     engine::{Limit, Page, Range},
+    rights::Action,
 };
 use wardwire_protocol::{
     channel::ChannelName,
@@ -22,6 +23,7 @@ use crate::session::{
 pub(super) const METHOD: Method = Method {
     name: "history",
     waits: true,
+    reads: Some(Action::History),
     call: history,
 };
 

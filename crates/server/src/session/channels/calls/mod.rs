@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use wardwire_hub::{
     HubError,
     engine::{Answer, Placed},
+    rights::Action,
 };
 use wardwire_protocol::{
     channel::ChannelName,
@@ -32,6 +33,8 @@ pub(super) struct Method {
     /// Whether its answer may have to wait. What a call does before it fails for want of a place to wait would be done all
     /// the same, so that one is asked for first.
     pub(super) waits: bool,
+    /// By which right it is told anything of a channel.
+    pub(super) reads: Option<Action>,
     pub(super) call: fn(&mut Channels, &Call<'_>, &mut Scope<'_>) -> Outcome,
 }
 
@@ -76,6 +79,12 @@ pub(crate) fn params<'a, T: Deserialize<'a>>(call: &Call<'a>) -> Result<T, RpcEr
     let params = call.params.filter(|params| params.get().starts_with('{'));
     let params = params.ok_or(RpcError::PARAMS)?;
     serde_json::from_str(params.get()).map_err(|_| RpcError::PARAMS)
+}
+
+/// The channel that a call names.
+pub(super) fn channel(call: &Call<'_>) -> Option<ChannelName> {
+    let named = params::<ChannelParams>(call).ok()?;
+    ChannelName::parse(&named.channel).ok()
 }
 
 pub(crate) fn name(text: &str) -> Result<ChannelName, RpcError> {

@@ -1,7 +1,7 @@
 //! `presence`: says who follows a channel.
 
 use serde_json::value::RawValue;
-use wardwire_hub::{HubError, engine::Present};
+use wardwire_hub::{HubError, engine::Present, rights::Action};
 use wardwire_protocol::{
     channel::ChannelName,
     rpc::{
@@ -19,6 +19,7 @@ use crate::session::{
 pub(super) const METHOD: Method = Method {
     name: "presence",
     waits: true,
+    reads: Some(Action::Presence),
     call: presence,
 };
 

@@ -24,6 +24,7 @@ use crate::{
 pub(super) const METHOD: Method = Method {
     name: "publish",
     waits: true,
+    reads: None,
     call: publish,
 };
 

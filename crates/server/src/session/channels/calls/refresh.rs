@@ -30,6 +30,7 @@ const NAME: &str = "refresh";
 pub(super) const METHOD: Method = Method {
     name: NAME,
     waits: true,
+    reads: None,
     call: refresh,
 };
 

@@ -6,7 +6,10 @@ use wardwire_admission::{
     refusal::{Reason, Refusal, Stage},
     token::Grant,
 };
-use wardwire_hub::{HubError, Position, Seat, rights::ChannelGrant};
+use wardwire_hub::{
+    HubError, Position, Seat,
+    rights::{Action, ChannelGrant},
+};
 use wardwire_protocol::{
     channel::ChannelName,
     rpc::{
@@ -28,6 +31,7 @@ use crate::session::{
 pub(super) const METHOD: Method = Method {
     name: "subscribe",
     waits: true,
+    reads: Some(Action::Subscribe),
     call: subscribe,
 };
 

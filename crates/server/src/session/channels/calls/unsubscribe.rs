@@ -11,6 +11,7 @@ use crate::session::{
 pub(super) const METHOD: Method = Method {
     name: "unsubscribe",
     waits: false,
+    reads: None,
     call: unsubscribe,
 };
 
