@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     attacks::native,
-    harness::{Server, now},
+    harness::{Handshake, Server, now},
 };
 
 fn expiring(end: u64) -> Value {
@@ -43,6 +43,23 @@ fn who_is_told_is_brought_what_is_published_until_the_end() {
     bob.ok("publish", json!({ "channel": "chat/lobby", "data": 1 }));
     assert_eq!(ws.json()["params"]["data"], 1);
     ws.closes(3000, "expired");
+}
+
+#[test]
+fn a_client_is_told_also_of_an_end_that_a_reload_brings_nearer() {
+    let server = Server::start();
+    let signed_in = now() - 3000;
+    let token = server.issuer.token("alice").claim("acr", "mfa");
+    let token = token.claim("auth_time", signed_in).mint();
+    let mut ws = server.open(Handshake::new("/mfa").bearer(&token));
+    ws.ok("ping", json!({}));
+    let end = now() + 4;
+    let age = format!("max_age = \"{}s\"", end - signed_in);
+    server.edit("max_age = \"1h\"", &age);
+    server.reloaded();
+    assert_eq!(ws.json(), expiring(end));
+    assert!(now() < end, "in time");
+    assert_eq!(ws.next().unwrap().first, 0x88, "and once");
 }
 
 crate::harness::over_http2![a_client_is_told_once_of_each_proof_that_it_ends];

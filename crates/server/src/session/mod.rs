@@ -33,7 +33,7 @@ use wardwire_protocol::{
 };
 
 use crate::{audit::Event, metrics::ShardMetrics, server::Server};
-use channels::{Channels, Expiry};
+use channels::Channels;
 use rate::Rate;
 
 /// What a socket stands on, and what is told when it ends.
@@ -195,8 +195,7 @@ impl Application {
             RouteKind::Channels => {
                 let member = session.server.hub.join(principal, key, session.encoding);
                 let member = member.from_address(session.trail.peer);
-                let expiry = Expiry::new(&session.lease, session.server.gate.now());
-                let channels = Channels::new(member, rate, now, session.greeted, expiry);
+                let channels = Channels::new(member, rate, now, session.greeted);
                 Self::Channels(Box::new(channels))
             }
         }
@@ -244,6 +243,13 @@ impl Application {
         match self {
             Self::Echo(_) => 0,
             Self::Channels(channels) => channels.rejudge(fanout, outbox, gate),
+        }
+    }
+
+    /// What it stands on ends then, as far as is known.
+    pub fn lasts_until(&mut self, until: Timestamp, now: Timestamp) {
+        if let Self::Channels(channels) = self {
+            channels.lasts_until(until, now);
         }
     }
 

@@ -232,7 +232,8 @@ impl<T: Transport> Socket<T> {
             LeaseStatus::Valid { .. } if self.outbox.overflowed() => {
                 Close::new(CloseCode::TRY_AGAIN_LATER, "slow")
             }
-            LeaseStatus::Valid { .. } => return,
+            // By other rules it may end sooner or later than it did.
+            LeaseStatus::Valid { until } => return self.application.lasts_until(until, turn.wall),
             LeaseStatus::Expired => Close::new(CloseCode::UNAUTHORIZED, "expired"),
             LeaseStatus::Ended(EndReason::Revoked) => {
                 Close::new(CloseCode::UNAUTHORIZED, "revoked")

@@ -2,33 +2,29 @@
 
 use std::time::Duration;
 
-use wardwire_admission::{
-    clock::Timestamp,
-    lease::{Lease, LeaseStatus},
-};
+use wardwire_admission::clock::Timestamp;
 
 /// It is told so long before the end, or when half of its time is over.
 const LEAD: Duration = Duration::from_secs(30);
 
 /// The end of a lease, of which a client is told once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::session) struct Expiry {
+pub(super) struct Expiry {
     until: Timestamp,
     /// [`Timestamp::NEVER`] once it was told.
     due: Timestamp,
 }
 
 impl Expiry {
-    pub(in crate::session) fn new(lease: &Lease, now: Timestamp) -> Self {
-        match lease.status(now) {
-            LeaseStatus::Valid { until } => Self::of(until, now),
-            LeaseStatus::Expired | LeaseStatus::Ended(_) => Self::of(Timestamp::NEVER, now),
-        }
-    }
+    /// None that is known.
+    pub(super) const NEVER: Self = Self {
+        until: Timestamp::NEVER,
+        due: Timestamp::NEVER,
+    };
 
     fn of(until: Timestamp, now: Timestamp) -> Self {
         if until == Timestamp::NEVER {
-            return Self { until, due: until };
+            return Self::NEVER;
         }
         let left = now.until(until);
         let due = now.after(left - LEAD.min(left / 2));
@@ -39,27 +35,20 @@ impl Expiry {
         self.due
     }
 
-    /// After a fresh proof. One that holds no longer than the one before is no news: its end was told, or will be.
-    pub(super) fn renewed(self, lease: &Lease, now: Timestamp) -> Self {
-        let fresh = Self::new(lease, now);
-        if fresh.until == self.until {
-            self
-        } else {
-            fresh
+    /// Goes by this end from now on. The same as before is no news, by whatever proof: it was told, or will be.
+    pub(super) fn lasts_until(&mut self, until: Timestamp, now: Timestamp) {
+        if until != self.until {
+            *self = Self::of(until, now);
         }
     }
 
-    /// The end, if it is to be told now. By other rules a lease may hold for longer than it did.
-    pub(super) fn notice(&mut self, lease: &Lease, now: Timestamp) -> Option<Timestamp> {
-        if now < self.due {
-            return None;
-        }
-        *self = self.renewed(lease, now);
-        let told = now >= self.due;
-        if told {
+    /// The end, if it is to be told now.
+    pub(super) fn notice(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let is_due = now >= self.due;
+        if is_due {
             self.due = Timestamp::NEVER;
         }
-        told.then_some(self.until)
+        is_due.then_some(self.until)
     }
 }
 
@@ -76,5 +65,24 @@ mod tests {
         }
         let never = Expiry::of(Timestamp::NEVER, now);
         assert_eq!(never.due(), Timestamp::NEVER);
+    }
+
+    #[test]
+    fn each_end_is_told_once_however_often_it_is_found() {
+        let at = Timestamp::from_secs;
+        let mut expiry = Expiry::NEVER;
+        expiry.lasts_until(at(1100), at(1000));
+        expiry.lasts_until(at(1100), at(1069));
+        assert_eq!(expiry.notice(at(1069)), None);
+        assert_eq!(expiry.notice(at(1070)), Some(at(1100)));
+        expiry.lasts_until(at(1100), at(1071));
+        assert_eq!(expiry.notice(at(1099)), None);
+        // Nearer or farther.
+        for (until, due) in [(1080, 1076), (1300, 1270)] {
+            expiry.lasts_until(at(until), at(1072));
+            assert_eq!(expiry.due(), at(due));
+        }
+        expiry.lasts_until(Timestamp::NEVER, at(1073));
+        assert_eq!(expiry.notice(at(9999)), None);
     }
 }

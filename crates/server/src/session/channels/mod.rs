@@ -13,7 +13,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wardwire_admission::{admit::loggable, clock::Timestamp, gate::Gate, principal::Principal};
+use wardwire_admission::{
+    admit::loggable, clock::Timestamp, gate::Gate, lease::LeaseStatus, principal::Principal,
+};
 use wardwire_hub::{Member, fanout::Fanout, outbox::Outbox};
 use wardwire_protocol::{
     channel::ChannelName,
@@ -28,7 +30,7 @@ use wardwire_protocol::{
 use super::{Rate, Scope, Session};
 use calls::Reply;
 use errors::{Errors, unreadable};
-pub(super) use expiry::Expiry;
+use expiry::Expiry;
 use pending::{Answered, Conclusion, Pending, Place};
 
 /// One socket's conversation.
@@ -52,19 +54,13 @@ pub struct Channels {
 const RECOVERY: usize = 512 * 1024;
 
 impl Channels {
-    pub(super) fn new(
-        member: Member,
-        rate: Rate,
-        now: Instant,
-        greets: bool,
-        expiry: Expiry,
-    ) -> Self {
+    pub(super) fn new(member: Member, rate: Rate, now: Instant, greets: bool) -> Self {
         Self {
             member,
             rate,
             errors: Errors::new(now),
             pending: Pending::default(),
-            expiry,
+            expiry: Expiry::NEVER,
             greets,
             lost: Vec::new(),
             room: 0,
@@ -109,9 +105,15 @@ impl Channels {
         self.member.granted_until().min(self.expiry.due())
     }
 
+    /// Its lease ends then, as far as is known.
+    pub(super) fn lasts_until(&mut self, until: Timestamp, now: Timestamp) {
+        self.expiry.lasts_until(until, now);
+    }
+
     /// Leaves what it follows by grants that have ended, and tells of a lease that soon will.
     pub(super) fn expire(&mut self, now: Timestamp, scope: &mut Scope<'_>) {
-        if let Some(until) = self.expiry.notice(&scope.session.lease, now) {
+        self.greet(scope);
+        if let Some(until) = self.expiry.notice(now) {
             let expires_at = until.as_secs();
             let notice = rpc::notification("expiring", ExpiringNotice { expires_at });
             scope.send(&Message::Text(notice.into()));
@@ -123,9 +125,10 @@ impl Channels {
 
     /// Stands on what was proved anew, and leaves what that gives no right to.
     fn renew(&mut self, principal: Principal, scope: &mut Scope<'_>) {
-        self.expiry = self
-            .expiry
-            .renewed(&scope.session.lease, scope.session.server.gate.now());
+        let now = scope.session.server.gate.now();
+        if let LeaseStatus::Valid { until } = scope.session.lease.status(now) {
+            self.lasts_until(until, now);
+        }
         let lost = self.member.renew(scope.fanout, scope.outbox, principal);
         self.lose(lost, RevokedNoticeReason::Rights);
         self.tell_lost(scope);
