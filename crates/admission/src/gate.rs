@@ -558,6 +558,18 @@ impl Gate {
         self.leases.revoke(revocation, reason)
     }
 
+    /// The same of one user's sockets alone. What was answered for the revoked is for the caller to forget.
+    pub(crate) fn end_of(
+        &self,
+        user: &Identity,
+        revocation: &Revocation,
+        until: Timestamp,
+    ) -> usize {
+        self.revocations.insert(revocation, until, self.now());
+        let reason = EndReason::Revoked;
+        self.leases.revoke_of(user, revocation, reason)
+    }
+
     pub(crate) fn check_draining(&self) -> Result<(), Refusal> {
         if self.is_draining() {
             let refusal = Refusal::new(Stage::Accept, Reason::Draining);

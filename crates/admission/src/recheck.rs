@@ -172,20 +172,26 @@ impl Gate {
 
     /// Takes the token back: its sockets end, and tickets that were got with it open nothing.
     fn lapse(&self, due: Due, refusal: Refusal) -> Lapsed {
-        let identity = due.identity;
+        let (identity, rules) = (due.identity, self.rules());
         let ended = match identity.token_id.clone() {
             Some(id) => {
                 let issuer = identity.issuer.clone();
                 // An application may sign somebody in anew in the same session, and who was not answered for may be well known:
                 // they are refused no longer than tickets live.
-                let is_passing =
-                    self.rules().issuers.is_application(&issuer) || !is_answer(&refusal);
+                let is_passing = rules.issuers.is_application(&issuer) || !is_answer(&refusal);
                 let until = match is_passing {
                     true => self.now().after(ticket::LIFETIME),
                     false => identity.expires_at,
                 };
                 let revocation = Revocation::Token { issuer, id };
-                self.end(&revocation, until, EndReason::Revoked)
+                // Without an answer there is none to forget, and all may lapse at once.
+                if is_answer(&refusal) {
+                    rules.issuers.forget(&revocation);
+                }
+                match due.is_shared {
+                    true => self.end(&revocation, until, EndReason::Revoked),
+                    false => self.end_of(&identity, &revocation, until),
+                }
             }
             // Each token that was verified has a name.
             None => 0,

@@ -577,6 +577,13 @@ fn name_of_digest(digest: &[u8]) -> Box<str> {
     format!("sha256:{}", URL_SAFE_NO_PAD.encode(digest)).into()
 }
 
+/// Of what it is the name, if of anything.
+fn digest_of_name(name: &str) -> Option<[u8; 32]> {
+    let text = name.strip_prefix("sha256:")?;
+    let digest = URL_SAFE_NO_PAD.decode(text).ok()?;
+    digest.try_into().ok()
+}
+
 fn refuse(reason: Reason) -> Refusal {
     Refusal::new(Stage::Identity, reason)
 }

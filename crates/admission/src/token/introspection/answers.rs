@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Answer, Denied, Flight};
-use crate::{revocation::Revocation, token::name_of_digest};
+use crate::{revocation::Revocation, token::digest_of_name};
 
 /// The most answers of a kind that are kept. The oldest goes first.
 const MOST: usize = 10_000;
@@ -83,15 +83,17 @@ impl Answers {
     /// The revocation is of this issuer.
     pub(super) fn forget(&mut self, revocation: &Revocation) {
         self.taken_back += 1;
+        let token = match revocation {
+            Revocation::Token { id, .. } => digest_of_name(id),
+            _ => None,
+        };
         self.active.by_key.retain(|key, (answer, _)| match answer {
             Answer::Active { claims, .. } => {
                 let says = |name: &str, value: &str| {
                     claims.get(name).and_then(Value::as_str) == Some(value)
                 };
                 !match revocation {
-                    Revocation::Token { id, .. } => {
-                        says("jti", id) || *name_of_digest(&key.0) == **id
-                    }
+                    Revocation::Token { id, .. } => token == Some(key.0) || says("jti", id),
                     Revocation::Session { id, .. } => says("sid", id),
                     Revocation::Subject { subject, .. } => says("sub", subject),
                     Revocation::Issuer { .. } => true,
@@ -143,7 +145,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{clock::Timestamp, token::introspection::unavailable};
+    use crate::{
+        clock::Timestamp,
+        token::{introspection::unavailable, name_of_digest},
+    };
 
     fn active(claims: Value) -> Result<Answer, Denied> {
         Ok(Answer::Active {
