@@ -11,7 +11,7 @@ mod keys;
 mod origin;
 mod resources;
 mod rights;
-mod session;
+pub(crate) mod session;
 mod tokens;
 mod transport;
 

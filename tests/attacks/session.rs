@@ -1,7 +1,13 @@
+use std::{
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
 use serde_json::{Value, json};
 
 use super::{native, refused};
-use crate::harness::{Handshake, PATIENCE, Server, now};
+use crate::harness::{Handshake, PATIENCE, Server, Ws, now};
 
 #[test]
 fn attack_076_a_token_that_expires_on_a_live_socket() {
@@ -241,32 +247,35 @@ fn attack_078_a_refresh_does_not_slip_out_of_its_session() {
     ws.closes(3000, "revoked");
 }
 
+/// What some open who try again and again until they are refused: whatever they were let in for before must end with that.
+pub(crate) fn crowd(server: &Arc<Server>, handshake: &Handshake) -> Vec<JoinHandle<Vec<Ws>>> {
+    let enters = |server: &Server, text: &str| {
+        let mut open = Vec::new();
+        let begun = Instant::now();
+        loop {
+            assert!(begun.elapsed() < PATIENCE, "never refused");
+            let mut connection = server.connect();
+            connection.send(text.as_bytes());
+            match connection.response().status {
+                101 => open.push(Ws::new(connection)),
+                401 => return open,
+                429 => thread::yield_now(),
+                other => panic!("{other}"),
+            }
+        }
+    };
+    let each = (0..4).map(|_| {
+        let (server, text) = (server.clone(), handshake.text());
+        thread::spawn(move || enters(&server, &text))
+    });
+    each.collect()
+}
+
 #[test]
 fn attack_078_a_revocation_in_the_middle_of_a_crowd_of_handshakes() {
-    let server = std::sync::Arc::new(Server::start());
+    let server = Arc::new(Server::start());
     let token = server.issuer.token("alice").mint();
-    let text = native(&token).text();
-    let crowd: Vec<_> = (0..4)
-        .map(|_| {
-            let (server, text) = (server.clone(), text.clone());
-            std::thread::spawn(move || {
-                // Until the first refusal: whatever was opened before it must end.
-                let mut open = Vec::new();
-                let begun = std::time::Instant::now();
-                loop {
-                    assert!(begun.elapsed() < PATIENCE, "never refused");
-                    let mut connection = server.connect();
-                    connection.send(text.as_bytes());
-                    match connection.response().status {
-                        101 => open.push(crate::harness::Ws::new(connection)),
-                        401 => return open,
-                        429 => std::thread::yield_now(),
-                        other => panic!("{other}"),
-                    }
-                }
-            })
-        })
-        .collect();
+    let crowd = crowd(&server, &native(&token));
     server.audited(|event| event["event"] == "admission");
     let body = json!({ "issuer": "https://id.test", "subject": "alice" }).to_string();
     assert_eq!(server.admin("POST", "/revocations", &body).status, 200);

@@ -49,7 +49,7 @@ impl Application {
         Self { address, state }
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://{}/whoami", self.address)
     }
 
@@ -59,7 +59,7 @@ impl Application {
         sessions.insert(cookie.into(), response);
     }
 
-    fn knows(&self, cookie: &str, claims: &Value) {
+    pub(super) fn knows(&self, cookie: &str, claims: &Value) {
         self.answers(cookie, response("200 OK", "", &claims.to_string()));
     }
 
@@ -77,13 +77,13 @@ impl Application {
     }
 
     /// How often it was asked about this `Cookie`.
-    fn asked_about(&self, cookie: &str) -> usize {
+    pub(super) fn asked_about(&self, cookie: &str) -> usize {
         let line = format!("cookie: {cookie}\r\n");
         let heard = self.heard();
         heard.iter().filter(|it| it.contains(&line)).count()
     }
 
-    fn hold(&self, held: Option<&'static str>) {
+    pub(super) fn hold(&self, held: Option<&'static str>) {
         *self.state.held.lock().unwrap() = held;
         self.state.released.notify_all();
     }
@@ -140,7 +140,7 @@ pub(super) fn page(cookie: &str) -> Handshake {
 }
 
 /// Waits for it.
-fn until(so: impl Fn() -> bool) {
+pub(super) fn until(so: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !so() {
         assert!(Instant::now() < deadline, "it never came");
@@ -148,7 +148,7 @@ fn until(so: impl Fn() -> bool) {
     }
 }
 
-fn ask(server: &Server, method: &str, path: &str, fields: &str, body: &str) -> Response {
+pub(super) fn ask(server: &Server, method: &str, path: &str, fields: &str, body: &str) -> Response {
     let mut connection = server.connect();
     let length = body.len();
     let request = format!(

@@ -3,6 +3,7 @@
 
 mod browser;
 mod cookie_alone;
+mod cookie_races;
 mod doctor;
 mod forward_auth;
 mod guides;
