@@ -2,19 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Issuer, KeyServer, Server, Setup, Ws};
+use crate::{
+    backend::{self, TOKEN},
+    harness::{Issuer, KeyServer, Server, Setup, Ws, now, secret},
+};
 
 const LOBBY: &str = "chat/lobby";
 
 /// Calls in one message, answered together when all of them are.
-fn ask(ws: &mut Ws, calls: &[(&str, Value)]) {
+fn batch(calls: &[(&str, Value)]) -> Value {
     let calls = calls.iter().enumerate();
-    let calls: Vec<_> = calls
-        .map(|(id, (method, params))| {
-            json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
-        })
-        .collect();
-    ws.text(&json!(calls).to_string());
+    let call = |(id, (method, params)): (usize, &(&str, Value))| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+    calls.map(call).collect()
 }
 
 /// What is read of the channel at once, and answered with what waits.
@@ -61,7 +60,7 @@ fn attack_074_what_is_answered_with_a_refresh_is_answered_by_the_rights_that_it_
     let weaker = server.issuer.token("alice").claim("rooms", json!([]));
     let mut calls = reads().to_vec();
     calls.push(("refresh", json!({ "token": weaker.mint() })));
-    ask(&mut alice, &calls);
+    alice.text(&batch(&calls).to_string());
     let answers = told_of_nothing(&mut alice);
     assert!(answers.to_string().contains("expires_at"), "{answers}");
 }
@@ -80,20 +79,61 @@ fn attack_074_nothing_is_answered_behind_the_loss_of_a_right_however_long_the_an
     let mut alice = server.socket("alice");
     let before = keys.asked();
     keys.hold();
-    let header = json!({ "alg": "ES256", "typ": "wardwire-grant+jwt", "kid": "k1" });
-    let claims = json!({ "iss": "https://app.test" });
-    let grant = grants.sign(&header.to_string(), &claims.to_string());
+    let grant = granted(&grants, json!({}));
     let mut calls = reads().to_vec();
     calls.push((
         "subscribe",
         json!({ "channel": "chat/vip", "grant": grant }),
     ));
-    ask(&mut alice, &calls);
+    alice.text(&batch(&calls).to_string());
     keys.wait_for(before + 1);
     server.edit("contains = \"{room}\"", "contains = \"none\"");
     server.reloaded();
     keys.release();
     told_of_nothing(&mut alice);
+}
+
+/// A grant that says this, of which only who judges it knows whether it holds.
+fn granted(by: &Issuer, channels: Value) -> String {
+    let header = json!({ "alg": "ES256", "typ": "wardwire-grant+jwt", "kid": "k1" });
+    let claims = json!({
+        "iss": by.name, "aud": "wardwire", "sub": "alice", "iat": now(), "exp": now() + 600, "jti": "g1",
+        "channels": channels,
+    });
+    by.sign(&header.to_string(), &claims.to_string())
+}
+
+#[test]
+fn attack_078_nothing_that_is_said_behind_a_revocation_is_delivered_by_a_grant_that_it_took_back() {
+    let mut setup = Setup::new();
+    let grants = Issuer::new("https://app.test");
+    std::fs::write(setup.folder.join("app.json"), grants.jwks().to_string()).unwrap();
+    secret(&setup.folder.join("backend.token"), TOKEN);
+    setup.issuers += "[[issuer]]\nissuer = \"https://app.test\"\nsigns = [\"grants\"]\naudience = \"wardwire\"\n\
+        jwks_file = \"app.json\"\n";
+    setup = setup.server("threads = 1");
+    setup.rest += "[backend]\ntoken_files = [\"backend.token\"]\n\
+        [[channel]]\nname = \"room/{id}\"\nsubscribe = \"granted\"\npublish = \"server\"\n";
+    let server = setup.start();
+    let grant = granted(&grants, json!({ "room/1": ["subscribe"] }));
+    let mut alice = server.socket("alice");
+    alice.ok("subscribe", json!({ "channel": "room/1", "grant": grant }));
+    let said = |data: &str| ("publish", json!({ "channel": "room/1", "data": data }));
+    let revoked = json!({ "issuer": "https://app.test", "token": "g1" });
+    let calls = [said("before"), ("revoke", revoked), said("behind")];
+    let batch = batch(&calls).to_string();
+    let answer = backend::ask(&server, &backend::shown(TOKEN), &batch);
+    assert!(!answer.body.contains("error"), "{answer:?}");
+    assert_eq!(alice.json()["params"]["data"], "before");
+    let lost = json!({ "channel": "room/1", "reason": "rights" });
+    let told = alice.json();
+    assert_eq!(
+        (&told["method"], &told["params"]),
+        (&json!("revoked"), &lost)
+    );
+    let mut aside = Vec::new();
+    alice.call_aside("ping", json!({}), &mut aside);
+    assert_eq!(aside, [] as [Value; 0]);
 }
 
 crate::harness::over_http2![

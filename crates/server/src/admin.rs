@@ -244,6 +244,6 @@ async fn revoke(
 ) -> Result<Response<Bytes>, &'static str> {
     let body = Limited::new(body, BODY).collect().await;
     let body = body.map_err(|_| "the body is cut short or too large")?;
-    let ended = revocations::revoke(server, &body.to_bytes(), trail)?;
+    let ended = revocations::revoke(server, &body.to_bytes(), trail).await?;
     Ok(json_response(StatusCode::OK, &json!({ "ended": ended })))
 }

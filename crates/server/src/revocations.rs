@@ -11,11 +11,16 @@ use crate::{audit::Event, server::Server};
 /// By how much a caller's clock may be ahead.
 const AHEAD: Duration = Duration::from_secs(3600);
 
-/// Takes back what a JSON object names, and writes it down. Returns how many sockets that ended.
+/// Takes back what a JSON object names, and writes it down. Returns how many sockets that ended, when nothing is delivered any
+/// more by what was taken back.
 ///
 /// # Errors
 /// What is wrong with what it says, for whoever wrote it. Nothing was taken back.
-pub(crate) fn revoke(server: &Server, asked: &[u8], trail: &Trail) -> Result<usize, &'static str> {
+pub(crate) async fn revoke(
+    server: &Server,
+    asked: &[u8],
+    trail: &Trail,
+) -> Result<usize, &'static str> {
     let asked: Asked = serde_json::from_slice(asked).map_err(|_| {
         "write {\"issuer\": ..., \"token\" | \"session\" | \"subject\": ..., \"issued_before\": ...}"
     })?;
@@ -24,13 +29,13 @@ pub(crate) fn revoke(server: &Server, asked: &[u8], trail: &Trail) -> Result<usi
     }
     let revocation = asked.revocation(server.gate.now())?;
     let ended = server.gate.revoke(&revocation);
-    // No lease stands on a grant: whoever follows something by one asks whether it holds.
-    if server.gate.rules().issuers.grant() {
-        drop(server.rejudge());
-    }
     server
         .audit
         .record(revoked(trail.clone(), &revocation, ended));
+    // No lease stands on a grant: whoever follows something by one asks whether it holds.
+    if server.gate.rules().issuers.grant() {
+        server.rejudge().await;
+    }
     Ok(ended)
 }
 

@@ -10,10 +10,7 @@ use std::{
 
 use parking_lot::RwLock;
 use rustls::ServerConfig;
-use tokio::sync::{
-    Notify,
-    mpsc::{UnboundedReceiver, unbounded_channel},
-};
+use tokio::sync::{Notify, mpsc::unbounded_channel};
 use wardwire_admission::{gate::Gate, refusal::Refusal};
 use wardwire_hub::Hub;
 
@@ -104,15 +101,18 @@ impl Server {
         told
     }
 
-    /// Has every socket judge anew what it follows. Tells how many channels they had to leave, some at a time; when all were
-    /// judged, it ends.
-    #[must_use]
-    pub fn rejudge(&self) -> UnboundedReceiver<usize> {
-        let (told, left) = unbounded_channel();
+    /// Has every socket judge anew what it follows, and waits until all have. Returns how many channels they had to leave.
+    pub async fn rejudge(&self) -> usize {
+        let (told, mut left) = unbounded_channel();
         for shard in &*self.shards {
             shard.rejudge(told.clone());
         }
-        left
+        drop(told);
+        let mut channels = 0;
+        while let Some(some) = left.recv().await {
+            channels += some;
+        }
+        channels
     }
 
     /// Writes a refusal down.

@@ -76,10 +76,13 @@ pub(super) async fn respond(
         room: ROOM,
     };
     let answer = match rpc::read(text) {
-        Ok(Incoming::One(entry)) => caller.begin(entry).wait(&caller).await,
+        Ok(Incoming::One(entry)) => caller.begin(entry).await.wait(&caller).await,
         Ok(Incoming::Batch(entries)) => {
             // All are begun before any is waited for: what they do, they do in their order.
-            let begun: Vec<_> = entries.into_iter().map(|it| caller.begin(it)).collect();
+            let mut begun = Vec::new();
+            for entry in entries {
+                begun.push(caller.begin(entry).await);
+            }
             let mut answers = Vec::new();
             for one in begun {
                 answers.extend(one.wait(&caller).await);
@@ -132,18 +135,18 @@ enum Doing {
 }
 
 impl Caller<'_> {
-    fn begin<'a>(&mut self, entry: Entry<'a>) -> Begun<'a> {
+    async fn begin<'a>(&mut self, entry: Entry<'a>) -> Begun<'a> {
         match entry {
             Entry::Ignored => Begun::Silent,
             Entry::Invalid => Begun::Invalid,
             Entry::Call(call) => {
-                let doing = self.call(&call);
+                let doing = self.call(&call).await;
                 Begun::Call(call, doing)
             }
         }
     }
 
-    fn call(&mut self, call: &Call<'_>) -> Result<Doing, RpcError> {
+    async fn call(&mut self, call: &Call<'_>) -> Result<Doing, RpcError> {
         match &*call.method {
             "publish" => {
                 let wanted: PublishParams<'_> = calls::params(call)?;
@@ -190,7 +193,7 @@ impl Caller<'_> {
             "revoke" => {
                 let asked = call.params.ok_or(RpcError::PARAMS)?.get().as_bytes();
                 let ended = revocations::revoke(&self.connection.server, asked, self.trail);
-                let ended = ended.map_err(|_| RpcError::PARAMS)?;
+                let ended = ended.await.map_err(|_| RpcError::PARAMS)?;
                 let result = serde_json::json!({ "ended": ended });
                 calls::result(&result).map(Doing::Done)
             }

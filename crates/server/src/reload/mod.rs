@@ -249,11 +249,7 @@ impl Reloader {
         if !server.hub.reload(channels) && !granted {
             return (sockets, 0);
         }
-        let mut left = server.rejudge();
-        let mut subscriptions = 0;
-        while let Some(some) = left.recv().await {
-            subscriptions += some;
-        }
+        let subscriptions = server.rejudge().await;
         server.hub.settle(Instant::now());
         (sockets, subscriptions)
     }
