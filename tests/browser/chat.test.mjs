@@ -40,13 +40,16 @@ test('who is here is told, and who comes and goes', async () => {
   await enterRoom(alice.page, 'lobby');
   const here = (name) => alice.page.getByTestId('people').locator(`[data-member=${name}]`);
   await here('alice').waitFor();
+  // Whoever was here for the test before may still be going.
+  const count = (number) => alice.page.getByTestId('count').getByText(number, { exact: true }).waitFor();
+  await count('1');
   const bob = await enter('bob', '/chat');
   await here('bob').waitFor();
-  assert.equal(await alice.page.getByTestId('count').innerText(), '2');
+  await count('2');
   await bob.page.locator('[data-member=alice]').waitFor();
   await bob.leave();
   await here('bob').waitFor({ state: 'detached' });
-  assert.equal(await alice.page.getByTestId('count').innerText(), '1');
+  await count('1');
   // Another room is another list, and where nothing is told the page says so.
   await enterRoom(alice.page, 'raw');
   await alice.page.getByTestId('people').getByText('This room does not tell.').waitFor();

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { assertInUse, assertSignedOut, attack, demo, everywhere, inState, signIn } from './visitor.mjs';
+import { assertInUse, assertSignedOut, demo, everywhere, fill, inState, signIn } from './visitor.mjs';
 
 const { running, enter } = demo();
 
@@ -25,17 +25,34 @@ test('a proof that ends ends the socket, and the page says so and goes on after 
 test('a sign-out elsewhere ends the socket, wipes the page, and leaves nothing to reconnect with', async () => {
   await everywhere(async (path) => {
     const { page, context, leave } = await enter('alice', path);
-    await assertInUse(page);
-    await attack(page, 'no-credential');
+    await fill(page, path);
     const other = await context.newPage();
     await other.goto(running.server.url + path);
     await inState(other, 'open');
     await page.getByTestId('elsewhere').click();
-    for (const each of [page, other]) await assertSignedOut(each, /logged-out.*forgotten everything/);
+    // A socket that a busy machine lost just before is not told why; at the next attempt the page hears that it is over.
+    for (const each of [page, other]) await assertSignedOut(each, /(logged-out|session has ended).*forgotten everything/);
     assert.equal(await page.evaluate(async () => (await fetch('/.wardwire/session')).status), 401);
     await page.reload();
     await page.getByTestId('sign-in-alice').waitFor();
     assert.equal(await page.getByTestId('status').getAttribute('data-state'), 'idle');
+    await leave();
+  });
+});
+
+test('a page whose socket was lost before the sign-out elsewhere hears of it at its next attempt, and is wiped as well', async () => {
+  await everywhere(async (path) => {
+    const { page, context, leave } = await enter('alice', path);
+    await fill(page, path);
+    const other = await context.newPage();
+    await other.goto(running.server.url + path);
+    await inState(other, 'open');
+    await page.getByTestId('pull').click();
+    await inState(page, 'waiting');
+    await other.getByTestId('sign-out').click();
+    await assertSignedOut(other, /^Signed out\. This page has forgotten everything/);
+    await page.getByTestId('pull').click();
+    await assertSignedOut(page, /^This session has ended\. Sign in again\. This page has forgotten everything/);
     await leave();
   });
 });

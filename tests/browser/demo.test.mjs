@@ -59,7 +59,7 @@ test('the browser really gives the cookie to the neighbour, and it still does no
 async function pressAndRead(page, { id, verdict, saw, event, reason, stage, code }) {
   const card = page.getByTestId(`attack-${id}`);
   await card.locator('[data-part=run]').click();
-  await card.and(page.locator('[data-state=done]')).waitFor({ timeout: 20_000 });
+  await card.and(page.locator('[data-state=done]')).waitFor();
   const seen = await card.locator('[data-part=saw]').innerText();
   const audited = await card.locator('[data-part=audit]').innerText();
   const told = `${id}\nsaw: ${seen}\naudit: ${audited}`;
@@ -79,7 +79,7 @@ test('"Run all" runs them all and counts, beside every demo', async () => {
   for (const path of pages) {
     const { page, leave } = await enter('bob', path);
     await page.getByTestId('run-all').click();
-    await page.getByTestId('summary').getByText(`${attacks.length} of ${attacks.length}`).waitFor({ timeout: 60_000 });
+    await page.getByTestId('summary').getByText(`${attacks.length} of ${attacks.length}`).waitFor();
     await leave();
   }
 });

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { freeRun, startDemo } from './server.mjs';
+import { freeRun, patienceMs, startDemo } from './server.mjs';
 
 const skip = process.env.WARDWIRE_BIN === undefined && 'WARDWIRE_BIN names no server to start';
 
@@ -20,7 +20,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL']) {
     const demo = await startDemo({ provider: true, data: join(folder, 'data'), env, detached: true });
     // Whatever of it is left after a failure.
     t.after(() => endGroup(demo.process.pid));
-    const closed = once(demo.process, 'close', { signal: AbortSignal.timeout(30_000) });
+    const closed = once(demo.process, 'close', { signal: AbortSignal.timeout(patienceMs) });
     demo.process.kill(signal);
     // The server has the same standard error: that is closed when nobody is left.
     await closed;

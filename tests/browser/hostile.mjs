@@ -39,6 +39,12 @@ export const hostile = [
 /** The words of row 64, as names and as keys. */
 export const prototypeWords = ['__proto__', 'constructor', 'prototype'];
 
+/** Whatever can stand where a text is: markup, words that reach into prototypes, what is far too long, and what turns the direction of text. */
+export const texts = [...hostile.map((html, at) => `${html} end of ${at}.`), ...prototypeWords, 'W'.repeat(400), '\u202eecila', '\u0300'.repeat(60)];
+
+/** Some of them, where each costs a page. */
+export const someTexts = texts.filter((_, at) => at % 4 === 0 || at >= hostile.length);
+
 /** What is no number, or none to draw. */
 export const oddNumbers = [null, true, '1', '<b>1</b>', [], {}, { valueOf: 1, toString: 1 }, 1e308, -1e308, 5e-324];
 

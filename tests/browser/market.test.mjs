@@ -51,7 +51,7 @@ test('an order is taken, and a bad one is refused with the place marked in the f
   await page.getByTestId('order').click();
   await page.getByTestId('answer').getByText('Taken after').waitFor();
   assert.equal(await page.locator('#order [aria-invalid=true]').count(), 0);
-  assert.equal(await page.locator('#orders li').count(), 2);
+  await page.waitForFunction(() => document.querySelectorAll('#orders li').length === 2);
   await leave();
 });
 

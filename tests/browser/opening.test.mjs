@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { openChromium } from './chromium.mjs';
-import { overHttp2 } from './server.mjs';
+import { overHttp2, patienceMs } from './server.mjs';
 import { openSites } from './sites.mjs';
 
 let world;
@@ -22,6 +22,7 @@ after(async () => {
 /** A page of a site in a browser of its own, and what it asked the server over HTTP for each socket that it opened. */
 async function enter({ page: address, token, cookies = [] }) {
   const context = await chromium.browser.newContext();
+  context.setDefaultTimeout(patienceMs);
   await context.addCookies(cookies);
   const page = await context.newPage();
   let asked = [];
@@ -33,6 +34,8 @@ async function enter({ page: address, token, cookies = [] }) {
   const opens = async (how) => {
     asked = [];
     const outcome = await page.evaluate(how, { address: `https://localhost:${world.port}`, token });
+    // What it was told before has come when this is answered.
+    await session.send('Network.enable');
     return { outcome, asked };
   };
   return { opens, leave: () => context.close() };

@@ -2,31 +2,12 @@
 // serious, and nothing that proves who one is is left within reach.
 
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
 
-import { assertInUse, assertNoSidewaysScroll, assertSignedOut, attack, bubble, demo, enterRoom, everywhere, inState, phone, signIn } from './visitor.mjs';
+import { assertAccessible, tabTo, withAxe } from './access.mjs';
+import { assertNoSidewaysScroll, assertSignedOut, bubble, demo, enterRoom, everywhere, fill, inState, phone, signIn } from './visitor.mjs';
 
 const { visit, enter } = demo();
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-
-/** Brings a page to where it has to say no, as well as to what it is for. */
-async function fill(page, path) {
-  await assertInUse(page);
-  await attack(page, 'no-credential');
-  if (path === '/chat') {
-    await page.getByTestId('try-long').click();
-    await bubble(page, 'alice', 'far too long').getByText('Refused').waitFor();
-  }
-  if (path === '/market') {
-    await page.getByTestId('bad-order').click();
-    await page.getByTestId('answer').getByText('Refused').waitFor();
-  }
-  if (path === '/arena') {
-    await page.getByTestId('flood').click();
-    await page.locator('#notice').getByText('Of 500 moves at once').waitFor();
-  }
-}
 
 test('every page fits a phone, signed out and in, in use and with what was refused', async () => {
   await everywhere(async (path) => {
@@ -50,16 +31,8 @@ test('every page fits a phone, signed out and in, in use and with what was refus
 
 test('axe-core finds nothing serious on any page, in light and dark: signed out, in use, cut off, without rights, on a phone', async () => {
   await everywhere(async (path) => {
-    const { page, leave } = await visit(path, { prepare: (context) => context.addInitScript({ path: axe }) });
-    const look = async (when) => {
-      for (const colorScheme of ['light', 'dark']) {
-        await page.emulateMedia({ colorScheme });
-        const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ['violations'] }));
-        const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-        const told = serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(', ')}`);
-        assert.deepEqual(told, [], `${path}, ${colorScheme}, ${when}`);
-      }
-    };
+    const { page, leave } = await visit(path, { prepare: withAxe });
+    const look = (when) => assertAccessible(page, when);
     await page.getByTestId('sign-in-alice').waitFor();
     await look('signed out');
     await signIn(page, 'alice');
@@ -79,24 +52,6 @@ test('axe-core finds nothing serious on any page, in light and dark: signed out,
     await leave();
   });
 });
-
-/** Goes on by the tabulator to what `selector` names. At every stop one sees where one is. */
-async function tabTo(page, selector) {
-  for (let stops = 0; stops < 120; stops += 1) {
-    await page.keyboard.press('Tab');
-    const [here, unseen] = await page.evaluate((wanted) => {
-      const { activeElement: at } = document;
-      const { top, left, width, height } = at.getBoundingClientRect();
-      const middle = document.elementFromPoint(left + width / 2, top + Math.min(height, innerHeight) / 2);
-      const marked = at.matches(':focus-visible') && getComputedStyle(at).outlineStyle !== 'none';
-      // Behind the last stop is the window itself.
-      return [at.matches(wanted), at === document.body || (marked && (at.contains(middle) || middle?.contains(at))) ? null : at.outerHTML.slice(0, 200)];
-    }, selector);
-    if (unseen !== null) assert.fail(`${page.url()}: nobody sees the focus on ${unseen}`);
-    if (here) return;
-  }
-  assert.fail(`${page.url()}: the tabulator does not lead to ${selector}`);
-}
 
 test('the keyboard alone signs in, uses every page, attacks it, and signs out', async () => {
   await everywhere(async (path) => {

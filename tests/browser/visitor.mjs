@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 
 import { openChromium } from './chromium.mjs';
-import { demoServer } from './server.mjs';
+import { demoServer, patienceMs } from './server.mjs';
 
 /** Every page of the demo. */
 export const pages = ['/', '/chat', '/market', '/arena'];
@@ -29,15 +29,16 @@ export function demo(options) {
   });
 
   /**
-   * A browser of one's own: no cookie is shared. Leaving it fails the test on any error that its page had or wrote down, and
-   * on whatever the page's policy had to block, unless `blocks` says that it is expected.
+   * A browser of one's own: no cookie is shared. Leaving it fails the test on any error that its pages had or wrote down, and
+   * on whatever the pages' policy had to block, unless `blocks` says that it is expected.
    */
   const visit = async (path, { prepare, blocks = 'unexpected', ...options } = {}) => {
     const context = await running.chromium.browser.newContext({ colorScheme: 'light', reducedMotion: 'reduce', viewport: { width: 1440, height: 1000 }, ...options });
+    context.setDefaultTimeout(patienceMs);
     const page = await context.newPage();
     const errors = [];
-    page.on('pageerror', (error) => errors.push(error.message));
-    page.on('console', (message) => {
+    context.on('weberror', (error) => errors.push(error.error().message));
+    context.on('console', (message) => {
       const [text, type] = [message.text(), message.type()];
       if (ofThePolicy.test(text) ? blocks === 'unexpected' : type === 'error' && !ofTheNetwork.test(text)) errors.push(text);
     });
@@ -88,23 +89,65 @@ export function bubble(page, from, text) {
   return page.locator(`[data-testid=messages] [data-from="${from}"]`, { hasText: text });
 }
 
+/** Publishes from the page of somebody, by the client alone, and gives the codes of what was refused. Text is JSON. */
+export function publish(page, channel, texts) {
+  return page.evaluate(
+    async ([name, all]) => {
+      const { connect, session } = await import('/client/index.js');
+      const wire = connect('/live', { auth: session() });
+      const codes = [];
+      for (const data of all) await wire.channel(name).publish(typeof data === 'string' ? JSON.parse(data) : data).catch(({ code }) => codes.push(code));
+      wire.close();
+      return codes;
+    },
+    [channel, texts],
+  );
+}
+
 /** The texts of all messages that are shown, in their order. */
 export function allSaid(page) {
   return page.locator('[data-testid=messages] [data-part=text]').allInnerTexts();
 }
 
-/** Nothing of what one saw is left, and the way in is shown. */
+/** Nothing of what one saw is left: but for how it ended, the page is as it is to whoever has never been signed in. */
 export async function assertSignedOut(page, why) {
   await page.getByTestId('sign-in-alice').waitFor();
   if (why !== undefined) assert.match(await page.locator('#sign-in [data-testid=notice]').innerText(), why);
-  assert.equal(await page.locator('#demo').isVisible(), false);
-  const left = await page.evaluate(() => {
-    const shown = '#list, #people, #count, #typing, #rows, #orders, #answer, #chosen, #price, #change, #rate, #scores, #who, #account, .pane ul, .pane div';
-    const texts = [...document.querySelectorAll(shown)].map(({ textContent }) => textContent);
-    const fields = [...document.querySelectorAll('#message, #symbol, #limit')].map(({ value }) => value);
-    return [...texts, ...fields].filter((text) => text !== '');
-  });
-  assert.deepEqual(left, []);
+  const context = await page.context().browser().newContext();
+  context.setDefaultTimeout(patienceMs);
+  const fresh = await context.newPage();
+  await fresh.goto(page.url());
+  await fresh.getByTestId('sign-in-alice').waitFor();
+  const [left, untouched] = await Promise.all([page, fresh].map((each) => each.evaluate(remembered)));
+  await context.close();
+  assert.deepEqual([without(left, untouched), without(untouched, left)], [[], []], page.url());
+}
+
+/** The lines of one that the other has not. */
+function without(lines, others) {
+  const more = [...others];
+  return lines.filter((line) => !more.includes(line) || more.splice(more.indexOf(line), 1).length === 0);
+}
+
+/** In the page: all that it is made of, shows, draws and keeps, in lines. */
+async function remembered() {
+  const lines = [document.title, location.href, `state ${history.state}`, `cookie ${document.cookie}`];
+  const walk = (node) => {
+    if (node.nodeType === Node.TEXT_NODE) lines.push(node.data);
+    // How the connection is, and how it came to that.
+    if (node.nodeType !== Node.ELEMENT_NODE || node.matches('#status, .events, #sign-in .notice')) return;
+    const attributes = node.getAttributeNames().sort().map((name) => ` ${name}="${node.getAttribute(name)}"`);
+    lines.push(`<${node.tagName}${attributes.join('')}>${node.value ?? ''}`);
+    if (node instanceof HTMLCanvasElement) {
+      const blank = Object.assign(document.createElement('canvas'), { width: node.width, height: node.height });
+      if (node.toDataURL() !== blank.toDataURL()) lines.push('drawn on');
+    }
+    for (const child of [...(node.shadowRoot?.childNodes ?? []), ...node.childNodes]) walk(child);
+  };
+  walk(document.documentElement);
+  for (const stored of [localStorage, sessionStorage]) lines.push(...Object.keys(stored));
+  lines.push(...(await indexedDB.databases()).map(({ name }) => name), ...(await caches.keys()));
+  return lines.filter((line) => line.trim() !== '');
 }
 
 /** Tries one of the attacks, and waits for what comes of it. */
@@ -113,12 +156,15 @@ export async function attack(page, id) {
   await page.locator(`[data-testid=attack-${id}][data-state=done]`).waitFor();
 }
 
+/** What was said to see that a page works. */
+let uses = 0;
+
 /** What is done on a page there and then: it works. */
 export async function assertInUse(page) {
   const path = new URL(page.url()).pathname;
   if (path === '/chat') {
     await page.locator('#room[data-state=live]').waitFor();
-    const text = `in use ${Math.random()}`;
+    const text = `in use ${(uses += 1)}.`;
     await say(page, text);
     await page.locator('.bubble.own', { hasText: text }).getByText('Delivered').waitFor();
   }
@@ -133,7 +179,38 @@ export async function assertInUse(page) {
   await page.getByTestId('latency').getByText(/^[0-9.]+ ms$/).waitFor();
 }
 
+/** Brings a page to where it has to say no, as well as to what it is for. */
+export async function fill(page, path) {
+  await assertInUse(page);
+  await attack(page, 'no-credential');
+  if (path === '/chat') {
+    await page.getByTestId('try-long').click();
+    await bubble(page, 'alice', 'far too long').getByText('Refused').waitFor();
+  }
+  if (path === '/market') {
+    await page.getByTestId('bad-order').click();
+    await page.getByTestId('answer').getByText('Refused').waitFor();
+  }
+  if (path === '/arena') {
+    await page.getByTestId('flood').click();
+    await page.locator('#notice').getByText('Of 500 moves at once').waitFor();
+  }
+}
+
+/** Nothing is wider than the window, nor than what it stands in, where that would cut it off or scroll it sideways. */
 export async function assertNoSidewaysScroll(page) {
-  const [content, view] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
-  assert.ok(content <= view, `${page.url()} is ${content} px wide in a window of ${view} px`);
+  assert.deepEqual(await page.evaluate(tooWide), []);
+}
+
+/** In the page: what is too wide, but for what is meant to be. */
+export function tooWide() {
+  const { scrollWidth, clientWidth } = document.documentElement;
+  const meant = (it) => it.matches('.account .name, .entry pre, input, .skip') || it.closest('.uplot') !== null;
+  const wide = [...document.querySelectorAll('body *')].filter((it) => {
+    if (!(it instanceof HTMLElement) || it.offsetParent === null || meant(it)) return false;
+    const cut = it.scrollWidth > it.clientWidth && getComputedStyle(it).overflowX !== 'visible';
+    return cut || (scrollWidth > clientWidth && it.getBoundingClientRect().right > clientWidth + 1);
+  });
+  const told = wide.map((it) => `${it.tagName} ${it.id} ${it.className}: ${it.scrollWidth} px in ${it.clientWidth} px`);
+  return scrollWidth > clientWidth ? [`the page: ${scrollWidth} px in ${clientWidth} px`, ...told] : told;
 }

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 
 import { openChromium } from './chromium.mjs';
-import { demoServer } from './server.mjs';
+import { demoServer, patienceMs } from './server.mjs';
 import { signIn } from './visitor.mjs';
 import closing from './websocket/closing.mjs';
 import constructing from './websocket/constructing.mjs';
@@ -29,6 +29,7 @@ before(async () => {
   for (const account of ['alice', 'bob']) {
     // The demo's page may speak to its own server only, of which a `WebSocket` is not told.
     const page = await (await chromium.browser.newContext({ bypassCSP: true })).newPage();
+    page.setDefaultTimeout(patienceMs);
     await page.goto(server.url);
     await signIn(page, account);
     pages.push(page);
@@ -55,7 +56,7 @@ function asMethod(of) {
 }
 
 for (const [part, behaviours] of Object.entries(parts)) {
-  test(`${part}: SecureWebSocket does what WebSocket does`, { timeout: 120_000 }, async (t) => {
+  test(`${part}: SecureWebSocket does what WebSocket does`, async (t) => {
     for (const [name, { native, secure }] of await asked(behaviours)) {
       await t.test(name, () => {
         assert.doesNotMatch(String(native), /^came to no end$|^[A-Za-z]*Error: /);
@@ -65,7 +66,7 @@ for (const [part, behaviours] of Object.entries(parts)) {
   });
 }
 
-test('SecureWebSocket differs from WebSocket as it is meant to', { timeout: 120_000 }, async (t) => {
+test('SecureWebSocket differs from WebSocket as it is meant to', async (t) => {
   for (const [name, came] of await asked(differences)) {
     const { native, secure } = differences[name];
     await t.test(name, () => assert.deepEqual(came, { native, secure }));

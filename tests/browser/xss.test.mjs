@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { assertInert, hostile, lying, watched } from './hostile.mjs';
-import { bubble, demo, enterRoom, say } from './visitor.mjs';
+import { bubble, demo, enterRoom, publish, say } from './visitor.mjs';
 
 const { enter } = demo();
 
@@ -27,21 +27,6 @@ async function assertSaidInert(page) {
   });
   assert.deepEqual(found, []);
   await assertInert(page);
-}
-
-/** Publishes from the page of somebody, by the client alone, and gives the codes of what was refused. */
-function publish(page, channel, texts) {
-  return page.evaluate(
-    async ([name, all]) => {
-      const { connect, session } = await import('/client/index.js');
-      const wire = connect('/live', { auth: session() });
-      const codes = [];
-      for (const data of all) await wire.channel(name).publish(JSON.parse(data)).catch(({ code }) => codes.push(code));
-      wire.close();
-      return codes;
-    },
-    [channel, texts],
-  );
 }
 
 const messages = hostile.map((html, at) => JSON.stringify({ text: `${html} end of ${at}.` }));

@@ -59,6 +59,7 @@ void shell(wire, (account, signal) => {
     return element('li', {}, item);
   });
   place('rooms').replaceChildren(...items);
+  signal.addEventListener('abort', () => place('rooms').replaceChildren());
   open(rooms[0] as Room);
 });
 
@@ -74,7 +75,9 @@ function enterRoom(room: Room, account: string, signal: AbortSignal): void {
   const clear = (): void => {
     list.replaceChildren();
     place('people').replaceChildren();
-    for (const id of ['count', 'typing']) place(id).textContent = '';
+    for (const id of ['room-title', 'room-about', 'channel', 'count', 'typing']) place(id).textContent = '';
+    delete place('room').dataset['state'];
+    delete older.dataset['before'];
     older.hidden = true;
     tell(null);
   };
@@ -222,6 +225,7 @@ function showTyping(room: Room, account: string, signal: AbortSignal): Typed {
     { signal },
   );
   wire.channel(`chat/${room.name}`).on('publication', ({ from }) => from !== null && forget(from), { signal });
+  signal.addEventListener('abort', () => typing.forEach((timer) => clearTimeout(timer)));
   let said = -Infinity;
   return (still) => {
     if (still === 'no longer') said = -Infinity;
@@ -235,7 +239,7 @@ function compose(account: string, send: (text: string) => void, typed: Typed, si
   const form = place<HTMLFormElement>('composer');
   const input = place<HTMLInputElement>('message');
   input.placeholder = `Say something as ${account}`;
-  signal.addEventListener('abort', () => form.reset());
+  signal.addEventListener('abort', () => (form.reset(), input.removeAttribute('placeholder')));
   input.addEventListener('input', () => typed('still'), { signal });
   const submit = (event: Event): void => {
     event.preventDefault();

@@ -85,6 +85,7 @@ class Board {
       this.#chart.destroy();
       place('rows').replaceChildren();
       for (const id of ['chosen', 'price', 'change', 'rate']) place(id).textContent = '';
+      place('change').dataset['tone'] = '';
     });
   }
 
@@ -232,11 +233,12 @@ function orders(account: string, board: Board, signal: AbortSignal): void {
     form.reset();
     mark(form, null, '');
     say('', '');
+    tell(null);
   });
 }
 
 /** Who may publish and what, the server says. A page that computes with what comes, and draws it, looks for itself. */
-const isSane = (value: unknown): boolean => typeof value === 'number' && Math.abs(value) < 1e9;
+const isSane = (value: unknown): boolean => typeof value === 'number' && Math.abs(value) < 1e5;
 const isPrice = ({ symbol, price, change }: Partial<Price>): boolean => typeof symbol === 'string' && isSane(price) && isSane(change);
 const isOrder = ({ side = 'buy', symbol, quantity, limit }: Partial<Order>): boolean =>
   ['buy', 'sell'].includes(side) && typeof symbol === 'string' && isSane(quantity) && isSane(limit);
@@ -245,7 +247,8 @@ const isOrder = ({ side = 'buy', symbol, quantity, limit }: Partial<Order>): boo
 function mark(form: HTMLFormElement, name: string | null, text: string): void {
   for (const field of form.querySelectorAll<HTMLInputElement>('input, select')) {
     const wrong = field.name === name;
-    field.setAttribute('aria-invalid', String(wrong));
+    if (wrong) field.setAttribute('aria-invalid', 'true');
+    else field.removeAttribute('aria-invalid');
     place(`${field.name}-error`).textContent = wrong ? text : '';
     if (wrong) field.focus();
   }

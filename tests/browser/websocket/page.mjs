@@ -64,7 +64,7 @@ export async function ask(behaviours) {
   };
   // What a behaviour compares is JSON.
   const of = async (behaviour, side) => {
-    const late = new Promise((resolve) => setTimeout(resolve, 10_000, 'came to no end'));
+    const late = new Promise((resolve) => setTimeout(resolve, 60_000, 'came to no end'));
     const came = await Promise.race([behaviour(side, tools), late]).catch((error) => `${error.name}: ${error.message}`);
     for (const socket of opened.splice(0)) socket.close();
     return JSON.parse(JSON.stringify(came ?? null, (_, value) => (typeof value === 'bigint' || value === undefined ? String(value) : value)));

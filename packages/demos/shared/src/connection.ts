@@ -38,6 +38,7 @@ export function connectionCard(root: HTMLElement, wire: Line, provider: boolean)
   let expiresAt = NaN;
   let pulled = false;
 
+  cut.setAttribute('aria-pressed', 'false');
   picture.setAttribute('class', 'trips');
   picture.setAttribute('viewBox', `0 0 ${shownTrips - 1} 24`);
   picture.setAttribute('preserveAspectRatio', 'none');
@@ -113,6 +114,7 @@ export function connectionCard(root: HTMLElement, wire: Line, provider: boolean)
     signedOut() {
       account = '';
       trips.length = 0;
+      ends.value.textContent = '–';
       line.removeAttribute('points');
       for (const it of [cut, expire, elsewhere, vault]) it.disabled = true;
       if (pulled) cut.click();

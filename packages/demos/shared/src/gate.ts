@@ -139,9 +139,9 @@ function originOf(value: unknown): string | null {
   return address?.protocol === 'https:' ? address.origin : null;
 }
 
-/** What the audit log says about one attempt, once it names an event of that kind; what there is after three seconds. */
+/** What the audit log says about one attempt, once it names an event of that kind; what there is after ten seconds. */
 export async function audit(trace: string, awaited: string): Promise<readonly AuditEvent[]> {
-  const until = performance.now() + 3000;
+  const until = performance.now() + 10_000;
   for (;;) {
     const events = await auditNow(trace);
     if (events.some(({ event }) => event === awaited) || performance.now() > until) return events;

@@ -7,7 +7,7 @@ import { connectionCard } from './connection.js';
 import { element, place } from './dom.js';
 import { failedSignIn, session, signIn, signInAtProvider, signOutAtProvider, surroundings } from './gate.js';
 import { showProvider, showSignIn } from './sign-in.js';
-import { because, showState } from './status.js';
+import { because, isOver, showState } from './status.js';
 
 /** A client of any channels. */
 export type Line = Omit<Wire, 'channel'>;
@@ -51,8 +51,7 @@ export async function shell(wire: Line, enter: (account: string, signal: AbortSi
   wire.on('state', (state) => {
     showState(state);
     if (state.kind !== 'ended') return;
-    const wiped = state.reason.kind === 'signed-out' ? ' This page has forgotten everything of that session.' : '';
-    signedOut(because(state.reason) + wiped);
+    signedOut(because(state.reason) + (isOver(state.reason) ? ' This page has forgotten everything of that session.' : ''));
   });
   const known = await session().catch(() => null);
   const failed = failedSignIn();

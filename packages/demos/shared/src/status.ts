@@ -67,7 +67,12 @@ function sentence(state: State): string {
   }
 }
 
+/** Whether the session has ended: the server said so on the socket, or, where that was lost before, at the next attempt. */
+export function isOver(reason: Reason): boolean {
+  return reason.kind === 'signed-out' || (reason.kind === 'refused' && reason.error.status === 401);
+}
+
 /** A session that ended is everyday; any other refusal is worth a colour. */
 function isRefusal(reason: Reason): boolean {
-  return reason.kind === 'refused' && reason.error.status !== 401;
+  return reason.kind === 'refused' && !isOver(reason);
 }

@@ -6,7 +6,7 @@ import { type Arena, type Attack, type Outcome, refusedUnless } from './attack.j
 import { describe } from './knock.js';
 
 /** A frame that says nothing for so long has not loaded. */
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 
 interface FrameMessage {
   readonly nonce: string;

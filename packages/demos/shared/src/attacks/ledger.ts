@@ -11,7 +11,7 @@ const fields = ['reason', 'detail', 'origin', 'subject', 'path', 'status', 'code
 
 /** Shows the events of one attempt. */
 export function ledger(events: readonly AuditEvent[], awaited: string): readonly Node[] {
-  if (events.length === 0) return [element('p', { class: 'missing', text: 'No line within three seconds.' })];
+  if (events.length === 0) return [element('p', { class: 'missing', text: 'No line within ten seconds.' })];
   const named = events.findLast(({ event }) => event === awaited);
   const stage = typeof named?.['stage'] === 'string' ? named['stage'] : null;
   const track = named?.event === 'refusal' && stage !== null ? stageTrack(stage) : null;

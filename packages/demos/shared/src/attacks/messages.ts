@@ -75,7 +75,7 @@ async function delivered(client: Wire, channel: string, trace: string): Promise<
 async function sendTooMuch({ trace }: Arena): Promise<Outcome> {
   const knocked = await knock(trace, await ticket(trace));
   if (knocked.kind === 'failed') return { verdict: { kind: 'unclear' }, saw: describe(knocked), awaits: 'close' };
-  const ended = farewell(knocked.socket, 10_000);
+  const ended = farewell(knocked.socket, 30_000);
   knocked.socket.send('x'.repeat(tooMuch));
   const bye = await ended;
   if (bye === null) knocked.socket.close();

@@ -72,7 +72,7 @@ async function runEvery(cards: readonly Card[], runAll: HTMLButtonElement, summa
 function attackCard(attack: Attack): Card {
   const chip = element('span', { class: 'chip', 'data-part': 'verdict' });
   const button = element('button', { type: 'button', 'data-part': 'run', 'aria-describedby': `${attack.id}-tries`, text: 'Try it' });
-  const stage = element('div', { class: 'attack-stage', 'data-part': 'stage' });
+  let stage = newStage();
   const saw = element('ul', { class: 'lines', role: 'list', 'data-part': 'saw' });
   const log = element('div', { class: 'log', 'data-part': 'audit' });
   const result = element(
@@ -96,14 +96,19 @@ function attackCard(attack: Attack): Card {
     result,
   );
 
+  /** What still goes on writes into a stage that is not shown any more. */
+  const empty = (): void => {
+    const before = stage;
+    before.replaceWith((stage = newStage()));
+    for (const part of [saw, log]) part.replaceChildren();
+  };
   const run = async (): Promise<Outcome['verdict'] | null> => {
     const trace = newTrace();
     root.dataset['state'] = 'running';
     root.dataset['trace'] = trace;
     button.disabled = true;
     chip.textContent = 'Trying';
-    saw.replaceChildren();
-    log.replaceChildren();
+    empty();
     const outcome = await attack.run({ trace, stage }).catch(failed);
     const events = await audit(trace, outcome.awaits).catch(() => []);
     if (root.dataset['trace'] !== trace) return null;
@@ -118,13 +123,17 @@ function attackCard(attack: Attack): Card {
   };
   const reset = (): void => {
     root.dataset['state'] = 'ready';
-    delete root.dataset['trace'];
-    for (const part of [stage, saw, log]) part.replaceChildren();
+    for (const name of ['trace', 'verdict']) delete root.dataset[name];
+    empty();
     chip.textContent = '';
     button.textContent = 'Try it';
   };
   button.addEventListener('click', () => void run());
   return { root, button, run, reset };
+}
+
+function newStage(): HTMLElement {
+  return element('div', { class: 'attack-stage', 'data-part': 'stage' });
 }
 
 function column(title: string, content: HTMLElement): HTMLElement {
