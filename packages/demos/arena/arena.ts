@@ -5,6 +5,7 @@ import { connect, history, type Publication, session, Wire } from '@wardwire/cli
 import { cable } from '../shared/src/cable.js';
 import { median, milliseconds } from '../shared/src/connection.js';
 import { element, place } from '../shared/src/dom.js';
+import { placeNames } from '../shared/src/labels.js';
 import { tell, why } from '../shared/src/notice.js';
 import { shell } from '../shared/src/shell.js';
 
@@ -29,9 +30,8 @@ interface Taken {
 
 const [width, height] = [1600, 720];
 const [radius, coinRadius, coinCount] = [26, 12, 8];
-/** Units a second. */
-const speed = 560;
-const sendEveryMs = 1000 / 30;
+/** Units a second, and how often one says where one is. */
+const [speed, sendEveryMs] = [560, 1000 / 30];
 /** Others are drawn as they were so long ago, between two of their moves. */
 const delayMs = 80;
 /** Who says nothing for so long has gone. */
@@ -53,13 +53,14 @@ void shell(wire, (account, signedIn) => {
   const steer = steering(place('field'), me, signal);
   let before = performance.now();
   const draw = (now: number): void => {
+    if (signal.aborted) return;
     const seconds = Math.min(0.1, (now - before) / 1000);
     before = now;
     steer(seconds);
     for (const robot of robots) robot.chase(coins, seconds);
     for (const pilot of [me, ...robots]) coins.reach(pilot, signal);
     paint(me, others, coins, account, now);
-    if (!signal.aborted) requestAnimationFrame(draw);
+    requestAnimationFrame(draw);
   };
   requestAnimationFrame(draw);
   const counting = setInterval(() => {
@@ -78,6 +79,7 @@ void shell(wire, (account, signedIn) => {
   signedIn.addEventListener('abort', () => {
     for (const id of ['move', 'seen', 'flow']) place(id).textContent = '–';
     place('scores').replaceChildren();
+    place<HTMLCanvasElement>('field').width = width;
     tell(null);
   });
 });
@@ -287,11 +289,11 @@ function paint(me: Pilot, others: Others, coins: Coins, account: string, now: nu
   const size = Math.max(24, (12 * width) / context.canvas.clientWidth);
   context.font = `600 ${size}px ${colour('--sans')}`;
   context.textAlign = 'center';
-  const dot = (x: number, y: number, fill: string, name: string): void => {
-    disc(x, y, radius, fill);
-    context.fillStyle = colour('--ink');
-    context.fillText(name, x, y + radius + size * 1.1, 12 * size);
-  };
-  for (const { x, y, colour: fill, name } of others.now(now)) dot(x, y, fill, name);
-  dot(me.x, me.y, own, `${account} (you)`);
+  const all = [{ x: me.x, y: me.y, colour: own, name: `${account} (you)` }, ...others.now(now)];
+  for (const { x, y, colour: fill } of all.toReversed()) disc(x, y, radius, fill);
+  [context.fillStyle, context.strokeStyle, context.lineWidth, context.lineJoin] = [colour('--ink'), colour('--sunken'), size / 4, 'round'];
+  const named = all.map(({ x, y, name: text }) => ({ x, y, text, half: Math.min(6 * size, context.measureText(text).width / 2) }));
+  for (const { text, x, y, half } of placeNames(named, { width, height, radius, size })) {
+    for (const write of ['strokeText', 'fillText'] as const) context[write](text, x, y, 2 * half);
+  }
 }
