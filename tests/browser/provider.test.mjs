@@ -5,7 +5,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 
-import { assertNoSidewaysScroll, bubble, demo, enterRoom, inState, say } from './visitor.mjs';
+import { assertAccessible, tabTo, withAxe } from './access.mjs';
+import { hostile, texts, watched } from './hostile.mjs';
+import { assertNoSidewaysScroll, bubble, demo, enterRoom, inState, phone, say } from './visitor.mjs';
 
 const { running, visit } = demo({ provider: true });
 
@@ -40,9 +42,10 @@ async function signIn(page, account) {
   await inState(page, 'open');
 }
 
-async function firstClose(page) {
-  await page.waitForFunction(() => globalThis.endings.length > 0);
-  return page.evaluate(() => globalThis.endings[0]);
+/** How a socket of the page closed, once one did with a word: a busy machine may have lost one before. */
+async function toldClose(page) {
+  const told = await page.waitForFunction(() => globalThis.endings.find(({ reason }) => reason !== ''));
+  return told.jsonValue();
 }
 
 test('who signs out at the provider is signed out in every tab, and comes back by signing in', async (t) => {
@@ -69,7 +72,7 @@ test('who signs out at the provider is signed out in every tab, and comes back b
   await third.goto(`${provider()}/session/end`);
   const begun = Date.now();
   await third.getByRole('button', { name: 'Sign out' }).click();
-  const closes = await Promise.all([page, other].map(firstClose));
+  const closes = await Promise.all([page, other].map(toldClose));
   for (const { code, reason } of closes) assert.deepEqual({ code, reason }, { code: 3000, reason: 'logged-out' });
   t.diagnostic(`from the provider's sign-out to the last close: ${Math.max(...closes.map(({ at }) => at)) - begun} ms`);
   await third.getByText('Signed out').waitFor();
@@ -137,8 +140,8 @@ test('a second factor that was asked for and not given opens nothing, and the pa
 test('a sign-in that is older than was asked for is none, and the page says so', async () => {
   const { page, leave } = await visit('/chat', { prepare: watch });
   const signInOf = (age) => page.goto(`${running.server.url}/.wardwire/login?return_to=/chat&max_age=${age}`);
-  await signInOf(60);
-  await page.getByText('no longer than 60 s ago').waitFor();
+  await signInOf(600);
+  await page.getByText('no longer than 600 s ago').waitFor();
   await page.getByLabel('alice').check();
   await page.getByLabel('Answer with less').check();
   await page.getByRole('button', { name: 'Go on' }).click();
@@ -151,13 +154,13 @@ test('a sign-in that is older than was asked for is none, and the page says so',
   await signInOf(86_400);
   await inState(page, 'open');
   const old = await sessionCookie(page);
-  await signInOf(60);
+  await signInOf(600);
   await page.getByText('You are alice.').waitFor();
   await page.getByRole('button', { name: 'Go on' }).click();
   await inState(page, 'open');
   const fresh = await sessionCookie(page);
   assert.notEqual(fresh, old);
-  await signInOf(60);
+  await signInOf(600);
   await inState(page, 'open');
   assert.notEqual(await sessionCookie(page), fresh);
   await leave();
@@ -213,5 +216,86 @@ test('signing out of the page signs out at the provider, and nobody picks an acc
   // Its session has ended too: the next one is asked who they are.
   await signIn(page, 'alice');
   assert.equal(await page.getByTestId('account').innerText(), 'alice');
+  await leave();
+});
+
+/** Asks the provider as the demo would, with more of the asker's own. */
+const asking = (more) => {
+  const asked = { client_id: 'demo', response_type: 'code', scope: 'openid', redirect_uri: `${running.server.url}/.wardwire/callback`, code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' };
+  return `${provider()}/auth?${new URLSearchParams({ ...asked, ...more })}`;
+};
+
+/** A page of the provider's is made of a few elements and of text, forbids the rest, fits a phone, and can be used by everybody. */
+async function assertPlain(page, answer, when) {
+  const { 'content-security-policy': policy, 'x-content-type-options': sniffing } = answer.headers();
+  const client = running.server.url;
+  assert.equal(policy, `default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' ${client}; base-uri 'none'; frame-ancestors 'none'`, when);
+  assert.equal(sniffing, 'nosniff');
+  const odd = await page.evaluate(() => {
+    const few = 'BODY BUTTON CODE FIELDSET FORM H1 HEAD HTML INPUT LABEL LEGEND LINK MAIN META P Q TITLE'.split(' ');
+    const own = ['action', 'autocomplete', 'charset', 'checked', 'class', 'content', 'for', 'href', 'id', 'inputmode', 'lang', 'method', 'name', 'rel', 'required', 'role', 'type', 'value'];
+    return [...document.querySelectorAll('*')].filter((it) => !few.includes(it.tagName) || !it.getAttributeNames().every((name) => own.includes(name))).map(({ outerHTML }) => outerHTML);
+  });
+  assert.deepEqual(odd, [], when);
+  assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('main')).borderRadius), '14px', when);
+  await assertNoSidewaysScroll(page);
+  await assertAccessible(page, when);
+}
+
+test('the pages of the provider are plain: text of whoever asks is text, there is no script, and everybody can use them', async () => {
+  const { page, leave } = await visit('/', { ...phone, prepare: async (context, page) => (await withAxe(context), await watched(context, page)) });
+  // Those are its own pages.
+  const moves = () => page.lively.splice(0).filter((it) => !it.startsWith(`navigation ${provider()}/`) && !it.startsWith(`navigation ${running.server.url}/`));
+  for (const hint of [...texts, 'alice']) {
+    const answer = await page.goto(asking({ login_hint: hint, prompt: 'login' }));
+    assert.equal(await page.getByLabel('alice').isChecked(), hint === 'alice');
+    if (hint !== 'alice') assert.equal(await page.locator('q').textContent(), hint.slice(0, 200));
+    await assertPlain(page, answer, hint);
+  }
+  for (const text of [hostile[0], hostile[22], texts.at(-3)]) {
+    for (const more of [{ client_id: text }, { redirect_uri: text }]) {
+      const answer = await page.goto(asking(more));
+      assert.ok(answer.status() >= 400, String(answer.status()));
+      await page.getByRole('alert').waitFor();
+      await assertPlain(page, answer, JSON.stringify(more));
+    }
+    await assertPlain(page, await page.goto(`${provider()}/interaction/${encodeURIComponent(text)}`), text);
+    await assertPlain(page, await page.goto(`${provider()}/session/end?id_token_hint=${encodeURIComponent(text)}&state=${encodeURIComponent(text)}`), text);
+  }
+  assert.deepEqual(moves(), []);
+  await leave();
+});
+
+test('the keyboard alone signs in at the provider, gives a second factor, and signs out', async () => {
+  const { page, leave } = await visit('/chat', { prepare: withAxe });
+  await tabTo(page, '[data-testid=sign-in]');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(`${provider()}/interaction/**`);
+  await tabTo(page, '[value=alice]');
+  await page.keyboard.press('Space');
+  await page.keyboard.press('Enter');
+  await inState(page, 'open');
+  const asked = asking({ acr_values: 'mfa', max_age: '1000' });
+  await assertPlain(page, await page.goto(asked), 'a second factor');
+  await tabTo(page, '#code');
+  await page.keyboard.type('1');
+  const refused = page.waitForResponse((response) => response.request().method() === 'POST');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').getByText('not the code').waitFor();
+  await assertPlain(page, await refused, 'a wrong code');
+  await tabTo(page, '[name=less]');
+  await tabTo(page, 'button');
+
+  // Whoever is signed in is asked whether to sign out, and whoever is not only has to go on: no script does that.
+  await assertPlain(page, await page.goto(`${provider()}/session/end`), 'sign out?');
+  await tabTo(page, 'button');
+  const ended = page.waitForResponse((response) => response.url().includes('/session/end/success'));
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Signed out' }).waitFor();
+  await assertPlain(page, await ended, 'signed out');
+  await assertPlain(page, await page.goto(`${provider()}/session/end`), 'nobody signs out');
+  await tabTo(page, 'button');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(`${provider()}/session/end/success**`);
   await leave();
 });

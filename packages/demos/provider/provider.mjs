@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { exportJWK, generateKeyPair } from 'jose';
 import { interactionPolicy, Provider } from 'oidc-provider';
 
+import { html, page, secure, serveFile, signInForm, signOutForm } from './pages.mjs';
+
 /** Who may sign in, and what their ID tokens say. */
 const users = {
   alice: { rooms: ['lobby', 'staff', 'raw'], scope: 'market arena' },
@@ -24,11 +26,14 @@ export async function startProvider(url, folder) {
   const read = (name) => readFileSync(join(folder, name));
   const provider = new Provider(issuer, await configuration(url, read('ca.pem')));
   provider.on('server_error', (_, error) => console.error(error));
+  provider.use(signOutByForm);
   const answer = provider.callback();
   const server = createServer({ cert: read('cert.pem'), key: read('key.pem') }, (request, response) => {
+    secure(response, new URL(url).origin);
+    if (serveFile(request, response)) return;
     const answered = request.url.startsWith('/interaction/') ? interaction(provider, request, response) : answer(request, response);
     answered.catch(() => {
-      if (!response.headersSent) page(response, 400, '<p>This sign-in is over. Begin again.</p>');
+      if (!response.headersSent) show(response, 400, page('This sign-in is over', html`<p class="lead">Go back to the demo and begin again.</p>`));
     });
   });
   await new Promise((resolve, reject) => server.on('error', reject).listen(port, '127.0.0.1', resolve));
@@ -64,13 +69,17 @@ async function configuration(url, ca) {
       backchannelLogout: { enabled: true },
       rpInitiatedLogout: {
         enabled: true,
-        logoutSource: (ctx, form) => {
-          ctx.body = html(`<h1>Sign out?</h1>${form}<button name="logout" value="yes" form="op.logoutForm">Sign out</button>`);
+        logoutSource: (ctx) => {
+          ctx.body = signOut(ctx, true);
         },
         postLogoutSuccessSource: (ctx) => {
-          ctx.body = html('<h1>Signed out</h1>');
+          ctx.body = page('Signed out', html`<p class="lead">Here, and in the demo.</p>`);
         },
       },
+    },
+    renderError: (ctx, { error, error_description: description }) => {
+      ctx.type = 'html';
+      ctx.body = page('That cannot be', html`<p class="notice" role="alert">${description ?? error}</p>`, html`<p class="lead">It is called <code>${error}</code>. Go back to the demo and begin again.</p>`);
     },
     interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: policy() },
     findAccount: (_, id) => (Object.hasOwn(users, id) ? { accountId: id, claims: () => ({ sub: id, ...users[id] }) } : undefined),
@@ -101,44 +110,36 @@ function wantsMfa(params) {
   return (params.acr_values ?? '').split(' ').includes('mfa');
 }
 
+/** Where nobody is signed in the library has a script send its form, which no page here may. */
+async function signOutByForm(ctx, next) {
+  await next();
+  if (ctx.oidc?.route === 'end_session' && ctx.status === 200 && ctx.oidc.session.accountId === undefined) ctx.body = signOut(ctx, false);
+}
+
+function signOut({ oidc }, question) {
+  return page(question ? 'Sign out?' : 'Signed out', signOutForm(oidc.urlFor('end_session_confirm'), oidc.session.state.secret, question));
+}
+
 async function interaction(provider, request, response) {
   const { params, session } = await provider.interactionDetails(request, response);
   const known = session?.accountId;
   const asked = { mfa: wantsMfa(params), age: params.max_age };
-  if (request.method !== 'POST') return page(response, 200, form(known, asked));
+  const say = (status, hint, wrong) => show(response, status, page('Sign in', signInForm({ users: Object.keys(users), known, hint, code, ...asked, wrong })));
+  if (request.method !== 'POST') return say(200, params.login_hint);
   const given = await body(request);
   const less = given.has('less');
   const mfa = asked.mfa && !less;
   const account = known ?? given.get('account');
-  if (!Object.hasOwn(users, account)) return page(response, 403, `<p role="alert">There is no such user.</p>${form(known, asked)}`);
-  if (mfa && given.get('code') !== code) return page(response, 403, `<p role="alert">That is not the code.</p>${form(known, asked)}`);
+  if (!Object.hasOwn(users, account)) return say(403, undefined, 'There is no such user.');
+  if (mfa && given.get('code') !== code) return say(403, account, 'That is not the code.');
   const login = { accountId: account, acr: mfa ? 'mfa' : 'pwd', amr: mfa ? ['pwd', 'otp'] : ['pwd'] };
   if (less && asked.age !== undefined) login.ts = Math.floor(Date.now() / 1000) - asked.age - 3600;
   await provider.interactionFinished(request, response, { login }, { mergeWithLastSubmission: false });
 }
 
-function form(known, { mfa, age }) {
-  const names = Object.keys(users).map((name) => `<label><input type="radio" name="account" value="${name}" required> ${name}</label>`);
-  const who = known === undefined ? `<p>${names.join(' ')}</p>` : `<p>You are ${known}.</p>`;
-  const factor = mfa ? `<p><label>Second factor (it is ${code}) <input name="code" inputmode="numeric" autocomplete="one-time-code"></label></p>` : '';
-  // Whatever came in the request is a number here, or `NaN`.
-  const recent = age === undefined ? '' : `<p>Signed in no longer than ${Number(age)} s ago is asked for.</p>`;
-  // A provider that is wrong, or was talked into it.
-  const less = mfa || age !== undefined ? '<p><label><input type="checkbox" name="less"> Answer with less than is asked for</label></p>' : '';
-  return `<h1>The demo's provider</h1><form method="post">${who}${factor}${recent}${less}<button>Go on</button></form>`;
-}
-
-function page(response, status, text) {
-  response.writeHead(status, {
-    'content-type': 'text/html; charset=utf-8',
-    'cache-control': 'no-store',
-    'content-security-policy': "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
-  });
-  response.end(html(text));
-}
-
-function html(text) {
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Provider</title><main>${text}</main></html>`;
+function show(response, status, text) {
+  response.writeHead(status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
+  response.end(text);
 }
 
 /** A form, of at most 4 KiB. */
