@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { lying } from './hostile.mjs';
 import { allSaid, assertSignedOut, bubble, demo, enterRoom, inState, say } from './visitor.mjs';
 
 const { enter } = demo();
@@ -33,6 +34,31 @@ test('who types is told, to others and not to themselves', async () => {
   await bob.page.getByTestId('send').click();
   await bubble(alice.page, 'bob', 'done').waitFor();
   for (const { leave } of [alice, bob]) await leave();
+});
+
+test('who typed when one signed out is not told to whoever comes next', async () => {
+  const bob = await enter('bob', '/chat');
+  const prepare = async (context, page) => {
+    // Each is of another.
+    await lying((value, _, count) => ('from' in value ? { ...value, from: `no. ${count}` } : value), [])(context, page);
+    await page.clock.install();
+  };
+  const { page, leave } = await enter('alice', '/chat', { prepare });
+  for (const each of [bob.page, page]) await enterRoom(each, 'lobby');
+  const told = page.getByTestId('typing').getByText('more are typing').waitFor();
+  const typing = setInterval(() => void say(bob.page, 'and').catch(() => undefined), 500);
+  await told.finally(() => clearInterval(typing));
+  await page.getByTestId('sign-out').click();
+  await page.getByTestId('sign-in-alice').waitFor();
+  const later = await page.evaluateHandle(() => {
+    const all = [];
+    new MutationObserver(() => all.push(document.querySelector('#typing').textContent)).observe(document.querySelector('#typing'), { childList: true });
+    return all;
+  });
+  await page.clock.runFor(10_000);
+  await assertSignedOut(page, /Signed out/);
+  assert.deepEqual(await later.jsonValue(), []);
+  for (const visitor of [bob, { leave }]) await visitor.leave();
 });
 
 test('who is here is told, and who comes and goes', async () => {
