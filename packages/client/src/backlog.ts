@@ -6,12 +6,11 @@ import { longestFrame } from './frames.js';
 export class Backlog<T extends { readonly data: unknown }> implements AsyncIterableIterator<T> {
   readonly #max: number;
   readonly #released: () => void;
-  readonly #items: { readonly value: T; readonly chars: number }[] = [];
+  /** With an error as the last, where there is one. */
+  readonly #items: { readonly value?: T; readonly chars?: number; readonly error?: WardwireError }[] = [];
   readonly #waiters: ((result: IteratorResult<T> | Promise<never>) => void)[] = [];
   #chars = 0;
   #ended = false;
-  /** Comes after what waits, once as from a generator. */
-  #error: WardwireError | null = null;
 
   /** `released` is called once, when nothing more is taken. */
   constructor(max: number, released: () => void) {
@@ -34,9 +33,10 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
   end(error: WardwireError | null): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#error = error;
     // At sign-out, and when another user is signed in, nothing of the user before is handed out any more.
     if (error?.code === 'signed-out' || error?.code === 'another-user') this.#items.length = 0;
+    // Comes after what waits, once as from a generator.
+    if (error) this.#items.push({ error });
     this.#released();
     this.#hand();
   }
@@ -63,14 +63,9 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
     while (this.#ended || this.#items.length > 0) {
       const resolve = this.#waiters.shift();
       if (resolve === undefined) return;
-      const item = this.#items.shift();
-      if (item === undefined) {
-        resolve(this.#error ? Promise.reject(this.#error) : { done: true, value: undefined });
-        this.#error = null;
-      } else {
-        this.#chars -= item.chars;
-        resolve({ done: false, value: item.value });
-      }
+      const { value, chars = 0, error } = this.#items.shift() ?? {};
+      this.#chars -= chars;
+      resolve(error ? Promise.reject(error) : { done: value === undefined, value } as IteratorResult<T>);
     }
   }
 }

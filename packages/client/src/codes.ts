@@ -4,23 +4,23 @@
 export type Advice = 'at-once' | 'later' | 'after-sign-in' | 'never';
 
 /** What to do after a close code, and after some with a certain word (RFC 6455 §7.4.1, IANA's registry), where it is not `later`. */
-const advice: ReadonlyMap<string, Advice> = new Map<string, Advice>([
-  ['1000', 'never'],
-  ['1002', 'never'],
-  ['1003', 'never'],
-  ['1007', 'never'],
-  ['3000', 'after-sign-in'],
-  ['3003', 'never'],
-  ['3008', 'at-once'],
-  ['1008 errors', 'never'],
-  ['1013 slow', 'at-once'],
-  ['3003 forbidden', 'later'],
-  ['3008 no-close', 'later'],
-]);
+const advice: { readonly [codeAndWord: string]: Advice | undefined } = {
+  1000: 'never',
+  1002: 'never',
+  1003: 'never',
+  1007: 'never',
+  3000: 'after-sign-in',
+  3003: 'never',
+  3008: 'at-once',
+  '1008 errors': 'never',
+  '1013 slow': 'at-once',
+  '3003 forbidden': 'later',
+  '3008 no-close': 'later',
+};
 
 /** What to do after a close with this code and the first word of its reason. */
 export function adviceFor(code: number, word: string): Advice {
-  return advice.get(`${code} ${word}`) ?? advice.get(String(code)) ?? 'later';
+  return advice[`${code} ${word}`] ?? advice[code] ?? 'later';
 }
 
 /** The server's errors in band: JSON-RPC 2.0 §5.1, and from -32001 on Wardwire's own. */

@@ -61,7 +61,7 @@ export class Connection {
   #rest: Cancel | null = null;
 
   constructor(entry: Entry, trace: string, settings: ConnectionSettings, listener: ConnectionListener) {
-    const { endpoint, WebSocket, clock, connectTimeoutMs } = settings;
+    const { endpoint, WebSocket, connectTimeoutMs } = settings;
     this.#settings = settings;
     this.#listener = listener;
     this.#trace = trace;
@@ -74,7 +74,7 @@ export class Connection {
     };
     // Node 22 tells of a handshake that failed by this alone; elsewhere a close event follows. npm `ws` throws without a listener.
     this.#socket.onerror = () => this.#phase === 'handshake' && this.#end(1006, '');
-    this.#watch = clock.after(connectTimeoutMs, () => this.drop('slow-handshake'));
+    this.#watch = this.#after(connectTimeoutMs, () => this.drop('slow-handshake'));
   }
 
   /**

@@ -85,7 +85,7 @@ export class WardwireError extends Error {
 
   /** @internal */
   constructor(code: LocalCode | (string & {}), fields: WardwireErrorFields = {}) {
-    super(fields.title === undefined ? code : `${fields.title} (${code})`, fields);
+    super(fields.title ? `${fields.title} (${code})` : code, fields);
     Object.assign(this, { code, title: code, status: null, rpc: null, data: null, retryAfterMs: null, trace: null, challenge: null }, fields);
   }
 }

@@ -178,20 +178,21 @@ function readErrorData(value: unknown): ErrorData | null {
 function readNotification(kind: string, fields: Fields): Frame {
   if (kind === 'welcome') return { kind, handle: must(isText, fields.handle) };
   if (kind === 'expiring') return { kind, expiresAt: readExpiry(fields) };
-  const read = readers.get(kind);
-  if (read === undefined) return { kind: 'unknown' };
+  const read = readers[kind];
+  if (!read) return { kind: 'unknown' };
   const channel = must(isText, fields.channel);
   return { kind, channel, event: read(fields, channel) } as Told;
 }
 
 /** How to read what is told of a channel. */
-const readers: ReadonlyMap<string, (fields: Fields, channel: string) => Told['event']> = new Map<Told['kind'], (fields: Fields, channel: string) => Told['event']>([
-  ['publication', readPublication],
-  ['joined', readChange],
-  ['left', readChange],
-  ['lagged', ({ position }) => ({ position: must(isPosition, position) })],
-  ['revoked', ({ reason }) => ({ word: must(isWord, reason) })],
-]);
+const readers: { readonly [kind: string]: ((fields: Fields, channel: string) => Told['event']) | null | undefined } = {
+  __proto__: null,
+  publication: readPublication,
+  joined: readChange,
+  left: readChange,
+  lagged: ({ position }) => ({ position: must(isPosition, position) }),
+  revoked: ({ reason }) => ({ word: must(isWord, reason) }),
+};
 
 function readChange({ count, members = [], truncated }: Fields): Change {
   return { count: must(isCount, count), members: readMembers(members), truncated: truncated === true };

@@ -101,17 +101,15 @@ export class Outgoing {
           const pace = this.#paces.get(channel);
           if (pace) pace.wait = Boolean;
           const answered = (result: unknown): void => {
-            const value = read(result);
             forget();
-            resolve(value);
+            resolve(read(result));
             this.#pause(channel);
           };
           line.send(method, params, answered, failed);
         },
       };
-      const timer = clock.after(this.#repeats ? Math.min(longestPublishMs, publishTimeoutMs) : requestTimeoutMs, () => {
-        fail(refusal ?? new ConnectionError(unanswered > 0 ? 'timeout' : 'not-sent'));
-      });
+      const late = (): void => fail(refusal ?? new ConnectionError(unanswered > 0 ? 'timeout' : 'not-sent'));
+      const timer = clock.after(this.#repeats ? Math.min(longestPublishMs, publishTimeoutMs) : requestTimeoutMs, late);
       // What nobody waits for any more is not sent later.
       const unwatch = whenAborted(signal, () => {
         forget();
@@ -120,7 +118,7 @@ export class Outgoing {
       this.#items.add(item);
       this.#chars += params.length;
       this.pump();
-      if (effort === 'volatile' && unanswered === 0) fail(new ConnectionError('not-sent'));
+      if (effort === 'volatile' && unanswered === 0) late();
     });
   }
 

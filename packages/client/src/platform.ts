@@ -72,10 +72,10 @@ const systemClock: Clock = {
 
 /** The platform at hand, with whatever was given in its place. */
 export function platformWith(given: Partial<Platform> | undefined): Platform {
-  const { WebSocket } = globalThis as unknown as Platform;
+  const { WebSocket, fetch } = globalThis as unknown as Platform;
   const platform = withDefaults<Platform>(given, {
     WebSocket,
-    fetch: (...call) => fetch(...call),
+    fetch,
     random: Math.random,
     clock: systemClock,
     surroundings: pageSurroundings,

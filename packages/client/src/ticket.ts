@@ -79,19 +79,17 @@ export interface Endpoint {
 export function readEndpoint(url: string | URL, route?: string): Endpoint {
   // The origin alone: nothing else of the page's own address may decide where a credential goes.
   const base = (globalThis as { location?: { origin: string } }).location?.origin;
-  let href = '';
   try {
-    ({ href } = new URL(url, base));
+    const { href, origin, pathname } = new URL(url, base);
+    if (href === origin + pathname && secure.test(origin)) return { socket: href.replace(/^http/, 'ws'), origin: origin.replace(/^ws/, 'http'), route: route ?? pathname };
   } catch {
     // A path, where there is no page.
   }
-  const [, s = '', host, path] = address.exec(href) ?? [];
-  if (path === undefined) throw usage('url');
-  return { socket: `ws${s}://${host}${path}`, origin: `http${s}://${host}`, route: route ?? path };
+  throw usage('url');
 }
 
-/** Secure, or of this machine; then the host with its port, and the path. */
-const address = /^(?:ws|http)(?:(s):\/\/|:\/\/(?=(?:localhost|127\.0\.0\.1|\[::1\])[:/]))([^/@]+)(\/[^?#]*)$/;
+/** TLS, or this machine. */
+const secure = /^(http|ws)(s|:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|$))/;
 
 /** One request to the gate. */
 export interface Ask extends Platform {

@@ -130,7 +130,7 @@ export class Wire<Channels = AnyChannels> {
 
   /** Ends the connection and stays away until {@link Wire.start}. What waits is rejected; listeners are kept. Does nothing where it has ended. */
   close(): void {
-    this.#end({ kind: 'stopped' }, new ConnectionError('closed'));
+    this.#end({ kind: 'stopped' });
   }
 
   /**
@@ -181,7 +181,7 @@ export class Wire<Channels = AnyChannels> {
             for (const part of this.#parts) if (this.#underway === connection) part.resume(connection);
           },
           freed: () => {
-            if (this.#underway === connection) for (const part of this.#parts) part.pump();
+            for (const part of this.#parts) part.pump();
           },
           notified: (notification) => this.#notified(notification),
           ended: (code, word) => this.#underway === connection && (entry === byCookie && this.#state.kind === 'connecting' ? this.#attempt(false) : this.#ended(code, word, trace)),
@@ -190,7 +190,7 @@ export class Wire<Channels = AnyChannels> {
       });
     } catch (cause) {
       const error = cause as WardwireError;
-      if (!signal.aborted) this.#decide(adviceForRefusal(error), { kind: 'refused', error }, error);
+      if (!signal.aborted) this.#decide(adviceForRefusal(error), { kind: 'refused', error });
     }
   }
 
@@ -210,21 +210,16 @@ export class Wire<Channels = AnyChannels> {
     if (word === 'logged-out' || word === 'revoked') return this.#wipe('server', word);
     // Whoever is asked for tokens has a fresh one, or is told by the gate that it is none.
     const advice = word === 'expired' && this.#settings.auth.token !== undefined ? 'at-once' : adviceFor(code, word);
-    this.#decide(advice, { kind: 'closed', code, word, advice, trace }, new ConnectionError('disconnected', { title: `Closed: ${code} ${word}`, trace }));
+    this.#decide(advice, { kind: 'closed', code, word, advice, trace });
   }
 
-  #decide(advice: Advice, reason: Reason, error: WardwireError): void {
-    if (advice === 'never' || advice === 'after-sign-in') return this.#end(reason, error);
+  #decide(advice: Advice, reason: Reason): void {
+    if (advice === 'never' || advice === 'after-sign-in') return this.#end(reason);
     // A server that says "at once" again and again would be called in a loop: the second time there is a wait.
     const atOnce = advice === 'at-once' && this.#failures === 0;
-    const wait = atOnce ? 0 : this.#jitter(this.#failures, error.retryAfterMs);
+    const wait = atOnce ? 0 : waitMs(this.#settings, this.#failures, errorOf(reason).retryAfterMs);
     this.#failures += 1;
     this.#wait(wait, reason);
-  }
-
-  #jitter(failures: number, retryAfterMs: number | null): number {
-    const { backoff, random } = this.#settings;
-    return waitMs(backoff, failures, retryAfterMs, random);
   }
 
   #wait(ms: number, reason: Reason): void {
@@ -240,29 +235,28 @@ export class Wire<Channels = AnyChannels> {
     if (event === 'cached') return this.#enter({ kind: 'suspended' });
     if (state.kind === 'open') return this.#underway?.probe?.();
     // A server that named a time is not asked before it.
-    if (event !== 'online' || state.kind !== 'waiting' || (state.reason.kind === 'refused' && state.reason.error.retryAfterMs !== null)) return;
-    this.#wait(this.#jitter(0, null), state.reason);
+    if (event !== 'online' || state.kind !== 'waiting' || errorOf(state.reason).retryAfterMs !== null) return;
+    this.#wait(waitMs(this.#settings, 0, null), state.reason);
   }
 
   /** Forgets all of the user before: nothing of it may reach the next, or be published in their name. */
   #wipe(by: SignedOut['by'], word = ''): void {
-    const reason: SignedOut = { kind: 'signed-out', by, word };
-    this.#failures = 0;
     this.#handle = undefined;
-    this.#end(reason, new ConnectionError(by === 'another-user' ? by : reason.kind), true);
+    this.#end({ kind: 'signed-out', by, word });
   }
 
-  #end(reason: Reason, error: WardwireError, forget = false): void {
+  #end(reason: Reason): void {
     const { kind } = reason;
+    const forget = kind === 'signed-out';
     // Whoever closes or signs out because it ended does nothing.
     if (this.#state.kind === 'ended' && (!forget || this.#state.reason.kind === kind)) return;
     // Nothing around matters to a client that stays away.
     this.#watching?.();
     this.#watching = null;
     this.#enter({ kind: 'ended', reason }, null, () => {
-      for (const part of this.#parts) part.abandon(error, forget);
+      for (const part of this.#parts) part.abandon(errorOf(reason), forget);
     });
-    if (kind === 'signed-out') this.#emitter.emit(kind, reason);
+    if (forget) this.#emitter.emit(kind, reason);
   }
 
   /**
@@ -286,6 +280,14 @@ export class Wire<Channels = AnyChannels> {
     if (this.#watching === null) throw new ConnectionError('disconnected');
     return (effort === 'repeated' ? this.#publications : this.#calls).add(method, text, (params as { channel?: unknown }).channel, read, signal, effort);
   }
+}
+
+/** What waits is told of a connection that is no more. */
+function errorOf(reason: Reason): WardwireError {
+  if (reason.kind === 'refused') return reason.error;
+  if (reason.kind === 'closed') return new ConnectionError('disconnected', { title: `Closed: ${reason.code} ${reason.word}`, trace: reason.trace });
+  if (reason.kind === 'stopped') return new ConnectionError('closed');
+  return new ConnectionError(reason.by === 'another-user' ? reason.by : reason.kind);
 }
 
 /** Makes a client and starts it. `Channels` is what `wardwire types` writes. */

@@ -114,12 +114,12 @@ test('waits lie in [0, min(cap, base * 2^n)] and fill it', () => {
   const backoff = { baseMs: 100, capMs: 5000 };
   for (let attempt = 0; attempt < 2000; attempt += 1) {
     const ceiling = Math.min(5000, 100 * 2 ** Math.min(attempt, 30));
-    const wait = waitMs(backoff, attempt, null, Math.random);
+    const wait = waitMs({ backoff, random: Math.random }, attempt, null);
     assert.ok(wait >= 0 && wait < ceiling, `${attempt}: ${wait}`);
-    assert.equal(waitMs(backoff, attempt, null, () => 0), 0);
-    assert.equal(waitMs(backoff, attempt, null, () => 0.5), ceiling / 2);
+    assert.equal(waitMs({ backoff, random: () => 0 }, attempt, null), 0);
+    assert.equal(waitMs({ backoff, random: () => 0.5 }, attempt, null), ceiling / 2);
   }
-  assert.equal(waitMs(backoff, 0, 1e15, () => 0.5), longestWaitMs);
+  assert.equal(waitMs({ backoff, random: () => 0.5 }, 0, 1e15), longestWaitMs);
 });
 
 test('Retry-After is read as seconds, and nonsense as nothing', () => {

@@ -13,15 +13,15 @@ const HEAD: &str = "\
 export type Advice = 'at-once' | 'later' | 'after-sign-in' | 'never';
 
 /** What to do after a close code, and after some with a certain word (RFC 6455 §7.4.1, IANA's registry), where it is not `later`. */
-const advice: ReadonlyMap<string, Advice> = new Map<string, Advice>([
+const advice: { readonly [codeAndWord: string]: Advice | undefined } = {
 ";
 
 const MIDDLE: &str = "\
-]);
+};
 
 /** What to do after a close with this code and the first word of its reason. */
 export function adviceFor(code: number, word: string): Advice {
-  return advice.get(`${code} ${word}`) ?? advice.get(String(code)) ?? 'later';
+  return advice[`${code} ${word}`] ?? advice[code] ?? 'later';
 }
 
 /** The server's errors in band: JSON-RPC 2.0 §5.1, and from -32001 on Wardwire's own. */
@@ -43,7 +43,8 @@ pub(super) fn made(root: &Path) -> Result<String, String> {
 fn typescript(codes: &Table) -> Option<String> {
     let mut out = HEAD.to_owned();
     for (key, advice) in said(codes)? {
-        let _ = writeln!(out, "  ['{key}', '{advice}'],");
+        let quote = if key.contains(' ') { "'" } else { "" };
+        let _ = writeln!(out, "  {quote}{key}{quote}: '{advice}',");
     }
     out.push_str(MIDDLE);
     for entry in entries(codes, "rpc")? {
