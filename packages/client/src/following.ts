@@ -38,6 +38,11 @@ export class Following {
     this.channel = channel;
   }
 
+  /** It is neither followed nor will be. */
+  get rests(): boolean {
+    return ['idle', 'ended'].includes(this.state.kind);
+  }
+
   enter(state: SubscriptionState): void {
     this.state = state;
     this.events.emit('state', state);
@@ -47,8 +52,8 @@ export class Following {
 /** All of them. */
 export class Followings {
   readonly #all = new Map<string, Following>();
-  /** What the server has yet to say that it follows no more; `true` once it was told. */
-  readonly #left = new Map<string, boolean>();
+  /** What is followed over this connection, whether it is still wanted or not; `false` while a call about it has no answer. */
+  #served = new Map<string, boolean>();
   #line: Line | null = null;
 
   /** What is known of a channel. @throws UsageError for one too many. */
@@ -69,7 +74,7 @@ export class Followings {
   hold(channel: string, hold: (error: WardwireError) => void): void {
     const following = this.of(channel);
     following.holds.add(hold);
-    if (following.state.kind !== 'idle' && following.state.kind !== 'ended') return;
+    if (!following.rests) return;
     following.enter({ kind: 'waiting' });
     this.pump();
   }
@@ -89,7 +94,7 @@ export class Followings {
   /** Takes every channel up again where it was left, over this connection; `null` says that there is none. */
   resume(line: Line | null): void {
     this.#line = line;
-    this.#left.clear();
+    this.#served = new Map();
     for (const following of this.#all.values()) {
       if (['asking', 'live'].includes(following.state.kind)) following.enter({ kind: 'waiting' });
     }
@@ -98,16 +103,17 @@ export class Followings {
 
   /** Leaves channels and asks for those that wait, as far as there is room. */
   pump(): void {
-    for (const [channel, told] of this.#left) {
+    const served = this.#served;
+    for (const [channel, followed] of served) {
       if (!this.#line?.hasRoom(queuedAtOnce)) return;
-      if (told) continue;
-      this.#left.set(channel, true);
-      const over = (error?: WardwireError): unknown => (error?.code === 'rate' ? this.#left.set(channel, false) : this.#left.delete(channel));
-      this.#line.send('unsubscribe', JSON.stringify({ channel }), () => over(), over);
+      if (!followed || this.peek(channel)?.state.kind === 'live') continue;
+      served.set(channel, false);
+      const failed = ({ code }: WardwireError): unknown => (code === 'rate' ? served.set(channel, true) : served.delete(channel));
+      this.#line.send('unsubscribe', JSON.stringify({ channel }), () => served.delete(channel), failed);
     }
     for (const following of this.#all.values()) {
       if (!this.#line?.hasRoom(queuedAtOnce)) return;
-      if (following.state.kind === 'waiting' && !this.#left.has(following.channel)) this.#establish(following, this.#line);
+      if (following.state.kind === 'waiting' && !served.has(following.channel)) this.#establish(following, this.#line);
     }
   }
 
@@ -116,7 +122,10 @@ export class Followings {
     // Before the answer to `subscribe` comes what is left of a subscription before it.
     if (following?.state.kind !== 'live') return;
     if (kind === 'publication') return this.#read(following, event);
-    if (kind === 'revoked') return this.#refused(following, new ConnectionError(kind, { data: event }));
+    if (kind === 'revoked') {
+      this.#served.delete(channel);
+      return this.#refused(following, new ConnectionError(kind, { data: event }));
+    }
     if (kind === 'lagged' && isNewer(event.position, following.position)) following.position = event.position;
     following.events.emit(kind, event);
   }
@@ -143,25 +152,28 @@ export class Followings {
   #establish(following: Following, line: Line): void {
     const { channel, position: since, grant } = following;
     const asking: SubscriptionState = { kind: 'asking' };
+    const served = this.#served;
     // Later it may be another connection, and the channel may have been left and asked for anew.
-    const current = (): boolean => this.#line === line && following.state === asking;
+    const current = (): boolean => following.state === asking;
     const answered = (result: unknown): void => {
       const { position, recovered, publications } = readSubscribed(result, channel);
-      if (!current()) return;
-      for (const publication of publications) this.#read(following, publication);
+      for (const publication of publications) if (current()) this.#read(following, publication);
+      served.set(channel, true);
       if (!current()) return;
       // Also without recovery: the old position says nothing any more, and must not hide what comes now.
       following.position = position;
       following.enter({ kind: 'live', position, recovered });
     };
     const failed = (error: WardwireError): void => {
+      served.delete(channel);
       if (!current()) return;
       if (error.code !== 'rate') return this.#refused(following, error);
       following.enter({ kind: 'waiting' });
       line.rest(error.retryAfterMs ?? 0);
     };
+    served.set(channel, false);
+    line.send('subscribe', JSON.stringify({ channel, since, grant }), answered, failed);
     following.enter(asking);
-    if (current()) line.send('subscribe', JSON.stringify({ channel, since, grant }), answered, failed);
   }
 
   /** Ended by the server. It is not asked again, as no waiting mends it. */
@@ -173,12 +185,9 @@ export class Followings {
   }
 
   #leave(following: Following): void {
-    const { channel, state: { kind } } = following;
     following.position = following.grant = undefined;
-    if (kind !== 'ended' && kind !== 'idle') following.enter({ kind: 'idle' });
+    if (!following.rests) following.enter({ kind: 'idle' });
     this.#forget(following);
-    if (!['asking', 'live'].includes(kind)) return;
-    this.#left.set(channel, false);
     this.pump();
   }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { afterEach, beforeEach, test } from 'node:test';
 
 import { bearer, type Channel, history, type Options, presence, type Publication, remedyFor, session, type State, type SubscriptionState, WardwireError, type Wire } from '../src/index.js';
 import { handClock } from './clock.js';
-import { type Call, Gate, type Peer, reaches, RpcFailure, subscribed } from './gate.js';
+import { Gate, type Peer, reaches, RpcFailure, subscribed } from './gate.js';
 
 let gate: Gate;
 beforeEach(async () => void (gate = await Gate.open()));
@@ -206,20 +207,67 @@ test('one listener of two may leave; the channel ends with the last', async () =
   assert.equal(room.state.kind, 'idle');
 });
 
-test('a channel that is left and followed anew goes by the newer answer', async () => {
-  const asked: Call[] = [];
+/** A server that takes its time to answer `subscribe`, and answers other calls before. */
+function slow(): { readonly followed: Set<unknown>; readonly asked: (() => void)[] } {
+  const followed = new Set<unknown>();
+  const asked: (() => void)[] = [];
   gate.answer = (call, { socket }) => {
+    const { channel } = call.params;
+    if (call.method === 'unsubscribe' && !followed.delete(channel)) throw new RpcFailure(-32006, { word: 'subscription' });
     if (call.method !== 'subscribe') return {};
-    if (asked.push(call) < 2) return undefined;
-    for (const [at, { id }] of asked.entries()) socket.send(JSON.stringify({ jsonrpc: '2.0', id, result: subscribed(call, at + 1) }));
+    if (followed.has(channel)) throw new RpcFailure(-32006, { word: 'subscription' });
+    const answer = { jsonrpc: '2.0', id: call.id, result: subscribed(call, asked.length + 1) };
+    asked.push(() => (followed.add(channel), socket.send(JSON.stringify(answer))));
     return undefined;
   };
-  const { client } = await open();
+  return { followed, asked };
+}
+
+test('a channel that is left before the answer came is left once it has come', async () => {
+  const { followed, asked } = slow();
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  const ready = assert.rejects(room.subscribe(), code('unsubscribed'));
+  await client.ping();
+  room.unsubscribe();
+  await Promise.all([ready, client.ping()]);
+  asked[0]?.();
+  // Behind the answer, and behind what the client says to it.
+  await client.ping();
+  await client.ping();
+  assert.deepEqual([followed.size, room.state.kind], [0, 'idle']);
+  assert.deepEqual(peer.calls.map((call) => call.method).filter((method) => method !== 'ping'), ['subscribe', 'unsubscribe']);
+});
+
+test('a channel that is left and followed anew goes by the newer answer', async () => {
+  const { followed, asked } = slow();
+  const { client, peer } = await open();
   const room = client.channel('a');
   // Keeps what is known of the channel.
   room.on('state', () => undefined);
   room.on('publication', () => undefined)();
-  assert.equal((await room.subscribe()).position, 'e:2');
+  const ready = room.subscribe();
+  await client.ping();
+  asked[0]?.();
+  while (asked.length < 2) await client.ping();
+  asked[1]?.();
+  assert.equal((await ready).position, 'e:2');
+  assert.deepEqual([...followed], ['a']);
+  assert.deepEqual(peer.calls.map((call) => call.method).filter((method) => method !== 'ping'), ['subscribe', 'unsubscribe', 'subscribe']);
+});
+
+test('a refusal that comes after its channel was left ends nothing, and it can be followed anew', async () => {
+  gate.answer = () => undefined;
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  room.on('state', ({ kind }) => assert.notEqual(kind, 'ended'));
+  room.on('publication', () => undefined)();
+  const ready = room.subscribe();
+  await once(peer.socket, 'message');
+  gate.answer = (call) => subscribed(call, 3);
+  peer.socket.send(JSON.stringify({ jsonrpc: '2.0', id: peer.calls[0]?.id, error: { code: -32001, message: 'no', data: { word: 'forbidden' } } }));
+  assert.equal((await ready).position, 'e:3');
+  assert.deepEqual(peer.calls.map((call) => call.method), ['subscribe', 'subscribe']);
 });
 
 test('nothing is asked of the server by naming a channel or watching its state', async () => {
