@@ -1,7 +1,7 @@
 /** Publications that wait for whoever iterates over a channel: bounded in number and size, and never with a hidden gap. */
 
 import { UsageError, type WardwireError } from './error.js';
-import { longestFrame } from './frames.js';
+import { longestFrame } from './limits.js';
 
 export class Backlog<T extends { readonly data: unknown }> implements AsyncIterableIterator<T> {
   readonly #max: number;
@@ -30,11 +30,11 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
   }
 
   /** Nothing more comes; what waits is still read, and then comes the error, if there is one. */
-  end(error: WardwireError | null): void {
+  end(error?: WardwireError): void {
     if (this.#ended) return;
     this.#ended = true;
     // At sign-out, and when another user is signed in, nothing of the user before is handed out any more.
-    if (error?.code === 'signed-out' || error?.code === 'another-user') this.#items.length = 0;
+    if (['signed-out', 'another-user'].includes(error?.code as string)) this.#items.length = 0;
     // Comes after what waits, once as from a generator.
     if (error) this.#items.push({ error });
     this.#released();
@@ -50,7 +50,7 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
 
   return(): Promise<IteratorResult<T>> {
     this.#items.length = 0;
-    this.end(null);
+    this.end();
     return this.next();
   }
 

@@ -1,5 +1,6 @@
 /** How long to wait before the next attempt. */
 
+import { longestWaitMs } from './limits.js';
 import type { Platform } from './platform.js';
 
 /** The shape of the waits. */
@@ -18,9 +19,6 @@ export interface BackoffSettings extends Pick<Platform, 'random'> {
 /** Half a second, doubling, to half a minute. */
 export const defaultBackoff: Backoff = { baseMs: 500, capMs: 30_000 };
 
-/** Longer waits that a server asks for are cut to this: a day, well inside what timers can hold. */
-export const longestWaitMs = 86_400_000;
-
 /**
  * Full jitter: uniform in [0, min(cap, base * 2^attempt)], on top of what the server asked for.
  *
@@ -34,5 +32,5 @@ export function waitMs({ backoff: { baseMs, capMs }, random }: BackoffSettings, 
 
 /** Reads `Retry-After` (RFC 9110 §10.2.3): seconds, as the server writes it. A date, by whoever's clock, is as if nothing were said. */
 export function readRetryAfter(value: string | null): number | null {
-  return /^[0-9]{1,9}$/.test(value as string) ? Number(value) * 1000 : null;
+  return /^\d{1,9}$/.test(value as string) ? Number(value) * 1000 : null;
 }

@@ -3,7 +3,7 @@
 import { type Published, readPublished } from './answers.js';
 import { Backlog } from './backlog.js';
 import { type Abortable, type Unsubscribe, whenAborted } from './emitter.js';
-import { usage, type WardwireError } from './error.js';
+import { demandFit, type WardwireError } from './error.js';
 import type { ChannelEvents, Followings } from './following.js';
 import { isPosition, type Publication } from './frames.js';
 import type { Effort } from './outgoing.js';
@@ -93,8 +93,8 @@ export class Channel<Data = unknown> {
    */
   async subscribe(options: SubscribeOptions = {}): Promise<SubscriptionStart> {
     const { since, grant, signal } = options;
-    signal?.throwIfAborted();
-    if (since !== undefined && !isPosition(since)) throw usage('since');
+    if (signal?.aborted) throw signal.reason;
+    demandFit('since', since === undefined || isPosition(since));
     return new Promise((resolve, reject) => {
       const following = this.#followings.of(this.name);
       following.position ??= since;
@@ -144,9 +144,9 @@ export class Channel<Data = unknown> {
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<Publication<Data>> {
     const backlog = new Backlog<Publication<Data>>(options.backlog ?? 1000, () => stop());
-    const hold = (error: WardwireError): void => backlog.end(['unsubscribed', 'closed'].includes(error.code) ? null : error);
+    const hold = (error: WardwireError): void => backlog.end(['unsubscribed', 'closed'].includes(error.code) ? undefined : error);
     const read = (publication: Publication): void => backlog.add(publication as Publication<Data>);
-    const stop = this.#listen('publication', read, hold, options.signal, () => queueMicrotask(() => backlog.end(null)));
+    const stop = this.#listen('publication', read, hold, options.signal, () => queueMicrotask(() => backlog.end()));
     this.#followings.hold(this.name, hold);
     return backlog;
   }

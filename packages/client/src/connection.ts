@@ -6,6 +6,7 @@
 
 import { ConnectionError, type LocalCode, rpcError, type WardwireError } from './error.js';
 import { demand, type Frame, type Notification, readFrame } from './frames.js';
+import { callsAtOnce, longestRestMs } from './limits.js';
 import type { Cancel, Platform, SocketLike } from './platform.js';
 import type { State } from './state.js';
 import { byCookie, type Endpoint, type Entry } from './ticket.js';
@@ -16,6 +17,8 @@ type LocalEnd = State['kind'] | 'malformed' | 'protocol' | 'dead' | 'slow-handsh
 /** Where to, with what, and bounds in milliseconds and pieces. */
 export interface ConnectionSettings extends Platform {
   readonly endpoint: Endpoint;
+  /** Of this attempt. */
+  readonly trace: string;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly pingEveryMs: number;
@@ -35,15 +38,6 @@ export interface ConnectionListener {
 /** Told once, of the two either: the answer, or why there is none. */
 type Settle = (error: WardwireError | null, result?: unknown) => void;
 
-/** The server lets so many calls of a socket wait at once. */
-export const callsAtOnce = 32;
-
-/** What comes by itself, channels and publications, leaves room for what the application asks. */
-export const queuedAtOnce = 24;
-
-/** For as long a server counts calls that failed. */
-const longestRestMs = 60_000;
-
 const subprotocol = 'wardwire.v1';
 
 export class Connection {
@@ -52,19 +46,17 @@ export class Connection {
   readonly #pending = new Map<number, Settle>();
   readonly #settings: ConnectionSettings;
   readonly #listener: ConnectionListener;
-  readonly #trace: string;
   #phase: 'handshake' | 'open' | 'ended' = 'handshake';
   #watch: Cancel;
   #nextId = 1;
   /** Calls that failed in the last minute, and until when nothing is sent because of that. */
   #failures: Cancel[] = [];
-  #rest: Cancel | null = null;
+  #rest: Cancel | undefined;
 
-  constructor(entry: Entry, trace: string, settings: ConnectionSettings, listener: ConnectionListener) {
-    const { endpoint, WebSocket, connectTimeoutMs } = settings;
+  constructor(entry: Entry, settings: ConnectionSettings, listener: ConnectionListener) {
+    const { endpoint, trace, WebSocket, connectTimeoutMs } = settings;
     this.#settings = settings;
     this.#listener = listener;
-    this.#trace = trace;
     this.#socket = new WebSocket(endpoint.socket, [subprotocol, entry.offer, `wardwire.trace.${trace}`]);
     this.#socket.onopen = () => this.#opened(entry);
     this.#socket.onmessage = (event: { data: unknown }) => this.#received(event.data);
@@ -87,8 +79,8 @@ export class Connection {
     this.#pending.set(id, (error, result) => {
       late();
       try {
-        if (error === null) answered(result);
-        else failed(error);
+        if (error) failed(error);
+        else answered(result);
       } catch {
         this.drop('malformed', 4002);
         failed(this.#failure('malformed-answer'));
@@ -100,7 +92,7 @@ export class Connection {
 
   /** Whether a call can be sent now by whoever leaves it at `share` calls underway, whoever's they are. */
   hasRoom(share: number): boolean {
-    return this.#rest === null && this.#pending.size < Math.max(1, share - this.#failures.length);
+    return !this.#rest && this.#pending.size < Math.max(1, share - this.#failures.length);
   }
 
   /** Asks whether the server lives; one that keeps silent is dead. */
@@ -115,7 +107,7 @@ export class Connection {
   rest(ms: number): void {
     this.#rest?.();
     this.#rest = this.#after(Math.min(Math.max(ms, 2 ** (this.#failures.length - 16)), longestRestMs) * (1 + this.#settings.random()), () => {
-      this.#rest = null;
+      this.#rest = undefined;
       this.#listener.freed();
     });
   }
@@ -166,12 +158,12 @@ export class Connection {
    * once, down to one; after 16 there is a rest behind each, twice as long as the one before: after 24 a quarter of a
    * second, and with those that were underway the 33rd comes when the first is long forgotten.
    */
-  #refused({ id, code, message, data }: Extract<Frame, { kind: 'error' }>): void {
+  #refused(frame: Extract<Frame, { kind: 'error' }>): void {
     if (this.#failures.length < callsAtOnce) {
       const failures = this.#failures.push(this.#after(longestRestMs, () => this.#failures.shift()));
       if (failures > 16) this.rest(0);
     }
-    this.#settle(id, rpcError(code, message, data, this.#trace));
+    this.#settle(frame.id, rpcError(frame, this.#settings.trace));
   }
 
   /** An answer to a call that is not waited for any more says nothing. */
@@ -200,6 +192,6 @@ export class Connection {
   }
 
   #failure(code: LocalCode): ConnectionError {
-    return new ConnectionError(code, { trace: this.#trace });
+    return new ConnectionError(code, { trace: this.#settings.trace });
   }
 }

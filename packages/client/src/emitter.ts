@@ -1,6 +1,6 @@
 /** A small typed emitter. */
 
-import { usage } from './error.js';
+import { demandFit } from './error.js';
 
 /** Ends what the call that returned it began. Calling it twice is harmless. */
 export type Unsubscribe = () => void;
@@ -23,7 +23,7 @@ export class Emitter<Events> {
 
   /** @throws UsageError for what is no function. */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void, signal?: AbortSignal): Unsubscribe {
-    if (typeof listener !== 'function') throw usage('listener');
+    demandFit('listener', typeof listener === 'function');
     const entry = { name, listener };
     this.#listeners.add(entry);
     const unwatch = whenAborted(signal, () => this.#listeners.delete(entry));

@@ -1,7 +1,7 @@
 /** Why a connection was refused, or why a call failed: what happened, for programs and for people, and what helps. */
 
 import type { Advice } from './codes.js';
-import { isWord } from './frames.js';
+import { type Frame, isWord } from './frames.js';
 import type { ErrorData } from './protocol.js';
 
 /** Codes that are made on this side, and that no server can give; every other code is the server's word. */
@@ -110,9 +110,9 @@ export class UsageError extends WardwireError {
   override readonly name = 'UsageError';
 }
 
-/** The error of something given that is not as documented. What would be {@link remedyFor} says, for pages that show it. */
-export function usage(name: string): UsageError {
-  return new UsageError('usage', { title: `Not as documented: \`${name}\`` });
+/** @throws UsageError where what was given by this name is not as documented. What would be {@link remedyFor} says, for pages that show it. */
+export function demandFit(name: string, fits: boolean): asserts fits {
+  if (!fits) throw new UsageError('usage', { title: `Not as documented: \`${name}\`` });
 }
 
 /** What `work` gives. What it fails with is ours, or the cause of an error with this code. */
@@ -137,7 +137,7 @@ export function codeOf(word: unknown, other: string): string {
 }
 
 /** The error of a call that the server answered with a JSON-RPC error. */
-export function rpcError(code: number, title: string, data: ErrorData | null, trace: string): CallError {
+export function rpcError({ code, message: title, data }: Extract<Frame, { kind: 'error' }>, trace: string): CallError {
   const retryAfterMs = data?.retryAfter === undefined ? null : Math.ceil(data.retryAfter * 1000);
   return new CallError(codeOf(data?.word, `rpc${code}`), { title, rpc: code, data, retryAfterMs, trace });
 }

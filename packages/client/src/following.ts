@@ -1,10 +1,11 @@
 /** The channels this client follows, and how far it has read each: what a new connection takes up again. */
 
 import { readSubscribed } from './answers.js';
-import { type Connection, queuedAtOnce } from './connection.js';
+import type { Connection } from './connection.js';
 import { Emitter } from './emitter.js';
 import { ConnectionError, UsageError, type WardwireError } from './error.js';
 import { type Change, isNewer, type Publication, type Told } from './frames.js';
+import { maxChannels, queuedAtOnce } from './limits.js';
 import type { SubscriptionState } from './state.js';
 
 /** The open connection, to those who send over it. */
@@ -20,9 +21,6 @@ export interface ChannelEvents<Data = unknown> {
   lagged: { readonly position: string };
   state: SubscriptionState;
 }
-
-/** More channels than this are a leak in the application. */
-const maxChannels = 1000;
 
 /** One followed channel. */
 export class Following {
@@ -54,7 +52,7 @@ export class Followings {
   readonly #all = new Map<string, Following>();
   /** What is followed over this connection, whether it is still wanted or not; `false` while a call about it has no answer. */
   #served = new Map<string, boolean>();
-  #line: Line | null = null;
+  #line: Line | undefined;
 
   /** What is known of a channel. @throws UsageError for one too many. */
   of(channel: string): Following {
@@ -91,8 +89,8 @@ export class Followings {
     this.#leave(following);
   }
 
-  /** Takes every channel up again where it was left, over this connection; `null` says that there is none. */
-  resume(line: Line | null): void {
+  /** Takes every channel up again where it was left, over this connection; or knows that there is none. */
+  resume(line?: Line): void {
     this.#line = line;
     this.#served = new Map();
     for (const following of this.#all.values()) {

@@ -2,7 +2,7 @@
 
 import type { Channel } from './channel.js';
 import type { Abortable } from './emitter.js';
-import { usage } from './error.js';
+import { demandFit } from './error.js';
 import { fieldsOf, isCount, isFlag, isPosition, must, type Publication, readPublications } from './frames.js';
 
 /** A page of a channel's history. */
@@ -29,9 +29,9 @@ export interface HistoryOptions extends Abortable {
 /** A page of what was published: the newest, or before or after a position. */
 export async function history<Data>(channel: Channel<Data>, options: HistoryOptions = {}): Promise<History<Data>> {
   const { signal, before, after, limit } = options;
-  if (before !== undefined && !(isPosition(before) && after === undefined)) throw usage('before');
-  if (after !== undefined && !isPosition(after)) throw usage('after');
-  if (limit !== undefined && !(isCount(limit) && limit >= 1 && limit <= 100)) throw usage('limit');
+  demandFit('before', before === undefined || (isPosition(before) && after === undefined));
+  demandFit('after', after === undefined || isPosition(after));
+  demandFit('limit', limit === undefined || (isCount(limit) && limit >= 1 && limit <= 100));
   return (await channel.ask('history', { before, after, limit }, (result) => readHistory(result, channel.name), signal)) as History<Data>;
 }
 

@@ -5,10 +5,10 @@
  * is sent once, and waits behind no publication.
  */
 
-import { callsAtOnce, queuedAtOnce } from './connection.js';
 import { whenAborted } from './emitter.js';
 import { CallError, ConnectionError, UsageError, type WardwireError } from './error.js';
 import type { Line } from './following.js';
+import { callsAtOnce, longestPublishMs, maxQueuedChars, queuedAtOnce } from './limits.js';
 import type { Cancel, Platform } from './platform.js';
 
 /** Sent over the next connection too, while no answer came; or at once or not at all. Else once, when there is a connection. */
@@ -36,14 +36,8 @@ interface Pace {
   /** Between an answer and the next publication, in milliseconds. */
   ms: number;
   /** Set while none is sent: it calls that off. */
-  wait: Cancel | null;
+  wait?: Cancel | undefined;
 }
-
-/** The server forgets ids after five minutes; a publication that is repeated must be sooner. */
-const longestPublishMs = 240_000;
-
-/** UTF-16 units of JSON that may wait. */
-const maxQueuedChars = 2 ** 22;
 
 export class Outgoing {
   readonly #items = new Set<Item>();
@@ -51,7 +45,7 @@ export class Outgoing {
   readonly #repeats: boolean;
   readonly #paces = new Map<unknown, Pace>();
   #chars = 0;
-  #line: Line | null = null;
+  #line: Line | undefined;
 
   /** `repeats`: these are publications, and are sent again after a reconnect. */
   constructor(settings: OutgoingSettings, repeats: boolean) {
@@ -66,7 +60,7 @@ export class Outgoing {
       if (this.#items.size >= maxPending || this.#chars + params.length > maxQueuedChars) throw new UsageError('queue-full');
       /** How often it was sent, less how often the server's own word is that it took nothing of it. */
       let unanswered = 0;
-      let refusal: WardwireError | null = null;
+      let refusal: WardwireError | undefined;
 
       const forget = (): void => {
         if (!this.#items.delete(item)) return;
@@ -122,8 +116,8 @@ export class Outgoing {
     });
   }
 
-  /** Sends what waits, oldest first, over this connection; `null` says that there is none. */
-  resume(line: Line | null): void {
+  /** Sends what waits, oldest first, over this connection; or knows that there is none. */
+  resume(line?: Line): void {
     this.#line = line;
     for (const { wait } of this.#paces.values()) wait?.();
     this.#paces.clear();
@@ -151,14 +145,14 @@ export class Outgoing {
    */
   #pause(channel: unknown, ms = 0): void {
     const { clock, random } = this.#settings;
-    const pace = this.#paces.get(channel) ?? { ms: 0, wait: null };
+    const pace: Pace = this.#paces.get(channel) ?? { ms: 0 };
     pace.ms = Math.max(ms, pace.ms);
     if (pace.ms === 0) return;
     this.#paces.set(channel, pace);
     pace.wait?.();
     // With some more, so that not all who were refused come back at one moment.
     pace.wait = clock.after(pace.ms * (1 + random()), () => {
-      pace.wait = null;
+      pace.wait = undefined;
       // Whoever has caught up may be quick again.
       if (![...this.#items].some((item) => item.channel === channel)) this.#paces.delete(channel);
       this.pump();

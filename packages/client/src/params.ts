@@ -1,10 +1,7 @@
 /** The parameters of a call as the text that is sent: written once, so that a repeat says the same whatever changed since. */
 
 import { UsageError } from './error.js';
-import { longestFrame } from './frames.js';
-
-/** Room for what stands around the parameters of a call. */
-const envelopeBytes = 128;
+import { envelopeBytes, longestFrame } from './limits.js';
 
 /** @throws UsageError for what is no JSON, or is larger than a message may be. */
 export function encodeParams(params: object, maxMessageBytes: number): string {

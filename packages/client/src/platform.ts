@@ -1,7 +1,8 @@
 /** What the client needs from where it runs. Everything can be given, so that Node and tests bring their own. */
 
-import { usage } from './error.js';
+import { demandFit } from './error.js';
 import { isCount } from './frames.js';
+import { mostMs } from './limits.js';
 
 /** The part of the browser's `WebSocket` that is used; npm `ws` has it too. */
 export interface SocketLike {
@@ -38,17 +39,19 @@ export interface Clock {
 /** Calls a timer off; doing so twice is harmless. */
 export type Cancel = () => void;
 
-/** What a page is told of its surroundings. */
+/** What a page is told of its surroundings, by the browser's own names. */
 export type Surrounding =
   /** The network is there again. */
   | 'online'
   | 'offline'
-  /** The machine slept or the page was hidden, and is back: what was open may be dead. */
-  | 'awake'
   /** The page goes into the browser's page cache, where an open socket would keep it from. */
-  | 'cached'
+  | 'pagehide'
   /** The page came back out of it. */
-  | 'restored';
+  | 'pageshow'
+  /** The page was frozen, as while the machine slept, and is back: what was open may be dead. */
+  | 'resume'
+  /** The page was hidden, and is back. */
+  | 'visibilitychange';
 
 /** Where the client runs. */
 export interface Platform {
@@ -80,12 +83,9 @@ export function platformWith(given: Partial<Platform> | undefined): Platform {
     clock: systemClock,
     surroundings: pageSurroundings,
   });
-  if (platform.WebSocket === undefined) throw usage('platform.WebSocket');
+  demandFit('platform.WebSocket', platform.WebSocket !== undefined);
   return platform;
 }
-
-/** The longest that timers can be set for, in milliseconds. */
-const mostMs = 2 ** 31 - 1;
 
 /**
  * What was given; where nothing or `undefined` was, the default.
@@ -96,35 +96,24 @@ const mostMs = 2 ** 31 - 1;
 export function withDefaults<T extends object>(given: Partial<T> | undefined, defaults: { readonly [Name in keyof T]: T[Name] | undefined }): T {
   const all: Record<string, unknown> = { __proto__: null, ...defaults };
   for (const [name, value] of Object.entries(given ?? {})) {
-    if (!(name in all)) throw usage(name);
+    demandFit(name, name in all);
     if (value === undefined) continue;
-    if (typeof all[name] === 'number' && !(isCount(value) && value <= mostMs)) throw usage(name);
+    demandFit(name, typeof all[name] !== 'number' || (isCount(value) && value <= mostMs));
     all[name] = value;
   }
   return all as T;
 }
 
-const pageEvents: Readonly<Record<string, Surrounding>> = {
-  online: 'online',
-  offline: 'offline',
-  pagehide: 'cached',
-  pageshow: 'restored',
-  resume: 'awake',
-  visibilitychange: 'awake',
-};
-
 /** The browser's own events (HTML §8.1.7.2 and §7.4.6; Page Lifecycle). Workers have the first two only. */
 function pageSurroundings(listener: (event: Surrounding) => void): () => void {
   const scope = globalThis as Partial<Pick<typeof globalThis, 'addEventListener' | 'document'>>;
-  const handler = (event: Event): void => {
-    const told = pageEvents[event.type] as Surrounding;
-    const hidden = told === 'awake' && scope.document?.hidden;
+  const handler = ({ type, persisted }: Partial<PageTransitionEvent>): void => {
     // A page that is unloaded, or loaded, is not on its way to the cache, or from there.
-    if (!hidden && (event as PageTransitionEvent).persisted !== false) listener(told);
+    if (persisted !== false && !(type === 'visibilitychange' && scope.document?.hidden)) listener(type as Surrounding);
   };
   const heard = new AbortController();
   // Some are told the document, and are seen on their way down.
-  for (const name in pageEvents) scope.addEventListener?.(name, handler, { capture: true, signal: heard.signal });
+  for (const name of ['online', 'offline', 'pagehide', 'pageshow', 'resume', 'visibilitychange'] satisfies Surrounding[]) scope.addEventListener?.(name, handler, { capture: true, signal: heard.signal });
   return () => heard.abort();
 }
 

@@ -96,7 +96,7 @@ export class SecureWebSocket extends EventTarget {
     demandAuth(auth);
     const platform = platformWith(given);
     this.#stopWatching = whenAborted(signal, () => queueMicrotask(() => this.close()));
-    void this.#connect({ ...platform, endpoint, auth, connectTimeoutMs, trace: newTrace(), signal: this.#abort.signal });
+    void this.#connect({ ...platform, endpoint, auth, connectTimeoutMs, trace: newTrace(), abort: this.#abort });
   }
 
   get url(): string {

@@ -7,14 +7,12 @@
 
 import { readRetryAfter } from './backoff.js';
 import { whenAborted } from './emitter.js';
-import { codeOf, ConnectionError, inOurWords, RefusedError, usage } from './error.js';
+import { codeOf, ConnectionError, demandFit, inOurWords, RefusedError } from './error.js';
 import { type Fields, fieldsOf, isText, isTextOrNull, isVisible, must } from './frames.js';
+import { longestBody } from './limits.js';
 import type { Platform } from './platform.js';
 
 type Given<T> = () => T | Promise<T>;
-
-/** In bytes. No ticket and no refusal is near it. */
-const longestBody = 65_536;
 
 /** How this application proves who its user is: {@link session}, {@link bearer} or {@link tickets} makes one. */
 export interface Auth {
@@ -50,7 +48,7 @@ export function bearer(token: Given<string>): Auth {
  * ends the session there.
  */
 export function tickets(ticket: Given<Ticket>, signOut: Given<void> = () => undefined): Auth {
-  if (typeof ticket !== 'function') throw usage('auth');
+  demandFit('auth', typeof ticket === 'function');
   return {
     enter: async ({ trace }) => {
       const given = await inOurWords('credential-function', trace, ticket);
@@ -79,17 +77,16 @@ export interface Endpoint {
 export function readEndpoint(url: string | URL, route?: string): Endpoint {
   // The origin alone: nothing else of the page's own address may decide where a credential goes.
   const base = (globalThis as { location?: { origin: string } }).location?.origin;
+  let [href, origin, pathname] = ['', '', ''];
   try {
-    const { href, origin, pathname } = new URL(url, base);
-    if (href === origin + pathname && secure.test(origin)) return { socket: href.replace(/^http/, 'ws'), origin: origin.replace(/^ws/, 'http'), route: route ?? pathname };
+    ({ href, origin, pathname } = new URL(url, base));
   } catch {
     // A path, where there is no page.
   }
-  throw usage('url');
+  // TLS, or this machine; and nothing but a path.
+  demandFit('url', href === origin + pathname && /^(http|ws)(s|:\/\/(localhost|127\.0\.0\.1|\[::1])(:|$))/.test(origin));
+  return { socket: href.replace(/^http/, 'ws'), origin: origin.replace(/^ws/, 'http'), route: route ?? pathname };
 }
-
-/** TLS, or this machine. */
-const secure = /^(http|ws)(s|:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|$))/;
 
 /** One request to the gate. */
 export interface Ask extends Platform {
@@ -97,8 +94,8 @@ export interface Ask extends Platform {
   readonly auth: Auth;
   readonly trace: string;
   readonly connectTimeoutMs: number;
-  /** Of this request alone. */
-  readonly signal?: AbortSignal | undefined;
+  /** Calls this request off: for whoever asks, or because it takes too long. */
+  readonly abort: AbortController;
 }
 
 /** What one attempt begins with. */
@@ -116,7 +113,7 @@ export const byCookie: Entry = { offer: 'wardwire.session' };
 export async function fetchTicket(ask: Ask): Promise<Entry> {
   const { ticket, handle } = fieldsOf(await within(ask, ask.auth.enter));
   // It goes into a header, so nothing but its own alphabet may.
-  const fit = isText(ticket) && /^[A-Za-z0-9_-]{16,512}$/.test(ticket);
+  const fit = isText(ticket) && /^[\w-]{16,512}$/.test(ticket);
   if (fit && (handle === undefined || isTextOrNull(handle))) return { offer: `wardwire.ticket.${ticket}`, handle };
   throw new ConnectionError('malformed-answer', { trace: ask.trace });
 }
@@ -128,33 +125,35 @@ export async function endSession(ask: Ask): Promise<void> {
 
 /** @throws UsageError for what none of the functions above made. */
 export function demandAuth(auth: Auth): void {
-  if (typeof auth?.enter !== 'function') throw usage('auth');
+  demandFit('auth', typeof auth?.enter === 'function');
 }
 
 function atGate(token?: Given<string>): Auth {
   return {
     token,
-    ambient: token === undefined,
+    ambient: !token,
     enter: (ask) => request(ask, token, '/.wardwire/tickets', { route: ask.endpoint.route }),
     leave: (ask) => request(ask, token, '/.wardwire/session'),
   };
 }
 
 /** The answer; or, as `application/problem+json` (RFC 9457), why not. A proxy's refusal without it is told by its status alone. */
-async function request({ endpoint, trace, fetch, signal }: Ask, token: Given<string> | undefined, path: string, body?: object): Promise<Fields> {
-  const headers: Record<string, string> = { 'wardwire-trace': trace };
-  if (body !== undefined) headers['content-type'] = 'application/json';
-  if (token !== undefined) headers['authorization'] = `Bearer ${await inOurWords('credential-function', trace, async () => must(isVisible, await token()))}`;
+async function request({ endpoint, trace, fetch, abort }: Ask, token: Given<string> | undefined, path: string, body?: object): Promise<Fields> {
+  const headers = {
+    'wardwire-trace': trace,
+    ...(body && { 'content-type': 'application/json' }),
+    ...(token && { authorization: `Bearer ${await inOurWords('credential-function', trace, async () => must(isVisible, await token()))}` }),
+  };
   const response = await fetch(endpoint.origin + path, {
-    method: body === undefined ? 'DELETE' : 'POST',
+    method: body ? 'POST' : 'DELETE',
     headers,
     body: JSON.stringify(body),
     // A cookie beside a bearer token would be a second credential, which the gate refuses.
-    credentials: token === undefined ? 'include' : 'omit',
+    credentials: token ? 'omit' : 'include',
     // No `cache`: unless that is the default, Chromium asks for a preflight each time.
     redirect: 'error',
     referrerPolicy: 'no-referrer',
-    signal: signal as AbortSignal,
+    signal: abort.signal,
   });
   const { ok, status } = response;
   const fields = fieldsOf(await readBody(response));
@@ -178,14 +177,10 @@ function readBody({ body }: Response): Promise<unknown> {
 
 /** One deadline around everything, the application's own function included. */
 function within<T>(ask: Ask, work: (ask: Ask) => Promise<T>): Promise<T> {
-  const inner = new AbortController();
-  const over = (): void => inner.abort();
-  whenAborted(ask.signal, over);
+  const { abort, clock, connectTimeoutMs, trace } = ask;
   return new Promise((resolve, reject) => {
-    const timer = ask.clock.after(ask.connectTimeoutMs, () => {
-      reject(new ConnectionError('timeout', { trace: ask.trace }));
-      over();
-    });
-    work({ ...ask, signal: inner.signal }).then(resolve, reject).finally(timer);
+    whenAborted(abort.signal, () => reject(abort.signal.reason));
+    const timer = clock.after(connectTimeoutMs, () => abort.abort(new ConnectionError('timeout', { trace })));
+    work(ask).then(resolve, reject).finally(timer);
   });
 }

@@ -8,6 +8,7 @@ import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitte
 import { adviceForRefusal, ConnectionError, inOurWords, WardwireError } from './error.js';
 import { Followings } from './following.js';
 import { type Notification, readExpiry } from './frames.js';
+import { refreshEveryMs } from './limits.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
 import { type Effort, Outgoing } from './outgoing.js';
 import { encodeParams } from './params.js';
@@ -55,9 +56,6 @@ export interface Events {
   'signed-out': SignedOut;
 }
 
-/** A server that tells of expiry again and again must not have tokens asked for in a loop. */
-const refreshEveryMs = 5000;
-
 /** The options, each with its value. */
 interface Settings extends Required<Omit<Options, 'route' | 'signal' | 'platform' | 'backoff'>>, Abortable, Platform {
   readonly backoff: Backoff;
@@ -82,12 +80,12 @@ export class Wire<Channels = AnyChannels> {
   readonly #calls: Outgoing;
   /** What goes on over the next connection, in this order. */
   readonly #parts: readonly (Followings | Outgoing)[];
-  #watching: Unsubscribe | null = null;
+  #watching: Unsubscribe | undefined;
   #state: State = { kind: 'idle' };
-  #underway: Underway | null = null;
-  #stable: Cancel | null = null;
+  #underway: Underway | undefined;
+  #stable: Cancel | undefined;
   #failures = 0;
-  #refreshedAt = -Infinity;
+  #refreshedAt = 0;
   /** Whose everything here is, as the server says; `null` for nobody in particular, `undefined` before it said. */
   #handle: Entry['handle'];
 
@@ -139,7 +137,7 @@ export class Wire<Channels = AnyChannels> {
    */
   async signOut(): Promise<void> {
     this.#wipe('client');
-    await endSession({ ...this.#settings, trace: this.#settings.newTrace(), signal: undefined });
+    await endSession({ ...this.#settings, trace: this.#settings.newTrace(), abort: new AbortController() });
   }
 
   /** Calls any method of the server. Waits for a connection while one is coming. */
@@ -163,14 +161,15 @@ export class Wire<Channels = AnyChannels> {
   async #attempt(bare = this.#settings.auth.ambient && this.#failures === 0): Promise<void> {
     const trace = this.#settings.newTrace();
     const abort = new AbortController();
-    const { signal } = abort;
-    this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, { drop: () => abort.abort() });
+    const underway: Underway = { drop: () => abort.abort() };
+    this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, underway);
     try {
       await inOurWords('unreachable', trace, async () => {
-        const entry = bare ? byCookie : await fetchTicket({ ...this.#settings, trace, signal });
-        if (signal.aborted) return;
+        const ask = { ...this.#settings, trace, abort };
+        const entry = bare ? byCookie : await fetchTicket(ask);
+        if (this.#underway !== underway) return;
         // Its constructor throws where the page's own policy forbids the address.
-        const connection: Connection = new Connection(entry, trace, this.#settings, {
+        const connection: Connection = new Connection(entry, ask, {
           opened: (handle) => {
             if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) return this.#wipe('another-user');
             this.#handle = handle;
@@ -190,7 +189,7 @@ export class Wire<Channels = AnyChannels> {
       });
     } catch (cause) {
       const error = cause as WardwireError;
-      if (!signal.aborted) this.#decide(adviceForRefusal(error), { kind: 'refused', error });
+      if (this.#underway === underway) this.#decide(adviceForRefusal(error), { kind: 'refused', error });
     }
   }
 
@@ -231,8 +230,8 @@ export class Wire<Channels = AnyChannels> {
   /** What a page is told of its surroundings. A network that is back is used soon, not by all at one moment. */
   #around(event: Surrounding): void {
     const state = this.#state;
-    if (event === 'restored') return this.start();
-    if (event === 'cached') return this.#enter({ kind: 'suspended' });
+    if (event === 'pageshow') return this.start();
+    if (event === 'pagehide') return this.#enter({ kind: 'suspended' });
     if (state.kind === 'open') return this.#underway?.probe?.();
     // A server that named a time is not asked before it.
     if (event !== 'online' || state.kind !== 'waiting' || errorOf(state.reason).retryAfterMs !== null) return;
@@ -252,8 +251,8 @@ export class Wire<Channels = AnyChannels> {
     if (this.#state.kind === 'ended' && (!forget || this.#state.reason.kind === kind)) return;
     // Nothing around matters to a client that stays away.
     this.#watching?.();
-    this.#watching = null;
-    this.#enter({ kind: 'ended', reason }, null, () => {
+    this.#watching = undefined;
+    this.#enter({ kind: 'ended', reason }, undefined, () => {
       for (const part of this.#parts) part.abandon(errorOf(reason), forget);
     });
     if (forget) this.#emitter.emit(kind, reason);
@@ -263,21 +262,21 @@ export class Wire<Channels = AnyChannels> {
    * Goes on to a state, and stops what went on before. INVARIANT: that calls back no more. As it is stopped, its listeners
    * may already have gone on to another state.
    */
-  #enter(state: State, underway: Underway | null = null, then?: () => void): void {
+  #enter(state: State, underway?: Underway, then?: () => void): void {
     const left = this.#underway;
     this.#state = state;
     this.#underway = underway;
     this.#stable?.();
-    for (const part of this.#parts) part.resume(null);
+    for (const part of this.#parts) part.resume();
     then?.();
     if (left !== underway) left?.drop(state.kind, 1000);
     if (this.#state === state) this.#emitter.emit('state', state);
   }
 
   async #ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, effort?: Effort): Promise<T> {
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw signal.reason;
     const text = encodeParams(params, this.#settings.maxMessageBytes);
-    if (this.#watching === null) throw new ConnectionError('disconnected');
+    if (!this.#watching) throw new ConnectionError('disconnected');
     return (effort === 'repeated' ? this.#publications : this.#calls).add(method, text, (params as { channel?: unknown }).channel, read, signal, effort);
   }
 }

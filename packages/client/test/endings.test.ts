@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
 import { adviceFor, session, WardwireError } from '../src/index.js';
-import { longestWaitMs, readRetryAfter, waitMs } from '../src/backoff.js';
+import { readRetryAfter, waitMs } from '../src/backoff.js';
 import { adviceForRefusal } from '../src/error.js';
+import { longestWaitMs } from '../src/limits.js';
 import { Gate, reaches, subscribed } from './gate.js';
 
 let gate: Gate;

@@ -49,7 +49,7 @@ test('who closes as the page is cached is not suspended', async () => {
   const room = client.channel('a');
   await room.subscribe();
   room.on('state', ({ kind }) => kind === 'waiting' && client.close());
-  tell('cached');
+  tell('pagehide');
   assert.equal(client.state.kind, 'ended');
 });
 

@@ -217,17 +217,17 @@ test('a page that is cached leaves and comes back, a network that is back is use
   const peer = await arrived;
   await room.subscribe();
   const asked = new Promise((resolve) => peer.socket.once('message', resolve));
-  tell('awake');
+  tell('resume');
   await asked;
   assert.equal(peer.calls.at(-1)?.method, 'ping');
 
   const closed = new Promise((resolve) => peer.socket.on('close', resolve));
-  tell('cached');
+  tell('pagehide');
   assert.equal(await closed, 1000);
   assert.equal(client.state.kind, 'suspended');
   assert.equal(room.state.kind, 'waiting');
   gate.refusals.push({ status: 503, code: 'unavailable' }, { status: 429, code: 'too-many-requests', retryAfter: '9' });
-  tell('restored');
+  tell('pageshow');
   const first = await reaches(client, 'waiting');
   tell('online');
   assert.deepEqual(clock.waits.filter((ms) => ms < 5000), [50]);

@@ -7,7 +7,7 @@ import { readFrame } from '../src/frames.js';
 const failed = (data: unknown) => {
   const frame = readFrame(JSON.stringify({ jsonrpc: '2.0', id: 1, error: { code: -32008, message: 'No.', data } }));
   assert.ok(frame?.kind === 'error');
-  return rpcError(frame.code, frame.message, frame.data, 'trace');
+  return rpcError(frame, 'trace');
 };
 
 test('an error says where, by which rule and until when, as far as the server does', () => {

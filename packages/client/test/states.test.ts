@@ -70,7 +70,7 @@ async function waiting(): Promise<Wire> {
 
 function suspended(): Wire {
   const client = connecting();
-  tell('cached');
+  tell('pagehide');
   return client;
 }
 
@@ -113,7 +113,7 @@ test('a connection goes the ways of its diagram', () =>
     },
     'open --> suspended': async () => {
       await open();
-      tell('cached');
+      tell('pagehide');
     },
     'waiting --> connecting': async () => {
       await waiting();
@@ -126,11 +126,11 @@ test('a connection goes the ways of its diagram', () =>
     'waiting --> ended': async () => (await waiting()).close(),
     'waiting --> suspended': async () => {
       await waiting();
-      tell('cached');
+      tell('pagehide');
     },
     'suspended --> connecting': () => {
       suspended();
-      tell('restored');
+      tell('pageshow');
     },
     'suspended --> ended': () => suspended().close(),
     'ended --> ended': async () => {
