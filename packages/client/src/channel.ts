@@ -5,7 +5,7 @@ import { Backlog } from './backlog.js';
 import { type Abortable, type Unsubscribe, whenAborted } from './emitter.js';
 import { demandFit, type WardwireError } from './error.js';
 import type { ChannelEvents, Followings } from './following.js';
-import { isPosition, type Publication } from './frames.js';
+import { isCount, isPosition, isText, type Publication } from './frames.js';
 import type { Effort } from './outgoing.js';
 import { payload } from './params.js';
 import { newTrace } from './platform.js';
@@ -60,6 +60,9 @@ export class Channel<Data = unknown> {
 
   /** @internal Use {@link Wire.channel}. */
   constructor(name: string, followings: Followings, ask: Ask) {
+    // A server refuses more than this, which it takes Unicode's tables to know.
+    const fits = isText(name) && name === name.normalize() && !/(^|\/)(\.{0,2}(\/|$)|\s)|\s(\/|$)|[*{}?#%\\\p{Cc}]/u.test(name);
+    demandFit('channel', fits && new TextEncoder().encode(name).length < 256);
     this.name = name;
     this.#followings = followings;
     this.#ask = ask;
@@ -79,6 +82,7 @@ export class Channel<Data = unknown> {
    * refusal (state `ended`) listeners stay, and hear again when the application calls {@link Channel.subscribe}.
    */
   on<Name extends keyof ChannelEvents>(name: Name, listener: (event: ChannelEvents<Data>[Name]) => void, options: Abortable = {}): Unsubscribe {
+    demandFit(name, ['publication', 'joined', 'left', 'lagged', 'state'].includes(name));
     if (options.signal?.aborted) return () => undefined;
     const hold = (error: WardwireError): void => void (error.code === 'unsubscribed' && stop());
     const stop = this.#listen(name, listener as (event: ChannelEvents[Name]) => void, hold, options.signal);
@@ -95,6 +99,7 @@ export class Channel<Data = unknown> {
     const { since, grant, signal } = options;
     if (signal?.aborted) throw signal.reason;
     demandFit('since', since === undefined || isPosition(since));
+    demandFit('grant', isText(grant ?? ''));
     return new Promise((resolve, reject) => {
       const following = this.#followings.of(this.name);
       following.position ??= since;
@@ -126,6 +131,7 @@ export class Channel<Data = unknown> {
    */
   async publish(data: Data, options: PublishOptions = {}): Promise<Published> {
     const { noEcho, signal, volatile, id = volatile ? undefined : newTrace() } = options;
+    demandFit('id', isText(id ?? ''));
     return this.ask('publish', { ...payload(data), id, noEcho }, readPublished, signal, volatile ? 'volatile' : 'repeated');
   }
 
@@ -143,7 +149,9 @@ export class Channel<Data = unknown> {
    * or ends the subscription, at sign-out, and when it is read so slowly that the backlog is full: a gap is never hidden.
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<Publication<Data>> {
-    const backlog = new Backlog<Publication<Data>>(options.backlog ?? 1000, () => stop());
+    const { backlog: most = 1000 } = options;
+    demandFit('backlog', isCount(most));
+    const backlog = new Backlog<Publication<Data>>(most, () => stop());
     const hold = (error: WardwireError): void => backlog.end(['unsubscribed', 'closed'].includes(error.code) ? undefined : error);
     const read = (publication: Publication): void => backlog.add(publication as Publication<Data>);
     const stop = this.#listen('publication', read, hold, options.signal, () => queueMicrotask(() => backlog.end()));

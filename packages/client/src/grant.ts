@@ -2,7 +2,7 @@
 
 import type { Channel, SubscriptionStart } from './channel.js';
 import type { Abortable } from './emitter.js';
-import type { WardwireError } from './error.js';
+import { demandFit, type WardwireError } from './error.js';
 
 export interface GrantOptions extends Abortable {
   /** A position to catch up from. */
@@ -29,6 +29,7 @@ export function subscribeByGrant<Data>(
     throw error;
   };
   const ask = async (): Promise<SubscriptionStart> => {
+    demandFit('grant', typeof grant === 'function');
     [askedAt, held] = [Date.now(), false];
     return channel.subscribe({ ...options, grant: await grant(signal) });
   };

@@ -4,6 +4,7 @@ import type { Channel } from './channel.js';
 import type { Abortable } from './emitter.js';
 import { demandFit } from './error.js';
 import { fieldsOf, isCount, isFlag, isPosition, must, type Publication, readPublications } from './frames.js';
+import { withDefaults } from './platform.js';
 
 /** A page of a channel's history. */
 export interface History<Data = unknown> {
@@ -28,7 +29,7 @@ export interface HistoryOptions extends Abortable {
 
 /** A page of what was published: the newest, or before or after a position. */
 export async function history<Data>(channel: Channel<Data>, options: HistoryOptions = {}): Promise<History<Data>> {
-  const { signal, before, after, limit } = options;
+  const { signal, before, after, limit } = withDefaults<HistoryOptions>(options, { before: undefined, after: undefined, limit: undefined, signal: undefined });
   demandFit('before', before === undefined || (isPosition(before) && after === undefined));
   demandFit('after', after === undefined || isPosition(after));
   demandFit('limit', limit === undefined || (isCount(limit) && limit >= 1 && limit <= 100));

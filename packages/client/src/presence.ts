@@ -2,7 +2,9 @@
 
 import type { Channel } from './channel.js';
 import type { Abortable } from './emitter.js';
-import { fieldsOf, isCount, type Member, must, readMembers } from './frames.js';
+import { demandFit } from './error.js';
+import { fieldsOf, isCount, isFlag, type Member, must, readMembers } from './frames.js';
+import { withDefaults } from './platform.js';
 
 /** Who is in a channel. */
 export interface Presence {
@@ -23,9 +25,10 @@ export interface PresenceOptions extends Abortable {
 /**
  * Who is here. What `joined` and `left` told while this was under way is newer than the answer: apply it again on top of that.
  */
-export function presence<Data>(channel: Channel<Data>, options: PresenceOptions = {}): Promise<Presence> {
-  const { signal, ...rest } = options;
-  return channel.ask('presence', rest, readPresence, signal);
+export async function presence<Data>(channel: Channel<Data>, options: PresenceOptions = {}): Promise<Presence> {
+  const { signal, countOnly } = withDefaults<PresenceOptions>(options, { countOnly: undefined, signal: undefined });
+  demandFit('countOnly', isFlag(countOnly ?? false));
+  return channel.ask('presence', { countOnly }, readPresence, signal);
 }
 
 function readPresence(result: unknown): Presence {

@@ -14,13 +14,15 @@ const ofThisSide: Readonly<Record<LocalCode, string>> = {
   'backlog-full': 'Read more slowly than published: do less for each message, or raise `backlog`.',
   'message-too-large': 'Larger than `maxMessageBytes`. Send less.',
   'not-json': 'Neither JSON nor a Uint8Array. Give plain data.',
-  usage: 'There is no option of this name, or it is a whole number from 0 to 2147483647.',
+  usage: 'There is no option or event of this name, or it is a whole number from 0 to 2147483647.',
   revoked: 'The right to this channel ended. Subscribe again once it is given back.',
   unsubscribed: 'Unsubscribed before the answer came.',
   closed: 'The client was closed. Call start().',
   'signed-out': 'Signed out. Sign in, then call start().',
   'another-user': 'Another user is signed in now. Call start() to go on as them.',
 };
+
+const ofNames = 'Use a name of segments between `/`, none of them empty, `.` or `..`, without `* { } ? # % \\`, control characters or spaces around them; at most 255 bytes, in one form of Unicode: `normalize()` it.';
 
 const ofTheServer: Readonly<Record<string, string>> = {
   unauthenticated: 'Sign in, then call start().',
@@ -37,7 +39,7 @@ const ofTheServer: Readonly<Record<string, string>> = {
   limit: 'Unsubscribe from what is not needed.',
   params: 'Check the parameters against the protocol that this server speaks.',
   content: 'Send JSON that all readers read alike: `data.keyword` says what is not, `data.pointer` where. No member twice, no `__proto__`, no integer beyond 2^53, not too deep.',
-  channel: 'Use a name of non-empty segments, at most 255 bytes, in one form of Unicode: `normalize()` it.',
+  channel: ofNames,
   invalid: 'Change the place that `data.pointer` names, as `data.keyword` asks.',
   'too-large': 'Send less.',
   token: 'Bring a fresh token of the same user.',
@@ -48,7 +50,12 @@ const ofWhatIsGiven: Readonly<Record<string, string>> = {
   url: 'Give an address that is wss: or https: (plain only to this machine), without user, query and fragment. A path alone is enough in a page.',
   auth: 'Give `auth`: session(), or bearer(...) or tickets(...) with a function.',
   'platform.WebSocket': 'There is none here. Pass `platform: { WebSocket }`, as of npm’s `ws`.',
+  bearer: 'Give a function that returns a fresh token: one that is given as text can not be renewed when it ends.',
   listener: 'Give a function.',
+  channel: ofNames,
+  grant: 'Give a signed grant as text, and subscribeByGrant a function that fetches one.',
+  id: 'Give text.',
+  countOnly: 'Give true or false.',
   since: 'Give a position, as a publication or an answer has it.',
   before: 'Give a position, as a publication or an answer has it, and not `after` too.',
   after: 'Give a position, as a publication or an answer has it.',

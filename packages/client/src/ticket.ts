@@ -36,9 +36,13 @@ export function session(): Auth {
 
 /**
  * An access token. `token` is asked before every attempt and when the current one expires, so return a fresh one; where it fails,
- * or what it gives is no token, the attempt fails with `credential-function`.
+ * or what it gives is no token, the attempt fails with `credential-function`. Where it fails for a connection that is open, that
+ * lives on until its own token has ended, and then it is asked again.
+ *
+ * @throws UsageError for what is no function: a token that is given as text can not be renewed.
  */
 export function bearer(token: Given<string>): Auth {
+  demandFit('bearer', typeof token === 'function');
   return atGate(token);
 }
 

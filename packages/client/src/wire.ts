@@ -5,7 +5,7 @@ import { Channel } from './channel.js';
 import { type Advice, adviceFor } from './codes.js';
 import { Connection } from './connection.js';
 import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitter.js';
-import { adviceForRefusal, ConnectionError, inOurWords, WardwireError } from './error.js';
+import { adviceForRefusal, ConnectionError, demandFit, inOurWords, WardwireError } from './error.js';
 import { Followings } from './following.js';
 import { type Notification, readExpiry } from './frames.js';
 import { refreshEveryMs } from './limits.js';
@@ -107,12 +107,13 @@ export class Wire<Channels = AnyChannels> {
     return this.#state;
   }
 
-  /** Listens, until what is returned is called or the signal aborts. */
+  /** Listens, until what is returned is called or the signal aborts. @throws UsageError for what is no event, or no function. */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void, options: Abortable = {}): Unsubscribe {
+    demandFit(name, ['state', 'expiring', 'signed-out'].includes(name));
     return this.#emitter.on(name, listener, options.signal);
   }
 
-  /** A channel by its name. Nothing is asked of the server before somebody listens, publishes or calls. */
+  /** A channel by its name. Nothing is asked of the server before somebody listens, publishes or calls. @throws UsageError for a name that no channel has. */
   channel<const Name extends string>(name: Name & NameOf<Channels, Name>): Channel<DataOf<Channels, Name>> {
     return new Channel<DataOf<Channels, Name>>(name, this.#followings, this.#ask.bind(this));
   }

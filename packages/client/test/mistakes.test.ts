@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
-import { bearer, type Channel, connect, history, type Options, presence, remedyFor, SecureWebSocket, session, tickets, UsageError, Wire } from '../src/index.js';
+import { bearer, type Channel, connect, history, type Options, presence, remedyFor, SecureWebSocket, session, subscribeByGrant, tickets, UsageError, Wire } from '../src/index.js';
 import { Gate, ownSocket, reaches } from './gate.js';
 
 let gate: Gate;
@@ -73,13 +73,59 @@ test('part of a back-off, and options that say nothing, leave the rest as it is'
   assert.ok((await client.ping()) >= 0);
 });
 
-test('listeners that are none', () => {
+test('listeners that are none, and events that there are not', () => {
   const client = gate.client();
   const room = client.channel('a');
   for (const source of [client, room] as { on(name: unknown, listener: unknown): unknown }[]) {
     for (const listener of [undefined, null, 'f', {}]) assert.throws(() => source.on('state', listener), says(/function/));
+    for (const name of ['States', 'revoked', 'toString', undefined]) assert.throws(() => source.on(name, () => undefined), says(new RegExp(`\`${name}\`.*event`)));
   }
+  // Each of the other.
+  assert.throws(() => client.on(any('publication'), () => undefined), says(/event/));
+  assert.throws(() => room.on(any('expiring'), () => undefined), says(/event/));
   assert.equal(room.state.kind, 'idle');
+});
+
+test('names that no channel has', () => {
+  const client = gate.client();
+  for (const name of ['', '/', '/a', 'a/', 'a//b', '.', 'a/.', '../a', 'a/../b', 'a\n', 'a\0b', 'a\x7f', 'a\x85', 'chat/{room}', 'chat/*', 'a?b', 'a#b', 'a%2Fb', 'a\\b', ' a', 'a ', 'a/ b', 'a\u3000', 'x'.repeat(256), '€'.repeat(86), 'e\u0301']) {
+    assert.throws(() => client.channel(name), says(/`normalize\(\)`/), JSON.stringify(name));
+  }
+  for (const name of [undefined, null, 7, ['a']]) assert.throws(() => client.channel(any(name)), says(/name/), String(name));
+});
+
+test('every name that the server takes is one here too', () => {
+  const client = gate.client();
+  for (const name of ['a', 'a b', 'a/b c/d', '...', 'a/.b', 'a.', '.a', '..a/b', "!\"$&'()+,-.:;<=>@[]^_`|~", 'é', '\u0958'.normalize(), '한국', '🦀', 'x'.repeat(255), '€'.repeat(85), '🦀'.repeat(63), 'a/'.repeat(127) + 'b']) {
+    assert.equal(client.channel(name).name, name);
+  }
+});
+
+test('a token that is given as text', () => {
+  for (const token of ['a-token', undefined, null, {}]) assert.throws(() => bearer(any(token)), says(/function.*fresh.*can not be renewed/));
+});
+
+test('options of a channel that are not what they should be', async () => {
+  const client = gate.client();
+  client.start();
+  const peer = await gate.nextPeer();
+  await reaches(client, 'open');
+  const room: Channel = client.channel('a');
+  for (const [call, about] of [
+    [room.publish(1, any({ id: 7 })), /`id`.*text/],
+    [room.subscribe(any({ since: 7 })), /`since`.*position/],
+    [room.subscribe(any({ grant: {} })), /`grant`.*text/],
+    [subscribeByGrant(room, any('a-grant')), /`grant`.*function/],
+    [history(room, any({ limit: '10' })), /`limit`.*1 to 100/],
+    [history(room, any({ limits: 10 })), /`limits`.*no option/],
+    [presence(room, any({ countOnly: 'yes' })), /`countOnly`.*true or false/],
+    [presence(room, any({ count: true })), /`count`.*no option/],
+  ] as const) {
+    await assert.rejects(call, says(about));
+  }
+  for (const backlog of ['10', NaN, -1, 1.5, Infinity, null]) assert.throws(() => room.messages(any({ backlog })), says(/`backlog`.*whole number/), String(backlog));
+  await client.ping();
+  assert.deepEqual([peer.calls.map((call) => call.method), room.state.kind], [['ping'], 'idle']);
 });
 
 test('calls that can not be meant, and those without a connection', async () => {

@@ -9,7 +9,9 @@ import type { Channel } from '../src/channel.js';
 import { adviceFor, RPC } from '../src/codes.js';
 import { type Publication, readExpiry, readFrame } from '../src/frames.js';
 import { history } from '../src/history.js';
+import { session, Wire } from '../src/index.js';
 import { presence } from '../src/presence.js';
+import { ownSocket } from './gate.js';
 
 interface Message {
   readonly id?: number | string | null;
@@ -37,6 +39,11 @@ const read = (file: string) =>
 const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
 const steps: readonly Step[] = files.flatMap((file) => (read(file).vectors ?? []).flatMap((vector: { steps: Step[] }) => vector.steps));
 const messages = ({ receive, receiveAll = [] }: Step): readonly Message[] => [...(receive === undefined ? [] : [receive].flat()), ...receiveAll];
+
+test('no name that a server takes is refused before it is asked', () => {
+  const client = new Wire('wss://localhost/live', { auth: session(), platform: ownSocket });
+  for (const name of read('names.json').good as string[]) assert.equal(client.channel(name).name, name);
+});
 
 test('each message of a server is understood', () => {
   const received = [...steps.flatMap(messages), ...(read('decode.json').messages as Message[])];

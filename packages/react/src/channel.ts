@@ -1,6 +1,6 @@
 /** A channel as a hook: followed while a component that uses it is mounted. */
 
-import { type Channel, ConnectionError, type DataOf, type NameOf, type Publication, type Published, type PublishOptions, type SubscriptionState } from '@wardwire/client';
+import { type Channel, ConnectionError, type DataOf, type NameOf, type Publication, type Published, type PublishOptions, type SubscriptionState, UsageError } from '@wardwire/client';
 import { useCallback, useEffect, useRef, useState } from 'react';
 
 import { type Reader, useFollowed, useNamed } from './follow.js';
@@ -16,12 +16,12 @@ export interface ChannelOptions<Data> {
 
 /** What {@link useChannel} knows of a channel. */
 export interface ChannelView<Data> {
-  /** All else that a channel can do. `null` where there is no client yet, and without a name. */
+  /** All else that a channel can do. `null` where there is no client yet, without a name, and with one that no channel has. */
   readonly channel: Channel<Data> | null;
   readonly state: SubscriptionState;
   /** The last publications since the component follows, oldest first. */
   readonly messages: readonly Publication<Data>[];
-  /** As `channel.publish`. Rejects with `disconnected` where there is no client yet. */
+  /** As `channel.publish`. Rejects with `disconnected` where there is no client yet, and with the `UsageError` in `state` for a name that no channel has. */
   readonly publish: (data: Data, options?: PublishOptions) => Promise<Published>;
 }
 
@@ -31,14 +31,15 @@ export function useChannel<const Name extends string>(
   options: ChannelOptions<DataOf<Registered, Name>> = {},
 ): ChannelView<DataOf<Registered, Name>> {
   type Data = DataOf<Registered, Name>;
-  const channel = useNamed<Name>(name);
+  const named = useNamed<Name>(name);
   const newest = useRef(options);
   useEffect(() => void (newest.current = options));
   const [reader] = useState(() => readerOf(() => newest.current));
-  const { state, messages } = useFollowed(channel, reader);
+  const { state, messages } = useFollowed(named, reader);
+  const [channel, mistake] = named instanceof UsageError ? [null, named] : [named, null];
   const publish = useCallback(
-    (data: Data, how?: PublishOptions) => channel?.publish(data, how) ?? Promise.reject(new ConnectionError('disconnected')),
-    [channel],
+    (data: Data, how?: PublishOptions) => channel?.publish(data, how) ?? Promise.reject(mistake ?? new ConnectionError('disconnected')),
+    [channel, mistake],
   );
   return { channel, state, messages, publish };
 }

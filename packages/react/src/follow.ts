@@ -17,22 +17,32 @@ export interface Reader<Data, View> {
   readonly listen: (channel: Channel<Data>, signal: AbortSignal, tell: Tell<View>) => void;
 }
 
-/** A channel of the nearest provider's client: the same object while both stay. `null` without a name or a client. */
-export function useNamed<const Name extends string>(name: string | null): Channel<DataOf<Registered, Name>> | null {
+/** A channel; or why there can be none of this name. `null` without a name or a client. */
+export type Named<Data> = Channel<Data> | UsageError | null;
+
+/** A channel of the nearest provider's client: the same object while both stay. */
+export function useNamed<const Name extends string>(name: string | null): Named<DataOf<Registered, Name>> {
   const link = useLink();
   return useMemo(() => {
-    return link === null || name === null ? null : (link.wire.channel<string>(name as never) as Channel<DataOf<Registered, Name>>);
+    if (link === null || name === null) return null;
+    try {
+      return link.wire.channel<string>(name as never) as Channel<DataOf<Registered, Name>>;
+    } catch (error) {
+      // People may have named it. That need not take the page down.
+      return unlessBroken(error);
+    }
   }, [link, name]);
 }
 
 /** Follows a channel while the component is mounted, and begins anew with another one. */
-export function useFollowed<Data, View>(channel: Channel<Data> | null, reader: Reader<Data, View>): View {
-  const store = useMemo(() => storeOf(channel, reader), [channel, reader]);
+export function useFollowed<Data, View>(named: Named<Data>, reader: Reader<Data, View>): View {
+  const store = useMemo(() => storeOf(named, reader), [named, reader]);
   return useSyncExternalStore(store.subscribe, store.view, () => reader.nothing);
 }
 
-function storeOf<Data, View>(channel: Channel<Data> | null, reader: Reader<Data, View>) {
+function storeOf<Data, View>(named: Named<Data>, reader: Reader<Data, View>) {
   let view = reader.nothing;
+  const [channel, mistake] = named instanceof UsageError ? [null, named] : [named, null];
   const subscribe = (changed: () => void): (() => void) => {
     const mounted = new AbortController();
     let followed: AbortController | null = null;
@@ -58,14 +68,15 @@ function storeOf<Data, View>(channel: Channel<Data> | null, reader: Reader<Data,
     };
     view = reader.nothing;
     try {
+      if (mistake !== null) throw mistake;
       channel?.on('state', enter, { signal: mounted.signal });
       follow();
       // Somebody else may follow it already.
       if (channel !== null) enter(channel.state);
     } catch (error) {
-      // Too many channels. A list of them need not take the page down.
-      if (!(error instanceof UsageError)) throw error;
-      tell(() => reader.entered(reader.nothing, { kind: 'ended', error }));
+      // Or too many channels, as in a list of them.
+      const ended: SubscriptionState = { kind: 'ended', error: unlessBroken(error) };
+      tell(() => reader.entered(reader.nothing, ended));
     }
     return () => {
       mounted.abort();
@@ -73,4 +84,10 @@ function storeOf<Data, View>(channel: Channel<Data> | null, reader: Reader<Data,
     };
   };
   return { subscribe, view: () => view };
+}
+
+/** A mistake that a page can show. @throws what is none. */
+function unlessBroken(error: unknown): UsageError {
+  if (error instanceof UsageError) return error;
+  throw error;
 }

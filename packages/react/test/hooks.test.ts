@@ -157,24 +157,29 @@ test('a sign-out of a client that its provider left does not come back', async (
 
 test('names that change faster than the server answers end with the last one', async () => {
   const waiting: (() => void)[] = [];
+  const asked = new Set<unknown>();
   gate.answer = (call, { socket }) => {
     if (call.method !== 'subscribe') return {};
-    waiting.push(() => socket.send(JSON.stringify({ jsonrpc: '2.0', id: call.id, result: subscribed(call, 0) })));
-    if (waiting.length === 3) for (const answer of waiting) answer();
+    const answer = (): void => socket.send(JSON.stringify({ jsonrpc: '2.0', id: call.id, result: subscribed(call, 0) }));
+    if (waiting.length === 2) answer();
+    else waiting.push(answer);
+    asked.add(call.params['channel']);
     return undefined;
   };
   const root = render(provided());
-  for (const name of ['chat/a', 'chat/b', 'chat/a'] as const) {
+  for (const [name, state] of [['chat/a', 'asking'], ['chat/b', 'asking'], ['chat/a', 'waiting']] as const) {
     root.render(provided(h(Room, { name })));
-    await shows(page, `${name} asking: `);
+    await shows(page, `${name} ${state}: `);
   }
+  while (asked.size < 2) await wires.at(-1)!.ping();
+  for (const answer of waiting) answer();
   const peer = await live();
   peer.publish('chat/b', { text: 'of b' }, 1);
   peer.publish('chat/a', { text: 'of a' }, 1);
   await shows(page, 'chat/a live: of a');
   assert.deepEqual(
-    peer.calls.map(({ method, params }) => `${method} ${params['channel']}`),
-    ['subscribe chat/a', 'unsubscribe chat/a', 'subscribe chat/b', 'unsubscribe chat/b', 'subscribe chat/a'],
+    peer.calls.filter(({ method }) => method !== 'ping').map(({ method, params }) => `${method} ${params['channel']}`),
+    ['subscribe chat/a', 'subscribe chat/b', 'unsubscribe chat/a', 'unsubscribe chat/b', 'subscribe chat/a'],
   );
 });
 
@@ -303,6 +308,24 @@ test('one channel too many is told where it is shown, and the page stays', async
   }
   render(provided(h(Many)));
   await shows(page, 'queue-full queue-full');
+});
+
+test('a name that no channel has is told where it is shown, and the page goes on with the next', async () => {
+  const said: unknown[] = [];
+  let go = (_: string): void => undefined;
+  function Asked(): ReactElement {
+    const [room, setRoom] = useState('');
+    go = setRoom;
+    const { state, channel, publish } = useChannel(`chat/${room}`);
+    const { error } = usePresence(`chat/${room}`);
+    if (state.kind === 'ended') publish({ text: 'in' }).catch((reason: unknown) => said.push(reason === state.error));
+    return h('p', null, `${state.kind === 'ended' ? state.error.title : state.kind} ${error?.code ?? 'here'} ${channel?.name}`);
+  }
+  render(provided(h(Asked)));
+  await shows(page, 'Not as documented: `channel` usage undefined');
+  go('a');
+  await shows(page, 'live here chat/a');
+  assert.ok(said.length > 0 && said.every(Boolean));
 });
 
 test('a refusal is shown, and the channel asks again when it is told to', async () => {
