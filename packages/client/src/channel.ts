@@ -93,7 +93,8 @@ export class Channel<Data = unknown> {
   /**
    * Follows the channel until {@link Channel.unsubscribe} or the signal. Resolves once the server said yes, and waits for
    * a connection if there is none. Rejects with what the server says; where that is that it came too soon (`rate`), it asks
-   * again in the time that was named, as often as it takes.
+   * again in the time that was named, as often as it takes. To ask again without a signal adds nothing; with one it follows
+   * until that aborts too.
    */
   async subscribe(options: SubscribeOptions = {}): Promise<SubscriptionStart> {
     const { since, grant, signal } = options;
@@ -109,7 +110,12 @@ export class Channel<Data = unknown> {
         stop();
       };
       const look = (state: SubscriptionState): void => {
-        if (state.kind === 'live') resolve({ position: state.position, recovered: state.recovered });
+        if (state.kind !== 'live') return;
+        resolve({ position: state.position, recovered: state.recovered });
+        // However often it is asked for, it is held once.
+        if (signal || following.lasting === stop) return;
+        following.lasting?.();
+        following.lasting = stop;
       };
       const stop = this.#listen('state', look, end, signal, () => end(signal?.reason));
       this.#followings.hold(this.name, end);

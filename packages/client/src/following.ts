@@ -2,7 +2,7 @@
 
 import { readSubscribed } from './answers.js';
 import type { Connection } from './connection.js';
-import { Emitter } from './emitter.js';
+import { Emitter, type Unsubscribe } from './emitter.js';
 import { ConnectionError, UsageError, type WardwireError } from './error.js';
 import { type Change, isNewer, type Publication, type Told } from './frames.js';
 import { maxChannels, queuedAtOnce } from './limits.js';
@@ -30,6 +30,8 @@ export class Following {
   readonly holds = new Set<(error: WardwireError) => void>();
   position: string | undefined;
   grant: string | undefined;
+  /** Releases the one hold of every `subscribe()` that has no signal. */
+  lasting: Unsubscribe | undefined;
   state: SubscriptionState = { kind: 'idle' };
 
   constructor(channel: string) {

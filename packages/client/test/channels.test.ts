@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterEach, beforeEach, test } from 'node:test';
 
-import { bearer, type Channel, history, type Options, presence, type Publication, remedyFor, session, type State, type SubscriptionState, WardwireError, type Wire } from '../src/index.js';
+import { bearer, Channel, history, type Options, presence, type Publication, remedyFor, session, type State, type SubscriptionState, WardwireError, type Wire } from '../src/index.js';
+import { Followings } from '../src/following.js';
 import { handClock } from './clock.js';
 import { Gate, type Peer, reaches, RpcFailure, subscribed } from './gate.js';
 
@@ -268,6 +269,26 @@ test('a refusal that comes after its channel was left ends nothing, and it can b
   peer.socket.send(JSON.stringify({ jsonrpc: '2.0', id: peer.calls[0]?.id, error: { code: -32001, message: 'no', data: { word: 'forbidden' } } }));
   assert.equal((await ready).position, 'e:3');
   assert.deepEqual(peer.calls.map((call) => call.method), ['subscribe', 'subscribe']);
+});
+
+test('to subscribe again and again is to be held once, until the channel is left', async () => {
+  const followings = new Followings();
+  const room = new Channel('a', followings, () => assert.fail('nothing is asked'));
+  const line = { hasRoom: () => true, rest: () => undefined, send: (method: string, _: string, answered?: (result: unknown) => unknown) => void queueMicrotask(() => answered?.(method === 'subscribe' ? { channel: 'a', position: 'e:0', recovered: false } : {})) };
+  followings.resume(line);
+  await Promise.all([room.subscribe(), room.subscribe()]);
+  for (let n = 0; n < 10; n += 1) await room.subscribe();
+  const { signal } = new AbortController();
+  await room.subscribe({ signal });
+  const following = followings.peek('a');
+  // Of those without a signal, and of the one with it.
+  assert.equal(following?.holds.size, 2);
+  followings.resume();
+  followings.resume(line);
+  await room.subscribe();
+  assert.deepEqual([following?.holds.size, room.state.kind], [2, 'live']);
+  room.unsubscribe();
+  assert.deepEqual([following?.holds.size, room.state.kind, followings.peek('a')], [0, 'idle', undefined]);
 });
 
 test('nothing is asked of the server by naming a channel or watching its state', async () => {
