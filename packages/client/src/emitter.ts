@@ -17,6 +17,13 @@ export function whenAborted(signal: AbortSignal | undefined, action: () => unkno
   return () => signal?.removeEventListener('abort', action);
 }
 
+/** Tells of what an application's function threw where uncaught errors go, and stops nothing. */
+export function report(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}
+
 /** Listeners by event name. */
 export class Emitter<Events> {
   readonly #listeners = new Set<{ readonly name: keyof Events; readonly listener: (event: never) => void }>();
@@ -39,10 +46,7 @@ export class Emitter<Events> {
       try {
         (entry.listener as (event: Events[Name]) => void)(event);
       } catch (error) {
-        // Reported where uncaught ones go, and stops nobody else.
-        queueMicrotask(() => {
-          throw error;
-        });
+        report(error);
       }
     }
   }

@@ -4,7 +4,7 @@ import { type Backoff, defaultBackoff, waitMs } from './backoff.js';
 import { Channel } from './channel.js';
 import { type Advice, adviceFor } from './codes.js';
 import { Connection } from './connection.js';
-import { type Abortable, Emitter, type Unsubscribe, whenAborted } from './emitter.js';
+import { type Abortable, Emitter, report, type Unsubscribe, whenAborted } from './emitter.js';
 import { adviceForRefusal, ConnectionError, demandFit, inOurWords, WardwireError } from './error.js';
 import { Followings } from './following.js';
 import { type Notification, readExpiry } from './frames.js';
@@ -38,7 +38,7 @@ export interface Options extends Abortable {
   readonly maxMessageBytes?: number;
   /** Calls that may wait for an answer, and publications that may wait for a connection, each. Default 1000. */
   readonly maxPending?: number;
-  /** Makes the id that names an attempt in the server's audit log. Default: 16 random bytes. */
+  /** Makes the id that names an attempt in the server's audit log. Default, also where it throws, which is reported as uncaught: 16 random bytes. */
   readonly newTrace?: () => string;
   /** What to use in place of the browser's own. */
   readonly platform?: Partial<Platform>;
@@ -138,7 +138,7 @@ export class Wire<Channels = AnyChannels> {
    */
   async signOut(): Promise<void> {
     this.#wipe('client');
-    await endSession({ ...this.#settings, trace: this.#settings.newTrace(), abort: new AbortController() });
+    await endSession({ ...this.#settings, trace: this.#trace(), abort: new AbortController() });
   }
 
   /** Calls any method of the server. Waits for a connection while one is coming. */
@@ -160,7 +160,7 @@ export class Wire<Channels = AnyChannels> {
 
   /** A cookie alone is enough, but of a refusal only the request for a ticket learns; so who failed before asks for one. */
   async #attempt(bare = this.#settings.auth.ambient && this.#failures === 0): Promise<void> {
-    const trace = this.#settings.newTrace();
+    const trace = this.#trace();
     const abort = new AbortController();
     const underway: Underway = { drop: () => abort.abort() };
     this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, underway);
@@ -191,6 +191,16 @@ export class Wire<Channels = AnyChannels> {
     } catch (cause) {
       const error = cause as WardwireError;
       if (this.#underway === underway) this.#decide(adviceForRefusal(error), { kind: 'refused', error });
+    }
+  }
+
+  /** A name for an attempt: the application's; or one of our own, where it fails to give one. */
+  #trace(): string {
+    try {
+      return this.#settings.newTrace();
+    } catch (error) {
+      report(error);
+      return newTrace();
     }
   }
 
