@@ -62,7 +62,7 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
   #hand(): void {
     while (this.#ended || this.#items.length > 0) {
       const resolve = this.#waiters.shift();
-      if (resolve === undefined) return;
+      if (!resolve) return;
       const { value, chars = 0, error } = this.#items.shift() ?? {};
       this.#chars -= chars;
       resolve(error ? Promise.reject(error) : { done: value === undefined, value } as IteratorResult<T>);

@@ -126,7 +126,7 @@ export class Channel<Data = unknown> {
   /** Follows the channel no more: listeners go, iterations end. */
   unsubscribe(): void {
     const following = this.#followings.peek(this.name);
-    if (following !== undefined) this.#followings.end(following);
+    if (following) this.#followings.end(following);
   }
 
   /**

@@ -59,7 +59,7 @@ export class Followings {
   /** What is known of a channel. @throws UsageError for one too many. */
   of(channel: string): Following {
     const known = this.#all.get(channel);
-    if (known !== undefined) return known;
+    if (known) return known;
     if (this.#all.size >= maxChannels) throw new UsageError('queue-full');
     const made = new Following(channel);
     this.#all.set(channel, made);

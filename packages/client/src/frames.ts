@@ -101,9 +101,9 @@ export function isNewer(position: string, last = ':'): boolean {
   return epoch !== lastEpoch || BigInt(offset) > BigInt(lastOffset);
 }
 
-/** @throws TypeError, which no application sees, at what is not as promised. */
+/** @throws what no application sees, at what is not as promised. */
 export function demand(holds: boolean): asserts holds {
-  if (!holds) throw new TypeError();
+  if (!holds) throw new Error();
 }
 
 /** `value`, as what it must be. */

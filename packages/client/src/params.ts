@@ -30,6 +30,6 @@ function encode(value: unknown): string {
   } catch {
     // A cycle, or what a `toJSON` throws.
   }
-  if (text === undefined) throw new UsageError('not-json');
+  if (!text) throw new UsageError('not-json');
   return text;
 }

@@ -210,7 +210,7 @@ export class Wire<Channels = AnyChannels> {
     this.#emitter.emit('expiring', { expiresAt: notification.expiresAt });
     const { auth: { token }, clock } = this.#settings;
     const now = clock.now();
-    if (token === undefined || Math.abs(now - this.#refreshedAt) < refreshEveryMs) return;
+    if (!token || Math.abs(now - this.#refreshedAt) < refreshEveryMs) return;
     this.#refreshedAt = now;
     // Where no fresh token can be had the server ends the socket in time, and says so.
     void (async () => this.refresh(await token()))().catch(() => undefined);
@@ -219,7 +219,7 @@ export class Wire<Channels = AnyChannels> {
   #ended(code: number, word: string, trace: string): void {
     if (word === 'logged-out' || word === 'revoked') return this.#wipe('server', word);
     // Whoever is asked for tokens has a fresh one, or is told by the gate that it is none.
-    const advice = word === 'expired' && this.#settings.auth.token !== undefined ? 'at-once' : adviceFor(code, word);
+    const advice = word === 'expired' && this.#settings.auth.token ? 'at-once' : adviceFor(code, word);
     this.#decide(advice, { kind: 'closed', code, word, advice, trace });
   }
 
