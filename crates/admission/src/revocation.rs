@@ -103,14 +103,21 @@ struct Set {
     /// When those that need not be remembered were last looked for.
     swept: Option<Timestamp>,
     subjects: HashMap<Named, Timestamp>,
-    issuers: HashMap<Box<str>, Timestamp>,
+    issuers: HashMap<Box<str>, Whole>,
+}
+
+/// What was taken back of a whole issuer.
+struct Whole {
+    issued_before: Timestamp,
+    /// The instant until which it has to be remembered.
+    until: Timestamp,
 }
 
 /// Something of an issuer.
 type Named = (Box<str>, Box<str>);
 
-/// The most entries of a kind. One more takes back everything that the issuer with the most of them issued before: too much,
-/// never too little, and of nobody else's users.
+/// The most entries of a kind. One more takes back everything that the issuer with the most of them issued before, for as long as
+/// any of them had to be remembered: too much, never too little, and of nobody else's users.
 const ENTRIES: usize = 200_000;
 /// Between two looks for what need not be remembered.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -127,15 +134,16 @@ impl Revocations {
             issuers,
             ..
         } = &mut *set;
-        let kind = match revocation {
-            Revocation::Token { .. } => Some(&mut *tokens),
-            Revocation::Session { .. } => Some(&mut *sessions),
-            Revocation::Subject { .. } => Some(&mut *subjects),
+        let crowded = match revocation {
+            Revocation::Token { .. } => make_room(tokens),
+            Revocation::Session { .. } => make_room(sessions),
+            Revocation::Subject { .. } => {
+                make_room(subjects).map(|(issuer, _)| (issuer, Timestamp::NEVER))
+            }
             Revocation::Issuer { .. } => None,
         };
-        let crowded = kind.and_then(make_room);
-        if let Some(issuer) = crowded {
-            raise(issuers.entry(issuer).or_insert(now), now);
+        if let Some((issuer, until)) = crowded {
+            raise_whole(issuers, issuer, now, until);
         }
         match revocation.clone() {
             Revocation::Token { issuer, id } => {
@@ -157,12 +165,7 @@ impl Revocations {
             Revocation::Issuer {
                 issuer,
                 issued_before,
-            } => {
-                raise(
-                    issuers.entry(issuer).or_insert(issued_before),
-                    issued_before,
-                );
-            }
+            } => raise_whole(issuers, issuer, issued_before, Timestamp::NEVER),
         }
     }
 
@@ -224,10 +227,12 @@ impl Set {
         let up_to = |before: Option<&Timestamp>| {
             before.is_some_and(|&before| proof.issued_at.is_none_or(|issued| issued <= before))
         };
+        let whole = self.issuers.get(proof.issuer);
+        let whole = whole.filter(|it| it.until > proof.now);
         named(&self.tokens, proof.token)
             || named(&self.sessions, proof.session)
             || (!self.subjects.is_empty() && up_to(self.subjects.get(&of(proof.subject))))
-            || up_to(self.issuers.get(proof.issuer))
+            || up_to(whole.map(|it| &it.issued_before))
     }
 
     /// Forgets what is over by itself, so that users who sign out day after day never fill the set.
@@ -242,8 +247,8 @@ impl Set {
     }
 }
 
-/// Forgets all of the issuer that has the most, if they are too many. Returns which that is.
-fn make_room(kind: &mut HashMap<Named, Timestamp>) -> Option<Box<str>> {
+/// Forgets all of the issuer that has the most, if they are too many. Returns which that is, and the latest of their instants.
+fn make_room(kind: &mut HashMap<Named, Timestamp>) -> Option<(Box<str>, Timestamp)> {
     if kind.len() < ENTRIES {
         return None;
     }
@@ -253,8 +258,23 @@ fn make_room(kind: &mut HashMap<Named, Timestamp>) -> Option<Box<str>> {
     }
     let (crowded, _) = each.into_iter().max_by_key(|(_, count)| *count)?;
     let crowded: Box<str> = crowded.into();
-    kind.retain(|(issuer, _), _| *issuer != crowded);
-    Some(crowded)
+    let theirs = kind.extract_if(|(issuer, _), _| *issuer == crowded);
+    let latest = theirs.map(|(_, instant)| instant).max()?;
+    Some((crowded, latest))
+}
+
+fn raise_whole(
+    issuers: &mut HashMap<Box<str>, Whole>,
+    issuer: Box<str>,
+    issued_before: Timestamp,
+    until: Timestamp,
+) {
+    let whole = issuers.entry(issuer).or_insert(Whole {
+        issued_before,
+        until,
+    });
+    raise(&mut whole.issued_before, issued_before);
+    raise(&mut whole.until, until);
 }
 
 fn raise(entry: &mut Timestamp, to: Timestamp) {
@@ -371,6 +391,26 @@ mod tests {
         };
         assert!(set.cover(&first, NOW) && set.cover(&identity("bob"), NOW));
         assert_eq!(set.set.read().tokens.len(), 1);
+    }
+
+    #[test]
+    fn a_full_set_takes_back_more_for_no_longer_than_it_had_to_be_remembered() {
+        let set = Revocations::default();
+        let silent = Identity {
+            issued_at: None,
+            ..identity("bob")
+        };
+        let end = |n| NOW.after(Duration::from_secs(n));
+        for n in 0..=ENTRIES {
+            let token = Revocation::Token {
+                issuer: "https://id.example".into(),
+                id: n.to_string().into(),
+            };
+            let until = end(if n == 7 { 30 } else { 20 });
+            set.insert(&token, until, NOW);
+        }
+        assert!(set.cover(&silent, end(29)));
+        assert!(!set.cover(&silent, end(30)));
     }
 
     #[test]
