@@ -36,7 +36,7 @@ cargo xtask <command>
                           clients, tls, browser; any other word filters the Rust tests
   conformance [client] [--all]
                           Autobahn|Testsuite alone, or its half for the client; --all also runs every case of
-                          compression, which takes three quarters of an hour, and writes docs/conformance.md
+                          compression, which takes an hour to two, and writes docs/conformance.md
   assets                  build what the server embeds
   tools                   install everything that `test` needs, and run nothing
   bench [quick|NAME] [..] measure; `bench --help` says what. `quick` is for a change of one's own,
