@@ -1,8 +1,10 @@
 //! `wardwire.v1` as a client in another language meets it.
 
+use std::{thread, time::Duration};
+
 use serde_json::{Value, json};
 
-use crate::harness::{Server, Setup};
+use crate::harness::{Server, Setup, Ws};
 
 #[test]
 fn an_error_says_its_word_to_programs() {
@@ -36,6 +38,52 @@ fn who_is_too_fast_is_told_for_how_long_to_wait() {
     assert!(
         wait > 0.0 && wait <= 0.5,
         "one comes every half second, not in {wait}"
+    );
+}
+
+/// Sends 32 calls at once, as many as a client may have under way, and tells for how long to wait, in the server's words.
+fn burst(ws: &mut Ws) -> Vec<f64> {
+    for id in 0..32 {
+        ws.text(&json!({ "jsonrpc": "2.0", "id": id, "method": "ping" }).to_string());
+    }
+    let answers = std::iter::repeat_with(|| ws.json()).take(32);
+    answers
+        .filter_map(|answer| answer["error"]["data"]["retryAfter"].as_f64())
+        .collect()
+}
+
+#[test]
+fn what_was_under_way_when_a_rate_struck_ends_nobody_who_then_waits() {
+    let server = Setup::new().limits("messages_per_second = 1\n").start();
+    let mut ws = server.socket("alice");
+    for _ in 0..4 {
+        let waits = burst(&mut ws);
+        // On a machine that took seconds for it, a few are in time.
+        assert!(waits.len() > 16, "{waits:?}");
+        let told = waits.into_iter().fold(1.0, f64::max);
+        thread::sleep(Duration::from_secs_f64(told));
+    }
+    ws.ok("ping", json!({}));
+    let is_rate = |event: &Value| event["reason"] == "rate";
+    server.audited(is_rate);
+    let written = server.audit().into_iter().filter(is_rate).count();
+    assert!(written <= 32, "{written} lines");
+}
+
+#[test]
+fn who_goes_on_before_the_time_that_was_told_is_ended() {
+    let server = Setup::new().limits("messages_per_second = 1\n").start();
+    let mut ws = server.socket("alice");
+    burst(&mut ws);
+    let ping = json!({ "jsonrpc": "2.0", "id": 0, "method": "ping" }).to_string();
+    let answered = std::iter::repeat_with(|| {
+        ws.text(&ping);
+        ws.next().unwrap()
+    });
+    let close = answered.take(1000).find(|it| it.first == 0x88).unwrap();
+    assert_eq!(
+        close.payload,
+        [&1008_u16.to_be_bytes()[..], b"errors"].concat()
     );
 }
 

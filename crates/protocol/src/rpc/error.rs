@@ -129,6 +129,12 @@ impl RpcError {
         self.pointer.as_deref().zip(self.keyword.as_deref())
     }
 
+    /// The time after which the same may succeed, where it is told one.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// What a program can go by.
     pub(super) fn data(&self) -> ErrorData<'_> {
         ErrorData {

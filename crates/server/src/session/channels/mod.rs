@@ -8,10 +8,7 @@ pub(crate) mod errors;
 mod expiry;
 mod pending;
 
-use std::{
-    task::Context,
-    time::{Duration, Instant},
-};
+use std::{task::Context, time::Instant};
 
 use wardwire_admission::{
     admit::loggable, clock::Timestamp, gate::Gate, lease::LeaseStatus, principal::Principal,
@@ -232,8 +229,8 @@ impl Channels {
         let call = match entry {
             // No answer, but no free ride either.
             Entry::Ignored => {
-                if self.spend(scope.now).is_err() {
-                    self.count_error(scope);
+                if let Err(error) = self.spend(scope.now) {
+                    self.count_error(&error, scope);
                 }
                 return None;
             }
@@ -247,9 +244,10 @@ impl Channels {
     }
 
     /// Takes a call, and the first of a message its bytes, from what this socket may ask and what its identity may.
-    fn spend(&mut self, now: Instant) -> Result<(), Duration> {
-        self.rate.take(now)?;
-        self.member.spend(self.length, now)?;
+    fn spend(&mut self, now: Instant) -> Result<(), RpcError> {
+        let taken = self.rate.take(now);
+        let spent = taken.and_then(|()| self.member.spend(self.length, now));
+        spent.map_err(|wait| RpcError::RATE.after(wait))?;
         self.length = 0;
         Ok(())
     }
@@ -260,8 +258,7 @@ impl Channels {
         batch: Option<u32>,
         scope: &mut Scope<'_>,
     ) -> Result<Option<Answered>, RpcError> {
-        let spent = self.spend(scope.now);
-        spent.map_err(|wait| RpcError::RATE.after(wait))?;
+        self.spend(scope.now)?;
         let method = calls::method(&call.method).ok_or(RpcError::METHOD)?;
         if method.waits && self.pending.is_full() {
             return Err(RpcError::RATE);

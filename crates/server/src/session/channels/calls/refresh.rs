@@ -70,7 +70,7 @@ fn finish(
         }
         Err(RefreshError::Refused(refusal)) => {
             server.refused(trail, &refusal);
-            channels.count_error(scope);
+            channels.count_error(&RpcError::TOKEN, scope);
             Conclusion::Error(RpcError::TOKEN)
         }
         Err(RefreshError::OtherSubject) => {

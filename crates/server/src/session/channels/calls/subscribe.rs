@@ -92,11 +92,12 @@ fn read(grant: Grant, name: &ChannelName) -> Result<ChannelGrant, Refusal> {
 fn refuse(refusal: &Refusal, channels: &mut Channels, scope: &Scope<'_>) -> Conclusion {
     let Session { server, trail, .. } = scope.session;
     server.refused(trail, refusal);
-    channels.count_error(scope);
-    Conclusion::Error(match refusal.reason.status() {
+    let error = match refusal.reason.status() {
         StatusCode::SERVICE_UNAVAILABLE => RpcError::RATE,
         _ => RpcError::FORBIDDEN,
-    })
+    };
+    channels.count_error(&error, scope);
+    Conclusion::Error(error)
 }
 
 fn follow(
