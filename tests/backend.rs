@@ -170,6 +170,25 @@ fn a_batch_is_done_in_its_order_and_answered_in_one() {
             "{method} {params}"
         );
     }
+    // It is told of the first that does not fit, of a wrong issuer no more than that something does not.
+    for (method, params, place) in [
+        (
+            "publish",
+            json!({ "channel": "prices", "data": 1, "noEcho": true }),
+            "/noEcho",
+        ),
+        (
+            "history",
+            json!({ "channel": "prices", "limit": "secret" }),
+            "/limit",
+        ),
+        ("presence", json!({}), "/channel"),
+        ("revoke", json!({ "issuer": "https://elsewhere.test" }), ""),
+        ("revoke", json!(null), ""),
+    ] {
+        let told = json!({ "word": "params", "pointer": place });
+        assert_eq!(fails(&server, method, &params)["data"], told);
+    }
 }
 
 #[test]

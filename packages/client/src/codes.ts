@@ -31,7 +31,7 @@ export const RPC = {
   REQUEST: -32600,
   /** There is no such method. */
   METHOD: -32601,
-  /** The parameters do not fit the method. */
+  /** The parameters do not fit the method. `data.pointer` names the first that does not. */
   PARAMS: -32602,
   /** No right to that, or no such channel: the answer is the same. */
   FORBIDDEN: -32001,

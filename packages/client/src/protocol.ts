@@ -24,7 +24,7 @@ export interface ErrorData {
   readonly word: string;
   /** The rule that was broken: as the channel's schema calls it, or with -32004 `depth`, `duplicate-key`, `forbidden-key`, `number` or `surrogate`. */
   readonly keyword?: string;
-  /** A JSON Pointer (RFC 6901) into `data`, to what is wrong; the empty text is all of it. Where it would be longer than 256 bytes, it points to what is around the place. */
+  /** A JSON Pointer (RFC 6901) to what is wrong: with -32602 into the parameters, else into `data`; the empty text is all of it. Where it would be longer than 256 bytes, it points to what is around the place. */
   readonly pointer?: string;
   /** In seconds, with a fraction: the same call may succeed after so long. Always there with -32002. */
   readonly retryAfter?: number;

@@ -27,7 +27,7 @@ export interface ErrorData {
   readonly word: string;
   /** The rule that was broken, as the channel's schema calls it. */
   readonly keyword?: string;
-  /** A JSON Pointer (RFC 6901) into the data, to what is wrong. */
+  /** A JSON Pointer (RFC 6901) to what is wrong: with `params` into the parameters, else into the data. */
   readonly pointer?: string;
   /** In seconds: the same call may succeed after so long. */
   readonly retryAfter?: number;

@@ -16,10 +16,10 @@ const HEAD: &str = "\
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::optional;
+use super::{Parameter, Parameters, optional};
 
 ";
 
@@ -75,7 +75,16 @@ fn incoming(out: &mut String, shape: &Shape) {
     for member in &shape.members {
         field(out, member, &taken(member));
     }
-    out.push_str("}\n\n");
+    let _ = writeln!(
+        out,
+        "}}\n\nimpl<'a> Parameters<'a> for {}Params{} {{\nconst ALL: &'static [Parameter] = &[",
+        pascal(&shape.name),
+        lifetime(shape)
+    );
+    for member in &shape.members {
+        let _ = writeln!(out, "{},", parameter(member));
+    }
+    out.push_str("];\n}\n\n");
 }
 
 fn outgoing(out: &mut String, name: &str, meaning: &str, shape: &Shape) {
@@ -139,6 +148,25 @@ fn taken(member: &Member) -> String {
                 false => format!("#[serde(default)]\npub {name}: Option<{kind}>"),
             }
         }
+    }
+}
+
+/// What fits it, as [`taken`] has it.
+fn parameter(member: &Member) -> String {
+    let kind = match plain(&member.kind) {
+        Kind::Text => "String",
+        Kind::Any => "IgnoredAny",
+        Kind::Flag => "bool",
+        Kind::Integer => "u64",
+        Kind::Number => "f64",
+        // The compiler tells.
+        _ => "NotKnownHere",
+    };
+    let name = &member.name;
+    match (kind, member.required) {
+        (_, true) => format!("Parameter::required::<{kind}>({name:?})"),
+        ("bool" | "IgnoredAny", false) => format!("Parameter::optional::<{kind}>({name:?})"),
+        (_, false) => format!("Parameter::optional::<Option<{kind}>>({name:?})"),
     }
 }
 

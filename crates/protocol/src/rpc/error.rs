@@ -39,7 +39,11 @@ impl RpcError {
     /// No such method.
     pub const METHOD: Self = Self::new(-32601, "method", "There is no such method.");
     /// The parameters do not fit the method.
-    pub const PARAMS: Self = Self::new(-32602, "params", "The parameters do not fit the method.");
+    pub const PARAMS: Self = Self::new(
+        -32602,
+        "params",
+        "The parameters do not fit the method. Change what the pointer names.",
+    );
     /// No right to that, or no such thing: the answer is the same.
     pub const FORBIDDEN: Self = Self::new(-32001, "forbidden", "Not allowed.");
     /// Too many messages. It always says after what time to come back.
@@ -92,6 +96,12 @@ impl RpcError {
             keyword: None,
             retry_after: None,
         }
+    }
+
+    /// [`PARAMS`](Self::PARAMS), about this one.
+    #[must_use]
+    pub fn parameter(name: &'static str) -> Self {
+        Self::PARAMS.at(&format!("/{name}"))
     }
 
     /// With the place that it is about, as a JSON Pointer (RFC 6901). Of one that is too long to be told, what is told is the

@@ -6,10 +6,12 @@
 
 mod error;
 mod optional;
+mod params;
 mod read;
 pub mod wire;
 mod write;
 
 pub use error::RpcError;
+pub use params::{Parameter, Parameters, params};
 pub use read::{BATCH, Call, Entry, Incoming, Unreadable, read};
 pub use write::{batch, error, notification, result};

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::optional;
+use super::{Parameter, Parameters, optional};
 
 /// What a client may call.
 pub const METHODS: [&str; 7] = [
@@ -30,6 +30,14 @@ pub struct SubscribeParams<'a> {
     /// A signed grant of this channel to this user, in channels whose rules say `"granted"`. One that does not hold is an error, whatever else the user may.
     #[serde(borrow, default, deserialize_with = "optional::text")]
     pub grant: Option<Cow<'a, str>>,
+}
+
+impl<'a> Parameters<'a> for SubscribeParams<'a> {
+    const ALL: &'static [Parameter] = &[
+        Parameter::required::<String>("channel"),
+        Parameter::optional::<Option<String>>("since"),
+        Parameter::optional::<Option<String>>("grant"),
+    ];
 }
 
 /// What `subscribe` comes to.
@@ -59,6 +67,10 @@ pub struct UnsubscribeParams<'a> {
     pub channel: Cow<'a, str>,
 }
 
+impl<'a> Parameters<'a> for UnsubscribeParams<'a> {
+    const ALL: &'static [Parameter] = &[Parameter::required::<String>("channel")];
+}
+
 /// What `publish` takes.
 #[derive(Deserialize)]
 pub struct PublishParams<'a> {
@@ -78,6 +90,16 @@ pub struct PublishParams<'a> {
     #[serde(rename = "noEcho")]
     #[serde(default)]
     pub no_echo: bool,
+}
+
+impl<'a> Parameters<'a> for PublishParams<'a> {
+    const ALL: &'static [Parameter] = &[
+        Parameter::required::<String>("channel"),
+        Parameter::optional::<IgnoredAny>("data"),
+        Parameter::optional::<Option<String>>("base64"),
+        Parameter::optional::<Option<String>>("id"),
+        Parameter::optional::<bool>("noEcho"),
+    ];
 }
 
 /// What `publish` comes to.
@@ -107,6 +129,15 @@ pub struct HistoryParams<'a> {
     pub limit: Option<u64>,
 }
 
+impl<'a> Parameters<'a> for HistoryParams<'a> {
+    const ALL: &'static [Parameter] = &[
+        Parameter::required::<String>("channel"),
+        Parameter::optional::<Option<String>>("after"),
+        Parameter::optional::<Option<String>>("before"),
+        Parameter::optional::<Option<u64>>("limit"),
+    ];
+}
+
 /// What `history` comes to.
 #[derive(Serialize)]
 pub struct HistoryResult<'a> {
@@ -132,6 +163,13 @@ pub struct PresenceParams<'a> {
     pub count_only: bool,
 }
 
+impl<'a> Parameters<'a> for PresenceParams<'a> {
+    const ALL: &'static [Parameter] = &[
+        Parameter::required::<String>("channel"),
+        Parameter::optional::<bool>("countOnly"),
+    ];
+}
+
 /// What `presence` comes to.
 #[derive(Serialize)]
 pub struct PresenceResult<'a> {
@@ -152,6 +190,10 @@ pub struct RefreshParams<'a> {
     /// The access token, as it would stand behind `Bearer`.
     #[serde(borrow)]
     pub token: Cow<'a, str>,
+}
+
+impl<'a> Parameters<'a> for RefreshParams<'a> {
+    const ALL: &'static [Parameter] = &[Parameter::required::<String>("token")];
 }
 
 /// What `refresh` comes to.
@@ -259,7 +301,7 @@ pub struct ErrorData<'a> {
     /// The rule that was broken: as the channel's schema calls it, or with -32004 `depth`, `duplicate-key`, `forbidden-key`, `number` or `surrogate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyword: Option<Cow<'a, str>>,
-    /// A JSON Pointer (RFC 6901) into `data`, to what is wrong; the empty text is all of it. Where it would be longer than 256 bytes, it points to what is around the place.
+    /// A JSON Pointer (RFC 6901) to what is wrong: with -32602 into the parameters, else into `data`; the empty text is all of it. Where it would be longer than 256 bytes, it points to what is around the place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<Cow<'a, str>>,
     /// In seconds, with a fraction: the same call may succeed after so long. Always there with -32002.

@@ -149,10 +149,10 @@ impl Caller<'_> {
     async fn call(&mut self, call: &Call<'_>) -> Result<Doing, RpcError> {
         match &*call.method {
             "publish" => {
-                let wanted: PublishParams<'_> = calls::params(call)?;
+                let wanted: PublishParams<'_> = rpc::params(call)?;
                 // There is no socket to which it could come back.
                 if wanted.no_echo {
-                    return Err(RpcError::PARAMS);
+                    return Err(RpcError::parameter("noEcho"));
                 }
                 let name = calls::name(&wanted.channel)?;
                 let (payload, id) = (publish::payload(&wanted)?, publish::id(&wanted)?);
@@ -191,9 +191,9 @@ impl Caller<'_> {
                 }
             }
             "revoke" => {
-                let asked = call.params.ok_or(RpcError::PARAMS)?.get().as_bytes();
+                let asked = call.params.map_or("", RawValue::get).as_bytes();
                 let ended = revocations::revoke(&self.connection.server, asked, self.trail);
-                let ended = ended.await.map_err(|_| RpcError::PARAMS)?;
+                let ended = ended.await.map_err(|_| RpcError::PARAMS.at(""))?;
                 let result = serde_json::json!({ "ended": ended });
                 calls::result(&result).map(Doing::Done)
             }

@@ -8,15 +8,11 @@ use std::time::{Duration, Instant};
 use wardwire_admission::admit::loggable;
 use wardwire_hub::{HubError, content::Violation};
 use wardwire_protocol::{
-    channel::ChannelName,
     close::{Close, CloseCode},
     rpc::{self, Call, RpcError, Unreadable},
 };
 
-use super::{
-    Channels,
-    calls::{self, ChannelParams},
-};
+use super::{Channels, calls};
 use crate::session::{Scope, Session};
 
 /// How often a socket failed of late.
@@ -129,9 +125,7 @@ impl Channels {
 /// the peer's own text, and may be a message or a token.
 pub(crate) fn attempt(call: &Call<'_>) -> Option<String> {
     let method = calls::method(&call.method)?.name;
-    let named = calls::params::<ChannelParams>(call).ok();
-    let channel = named.and_then(|it| ChannelName::parse(&it.channel).ok());
-    Some(match &channel {
+    Some(match calls::channel(call) {
         Some(channel) => format!("{method} {}", loggable(channel.as_str())),
         None => method.to_owned(),
     })

@@ -9,12 +9,12 @@ use wardwire_hub::{
 use wardwire_protocol::{
     channel::ChannelName,
     rpc::{
-        Call, RpcError,
+        self, Call, RpcError,
         wire::{HistoryParams, HistoryResult},
     },
 };
 
-use super::{Method, Outcome, answered, name, params, publications, result};
+use super::{Method, Outcome, answered, name, publications, result};
 use crate::session::{
     Scope,
     channels::{Channels, errors::refused},
@@ -39,18 +39,18 @@ pub(crate) fn wanted(call: &Call<'_>) -> Result<(ChannelName, Range, usize), Rpc
         after,
         before,
         limit,
-    } = params(call)?;
-    let position = |text: &str| Position::parse(text).ok_or(RpcError::PARAMS);
+    } = rpc::params(call)?;
+    let position = |text: &str, of| Position::parse(text).ok_or_else(|| RpcError::parameter(of));
     let range = match (&after, &before) {
         (None, None) => Range::Newest,
-        (Some(after), None) => Range::After(position(after)?),
-        (None, Some(before)) => Range::Before(position(before)?),
-        (Some(_), Some(_)) => return Err(RpcError::PARAMS),
+        (Some(after), None) => Range::After(position(after, "after")?),
+        (None, Some(before)) => Range::Before(position(before, "before")?),
+        (Some(_), Some(_)) => return Err(RpcError::parameter("before")),
     };
     let (most, usual) = PAGE;
     let count = limit.unwrap_or(usual);
     if !(1..=most).contains(&count) {
-        return Err(RpcError::PARAMS);
+        return Err(RpcError::parameter("limit"));
     }
     let count = usize::try_from(count).unwrap_or_default();
     Ok((name(&channel)?, range, count))

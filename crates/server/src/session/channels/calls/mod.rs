@@ -8,7 +8,7 @@ mod refresh;
 mod subscribe;
 mod unsubscribe;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use wardwire_hub::{
     HubError,
@@ -17,7 +17,7 @@ use wardwire_hub::{
 };
 use wardwire_protocol::{
     channel::ChannelName,
-    rpc::{Call, RpcError},
+    rpc::{self, Call, RpcError, wire::UnsubscribeParams},
 };
 
 use super::{
@@ -65,25 +65,12 @@ pub(super) fn method(name: &str) -> Option<&'static Method> {
     METHODS.iter().find(|method| method.name == name)
 }
 
-/// Parameters that name a channel.
-#[derive(Deserialize)]
-pub(super) struct ChannelParams {
-    pub(super) channel: String,
-}
-
 #[derive(Serialize)]
 struct Empty {}
 
-/// Reads the parameters of a call, which are by name: an array would be read as the members in some order.
-pub(crate) fn params<'a, T: Deserialize<'a>>(call: &Call<'a>) -> Result<T, RpcError> {
-    let params = call.params.filter(|params| params.get().starts_with('{'));
-    let params = params.ok_or(RpcError::PARAMS)?;
-    serde_json::from_str(params.get()).map_err(|_| RpcError::PARAMS)
-}
-
 /// The channel that a call names.
 pub(super) fn channel(call: &Call<'_>) -> Option<ChannelName> {
-    let named = params::<ChannelParams>(call).ok()?;
+    let named: UnsubscribeParams<'_> = rpc::params(call).ok()?;
     ChannelName::parse(&named.channel).ok()
 }
 

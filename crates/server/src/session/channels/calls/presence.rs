@@ -5,12 +5,12 @@ use wardwire_hub::{HubError, engine::Present, rights::Action};
 use wardwire_protocol::{
     channel::ChannelName,
     rpc::{
-        Call, RpcError,
+        self, Call, RpcError,
         wire::{PresenceParams, PresenceResult},
     },
 };
 
-use super::{Method, Outcome, answered, name, params, result};
+use super::{Method, Outcome, answered, name, result};
 use crate::session::{
     Scope,
     channels::{Channels, errors::refused},
@@ -33,7 +33,7 @@ pub(crate) fn wanted(call: &Call<'_>) -> Result<(ChannelName, usize), RpcError> 
     let PresenceParams {
         channel,
         count_only,
-    } = params(call)?;
+    } = rpc::params(call)?;
     let most = if count_only { 0 } else { NAMED };
     Ok((name(&channel)?, most))
 }

@@ -6,12 +6,12 @@ use wardwire_hub::{HubError, PublicationId, Published, guard::Payload};
 use wardwire_protocol::{
     channel::ChannelName,
     rpc::{
-        Call, RpcError,
+        self, Call, RpcError,
         wire::{PublishParams, PublishResult},
     },
 };
 
-use super::{Method, Outcome, answered, name, params, result};
+use super::{Method, Outcome, answered, name, result};
 use crate::{
     metrics::ShardMetrics,
     server::Server,
@@ -33,14 +33,15 @@ pub(crate) fn payload<'a>(wanted: &'a PublishParams<'_>) -> Result<Payload<'a>, 
     match (wanted.data, &wanted.base64) {
         (Some(data), None) => Ok(Payload::Data(data)),
         (None, Some(text)) => Ok(Payload::Base64(text)),
-        _ => Err(RpcError::PARAMS),
+        (None, None) => Err(RpcError::parameter("data")),
+        (Some(_), Some(_)) => Err(RpcError::parameter("base64")),
     }
 }
 
 /// By what id, if by one.
 pub(crate) fn id<'a>(wanted: &'a PublishParams<'_>) -> Result<Option<PublicationId<'a>>, RpcError> {
     let id = wanted.id.as_deref();
-    let read = |id| PublicationId::parse(id).ok_or(RpcError::PARAMS);
+    let read = |id| PublicationId::parse(id).ok_or_else(|| RpcError::parameter("id"));
     id.map(read).transpose()
 }
 
@@ -59,7 +60,7 @@ fn report(name: &ChannelName, why: RpcError, (server, metrics, trail): Witness<'
 }
 
 fn publish(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
-    let wanted: PublishParams<'_> = params(call)?;
+    let wanted: PublishParams<'_> = rpc::params(call)?;
     let (payload, id, name) = (payload(&wanted)?, id(&wanted)?, name(&wanted.channel)?);
     let member = &channels.member;
     let except = wanted.no_echo.then(|| member.origin(scope.fanout));

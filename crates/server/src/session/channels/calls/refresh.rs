@@ -8,12 +8,12 @@ use wardwire_admission::{
 use wardwire_protocol::{
     close::{Close, CloseCode},
     rpc::{
-        Call, RpcError,
+        self, Call, RpcError,
         wire::{RefreshParams, RefreshResult},
     },
 };
 
-use super::{Method, Outcome, Reply, params, result};
+use super::{Method, Outcome, Reply, result};
 use crate::{
     audit::Event,
     session::{
@@ -36,7 +36,7 @@ pub(super) const METHOD: Method = Method {
 
 /// One at a time: it may fetch keys.
 fn refresh(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
-    let RefreshParams { token } = params(call)?;
+    let RefreshParams { token } = rpc::params(call)?;
     let token = token.into_owned();
     if channels.pending.has(NAME) {
         return Err(RpcError::RATE);

@@ -13,12 +13,12 @@ use wardwire_hub::{
 use wardwire_protocol::{
     channel::ChannelName,
     rpc::{
-        Call, RpcError,
+        self, Call, RpcError,
         wire::{SubscribeParams, SubscribeResult},
     },
 };
 
-use super::{Method, Outcome, Reply, answered, name, params, publications, result};
+use super::{Method, Outcome, Reply, answered, name, publications, result};
 use crate::session::{
     Scope, Session,
     channels::{
@@ -40,9 +40,9 @@ fn subscribe(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) ->
         channel,
         since,
         grant,
-    } = params(call)?;
+    } = rpc::params(call)?;
     let since = match since {
-        Some(text) => Some(Position::parse(&text).ok_or(RpcError::PARAMS)?),
+        Some(text) => Some(Position::parse(&text).ok_or_else(|| RpcError::parameter("since"))?),
         None => None,
     };
     let name = name(&channel)?;

@@ -1,8 +1,8 @@
 //! `unsubscribe`: follows a channel no longer.
 
-use wardwire_protocol::rpc::{Call, wire::UnsubscribeParams};
+use wardwire_protocol::rpc::{self, Call, wire::UnsubscribeParams};
 
-use super::{Empty, Method, Outcome, name, now, params};
+use super::{Empty, Method, Outcome, name, now};
 use crate::session::{
     Scope,
     channels::{Channels, errors::refused},
@@ -16,7 +16,7 @@ pub(super) const METHOD: Method = Method {
 };
 
 fn unsubscribe(channels: &mut Channels, call: &Call<'_>, scope: &mut Scope<'_>) -> Outcome {
-    let UnsubscribeParams { channel } = params(call)?;
+    let UnsubscribeParams { channel } = rpc::params(call)?;
     channels
         .member
         .unsubscribe(scope.fanout, scope.outbox, &name(&channel)?)
