@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::refused;
-use crate::harness::{Handshake, Response, Server};
+use crate::harness::{Handshake, Response, Server, Ws};
 
 /// A signed-in browser.
 struct Browser {
@@ -50,6 +50,15 @@ fn live(server: &Server, cookie: &str) -> Handshake {
         .with("Cookie", &format!("__Host-wardwire={cookie}"))
 }
 
+/// The same, which says that it stands on the cookie and on nothing else.
+fn alone(handshake: Handshake) -> Handshake {
+    offering(handshake, "wardwire.v1, wardwire.session")
+}
+
+fn offering(handshake: Handshake, subprotocols: &str) -> Handshake {
+    handshake.set("Sec-WebSocket-Protocol", subprotocols)
+}
+
 fn whoami(server: &Server, cookie: &str) -> Response {
     let fields = from_page(server, cookie);
     ask(server, "GET", "/.wardwire/session", &fields, "")
@@ -90,19 +99,69 @@ fn attack_022_a_real_cookie_from_every_page_but_ours() {
         (format!("http://localhost:{port}"), "origin-not-allowed"),
         ("null".into(), "origin-malformed"),
     ] {
-        refused(
-            &server,
-            &live(&server, &cookie).origin(&origin),
-            403,
-            reason,
-        );
+        for of in [live(&server, &cookie), alone(live(&server, &cookie))] {
+            refused(&server, &of.origin(&origin), 403, reason);
+        }
     }
-    refused(
-        &server,
-        &live(&server, &cookie).without("Origin"),
-        403,
-        "origin-missing",
-    );
+    for of in [live(&server, &cookie), alone(live(&server, &cookie))] {
+        let twice = of.clone().with("Origin", &server.own_origin());
+        refused(&server, &twice, 403, "origin-malformed");
+        refused(&server, &of.without("Origin"), 403, "origin-missing");
+    }
+}
+
+#[test]
+fn attack_022_a_real_cookie_alone_opens_its_users_socket_and_speaks_the_protocol() {
+    let server = Server::demo();
+    for name in ["alice", "bob"] {
+        let cookie = sign_in(&server, name).cookie;
+        for offered in [
+            "wardwire.v1, wardwire.session",
+            "wardwire.session, wardwire.v1",
+        ] {
+            let mut connection = server.connect();
+            let handshake = offering(live(&server, &cookie), offered);
+            connection.send(handshake.text().as_bytes());
+            let response = connection.response();
+            assert_eq!(response.status, 101, "{response:?}");
+            assert_eq!(response.header("sec-websocket-protocol"), "wardwire.v1");
+            let told = Ws::new(connection).json();
+            assert_eq!(told["method"], "welcome");
+            assert_eq!(told["params"]["handle"], name);
+        }
+        let nothing_else = offering(live(&server, &cookie), "wardwire.session");
+        refused(&server, &nothing_else, 400, "subprotocol");
+    }
+}
+
+#[test]
+fn attack_021_a_real_cookie_by_another_name_or_beside_another_proof() {
+    let server = Server::demo();
+    let Browser { cookie, token } = sign_in(&server, "alice");
+    // Others that a sibling or a page without TLS could have written (RFC 6265bis §4.1.3).
+    for name in [
+        "wardwire",
+        "__Secure-wardwire",
+        "__host-wardwire",
+        "__Host-Wardwire",
+    ] {
+        let planted = live(&server, "").set("Cookie", &format!("{name}={cookie}"));
+        refused(&server, &alone(planted), 401, "credential-missing");
+    }
+    let other = sign_in(&server, "bob").cookie;
+    for twice in [&cookie, &other] {
+        let both = format!("__Host-wardwire={cookie}; __Host-wardwire={twice}");
+        let both = alone(live(&server, "").set("Cookie", &both));
+        refused(&server, &both, 400, "credential-conflict");
+    }
+    let by_token = alone(live(&server, &cookie).bearer(&token));
+    refused(&server, &by_token, 400, "credential-conflict");
+    let ticket = ticket(&server, &cookie);
+    let offered = format!("wardwire.v1, wardwire.session, wardwire.ticket.{ticket}");
+    let by_ticket = offering(live(&server, &cookie), &offered);
+    refused(&server, &by_ticket, 401, "credential-missing");
+    let without = by_ticket.without("Cookie");
+    refused(&server, &without, 401, "credential-missing");
 }
 
 #[test]
@@ -139,12 +198,15 @@ fn attack_078_a_sign_out_ends_all_that_the_session_opened() {
         server.open(live(&server, &alice.cookie)),
         server.open(live(&server, &alice.cookie).ticket(&by_ticket)),
         server.open(native()),
+        server.open(alone(live(&server, &alice.cookie))),
     ];
     let mut other = server.open(live(&server, &elsewhere.cookie));
     let fields = from_page(&server, &alice.cookie);
     let response = ask(&server, "DELETE", "/.wardwire/session", &fields, "");
     assert_eq!(response.status, 204);
     assert!(response.header("set-cookie").contains("Max-Age=0"));
+    let [_, _, _, by_cookie] = &mut sockets;
+    assert_eq!(by_cookie.json()["method"], "welcome");
     for socket in &mut sockets {
         socket.closes(3000, "logged-out");
     }
@@ -152,14 +214,14 @@ fn attack_078_a_sign_out_ends_all_that_the_session_opened() {
     let event = server.audited(|event| event["event"] == "sign-out");
     assert_eq!(
         (&event["subject"], &event["ended"]),
-        (&json!("alice"), &json!(3))
+        (&json!("alice"), &json!(4))
     );
-    refused(
-        &server,
-        &live(&server, &alice.cookie),
-        401,
-        "session-unknown",
-    );
+    for of in [
+        live(&server, &alice.cookie),
+        alone(live(&server, &alice.cookie)),
+    ] {
+        refused(&server, &of, 401, "session-unknown");
+    }
     refused(&server, &native(), 401, "revoked");
     let ticket_alone = Handshake::new("/live")
         .origin(&server.own_origin())
@@ -204,6 +266,8 @@ fn attack_082_foreign_pages_with_the_real_cookie() {
 
 crate::harness::over_http2![
     attack_022_a_real_cookie_from_every_page_but_ours,
+    attack_022_a_real_cookie_alone_opens_its_users_socket_and_speaks_the_protocol,
+    attack_021_a_real_cookie_by_another_name_or_beside_another_proof,
     attack_037_a_ticket_of_another_session,
     attack_078_a_sign_out_ends_all_that_the_session_opened,
     attack_082_foreign_pages_with_the_real_cookie,

@@ -2,7 +2,12 @@
 
 use serde_json::json;
 
-use super::forward_auth::{page, started};
+use super::{
+    Browser, Provider,
+    browser::{SESSION, live},
+    forward_auth::{page, started},
+    sign_in::LOGIN,
+};
 use crate::{
     attacks::refused,
     harness::{Handshake, ORIGIN, Ws},
@@ -82,6 +87,44 @@ fn attack_021_a_socket_that_should_stand_on_a_cookie_stands_on_nothing_else() {
     refused(&server, &elsewhere, 403, "origin-not-allowed");
     let nowhere = alone(page("sid=a")).without("Origin");
     refused(&server, &nowhere, 403, "origin-missing");
+}
+
+#[test]
+fn a_cookie_alone_is_as_strong_as_the_sign_in_behind_it_and_ends_with_the_session() {
+    let (provider, server) = Provider::and_server();
+    let cookie = |query: &str, user: &str| {
+        let mut browser = Browser::of("alice", &server, &provider);
+        browser.user = user.to_owned();
+        browser.follow(&format!("{LOGIN}?return_to=/chat{query}"));
+        browser.session()
+    };
+    let weak = cookie("", "account=alice");
+    let strong = cookie("&acr_values=mfa&max_age=3600", "account=alice&acr=mfa");
+    let bob = cookie("", "account=bob");
+    let vault = |cookie: &str| {
+        let handshake = Handshake::new("/mfa").origin(ORIGIN);
+        alone(handshake.with("Cookie", &format!("{SESSION}={cookie}")))
+    };
+    let response = refused(&server, &vault(&weak), 401, "insufficient-authentication");
+    let demanded = response.header("www-authenticate");
+    assert!(demanded.contains("acr_values=\"mfa\""), "{demanded}");
+    let mut sockets = [
+        server.open(vault(&strong)),
+        server.open(alone(live(&weak))),
+        server.open(alone(live(&bob))),
+    ];
+    for (socket, handle) in sockets.iter_mut().zip(["alice", "alice", "bob"]) {
+        assert_eq!(socket.json()["params"]["handle"], handle);
+    }
+    let revocation = json!({ "issuer": provider.issuer, "subject": "alice" });
+    let answer = server.admin("POST", "/revocations", &revocation.to_string());
+    assert_eq!(answer.body, r#"{"ended":2}"#);
+    let [vaults, lives, bobs] = &mut sockets;
+    vaults.closes(3000, "revoked");
+    lives.closes(3000, "revoked");
+    bobs.ok("ping", json!({}));
+    refused(&server, &vault(&strong), 401, "revoked");
+    refused(&server, &alone(live(&weak)), 401, "revoked");
 }
 
 crate::harness::over_http2![
