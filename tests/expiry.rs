@@ -15,7 +15,7 @@ fn expiring(end: u64) -> Value {
 fn a_client_is_told_once_of_each_proof_that_it_ends() {
     let server = Server::start();
     let token = |end: u64| server.issuer.token("alice").claim("exp", end).mint();
-    let first = now() + 4;
+    let first = now() + 6;
     let mut ws = server.open(native(&token(first)));
     assert_eq!(ws.json(), expiring(first));
     assert!(now() < first, "in time");
@@ -23,7 +23,7 @@ fn a_client_is_told_once_of_each_proof_that_it_ends() {
     let mut aside = Vec::new();
     let same = json!({ "token": token(first) });
     ws.call_aside("refresh", same, &mut aside);
-    let second = first + 2;
+    let second = first + 3;
     ws.call_aside("refresh", json!({ "token": token(second) }), &mut aside);
     assert_eq!(aside, [] as [Value; 0], "the end of the first was told");
     assert_eq!(ws.json(), expiring(second));
@@ -33,7 +33,7 @@ fn a_client_is_told_once_of_each_proof_that_it_ends() {
 #[test]
 fn who_is_told_is_brought_what_is_published_until_the_end() {
     let server = Server::start();
-    let end = now() + 3;
+    let end = now() + 6;
     let token = server.issuer.token("alice").claim("exp", end).mint();
     let mut ws = server.open(native(&token));
     ws.ok("subscribe", json!({ "channel": "chat/lobby" }));

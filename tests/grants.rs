@@ -260,7 +260,7 @@ fn attack_072_a_grant_that_is_forged_bent_or_for_another_tenant() {
 fn attack_073_recovery_and_publishing_after_the_grant_has_ended() {
     let app = Application::start();
     let mut alice = app.server.socket("alice");
-    let brief = app.all_of(ROOM).claim("exp", json!(now() + 4)).mint();
+    let brief = app.all_of(ROOM).claim("exp", json!(now() + 6)).mint();
     let begun = shown(&mut alice, ROOM, &brief)["result"].clone();
     alice.ok("publish", json!({ "channel": ROOM, "data": 1 }));
     assert_eq!(told(&mut alice, "publication")["params"]["data"], 1);
@@ -291,7 +291,7 @@ fn attack_074_nothing_is_delivered_after_a_grant_has_ended() {
     let setup = Setup::new().limits("messages_per_second = 0");
     let app = Application::of(setup, TRUST);
     let mut alice = app.server.socket("alice");
-    let end = now() + 2;
+    let end = now() + 4;
     let brief = app.grant(json!({ ROOM: ["subscribe"] }));
     let brief = brief.claim("exp", json!(end)).mint();
     shown(&mut alice, ROOM, &brief);

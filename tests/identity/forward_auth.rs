@@ -295,7 +295,7 @@ fn an_answer_is_kept_for_a_moment_and_no_longer_than_its_end() {
         refused(&server, &page("sid=no"), 401, "session-unknown");
     }
     assert_eq!(application.asked(), 2);
-    application.knows("sid=short", &json!({ "sub": "alice", "exp": now() + 2 }));
+    application.knows("sid=short", &json!({ "sub": "alice", "exp": now() + 5 }));
     server.open(page("sid=short")).closes(3000, "expired");
     refused(&server, &page("sid=short"), 401, "token-expired");
     assert_eq!(application.asked(), 3);
