@@ -79,7 +79,7 @@ fn attack_077_a_cookie_alone_steps_up_to_nothing() {
             "insufficient-authentication",
         );
     }
-    let signed_in = now() - 3596;
+    let signed_in = now() - 3593;
     knows("mfa", signed_in);
     let mut alice = server.open(alone("/mfa", "sid=a"));
     assert_eq!(alice.json()["method"], "welcome");
