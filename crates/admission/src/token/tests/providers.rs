@@ -37,6 +37,7 @@ fn a_provider_is_found_by_its_name_its_issuer_or_by_being_alone() {
     }
     let both = several(&[("one", HERE), ("two", HERE)]);
     assert_eq!(provider(&both, None), None, "which?");
+    assert!(alone.has_one_provider() && !both.has_one_provider());
     assert_eq!(provider(&both, Some("one")), one);
     let two = Some("https://two.example".to_owned());
     assert_eq!(provider(&both, Some("https://two.example")), two);
