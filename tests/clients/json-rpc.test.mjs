@@ -10,8 +10,10 @@ import WebSocket from 'ws';
 import { ca, live, token } from './gate.mjs';
 
 /** Its client and its server at two ends of one socket, and the first publication that comes. */
-async function open() {
+async function open(t) {
   const socket = new WebSocket(live, 'wardwire.v1', { ca, headers: { authorization: `Bearer ${token}` } });
+  // A test that fails leaves it open, and this process would not end.
+  t.after(() => socket.terminate());
   await once(socket, 'open');
   const peer = new JSONRPCServerAndClient(
     new JSONRPCServer(),
@@ -29,8 +31,8 @@ async function leave({ socket }) {
   assert.equal(code, 1000);
 }
 
-test('json-rpc-2.0 calls, is called back, and hears of its own publication', async () => {
-  const wire = await open();
+test('json-rpc-2.0 calls, is called back, and hears of its own publication', async (t) => {
+  const wire = await open(t);
   assert.deepEqual(await wire.peer.request('ping', {}), {});
   const joined = await wire.peer.request('subscribe', { channel: 'room/1' });
   assert.equal(joined.channel, 'room/1');
@@ -43,12 +45,12 @@ test('json-rpc-2.0 calls, is called back, and hears of its own publication', asy
   await leave(wire);
 });
 
-test('json-rpc-2.0 catches up from where another of its sockets was', async () => {
-  const first = await open();
+test('json-rpc-2.0 catches up from where another of its sockets was', async (t) => {
+  const first = await open(t);
   await first.peer.request('subscribe', { channel: 'room/kept' });
   const { position } = await first.peer.request('publish', { channel: 'room/kept', data: 0 });
   await leave(first);
-  const second = await open();
+  const second = await open(t);
   for (const data of [1, 2, 3]) await second.peer.request('publish', { channel: 'room/kept', data });
   const again = await second.peer.request('subscribe', { channel: 'room/kept', since: position });
   assert.equal(again.recovered, true);
@@ -56,8 +58,8 @@ test('json-rpc-2.0 catches up from where another of its sockets was', async () =
   await leave(second);
 });
 
-test('json-rpc-2.0 is told by code and data what was wrong, and goes on', async () => {
-  const wire = await open();
+test('json-rpc-2.0 is told by code and data what was wrong, and goes on', async (t) => {
+  const wire = await open(t);
   const refused = async (method, params, code, data) => {
     await assert.rejects(wire.peer.request(method, params), (error) => {
       assert.ok(error instanceof JSONRPCErrorException);
@@ -70,13 +72,13 @@ test('json-rpc-2.0 is told by code and data what was wrong, and goes on', async 
   await refused('subscribe', { channel: 'closed' }, -32001, { word: 'forbidden' });
   await refused('subscribe', { channel: 'nowhere' }, -32001, { word: 'forbidden' });
   await refused('nothing', {}, -32601, { word: 'method' });
-  await refused('subscribe', { channels: 'room/1' }, -32602, { word: 'params' });
+  await refused('subscribe', { channels: 'room/1' }, -32602, { word: 'params', pointer: '/channel' });
   assert.deepEqual(await wire.peer.request('ping', {}), {});
   await leave(wire);
 });
 
-test('json-rpc-2.0 sends a batch and gets each of its answers', async () => {
-  const wire = await open();
+test('json-rpc-2.0 sends a batch and gets each of its answers', async (t) => {
+  const wire = await open(t);
   const call = (id, method, params) => ({ jsonrpc: '2.0', id, method, params });
   const answers = await wire.peer.requestAdvanced([
     call('a', 'subscribe', { channel: 'room/batch' }),
