@@ -52,7 +52,14 @@ void shell(wire, (account, signal) => {
   const prices = wire.channel('market/prices');
   prices.on('publication', ({ data }) => isPrice(Object(data)) && board.hear(data), { signal });
   prices.on('state', (state) => tell(state.kind === 'ended' ? `No prices: ${why(state.error)}` : null), { signal });
-  orders(account, board, signal);
+  try {
+    orders(account, board, signal);
+  } catch (error) {
+    // Who is named so that no channel can be has none to order by.
+    const answer = place('answer');
+    answer.textContent = `No orders: ${why(error)}`;
+    signal.addEventListener('abort', () => (answer.textContent = ''));
+  }
 });
 
 /** The table and the chart. What comes is noted at once, and shown as often as the screen is drawn. */
