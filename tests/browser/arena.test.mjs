@@ -90,7 +90,7 @@ test('names are read wherever people meet: none is written over another, nor pas
       }, [x, y]);
       const names = [await publish(bob.page, 'arena/one', crowd), await (await shown).jsonValue()][1];
       for (const [at, one] of names.entries()) {
-        assert.ok(one.x - one.half > -1 && one.x + one.half < 1601 && one.y - one.size > -1 && one.y < 720, JSON.stringify(one));
+        assert.ok(one.x - one.half > -1 && one.x + one.half < 1601 && one.y - one.size > -1 && one.y < 721, JSON.stringify(one));
         for (const other of names.slice(0, at)) {
           assert.ok(Math.abs(one.x - other.x) > one.half + other.half - 1 || Math.abs(one.y - other.y) > one.size - 1, JSON.stringify([one, other]));
         }
