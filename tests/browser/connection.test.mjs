@@ -8,6 +8,16 @@ import { assertInUse, assertSignedOut, demo, everywhere, fill, inState, signIn }
 
 const { running, enter } = demo();
 
+/** One user in two tabs: `page`, in which what can be filled in is, and `other`. */
+async function twice(account, path) {
+  const entered = await enter(account, path);
+  await fill(entered.page, path);
+  const other = await entered.context.newPage();
+  await other.goto(running.server.url + path);
+  await inState(other, 'open');
+  return { ...entered, other };
+}
+
 test('a proof that ends ends the socket, and the page says so and goes on after the next sign-in', async () => {
   await everywhere(async (path) => {
     const { page, leave } = await enter('alice', path);
@@ -24,11 +34,7 @@ test('a proof that ends ends the socket, and the page says so and goes on after 
 
 test('a sign-out elsewhere ends the socket, wipes the page, and leaves nothing to reconnect with', async () => {
   await everywhere(async (path) => {
-    const { page, context, leave } = await enter('alice', path);
-    await fill(page, path);
-    const other = await context.newPage();
-    await other.goto(running.server.url + path);
-    await inState(other, 'open');
+    const { page, other, leave } = await twice('alice', path);
     await page.getByTestId('elsewhere').click();
     // A socket that a busy machine lost just before is not told why; at the next attempt the page hears that it is over.
     for (const each of [page, other]) await assertSignedOut(each, /(logged-out|session has ended).*forgotten everything/);
@@ -42,11 +48,7 @@ test('a sign-out elsewhere ends the socket, wipes the page, and leaves nothing t
 
 test('a page whose socket was lost before the sign-out elsewhere hears of it at its next attempt, and is wiped as well', async () => {
   await everywhere(async (path) => {
-    const { page, context, leave } = await enter('alice', path);
-    await fill(page, path);
-    const other = await context.newPage();
-    await other.goto(running.server.url + path);
-    await inState(other, 'open');
+    const { page, other, leave } = await twice('alice', path);
     await page.getByTestId('pull').click();
     await inState(page, 'waiting');
     await other.getByTestId('sign-out').click();
