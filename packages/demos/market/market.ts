@@ -58,6 +58,7 @@ void shell(wire, (account, signal) => {
     // Who is named so that no channel can be has none to order by.
     const answer = place('answer');
     answer.textContent = `No orders: ${why(error)}`;
+    place('order').addEventListener('submit', (event) => event.preventDefault(), { signal });
     signal.addEventListener('abort', () => (answer.textContent = ''));
   }
 });
