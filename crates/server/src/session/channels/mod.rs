@@ -267,7 +267,9 @@ impl Channels {
             method: method.name,
             id: call.id.to_owned(),
             batch,
-            reads: method.reads.zip(calls::channel(call)),
+            reads: method
+                .reads
+                .and_then(|action| Some((action, calls::channel(call)?))),
         };
         match (method.call)(self, call, scope)? {
             Reply::Now(result) => Ok(Some(Answered {
