@@ -28,7 +28,11 @@ async function enter({ page: address, token, cookies = [] }) {
   let asked = [];
   const session = await context.newCDPSession(page);
   await session.send('Network.enable');
-  session.on('Network.requestWillBeSent', ({ request }) => asked.push(`${request.method} ${new URL(request.url).pathname}`));
+  // For the page's icon Chromium asks by itself, when it likes.
+  session.on('Network.requestWillBeSent', ({ request }) => {
+    const { pathname } = new URL(request.url);
+    if (pathname !== '/favicon.ico') asked.push(`${request.method} ${pathname}`);
+  });
   await page.goto(address);
   await page.addScriptTag({ content: world.client });
   const opens = async (how) => {
