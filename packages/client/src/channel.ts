@@ -2,7 +2,7 @@
 
 import { type Published, readPublished } from './answers.js';
 import { Backlog } from './backlog.js';
-import { type Abortable, type Unsubscribe, whenAborted } from './emitter.js';
+import type { Abortable, Unsubscribe } from './emitter.js';
 import { demandFit, type WardwireError } from './error.js';
 import type { ChannelEvents, Followings } from './following.js';
 import { isCount, isPosition, isText, type Publication } from './frames.js';
@@ -111,7 +111,8 @@ export class Channel<Data = unknown> {
       };
       const look = (state: SubscriptionState): void => {
         if (state.kind !== 'live') return;
-        resolve({ position: state.position, recovered: state.recovered });
+        const { position, recovered } = state;
+        resolve({ position, recovered });
         // However often it is asked for, it is held once.
         if (signal || following.lasting === stop) return;
         following.lasting?.();
@@ -179,13 +180,6 @@ export class Channel<Data = unknown> {
     aborted?: () => void,
   ): Unsubscribe {
     const following = this.#followings.of(this.name);
-    const deaf = following.events.on(name, listener);
-    const stop = (): void => {
-      unwatch();
-      deaf();
-      this.#followings.release(following, hold);
-    };
-    const unwatch = whenAborted(signal, aborted ?? stop);
-    return stop;
+    return following.events.on(name, listener, signal, () => this.#followings.release(following, hold), aborted);
   }
 }

@@ -4,7 +4,7 @@
  * It reconnects nothing and remembers nothing; whoever made it does.
  */
 
-import { ConnectionError, type LocalCode, rpcError, type WardwireError } from './error.js';
+import { ConnectionError, rpcError, type WardwireError } from './error.js';
 import { demand, type Frame, type Notification, readFrame } from './frames.js';
 import { callsAtOnce, longestRestMs } from './limits.js';
 import type { Cancel, Platform, SocketLike } from './platform.js';
@@ -83,7 +83,7 @@ export class Connection {
         else answered(result);
       } catch {
         this.drop('malformed', 4002);
-        failed(this.#failure('malformed-answer'));
+        failed(new ConnectionError('malformed-answer', { trace: this.#settings.trace }));
       }
       this.#listener.freed();
     });
@@ -167,10 +167,10 @@ export class Connection {
   }
 
   /** An answer to a call that is not waited for any more says nothing. */
-  #settle(id: number, ...outcome: Parameters<Settle>): void {
+  #settle(id: number, error: WardwireError | null, result?: unknown): void {
     const settle = this.#pending.get(id);
     this.#pending.delete(id);
-    settle?.(...outcome);
+    settle?.(error, result);
   }
 
   /** Starts the silence anew: after `pingEveryMs` of it the server is asked, and a server that keeps silent is dead. */
@@ -184,14 +184,10 @@ export class Connection {
     this.#phase = 'ended';
     for (const timer of [this.#watch, this.#rest, ...this.#failures]) timer?.();
     this.#listener.ended(code, word);
-    for (const id of this.#pending.keys()) this.#settle(id, this.#failure(word === 'dead' ? 'timeout' : 'disconnected'));
+    for (const id of this.#pending.keys()) this.#settle(id, new ConnectionError(word === 'dead' ? 'timeout' : 'disconnected', { trace: this.#settings.trace }));
   }
 
   #after(ms: number, action: () => void): Cancel {
     return this.#settings.clock.after(ms, action);
-  }
-
-  #failure(code: LocalCode): ConnectionError {
-    return new ConnectionError(code, { trace: this.#settings.trace });
   }
 }

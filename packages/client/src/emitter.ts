@@ -24,27 +24,35 @@ export function report(error: unknown): void {
   });
 }
 
-/** Listeners by event name. */
+/** Listeners, each of an event. */
 export class Emitter<Events> {
-  readonly #listeners = new Set<{ readonly name: keyof Events; readonly listener: (event: never) => void }>();
+  /** By what takes them back. */
+  readonly #listeners = new Map<Unsubscribe, readonly [name: keyof Events, listener: (event: never) => void]>();
 
-  /** @throws UsageError for what is no function. */
-  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void, signal?: AbortSignal): Unsubscribe {
+  /**
+   * Listens until what is returned is called, as the signal does where it is not told what else to do. Then `ended` is called.
+   *
+   * @throws UsageError for what is no function.
+   */
+  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void, signal?: AbortSignal, ended?: () => void, aborted?: () => void): Unsubscribe {
     demandFit('listener', typeof listener === 'function');
-    const entry = { name, listener };
-    this.#listeners.add(entry);
-    const unwatch = whenAborted(signal, () => this.#listeners.delete(entry));
-    return () => {
-      unwatch();
-      this.#listeners.delete(entry);
+    let unwatch: Unsubscribe | undefined;
+    const stop = (): void => {
+      unwatch?.();
+      this.#listeners.delete(stop);
+      ended?.();
     };
+    this.#listeners.set(stop, [name, listener]);
+    unwatch = whenAborted(signal, aborted ?? stop);
+    return stop;
   }
 
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
-    for (const entry of [...this.#listeners]) {
-      if (entry.name !== name) continue;
+    for (const [stop, [named, listener]] of [...this.#listeners]) {
+      // Whoever is told first may have taken others back.
+      if (named !== name || !this.#listeners.has(stop)) continue;
       try {
-        (entry.listener as (event: Events[Name]) => void)(event);
+        (listener as (event: Events[Name]) => void)(event);
       } catch (error) {
         report(error);
       }

@@ -1,8 +1,8 @@
 /** Following by grants that end. A function and no method, so that who never needs one carries none of it. */
 
 import type { Channel, SubscriptionStart } from './channel.js';
-import type { Abortable } from './emitter.js';
-import { demandFit, type WardwireError } from './error.js';
+import { type Abortable, report } from './emitter.js';
+import { demandFit, WardwireError } from './error.js';
 
 export interface GrantOptions extends Abortable {
   /** A position to catch up from. */
@@ -15,7 +15,8 @@ const leastMs = 1000;
 /**
  * Follows a channel by signed grants, as `grant` fetches them from the application's backend: one to begin with, and a fresh one
  * when the last has ended, where the channel is taken up again. Resolves once the server said yes, and rejects as
- * {@link Channel.subscribe} or with what `grant` fails with. Where a later one cannot be had the channel stays `ended`.
+ * {@link Channel.subscribe} or with what `grant` fails with. Where a later one cannot be had, the channel stays `ended`, and what `grant`
+ * fails with is reported as an uncaught error, as of a listener.
  */
 export function subscribeByGrant<Data>(
   channel: Channel<Data>,
@@ -33,12 +34,14 @@ export function subscribeByGrant<Data>(
     [askedAt, held] = [Date.now(), false];
     return channel.subscribe({ ...options, grant: await grant(signal) });
   };
+  // What the server says is in the channel's state, and who aborts knows why.
+  const told = (error: unknown): void => void (error instanceof WardwireError || signal?.aborted || report(error));
   const stop = channel.on('state', (state) => {
     if (state.kind === 'live') held = true;
     if (state.kind === 'idle') stop();
     if (!held || state.kind !== 'ended') return;
     if (!isOver(state.error) || Date.now() - askedAt < leastMs) return stop();
-    ask().catch(giveUp).catch(() => undefined);
+    ask().catch(giveUp).catch(told);
   }, options);
   return ask().catch(giveUp);
 }

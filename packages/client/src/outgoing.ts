@@ -147,7 +147,7 @@ export class Outgoing {
     const { clock, random } = this.#settings;
     const pace: Pace = this.#paces.get(channel) ?? { ms: 0 };
     pace.ms = Math.max(ms, pace.ms);
-    if (pace.ms === 0) return;
+    if (!pace.ms) return;
     this.#paces.set(channel, pace);
     pace.wait?.();
     // With some more, so that not all who were refused come back at one moment.

@@ -83,22 +83,23 @@ export function platformWith(given: Partial<Platform> | undefined): Platform {
     clock: systemClock,
     surroundings: pageSurroundings,
   });
-  demandFit('platform.WebSocket', platform.WebSocket !== undefined);
+  demandFit('platform.WebSocket', typeof platform.WebSocket === 'function');
   return platform;
 }
 
 /**
  * What was given; where nothing or `undefined` was, the default.
  *
- * @throws UsageError for a name that has no default, not even `undefined`, and for what is no number, or none for a timer,
- * where the default is one.
+ * @throws UsageError for a name that has no default, not even `undefined`; for what is of another type than the default; and for
+ * a number that is none for a timer.
  */
 export function withDefaults<T extends object>(given: Partial<T> | undefined, defaults: { readonly [Name in keyof T]: T[Name] | undefined }): T {
   const all: Record<string, unknown> = { __proto__: null, ...defaults };
   for (const [name, value] of Object.entries(given ?? {})) {
     demandFit(name, name in all);
     if (value === undefined) continue;
-    demandFit(name, typeof all[name] !== 'number' || (isCount(value) && value <= mostMs));
+    const type = typeof all[name];
+    demandFit(name, type === 'number' ? isCount(value) && value <= mostMs : type === 'undefined' || type === typeof value);
     all[name] = value;
   }
   return all as T;

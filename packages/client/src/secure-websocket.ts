@@ -80,10 +80,10 @@ export class SecureWebSocket extends EventTarget {
     super();
     const { auth, route, connectTimeoutMs, signal, platform: given } = withDefaults<Given>(options, {
       auth: session(),
-      route: undefined,
+      route: '',
       connectTimeoutMs: 15_000,
       signal: undefined,
-      platform: undefined,
+      platform: {},
     });
     if (arguments.length === 0) throw new TypeError('An address is needed.');
     const address = `${url}`;
@@ -307,7 +307,7 @@ function readProtocols(given: unknown): readonly string[] {
   return many ? Array.from(given as Iterable<unknown>, (name) => `${name as string}`) : [`${given as string}`];
 }
 
-function endpointOf(url: string, route: string | undefined): Endpoint {
+function endpointOf(url: string, route: string): Endpoint {
   try {
     return readEndpoint(url, route);
   } catch (cause) {

@@ -78,7 +78,7 @@ export interface Endpoint {
  * @throws UsageError for anything but `https:`, `wss:` (plain only on this machine), or a URL with a query, a fragment
  * or a user: those are where credentials leak from.
  */
-export function readEndpoint(url: string | URL, route?: string): Endpoint {
+export function readEndpoint(url: string | URL, route: string): Endpoint {
   // The origin alone: nothing else of the page's own address may decide where a credential goes.
   const base = (globalThis as { location?: { origin: string } }).location?.origin;
   let [href, origin, pathname] = ['', '', ''];
@@ -89,7 +89,7 @@ export function readEndpoint(url: string | URL, route?: string): Endpoint {
   }
   // TLS, or this machine; and nothing but a path.
   demandFit('url', href === origin + pathname && /^(http|ws)(s|:\/\/(localhost|127\.0\.0\.1|\[::1])(:|$))/.test(origin));
-  return { socket: href.replace(/^http/, 'ws'), origin: origin.replace(/^ws/, 'http'), route: route ?? pathname };
+  return { socket: href.replace(/^http/, 'ws'), origin: origin.replace(/^ws/, 'http'), route: route || pathname };
 }
 
 /** One request to the gate. */
@@ -183,8 +183,12 @@ function readBody({ body }: Response): Promise<unknown> {
 function within<T>(ask: Ask, work: (ask: Ask) => Promise<T>): Promise<T> {
   const { abort, clock, connectTimeoutMs, trace } = ask;
   return new Promise((resolve, reject) => {
-    whenAborted(abort.signal, () => reject(abort.signal.reason));
     const timer = clock.after(connectTimeoutMs, () => abort.abort(new ConnectionError('timeout', { trace })));
+    // The application's function may never end.
+    whenAborted(abort.signal, () => {
+      timer();
+      reject(abort.signal.reason);
+    });
     work(ask).then(resolve, reject).finally(timer);
   });
 }

@@ -164,34 +164,31 @@ export class Wire<Channels = AnyChannels> {
     const abort = new AbortController();
     const underway: Underway = { drop: () => abort.abort() };
     this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, underway);
-    try {
-      await inOurWords('unreachable', trace, async () => {
-        const ask = { ...this.#settings, trace, abort };
-        const entry = bare ? byCookie : await fetchTicket(ask);
-        if (this.#underway !== underway) return;
-        // Its constructor throws where the page's own policy forbids the address.
-        const connection: Connection = new Connection(entry, ask, {
-          opened: (handle) => {
-            if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) return this.#wipe('another-user');
-            this.#handle = handle;
-            this.#enter({ kind: 'open', trace }, connection);
-            // A listener of this state, or of a channel's, may have closed already.
-            if (this.#underway !== connection) return;
-            this.#stable = this.#settings.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
-            for (const part of this.#parts) if (this.#underway === connection) part.resume(connection);
-          },
-          freed: () => {
-            for (const part of this.#parts) part.pump();
-          },
-          notified: (notification) => this.#notified(notification),
-          ended: (code, word) => this.#underway === connection && (entry === byCookie && this.#state.kind === 'connecting' ? this.#attempt(false) : this.#ended(code, word, trace)),
-        });
-        this.#underway = connection;
+    await inOurWords('unreachable', trace, async () => {
+      const ask = { ...this.#settings, trace, abort };
+      const entry = bare ? byCookie : await fetchTicket(ask);
+      if (this.#underway !== underway) return;
+      // Its constructor throws where the page's own policy forbids the address.
+      const connection: Connection = new Connection(entry, ask, {
+        opened: (handle) => {
+          if (handle !== undefined && this.#handle !== undefined && handle !== this.#handle) return this.#wipe('another-user');
+          this.#handle = handle;
+          this.#enter({ kind: 'open', trace }, connection);
+          // A listener of this state, or of a channel's, may have closed already.
+          if (this.#underway !== connection) return;
+          this.#stable = this.#settings.clock.after(this.#settings.stableAfterMs, () => void (this.#failures = 0));
+          for (const part of this.#parts) if (this.#underway === connection) part.resume(connection);
+        },
+        freed: () => {
+          for (const part of this.#parts) part.pump();
+        },
+        notified: (notification) => this.#notified(notification),
+        ended: (code, word) => this.#underway === connection && (entry === byCookie && this.#state.kind === 'connecting' ? this.#attempt(false) : this.#ended(code, word, trace)),
       });
-    } catch (cause) {
-      const error = cause as WardwireError;
+      this.#underway = connection;
+    }).catch((error: WardwireError) => {
       if (this.#underway === underway) this.#decide(adviceForRefusal(error), { kind: 'refused', error });
-    }
+    });
   }
 
   /** A name for an attempt: the application's; or one of our own, where it fails to give one. */
@@ -309,10 +306,10 @@ export function connect<Channels = AnyChannels>(url: string | URL, options: Opti
 
 const defaults = {
   auth: undefined,
-  route: undefined,
+  route: '',
   signal: undefined,
-  platform: undefined,
-  backoff: undefined,
+  platform: {},
+  backoff: defaultBackoff,
   stableAfterMs: 5000,
   connectTimeoutMs: 15_000,
   requestTimeoutMs: 10_000,

@@ -1,26 +1,15 @@
 /** What an application gives to be called may fail: that stops nothing, and is told where its own errors are. */
 
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, test, type TestContext } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 
 import { bearer, type WardwireError } from '../src/index.js';
 import { Gate, reaches, subscribed } from './gate.js';
+import { uncaught } from './uncaught.js';
 
 let gate: Gate;
 beforeEach(async () => void (gate = await Gate.open()));
 afterEach(() => gate.close());
-
-/** What is reported as uncaught while the test runs, which else would end the process. */
-function uncaught(context: TestContext): unknown[] {
-  const seen: unknown[] = [];
-  const others = process.listeners('uncaughtException');
-  process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => seen.push(error));
-  context.after(() => {
-    process.removeAllListeners('uncaughtException');
-    for (const other of others) process.on('uncaughtException', other);
-  });
-  return seen;
-}
 
 const mistake = (): never => {
   throw new RangeError('the application’s own');

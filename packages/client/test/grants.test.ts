@@ -3,6 +3,7 @@ import { afterEach, beforeEach, mock, test } from 'node:test';
 
 import { type Channel, subscribeByGrant, type SubscriptionState, WardwireError } from '../src/index.js';
 import { type Call, Gate, type Peer, reaches, RpcFailure, subscribed } from './gate.js';
+import { uncaught } from './uncaught.js';
 
 let gate: Gate;
 /** Grants that hold, and those that were fetched. */
@@ -85,7 +86,8 @@ test('after a reconnect a grant that has ended meanwhile is, too', async () => {
   assert.deepEqual(gate.peers.at(-1)?.calls.map((call) => (call.params as { grant: string }).grant), ['g1', 'g2']);
 });
 
-test('one that does not hold, or not for long, and one that cannot be had is not asked for again and again', async () => {
+test('one that does not hold, or not for long, and one that cannot be had is not asked for again and again', async (context) => {
+  const seen = uncaught(context);
   const { room, peer } = await open();
   const refused = (error: unknown) => error instanceof WardwireError && error.code === 'forbidden';
   await assert.rejects(subscribeByGrant(room, grant), refused);
@@ -105,6 +107,8 @@ test('one that does not hold, or not for long, and one that cannot be had is not
   later();
   await expire(room, peer);
   assert.equal(fetched.length, 3);
+  // Nobody waits for this one.
+  assert.deepEqual(seen.map(String), ['Error: no backend']);
   await assert.rejects(subscribeByGrant(room, some), /no backend/);
 
   // However long it takes to be refused.
@@ -120,6 +124,7 @@ test('one that does not hold, or not for long, and one that cannot be had is not
   await refusal;
   await new Promise(setImmediate);
   assert.equal(fetched.length, 5);
+  assert.equal(seen.length, 1, 'what the server says is in the state');
 });
 
 test('who was refused, leaves the channel, loses the right, or aborts asks for no grant any more', async () => {

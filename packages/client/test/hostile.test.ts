@@ -175,6 +175,15 @@ test('nothing is left after a close that would keep a program running', async ()
   assert.deepEqual([clock.waits, listeners], [[], 0]);
 });
 
+test('a token that never comes keeps no program running once its client is closed', async () => {
+  const clock = handClock();
+  const client = gate.client({ auth: bearer(() => new Promise<string>(() => undefined)), platform: { clock } });
+  client.start();
+  await reaches(client, 'connecting');
+  client.close();
+  assert.deepEqual(clock.waits, []);
+});
+
 test('a token that can not be had for a while, or hangs, costs no connection', async () => {
   let token = (): string | Promise<string> => 'a-token';
   const { client, peer } = await open({ auth: bearer(() => token()) });
