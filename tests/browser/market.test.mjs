@@ -33,8 +33,10 @@ test('an order is taken, and a bad one is refused with the place marked in the f
   await page.getByTestId('orders').getByText('buy 100').waitFor();
 
   for (const [field, value, pointer, words] of [
-    ['quantity', '1000000', '/quantity (maximum)', 'That is more than the market takes.'],
-    ['quantity', 'a few', '/quantity (type)', 'This is not a number.'],
+    ['quantity', '1000000', '/quantity (maximum)', 'Less than that.'],
+    ['quantity', 'a few', '/quantity (type)', 'A whole number.'],
+    ['quantity', '1.5', '/quantity (type)', 'A whole number.'],
+    ['limit', 'cheap', '/limit (type)', 'A number.'],
     ['limit', '-1', '/limit (exclusiveMinimum)', 'More than nothing.'],
     ['symbol', '<b>', '/symbol (pattern)', 'Four capital letters.'],
   ]) {

@@ -32,14 +32,11 @@ const [width, height] = [1600, 720];
 const [radius, coinRadius, coinCount] = [26, 12, 8];
 /** Units a second, and how often one says where one is. */
 const [speed, sendEveryMs] = [560, 1000 / 30];
-/** Others are drawn as they were so long ago, between two of their moves. */
-const delayMs = 80;
-/** Who says nothing for so long has gone. */
-const goneAfterMs = 3000;
-/** More than that are not drawn. */
-const mostPlayers = 60;
-const own = '#2f7a82';
-const colours = ['#4a66b0', '#a23b56', '#6b7f2a', '#8a5bb0', '#b0742a'];
+/** Others are drawn as they were so long ago, between two of their moves, and not at all when they have said nothing for so long. */
+const [delayMs, goneAfterMs] = [80, 3000];
+/** More than that are not drawn, nor started. */
+const [mostPlayers, mostRobots] = [60, 3];
+const [own, ...colours] = ['#2f7a82', '#4a66b0', '#a23b56', '#6b7f2a', '#8a5bb0', '#b0742a'] as const;
 
 const wire = new Wire<Channels>('/live', { auth: session(), platform: cable });
 
@@ -70,12 +67,14 @@ void shell(wire, (account, signedIn) => {
     others.heard = 0;
     for (const { trips } of [me, ...robots]) trips.length = 0;
   }, 1000);
-  place('robot').addEventListener('click', () => robots.length < 3 && robots.push(new Pilot(connect('/live', { auth: session(), signal }), 'r', signal)), { signal });
-  place('flood').addEventListener('click', () => void flood(signal).catch((error: unknown) => signal.aborted || tell(why(error))), { signal });
+  const [robot, cheat] = [place<HTMLButtonElement>('robot'), place<HTMLButtonElement>('flood')];
+  robot.addEventListener('click', () => (robot.disabled = robots.push(new Pilot(connect('/live', { auth: session(), signal }), 'r', signal)) === mostRobots), { signal });
+  cheat.addEventListener('click', () => void flood(signal).catch((error: unknown) => signal.aborted || tell(`Not moved: ${why(error)}`)), { signal });
+  robot.disabled = cheat.disabled = false;
   place('field').focus({ preventScroll: true });
   // Who may not play does not go on asking.
-  wire.channel('arena/one').on('state', (state) => state.kind === 'ended' && (tell(why(state.error)), refused.abort()), { signal });
-  signal.addEventListener('abort', () => clearInterval(counting));
+  wire.channel('arena/one').on('state', (state) => state.kind === 'ended' && (tell(`No game: ${why(state.error)}`), refused.abort()), { signal });
+  signal.addEventListener('abort', () => (clearInterval(counting), (robot.disabled = cheat.disabled = true)));
   signedIn.addEventListener('abort', () => {
     for (const id of ['move', 'seen', 'flow']) place(id).textContent = '–';
     place('scores').replaceChildren();
@@ -254,12 +253,13 @@ function steering(field: HTMLElement, me: Pilot, signal: AbortSignal): (seconds:
 /** What a cheat would do, on a socket of its own, and what comes of it. */
 async function flood(signal: AbortSignal): Promise<void> {
   const alone = new AbortController();
-  const cheat = new Pilot(connect('/live', { auth: session(), signal: alone.signal }), 'p', AbortSignal.any([signal, alone.signal]));
-  await cheat.wire.ping();
-  const outcomes = await Promise.allSettled(Array.from({ length: 500 }, () => cheat.wire.call('publish', { channel: 'arena/one', data: cheat.here() })));
+  const either = AbortSignal.any([signal, alone.signal]);
+  const cheat = new Pilot(connect('/live', { auth: session(), signal: either }), 'p', either);
+  const move = (): Promise<unknown> => cheat.wire.call('publish', { channel: 'arena/one', data: cheat.here() });
+  const outcomes = await cheat.wire.ping().then(() => Promise.allSettled(Array.from({ length: 500 }, move))).finally(() => alone.abort());
   const refused = outcomes.filter((it) => it.status === 'rejected').map((it) => it.reason as unknown);
+  if (signal.aborted) return;
   tell(refused.length === 0 ? 'Of 500 moves at once all were taken: from here they came slowly enough.' : `Of 500 moves at once ${500 - refused.length} were taken, the last of them late. In between: ${why(refused[0])} So the client did: whoever goes on is closed (1008).`);
-  alone.abort();
 }
 
 /** The schema holds on the server; a page that computes with what comes looks for itself. */

@@ -120,7 +120,8 @@ function enterRoom(room: Room, account: string, signal: AbortSignal): void {
   };
   const load = (before?: string): void => void prepend(before).catch((error: unknown) => signal.aborted || tell(`The history is not to be had: ${why(error)}`));
 
-  const send = (text: string): void => {
+  /** Gives whether it is to be forgotten: what was refused is still the sender's. */
+  const send = async (text: string): Promise<boolean> => {
     const message: Message = { text, at: Date.now() };
     const id = crypto.randomUUID();
     const line = list.appendChild(lineOf(account, account));
@@ -128,11 +129,17 @@ function enterRoom(room: Room, account: string, signal: AbortSignal): void {
     settle(line, 'Sending');
     unsent.set(id, line);
     toEnd();
-    channel.publish(message, { id, signal }).catch((error: unknown) => {
+    try {
+      await channel.publish(message, { id, signal });
+      return true;
+    } catch (error) {
       unsent.delete(id);
-      if (!signal.aborted) settle(line, `Refused: ${why(error)}`, true);
-      toEnd();
-    });
+      if (signal.aborted) return true;
+      const follows = isAtEnd();
+      settle(line, `Refused: ${why(error)}`, true);
+      if (follows) toEnd();
+      return false;
+    }
   };
 
   clear();
@@ -149,7 +156,7 @@ function enterRoom(room: Room, account: string, signal: AbortSignal): void {
       place('room').dataset['state'] = state.kind;
       if (state.kind === 'ended') {
         const forbidden = `Forbidden: ${account} is signed in, and still may not read ${channel.name}. Being known is not being allowed; every right is named per channel.`;
-        tell(state.error.code === 'forbidden' ? forbidden : why(state.error));
+        tell(state.error.code === 'forbidden' ? forbidden : `This room has ended: ${why(state.error)}`);
       }
       if (state.kind !== 'live') return;
       tell(null);
@@ -235,7 +242,7 @@ function showTyping(room: Room, account: string, signal: AbortSignal): Typed {
   };
 }
 
-function compose(account: string, send: (text: string) => void, typed: Typed, signal: AbortSignal): void {
+function compose(account: string, send: (text: string) => Promise<boolean>, typed: Typed, signal: AbortSignal): void {
   const form = place<HTMLFormElement>('composer');
   const input = place<HTMLInputElement>('message');
   input.placeholder = `Say something as ${account}`;
@@ -247,10 +254,10 @@ function compose(account: string, send: (text: string) => void, typed: Typed, si
     if (text === '') return;
     input.value = '';
     typed('no longer');
-    send(text);
+    void send(text).then((done) => done || input.value !== '' || (input.value = text));
   };
   form.addEventListener('submit', submit, { signal });
-  for (const [id, text] of Object.entries(tries)) place(id).addEventListener('click', () => send(text), { signal });
+  for (const [id, text] of Object.entries(tries)) place(id).addEventListener('click', () => void send(text), { signal });
 }
 
 function lineOf(from: string | null, account: string): HTMLElement {

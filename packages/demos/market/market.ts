@@ -4,7 +4,7 @@ import { history, type Publication, session, WardwireError, Wire } from '@wardwi
 import uPlot from 'uplot';
 
 import { cable } from '../shared/src/cable.js';
-import { clockTime, element, place } from '../shared/src/dom.js';
+import { element, place } from '../shared/src/dom.js';
 import { tell, why } from '../shared/src/notice.js';
 import { shell } from '../shared/src/shell.js';
 
@@ -28,18 +28,22 @@ interface Order {
   readonly limit: number;
 }
 
-/** Prices of an instrument that the chart remembers, and how often it draws. */
+/** Prices of an instrument that are remembered, the seconds of them that the chart shows, and how often it draws. */
 const remembered = 600;
+const shownSeconds = 30;
 const drawEveryMs = 50;
+/** Who hears nothing for longer has a gap in the line. */
+const gapSeconds = 1;
 
 /** More instruments than that are not listed. */
 const mostInstruments = 100;
 
 /** What the schema's rules are in words, for whoever filled in the form. A map, as whoever names a rule could name `constructor`. */
 const rules: ReadonlyMap<string, string> = new Map([
-  ['type', 'This is not a number.'],
+  ['type', 'A number.'],
+  ['quantity type', 'A whole number.'],
   ['minimum', 'At least 1.'],
-  ['maximum', 'That is more than the market takes.'],
+  ['maximum', 'Less than that.'],
   ['exclusiveMinimum', 'More than nothing.'],
   ['pattern', 'Four capital letters.'],
   ['enum', 'Either buy or sell.'],
@@ -143,7 +147,7 @@ class Board {
 class Row {
   readonly root: HTMLElement;
   readonly times: number[] = [];
-  readonly prices: number[] = [];
+  readonly prices: (number | null)[] = [];
   readonly #price = element('td', { class: 'price' });
   readonly #change = element('td', { class: 'change' });
   readonly #button: HTMLElement;
@@ -159,7 +163,13 @@ class Row {
   hear(price: number, change: number): void {
     this.price = price;
     this.change = change;
-    this.times.push(Date.now() / 1000);
+    const now = Date.now() / 1000;
+    if (now - (this.times.at(-1) ?? now) > gapSeconds) this.#note(now, null);
+    this.#note(now, price);
+  }
+
+  #note(time: number, price: number | null): void {
+    this.times.push(time);
     this.prices.push(price);
     if (this.times.length <= remembered) return;
     this.times.shift();
@@ -204,6 +214,7 @@ function orders(account: string, board: Board, signal: AbortSignal): void {
     };
     // Whatever was typed is sent as it is: a browser that checks is a courtesy, a server that checks is a rule.
     const order = { side: fields.get('side'), symbol: fields.get('symbol'), quantity: number('quantity'), limit: number('limit') } as Order;
+    say(wire.state.kind === 'open' ? 'Sent.' : 'To be sent once there is a connection.', '');
     const sent = performance.now();
     try {
       await channel.publish(order, { signal });
@@ -211,7 +222,8 @@ function orders(account: string, board: Board, signal: AbortSignal): void {
     } catch (error) {
       if (signal.aborted) return;
       const { pointer = '', keyword = '' } = error instanceof WardwireError ? (error.data ?? {}) : {};
-      mark(form, pointer.slice(1), rules.get(keyword) ?? keyword);
+      const name = pointer.slice(1);
+      mark(form, name, rules.get(`${name} ${keyword}`) ?? rules.get(keyword) ?? keyword);
       say(`Refused: ${why(error)}`, 'bad');
     }
   };
@@ -276,7 +288,9 @@ function chartOptions(width: number, height: number): uPlot.Options {
     legend: { show: false },
     cursor: { show: false },
     padding: [10, 12, 0, 0],
-    axes: [{ ...axis, values: (_, at) => at.map((s) => clockTime(s * 1000, true)), space: 90, size: 34 }, { ...axis, size: 58 }],
+    // Of the last half minute, whatever of it came.
+    scales: { x: { time: false, range: () => [Date.now() / 1000 - shownSeconds, Date.now() / 1000] } },
+    axes: [{ ...axis, splits: (_, __, from) => [0, 10, 20, 30].map((s) => from + s), values: () => ['−30 s', '−20 s', '−10 s', 'now'], size: 34 }, { ...axis, size: 58 }],
     series: [{}, { stroke: colour('--accent'), width: 1.75, points: { show: false } }],
   };
 }

@@ -83,7 +83,8 @@ export function failedSignIn(): string | null {
 
 /** Ends the session, and goes on to sign out at the provider too. Wherever an answer leads, it is never to run as a script. */
 export async function signOutAtProvider(): Promise<void> {
-  const { body } = await call('POST', '/.wardwire/logout', { kind: 'cookie' }, { body: {} });
+  const { status, body } = await call('POST', '/.wardwire/logout', { kind: 'cookie' }, { body: {} });
+  if (status >= 400) throw new Error(`The server answered ${status}.`);
   const next = URL.parse(String(body['continue'] ?? ''));
   if (next?.protocol === 'https:') location.assign(next);
 }

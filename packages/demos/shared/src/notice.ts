@@ -16,6 +16,6 @@ export function why(error: unknown): string {
   if (!(error instanceof WardwireError)) return 'nobody knows why.';
   const { code, data, retryAfterMs } = error;
   if (data?.pointer !== undefined) return `${code} at ${data.pointer === '' ? 'the whole' : data.pointer} (${data.keyword ?? '?'}). Change that place.`;
-  if (retryAfterMs !== null) return `${code}. Wait ${(retryAfterMs / 1000).toFixed(1)} s.`;
+  if (retryAfterMs !== null) return `${code}. Wait ${retryAfterMs < 1000 ? `${Math.ceil(retryAfterMs)} ms` : `${(retryAfterMs / 1000).toFixed(1)} s`}.`;
   return `${code}. ${remedyFor(error)}`;
 }

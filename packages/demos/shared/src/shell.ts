@@ -6,6 +6,7 @@ import { attacksPanel } from './attacks/panel.js';
 import { connectionCard } from './connection.js';
 import { element, place } from './dom.js';
 import { failedSignIn, session, signIn, signInAtProvider, signOutAtProvider, surroundings } from './gate.js';
+import { why } from './notice.js';
 import { showProvider, showSignIn } from './sign-in.js';
 import { because, isOver, showState } from './status.js';
 
@@ -14,11 +15,21 @@ export type Line = Omit<Wire, 'channel'>;
 
 /** Runs a demo for whoever signs in. `enter` fills `#demo`; at its signal everything of that user goes. */
 export async function shell(wire: Line, enter: (account: string, signal: AbortSignal) => void): Promise<void> {
-  const { hostile, provider } = await surroundings();
+  const [{ hostile, provider }, known] = await Promise.all([surroundings(), session().catch(() => null)]);
   const panel = attacksPanel(place('break-in'), hostile, provider);
   const card = connectionCard(place('connection'), wire, provider);
-  const leave = (): Promise<void> => (provider ? signOutAtProvider() : wire.signOut());
   let present: AbortController | null = null;
+
+  const leave = async (): Promise<void> => {
+    try {
+      await (provider ? signOutAtProvider() : wire.signOut());
+    } catch (error) {
+      // The page has forgotten everything, and the cookie is as good as before: whoever leaves must hear of it.
+      const untold = `The server was not told, and the session goes on: ${why(error)} Reload, and sign out again.`;
+      card.tell(untold, 'bad');
+      if (present === null) signedOut(untold);
+    }
+  };
 
   const signedIn = (account: string, expiresAt: number, chosen: boolean): void => {
     present = new AbortController();
@@ -32,7 +43,7 @@ export async function shell(wire: Line, enter: (account: string, signal: AbortSi
     wire.start();
   };
 
-  const signedOut = (why: string | null): void => {
+  const signedOut = (reason: string | null): void => {
     if (present !== null) toStage();
     present?.abort();
     present = null;
@@ -41,8 +52,8 @@ export async function shell(wire: Line, enter: (account: string, signal: AbortSi
     place('sign-in').hidden = false;
     panel.signedOut();
     card.signedOut();
-    if (provider) return showProvider(place('sign-in'), why, () => signInAtProvider(null));
-    showSignIn(place('sign-in'), why, async (account) => {
+    if (provider) return showProvider(place('sign-in'), reason, () => signInAtProvider(null));
+    showSignIn(place('sign-in'), reason, async (account) => {
       await signIn(account);
       signedIn(account, (await session())?.expiresAt ?? NaN, true);
     });
@@ -53,7 +64,6 @@ export async function shell(wire: Line, enter: (account: string, signal: AbortSi
     if (state.kind !== 'ended') return;
     signedOut(because(state.reason) + (isOver(state.reason) ? ' This page has forgotten everything of that session.' : ''));
   });
-  const known = await session().catch(() => null);
   const failed = failedSignIn();
   if (known === null) signedOut(failed);
   else signedIn(known.subject, known.expiresAt, false);
@@ -67,7 +77,7 @@ function showAccount(account: string, signOut: () => Promise<void>): void {
     type: 'button',
     'data-testid': 'sign-out',
     text: 'Sign out',
-    on: { click: () => void signOut().catch(() => undefined) },
+    on: { click: () => void signOut() },
   });
   place('account').replaceChildren(badge(account), element('span', { class: 'name', 'data-testid': 'account', text: account }), leave);
 }

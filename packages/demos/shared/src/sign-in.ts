@@ -24,20 +24,23 @@ export function showSignIn(place: HTMLElement, why: string | null, choose: (acco
       element('span', {}, element('strong', { text: account.name }), element('span', { class: 'may', text: account.may })),
     );
     button.addEventListener('click', () => {
-      button.disabled = true;
+      busy(true);
       choose(account.name).catch((error: unknown) => {
-        button.disabled = false;
+        busy(false);
         trouble.hidden = false;
         trouble.textContent = `That did not work. ${error instanceof Error ? error.message : ''}`;
       });
     });
     return element('li', {}, button);
   };
+  const items = accounts.map(pick);
+  /** One at a time. */
+  const busy = (is: boolean): void => items.forEach((item) => item.querySelectorAll('button').forEach((it) => (it.disabled = is)));
   place.replaceChildren(
     head(),
     trouble,
     element('p', { class: 'lead', text: 'Pick who you are. The server sets a session cookie that no script can read.' }),
-    element('ul', { class: 'picks', role: 'list' }, ...accounts.map(pick)),
+    element('ul', { class: 'picks', role: 'list' }, ...items),
   );
 }
 

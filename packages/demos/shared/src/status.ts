@@ -20,6 +20,16 @@ export function showState(state: State): void {
   countdown = setInterval(tick, 500);
 }
 
+/** What the server's words come to. A map, as a server could say `constructor`. */
+const closes: ReadonlyMap<string, string> = new Map([
+  ['expired', 'The proof of who you are has expired (3000). Sign in again.'],
+  ['restart', 'The server restarts (1012).'],
+]);
+const ends: ReadonlyMap<string, string> = new Map([
+  ['logged-out', 'You were signed out elsewhere (logged-out).'],
+  ['revoked', 'The right to be here was taken back (revoked).'],
+]);
+
 /** Why there is no connection, in one sentence. */
 export function because(reason: Reason): string {
   switch (reason.kind) {
@@ -27,10 +37,11 @@ export function because(reason: Reason): string {
       if (reason.error.code === 'unreachable') return 'The server cannot be reached.';
       return reason.error.status === 401 ? 'This session has ended. Sign in again.' : `${reason.error.title} (${reason.error.code}).`;
     case 'closed':
-      return reason.word === '' ? `The connection was lost (${reason.code}).` : `The server closed: ${reason.word} (${reason.code}).`;
+      if (reason.word === '') return `The connection was lost (${reason.code}).`;
+      return closes.get(reason.word) ?? `The server closed: ${reason.word} (${reason.code}).`;
     case 'signed-out':
       if (reason.by === 'another-user') return 'Somebody else signed in here. Reload to go on as them.';
-      return reason.by === 'client' ? 'Signed out.' : `The server ended this session: ${reason.word}.`;
+      return reason.by === 'client' ? 'Signed out.' : (ends.get(reason.word) ?? `The server ended this session: ${reason.word}.`);
     case 'stopped':
       return 'Disconnected.';
   }

@@ -57,6 +57,7 @@ export function attacksPanel(root: HTMLElement, hostile: Hostile, provider: bool
 }
 
 async function runEvery(cards: readonly Card[], runAll: HTMLButtonElement, summary: HTMLElement): Promise<void> {
+  const focused = document.activeElement === runAll;
   runAll.disabled = true;
   let held = 0;
   for (const [index, card] of cards.entries()) {
@@ -67,17 +68,18 @@ async function runEvery(cards: readonly Card[], runAll: HTMLButtonElement, summa
   }
   summary.textContent = held === cards.length ? `${held} of ${cards.length} attacks came to nothing.` : `Only ${held} of ${cards.length} attacks were turned away.`;
   runAll.disabled = false;
+  if (focused) refocus(runAll);
 }
 
 function attackCard(attack: Attack): Card {
-  const chip = element('span', { class: 'chip', 'data-part': 'verdict' });
+  const chip = element('span', { class: 'chip', role: 'status', 'data-part': 'verdict' });
   const button = element('button', { type: 'button', 'data-part': 'run', 'aria-describedby': `${attack.id}-tries`, text: 'Try it' });
   let stage = newStage();
   const saw = element('ul', { class: 'lines', role: 'list', 'data-part': 'saw' });
   const log = element('div', { class: 'log', 'data-part': 'audit' });
   const result = element(
     'div',
-    { class: 'result', 'aria-live': 'polite' },
+    { class: 'result' },
     column('What JavaScript saw', saw),
     column('What the audit log says', log),
   );
@@ -104,6 +106,7 @@ function attackCard(attack: Attack): Card {
   };
   const run = async (): Promise<Outcome['verdict'] | null> => {
     const trace = newTrace();
+    const focused = document.activeElement === button;
     root.dataset['state'] = 'running';
     root.dataset['trace'] = trace;
     button.disabled = true;
@@ -118,6 +121,7 @@ function attackCard(attack: Attack): Card {
     root.dataset['verdict'] = outcome.verdict.kind;
     root.dataset['state'] = 'done';
     button.disabled = false;
+    if (focused) refocus(button);
     button.textContent = 'Again';
     return outcome.verdict;
   };
@@ -130,6 +134,11 @@ function attackCard(attack: Attack): Card {
   };
   button.addEventListener('click', () => void run());
   return { root, button, run, reset };
+}
+
+/** A button that is disabled loses the focus; who has not gone on meanwhile gets it back. */
+function refocus(button: HTMLElement): void {
+  if (document.activeElement === document.body) button.focus({ preventScroll: true });
 }
 
 function newStage(): HTMLElement {
