@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { demo, phone, publish } from './visitor.mjs';
+import { demo, phone, publish, signIn } from './visitor.mjs';
 
 const { enter } = demo();
 
@@ -103,6 +103,7 @@ test('names are read wherever people meet: none is written over another, nor pas
 
 test('who moves too often is refused by rate, and held back by their own client before the server closes', async () => {
   const { page, leave } = await enter('alice', '/arena');
+  const place = await page.getByTestId('field').boundingBox();
   const begun = performance.now();
   await page.getByTestId('flood').click();
   const told = await page.locator('#notice').getByText('Of 500 moves at once').innerText();
@@ -112,11 +113,19 @@ test('who moves too often is refused by rate, and held back by their own client 
   if (taken === 'all') assert.ok(tookMs > 1500, `${told} It took ${tookMs} ms.`);
   else assert.ok(between === 'rate' && taken > 0 && taken < 500, told);
   assert.equal(await page.getByTestId('status').getAttribute('data-state'), 'open');
+  // What is told does not move what one plays on.
+  assert.deepEqual(await page.getByTestId('field').boundingBox(), place);
   await leave();
 });
 
 test('mallory does not play, and is told why', async () => {
   const { page, leave } = await enter('mallory', '/arena');
-  await page.locator('#notice').getByText('forbidden.').waitFor();
+  await page.locator('#notice').getByText('No game: forbidden.').waitFor();
+  for (const id of ['robot', 'flood']) assert.equal(await page.getByTestId(id).isDisabled(), true);
+  await page.getByTestId('sign-out').click();
+  await signIn(page, 'alice');
+  // Three robots are enough of one.
+  for (let count = 0; count < 3; count += 1) await page.getByTestId('robot').click();
+  assert.equal(await page.getByTestId('robot').isDisabled(), true);
   await leave();
 });

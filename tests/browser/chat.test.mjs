@@ -146,6 +146,25 @@ test('what the schema refuses is explained: where, by which rule, and what helps
   await leave();
 });
 
+test('what was refused is given back to whoever typed it, and moves nobody who reads further up', async () => {
+  const { page, leave } = await enter('alice', '/chat');
+  await enterRoom(page, 'lobby');
+  for (let count = 1; count <= 12; count += 1) await say(page, `filling ${count}.`);
+  await bubble(page, 'alice', 'filling 12.').getByText('Delivered').waitFor();
+  const messages = page.getByTestId('messages');
+  await page.getByTestId('pull').click();
+  await inState(page, 'waiting');
+  const words = 'much too much '.repeat(50).trim();
+  await say(page, words);
+  assert.equal(await page.getByTestId('message').inputValue(), '');
+  await messages.evaluate((it) => (it.scrollTop = 0));
+  await page.getByTestId('pull').click();
+  await bubble(page, 'alice', 'much too much').getByText('Refused').waitFor();
+  assert.equal(await messages.evaluate((it) => it.scrollTop), 0);
+  assert.equal(await page.getByTestId('message').inputValue(), words);
+  await leave();
+});
+
 test('signing out wipes, and the next one here sees nothing of the one before', async () => {
   const { page, leave } = await enter('alice', '/chat');
   await enterRoom(page, 'staff');

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 import { assertInUse, assertSignedOut, demo, everywhere, fill, inState, signIn } from './visitor.mjs';
 
-const { running, enter } = demo();
+const { running, visit, enter } = demo();
 
 /** One user in two tabs: `page`, in which what can be filled in is, and `other`. */
 async function twice(account, path) {
@@ -57,6 +57,39 @@ test('a page whose socket was lost before the sign-out elsewhere hears of it at 
     await assertSignedOut(page, /^This session has ended\. Sign in again\. This page has forgotten everything/);
     await leave();
   });
+});
+
+test('a sign-out that does not reach the server is told of, as its session goes on', async () => {
+  await everywhere(async (path) => {
+    const { page, leave } = await enter('alice', path);
+    await page.route('**/.wardwire/session', (route) => (route.request().method() === 'DELETE' ? route.abort() : route.continue()));
+    await page.getByTestId('sign-out').click();
+    const notice = page.locator('#sign-in [data-testid=notice]');
+    await notice.getByText('The server was not told, and the session goes on: unreachable.').waitFor();
+    await page.getByTestId('events').getByText('The server was not told').waitFor();
+    await page.unrouteAll();
+    await page.reload();
+    await inState(page, 'open');
+    await page.getByTestId('sign-out').click();
+    await assertSignedOut(page, /^Signed out/);
+    assert.equal(await page.evaluate(async () => (await fetch('/.wardwire/session')).status), 401);
+    await leave();
+  });
+});
+
+test('one signs in as one account at a time, however slow the server is', async () => {
+  const { page, leave } = await visit('/chat');
+  let meanwhile;
+  await page.route('**/.wardwire/demo/sign-in', async (route) => {
+    meanwhile = await page.getByTestId('sign-in-bob').isDisabled();
+    await route.abort();
+  });
+  await page.getByTestId('sign-in-alice').click();
+  await page.locator('#sign-in [data-testid=notice]').getByText('That did not work.').waitFor();
+  assert.deepEqual([meanwhile, await page.getByTestId('sign-in-bob').isDisabled()], [true, false]);
+  await page.unrouteAll();
+  await signIn(page, 'bob');
+  await leave();
 });
 
 test('a cable that is pulled is told of and waited for, and everything goes on when it is in again', async () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { demo } from './visitor.mjs';
+import { demo, inState } from './visitor.mjs';
 
 const { enter } = demo();
 
@@ -54,6 +54,18 @@ test('an order is taken, and a bad one is refused with the place marked in the f
   await page.getByTestId('answer').getByText('Taken after').waitFor();
   assert.equal(await page.locator('#order [aria-invalid=true]').count(), 0);
   await page.waitForFunction(() => document.querySelectorAll('#orders li').length === 2);
+  await leave();
+});
+
+test('an order without a connection waits for one, and says so', async () => {
+  const { page, leave } = await enter('alice', '/market');
+  await page.waitForFunction(() => document.querySelector('#symbol').value !== '');
+  await page.getByTestId('pull').click();
+  await inState(page, 'waiting');
+  await page.getByTestId('order').click();
+  await page.getByTestId('answer').getByText('To be sent once there is a connection.').waitFor();
+  await page.getByTestId('pull').click();
+  await page.getByTestId('answer').getByText('Taken after').waitFor();
   await leave();
 });
 

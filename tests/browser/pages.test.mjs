@@ -57,12 +57,15 @@ test('the keyboard alone signs in, uses every page, attacks it, and signs out', 
   await everywhere(async (path) => {
     const { page, leave } = await visit(path);
     await page.getByTestId('sign-in-alice').waitFor();
+    const bar = await page.locator('.bar').boundingBox();
     const press = async (selector) => {
       await tabTo(page, selector);
       await page.keyboard.press('Enter');
     };
     await press('[data-testid=sign-in-alice]');
     await inState(page, 'open');
+    // Nothing below it moves.
+    assert.deepEqual(await page.locator('.bar').boundingBox(), bar);
     if (path === '/chat') {
       await press('[data-testid=room-raw]');
       await page.locator('#room[data-state=live]').waitFor();
@@ -90,6 +93,8 @@ test('the keyboard alone signs in, uses every page, attacks it, and signs out', 
     await inState(page, 'open');
     await press('[data-testid=attack-no-credential] [data-part=run]');
     await page.locator('[data-testid=attack-no-credential][data-state=done]').waitFor();
+    // Where one pressed is where one goes on.
+    await page.waitForFunction(() => document.activeElement.matches('[data-testid=attack-no-credential] [data-part=run]'));
     await press('[data-testid=sign-out]');
     await assertSignedOut(page, /Signed out/);
     await press('[data-testid=sign-in-bob]');

@@ -29,8 +29,8 @@ interface Order {
 }
 
 /** Prices of an instrument that are remembered, the seconds of them that the chart shows, and how often it draws. */
-const remembered = 600;
-const shownSeconds = 30;
+const remembered = 300;
+const shownSeconds = 15;
 const drawEveryMs = 50;
 /** Who hears nothing for longer has a gap in the line. */
 const gapSeconds = 1;
@@ -288,9 +288,9 @@ function chartOptions(width: number, height: number): uPlot.Options {
     legend: { show: false },
     cursor: { show: false },
     padding: [10, 12, 0, 0],
-    // Of the last half minute, whatever of it came.
+    // Up to now, whatever of it came.
     scales: { x: { time: false, range: () => [Date.now() / 1000 - shownSeconds, Date.now() / 1000] } },
-    axes: [{ ...axis, splits: (_, __, from) => [0, 10, 20, 30].map((s) => from + s), values: () => ['−30 s', '−20 s', '−10 s', 'now'], size: 34 }, { ...axis, size: 58 }],
+    axes: [{ ...axis, splits: (_, __, from) => [0, 5, 10, 15].map((s) => from + s), values: () => ['−15 s', '−10 s', '−5 s', 'now'], size: 34 }, { ...axis, size: 58 }],
     series: [{}, { stroke: colour('--accent'), width: 1.75, points: { show: false } }],
   };
 }

@@ -22,7 +22,7 @@ export function showState(state: State): void {
 
 /** What the server's words come to. A map, as a server could say `constructor`. */
 const closes: ReadonlyMap<string, string> = new Map([
-  ['expired', 'The proof of who you are has expired (3000). Sign in again.'],
+  ['expired', 'The proof of who you are has expired (3000).'],
   ['restart', 'The server restarts (1012).'],
 ]);
 const ends: ReadonlyMap<string, string> = new Map([
