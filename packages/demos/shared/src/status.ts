@@ -22,12 +22,12 @@ export function showState(state: State): void {
 
 /** What the server's words come to. A map, as a server could say `constructor`. */
 const closes: ReadonlyMap<string, string> = new Map([
-  ['expired', 'The proof of who you are has expired (3000).'],
-  ['restart', 'The server restarts (1012).'],
+  ['expired', 'The proof of who you are has expired'],
+  ['restart', 'The server restarts'],
 ]);
 const ends: ReadonlyMap<string, string> = new Map([
-  ['logged-out', 'You were signed out elsewhere (logged-out).'],
-  ['revoked', 'The right to be here was taken back (revoked).'],
+  ['logged-out', 'You were signed out elsewhere'],
+  ['revoked', 'The right to be here was taken back'],
 ]);
 
 /** Why there is no connection, in one sentence. */
@@ -38,10 +38,10 @@ export function because(reason: Reason): string {
       return reason.error.status === 401 ? 'This session has ended. Sign in again.' : `${reason.error.title} (${reason.error.code}).`;
     case 'closed':
       if (reason.word === '') return `The connection was lost (${reason.code}).`;
-      return closes.get(reason.word) ?? `The server closed: ${reason.word} (${reason.code}).`;
+      return `${closes.get(reason.word) ?? `The server closed: ${reason.word}`} (${reason.code}).`;
     case 'signed-out':
       if (reason.by === 'another-user') return 'Somebody else signed in here. Reload to go on as them.';
-      return reason.by === 'client' ? 'Signed out.' : (ends.get(reason.word) ?? `The server ended this session: ${reason.word}.`);
+      return reason.by === 'client' ? 'Signed out.' : `${ends.get(reason.word) ?? 'The server ended this session'} (${reason.word}).`;
     case 'stopped':
       return 'Disconnected.';
   }
