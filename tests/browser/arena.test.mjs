@@ -83,12 +83,13 @@ test('names are read wherever people meet: none is written over another, nor pas
   for (const options of [{}, phone]) {
     const { page, leave } = await enter('alice', '/arena', { ...options, prepare: watched });
     for (const [x, y] of [[800, 360], [0, 720], [1600, 0]]) {
-      const crowd = Array.from('abcd', (name) => ({ player: name.repeat(6), x, y }));
+      const crowd = Array.from('abcdef', (name) => ({ player: name.repeat(6), x, y }));
       const shown = page.waitForFunction(([at, left]) => {
         const { dots, names } = globalThis.before;
-        return dots.filter((it) => Math.hypot(it.x - at, it.y - left) < 1).length >= 4 && names;
+        return dots.filter((it) => Math.hypot(it.x - at, it.y - left) < 1).length >= 6 && names;
       }, [x, y]);
       const names = [await publish(bob.page, 'arena/one', crowd), await (await shown).jsonValue()][1];
+      assert.ok(names.length >= 6, JSON.stringify(names));
       for (const [at, one] of names.entries()) {
         assert.ok(one.x - one.half > -1 && one.x + one.half < 1601 && one.y - one.size > -1 && one.y < 721, JSON.stringify(one));
         for (const other of names.slice(0, at)) {
