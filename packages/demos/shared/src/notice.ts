@@ -13,7 +13,7 @@ export function tell(text: string | null): void {
 
 /** What was wrong, where (RFC 6901), and what helps. */
 export function why(error: unknown): string {
-  if (!(error instanceof WardwireError)) return 'nobody knows why.';
+  if (!(error instanceof WardwireError)) return error instanceof Error ? error.message.replace(/\.?$/, '.') : 'nobody knows why.';
   const { code, data, retryAfterMs } = error;
   if (data?.pointer !== undefined) return `${code} at ${data.pointer === '' ? 'the whole' : data.pointer} (${data.keyword ?? '?'}). Change that place.`;
   if (retryAfterMs !== null) return `${code}. Wait ${retryAfterMs < 1000 ? `${Math.ceil(retryAfterMs)} ms` : `${(retryAfterMs / 1000).toFixed(1)} s`}.`;
