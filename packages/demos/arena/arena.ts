@@ -112,10 +112,10 @@ class Pilot {
     return { player: this.player, x: Math.round(this.x), y: Math.round(this.y) };
   }
 
-  /** What robots do. */
+  /** What robots do: each has its own taste, or all would run after the same coin. */
   chase(coins: Coins, seconds: number): void {
-    const near = coins.all().sort((a, b) => Math.hypot(a.x - this.x, a.y - this.y) - Math.hypot(b.x - this.x, b.y - this.y))[0];
-    if (near !== undefined) this.move(near.x - this.x, near.y - this.y, seconds * 0.6);
+    const [next] = coins.all().map((it) => ({ ...it, far: Math.hypot(it.x - this.x, it.y - this.y) * (1 + 3 * scatter(it.coin, it.turn, this.player.charCodeAt(1))) })).sort((a, b) => a.far - b.far);
+    if (next !== undefined) this.move(next.x - this.x, next.y - this.y, seconds * 0.6);
   }
 
   /** Volatile: a move that is late is worth nothing, so it is not kept, and nobody repeats it. */
