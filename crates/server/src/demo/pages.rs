@@ -25,7 +25,7 @@ pub(super) fn ours(path: &str, ports: Ports) -> Option<Response<Bytes>> {
         .or_else(|| (name == INDEX).then(missing))?;
     let Ports { ours, hostile, .. } = ports;
     let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
          connect-src 'self' wss://localhost:{ours}; \
          frame-src https://127.0.0.1:{hostile} https://localhost:{hostile}; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
