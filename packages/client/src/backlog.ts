@@ -36,7 +36,7 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
     // At sign-out, and when another user is signed in, nothing of the user before is handed out any more.
     if (['signed-out', 'another-user'].includes(error?.code as string)) this.#items.length = 0;
     // Comes after what waits, once as from a generator.
-    if (error) this.#items.push({ error });
+    if (error && !['unsubscribed', 'closed'].includes(error.code)) this.#items.push({ error });
     this.#released();
     this.#hand();
   }

@@ -3,7 +3,7 @@
 import { type Published, readPublished } from './answers.js';
 import { Backlog } from './backlog.js';
 import type { Abortable, Unsubscribe } from './emitter.js';
-import { demandFit, type WardwireError } from './error.js';
+import { demandFit, UsageError, type WardwireError } from './error.js';
 import type { ChannelEvents, Followings } from './following.js';
 import { isCount, isPosition, isText, type Publication } from './frames.js';
 import type { Effort } from './outgoing.js';
@@ -126,8 +126,7 @@ export class Channel<Data = unknown> {
 
   /** Follows the channel no more: listeners go, iterations end. */
   unsubscribe(): void {
-    const following = this.#followings.peek(this.name);
-    if (following) this.#followings.end(following);
+    this.#followings.peek(this.name)?.end(new UsageError('unsubscribed'));
   }
 
   /**
@@ -159,7 +158,7 @@ export class Channel<Data = unknown> {
     const { backlog: most = 1000 } = options;
     demandFit('backlog', isCount(most));
     const backlog = new Backlog<Publication<Data>>(most, () => stop());
-    const hold = (error: WardwireError): void => backlog.end(['unsubscribed', 'closed'].includes(error.code) ? undefined : error);
+    const hold = (error: WardwireError): void => backlog.end(error);
     const read = (publication: Publication): void => backlog.add(publication as Publication<Data>);
     const stop = this.#listen('publication', read, hold, options.signal, () => queueMicrotask(() => backlog.end()));
     this.#followings.hold(this.name, hold);
@@ -180,6 +179,6 @@ export class Channel<Data = unknown> {
     aborted?: () => void,
   ): Unsubscribe {
     const following = this.#followings.of(this.name);
-    return following.events.on(name, listener, signal, () => this.#followings.release(following, hold), aborted);
+    return following.on(name, listener, signal, () => this.#followings.release(following, hold), aborted);
   }
 }

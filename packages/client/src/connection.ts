@@ -54,11 +54,14 @@ export class Connection {
   #rest: Cancel | undefined;
 
   constructor(entry: Entry, settings: ConnectionSettings, listener: ConnectionListener) {
-    const { endpoint, trace, WebSocket, connectTimeoutMs } = settings;
     this.#settings = settings;
     this.#listener = listener;
-    this.#socket = new WebSocket(endpoint.socket, [subprotocol, entry.offer, `wardwire.trace.${trace}`]);
-    this.#socket.onopen = () => this.#opened(entry);
+    this.#socket = new settings.WebSocket(settings.endpoint.socket, [subprotocol, entry.offer, `wardwire.trace.${settings.trace}`]);
+    this.#socket.onopen = () => {
+      // A server that selects another subprotocol speaks another language (RFC 6455 §4.1).
+      if (this.#socket.protocol !== subprotocol) this.drop('protocol', 4003);
+      else if (entry !== byCookie) this.#begin(entry);
+    };
     this.#socket.onmessage = (event: { data: unknown }) => this.#received(event.data);
     this.#socket.onclose = (event: { code: number; reason: string }) => {
       // The stable word that the reason begins with.
@@ -66,7 +69,7 @@ export class Connection {
     };
     // Node 22 tells of a handshake that failed by this alone; elsewhere a close event follows. npm `ws` throws without a listener.
     this.#socket.onerror = () => this.#phase === 'handshake' && this.#end(1006, '');
-    this.#watch = this.#after(connectTimeoutMs, () => this.drop('slow-handshake'));
+    this.#watch = this.#settings.clock.after(this.#settings.connectTimeoutMs, () => this.drop('slow-handshake'));
   }
 
   /**
@@ -75,7 +78,7 @@ export class Connection {
    */
   send(method: string, params: string, answered: (result: unknown) => unknown = Boolean, failed: (error: WardwireError) => unknown = Boolean): void {
     const id = this.#nextId++;
-    const late = this.#after(this.#settings.requestTimeoutMs, () => this.drop('dead'));
+    const late = this.#settings.clock.after(this.#settings.requestTimeoutMs, () => this.drop('dead'));
     this.#pending.set(id, (error, result) => {
       late();
       try {
@@ -106,7 +109,7 @@ export class Connection {
    */
   rest(ms: number): void {
     this.#rest?.();
-    this.#rest = this.#after(Math.min(Math.max(ms, 2 ** (this.#failures.length - 16)), longestRestMs) * (1 + this.#settings.random()), () => {
+    this.#rest = this.#settings.clock.after(Math.min(Math.max(ms, 2 ** (this.#failures.length - 16)), longestRestMs) * (1 + this.#settings.random()), () => {
       this.#rest = undefined;
       this.#listener.freed();
     });
@@ -121,12 +124,6 @@ export class Connection {
     // Over before it closes, as Node 22 tells of an error while it is closed.
     this.#end(code ?? 1006, word);
     this.#socket.close(code, code ? word : undefined);
-  }
-
-  #opened(entry: Entry): void {
-    // A server that selects another subprotocol speaks another language (RFC 6455 §4.1).
-    if (this.#socket.protocol !== subprotocol) return this.drop('protocol', 4003);
-    if (entry !== byCookie) this.#begin(entry);
   }
 
   #begin({ handle }: Pick<Entry, 'handle'>): void {
@@ -148,19 +145,13 @@ export class Connection {
     }
     if (frame.kind === 'welcome') return this.#begin(frame);
     this.#heard();
-    if (frame.kind === 'result') this.#settle(frame.id, null, frame.result);
-    else if (frame.kind === 'error') this.#refused(frame);
-    else this.#listener.notified(frame);
-  }
-
-  /**
-   * A server closes a socket of which more than 32 calls fail in a minute. So the more have of late, the fewer go out at
-   * once, down to one; after 16 there is a rest behind each, twice as long as the one before: after 24 a quarter of a
-   * second, and with those that were underway the 33rd comes when the first is long forgotten.
-   */
-  #refused(frame: Extract<Frame, { kind: 'error' }>): void {
+    if (frame.kind === 'result') return this.#settle(frame.id, null, frame.result);
+    if (frame.kind !== 'error') return this.#listener.notified(frame);
+    // A server closes a socket of which more than 32 calls fail in a minute. So the more have of late, the fewer go out at
+    // once, down to one; after 16 there is a rest behind each, twice as long as the one before: after 24 a quarter of a
+    // second, and with those that were underway the 33rd comes when the first is long forgotten.
     if (this.#failures.length < callsAtOnce) {
-      const failures = this.#failures.push(this.#after(longestRestMs, () => this.#failures.shift()));
+      const failures = this.#failures.push(this.#settings.clock.after(longestRestMs, () => this.#failures.shift()));
       if (failures > 16) this.rest(0);
     }
     this.#settle(frame.id, rpcError(frame, this.#settings.trace));
@@ -176,7 +167,7 @@ export class Connection {
   /** Starts the silence anew: after `pingEveryMs` of it the server is asked, and a server that keeps silent is dead. */
   #heard(): void {
     this.#watch();
-    this.#watch = this.#after(this.#settings.pingEveryMs, () => this.probe());
+    this.#watch = this.#settings.clock.after(this.#settings.pingEveryMs, () => this.probe());
   }
 
   #end(code: number, word: string): void {
@@ -185,9 +176,5 @@ export class Connection {
     for (const timer of [this.#watch, this.#rest, ...this.#failures]) timer?.();
     this.#listener.ended(code, word);
     for (const id of this.#pending.keys()) this.#settle(id, new ConnectionError(word === 'dead' ? 'timeout' : 'disconnected', { trace: this.#settings.trace }));
-  }
-
-  #after(ms: number, action: () => void): Cancel {
-    return this.#settings.clock.after(ms, action);
   }
 }

@@ -49,10 +49,9 @@ export class Emitter<Events> {
 
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     for (const [stop, [named, listener]] of [...this.#listeners]) {
-      // Whoever is told first may have taken others back.
-      if (named !== name || !this.#listeners.has(stop)) continue;
       try {
-        (listener as (event: Events[Name]) => void)(event);
+        // Whoever is told first may have taken others back.
+        if (named === name && this.#listeners.has(stop)) (listener as (event: Events[Name]) => void)(event);
       } catch (error) {
         report(error);
       }

@@ -23,9 +23,8 @@ export interface ChannelEvents<Data = unknown> {
 }
 
 /** One followed channel. */
-export class Following {
+export class Following extends Emitter<ChannelEvents> {
   readonly channel: string;
-  readonly events = new Emitter<ChannelEvents>();
   /** What wants publications: listeners, iterators, `subscribe()`. Called when it ends for all of them. */
   readonly holds = new Set<(error: WardwireError) => void>();
   position: string | undefined;
@@ -35,6 +34,7 @@ export class Following {
   state: SubscriptionState = { kind: 'idle' };
 
   constructor(channel: string) {
+    super();
     this.channel = channel;
   }
 
@@ -43,9 +43,14 @@ export class Following {
     return ['idle', 'ended'].includes(this.state.kind);
   }
 
+  /** Tells all who hold it why it ends. */
+  end(error: WardwireError): void {
+    for (const hold of [...this.holds]) hold(error);
+  }
+
   enter(state: SubscriptionState): void {
     this.state = state;
-    this.events.emit('state', state);
+    this.emit('state', state);
   }
 }
 
@@ -81,14 +86,13 @@ export class Followings {
 
   /** Releases a hold; with the last one the channel is followed no more, and what nobody listens to is dropped. */
   release(following: Following, hold: (error: WardwireError) => void): void {
-    if (following.holds.delete(hold) && following.holds.size === 0) this.#leave(following);
-    else this.#forget(following);
-  }
-
-  /** Ends every hold. */
-  end(following: Following): void {
-    for (const hold of [...following.holds]) hold(new UsageError('unsubscribed'));
-    this.#leave(following);
+    if (following.holds.delete(hold) && following.holds.size === 0) {
+      following.position = following.grant = undefined;
+      if (!following.rests) following.enter({ kind: 'idle' });
+      this.pump();
+    }
+    // After a sign-out the name may be another user's.
+    if (following.isEmpty && this.#all.get(following.channel) === following) this.#all.delete(following.channel);
   }
 
   /** Takes every channel up again where it was left, over this connection; or knows that there is none. */
@@ -106,7 +110,7 @@ export class Followings {
     const served = this.#served;
     for (const [channel, followed] of served) {
       if (!this.#line?.hasRoom(queuedAtOnce)) return;
-      if (!followed || this.peek(channel)?.state.kind === 'live') continue;
+      if (!followed || this.#all.get(channel)?.state.kind === 'live') continue;
       served.set(channel, false);
       const failed = ({ code }: WardwireError): unknown => (code === 'rate' ? served.set(channel, true) : served.delete(channel));
       this.#line.send('unsubscribe', JSON.stringify({ channel }), () => served.delete(channel), failed);
@@ -127,7 +131,7 @@ export class Followings {
       return this.#refused(following, new ConnectionError(kind, { data: event }));
     }
     if (kind === 'lagged' && isNewer(event.position, following.position)) following.position = event.position;
-    following.events.emit(kind, event);
+    following.emit(kind, event);
   }
 
   /** Tells whoever waits for a channel why there is no connection any more. The channels are kept for `start()`, or all is forgotten: what is known of them, and who listens. */
@@ -136,9 +140,8 @@ export class Followings {
     // At once: a listener may already follow as somebody else.
     if (forget) this.#all.clear();
     for (const following of all) {
-      for (const hold of [...following.holds]) hold(error);
+      following.end(error);
       if (!forget) continue;
-      following.position = following.grant = undefined;
       following.enter({ kind: 'idle' });
     }
   }
@@ -146,7 +149,7 @@ export class Followings {
   #read(following: Following, publication: Publication): void {
     if (!isNewer(publication.position, following.position)) return;
     following.position = publication.position;
-    following.events.emit('publication', publication);
+    following.emit('publication', publication);
   }
 
   #establish(following: Following, line: Line): void {
@@ -182,18 +185,5 @@ export class Followings {
     const holds = [...following.holds];
     following.enter({ kind: 'ended', error });
     for (const hold of holds) hold(error);
-  }
-
-  #leave(following: Following): void {
-    following.position = following.grant = undefined;
-    if (!following.rests) following.enter({ kind: 'idle' });
-    this.#forget(following);
-    this.pump();
-  }
-
-  #forget(following: Following): void {
-    // After a sign-out the name may be another user's.
-    if (this.#all.get(following.channel) !== following) return;
-    if (following.holds.size === 0 && following.events.isEmpty) this.#all.delete(following.channel);
   }
 }

@@ -75,9 +75,13 @@ export function readFrame(text: unknown): Frame {
   const { jsonrpc, id, method, params, result, error } = fieldsOf(JSON.parse(text));
   demand(jsonrpc === '2.0');
   if (method !== undefined) return readNotification(must(isText, method), fieldsOf(params));
-  if (error !== undefined) return readError(id, fieldsOf(error));
-  demand(result !== undefined);
-  return { kind: 'result', id: must(isNumber, id), result };
+  demand(isNumber(id));
+  if (error === undefined) {
+    demand(result !== undefined);
+    return { kind: 'result', id, result };
+  }
+  const { code, message, data } = fieldsOf(error);
+  return { kind: 'error', id, code: must(isNumber, code), message: must(isText, message).slice(0, 500), data: readErrorData(data) };
 }
 
 /** Reads publications, those of an answer without their channel. */
@@ -149,16 +153,6 @@ export function isTextOrNull(value: unknown): value is string | null {
 /** The members of an object that JSON made, in an object without a prototype: what is not there is `undefined`, whatever others put into prototypes. Anything else has none. */
 export function fieldsOf(value: unknown): Fields {
   return { __proto__: null, ...(typeof value === 'object' && !Array.isArray(value) && value) } as Fields;
-}
-
-function readError(id: unknown, { code, message, data }: Fields): Frame {
-  return {
-    kind: 'error',
-    id: must(isNumber, id),
-    code: must(isNumber, code),
-    message: must(isText, message).slice(0, 500),
-    data: readErrorData(data),
-  };
 }
 
 /** What helps is taken, all else left: an error is not the place to be strict in. */

@@ -55,9 +55,8 @@ export class Outgoing {
 
   /** Queues a call; `params` is JSON, with an `id` where it is a publication, and of a channel if it is of one. */
   add<T>(method: string, params: string, channel: unknown, read: (result: unknown) => T, signal: AbortSignal | undefined, effort: Effort): Promise<T> {
-    const { clock, maxPending, publishTimeoutMs, requestTimeoutMs } = this.#settings;
     return new Promise<T>((resolve, reject) => {
-      if (this.#items.size >= maxPending || this.#chars + params.length > maxQueuedChars) throw new UsageError('queue-full');
+      if (this.#items.size >= this.#settings.maxPending || this.#chars + params.length > maxQueuedChars) throw new UsageError('queue-full');
       /** How often it was sent, less how often the server's own word is that it took nothing of it. */
       let unanswered = 0;
       let refusal: WardwireError | undefined;
@@ -103,12 +102,12 @@ export class Outgoing {
         },
       };
       const late = (): void => fail(refusal ?? new ConnectionError(unanswered > 0 ? 'timeout' : 'not-sent'));
-      const timer = clock.after(this.#repeats ? Math.min(longestPublishMs, publishTimeoutMs) : requestTimeoutMs, late);
       // What nobody waits for any more is not sent later.
       const unwatch = whenAborted(signal, () => {
         forget();
         reject(signal?.reason);
       });
+      const timer = this.#settings.clock.after(this.#repeats ? Math.min(longestPublishMs, this.#settings.publishTimeoutMs) : this.#settings.requestTimeoutMs, late);
       this.#items.add(item);
       this.#chars += params.length;
       this.pump();
@@ -144,14 +143,13 @@ export class Outgoing {
    * one from now on, with so much time between them.
    */
   #pause(channel: unknown, ms = 0): void {
-    const { clock, random } = this.#settings;
     const pace: Pace = this.#paces.get(channel) ?? { ms: 0 };
     pace.ms = Math.max(ms, pace.ms);
     if (!pace.ms) return;
     this.#paces.set(channel, pace);
     pace.wait?.();
     // With some more, so that not all who were refused come back at one moment.
-    pace.wait = clock.after(pace.ms * (1 + random()), () => {
+    pace.wait = this.#settings.clock.after(pace.ms * (1 + this.#settings.random()), () => {
       pace.wait = undefined;
       // Whoever has caught up may be quick again.
       if (![...this.#items].some((item) => item.channel === channel)) this.#paces.delete(channel);

@@ -12,15 +12,13 @@ export function encodeParams(params: object, maxMessageBytes: number): string {
 
 /** What is published: bytes as base64 (RFC 4648 §4), all else as JSON. */
 export function payload(data: unknown): { readonly base64: string } | { readonly data: unknown } {
-  if (data instanceof Uint8Array) return { base64: toBase64(data) };
-  encode(data);
-  return { data };
-}
-
-function toBase64(bytes: Uint8Array): string {
+  if (!(data instanceof Uint8Array)) {
+    encode(data);
+    return { data };
+  }
   // Before much is made of much.
-  if (bytes.length > longestFrame) throw new UsageError('message-too-large');
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  if (data.length > longestFrame) throw new UsageError('message-too-large');
+  return { base64: btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join('')) };
 }
 
 function encode(value: unknown): string {

@@ -14,7 +14,7 @@ import { type Effort, Outgoing } from './outgoing.js';
 import { encodeParams } from './params.js';
 import { type Cancel, newTrace, type Platform, platformWith, type Surrounding, withDefaults } from './platform.js';
 import type { Reason, State } from './state.js';
-import { type Auth, byCookie, demandAuth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
+import { type Ask, type Auth, byCookie, demandAuth, type Endpoint, endSession, type Entry, fetchTicket, readEndpoint } from './ticket.js';
 
 /** How to connect. Only `auth` is needed. Times are whole milliseconds, to 2,147,483,647; anything else, and a name that is none of these, is a UsageError. */
 export interface Options extends Abortable {
@@ -138,7 +138,7 @@ export class Wire<Channels = AnyChannels> {
    */
   async signOut(): Promise<void> {
     this.#wipe('client');
-    await endSession({ ...this.#settings, trace: this.#trace(), abort: new AbortController() });
+    await endSession(this.#request());
   }
 
   /** Calls any method of the server. Waits for a connection while one is coming. */
@@ -153,19 +153,17 @@ export class Wire<Channels = AnyChannels> {
 
   /** Asks whether the server lives. Resolves with the round trip in milliseconds. */
   ping(options: Abortable = {}): Promise<number> {
-    const { clock } = this.#settings;
-    const sent = clock.now();
-    return this.#ask('ping', {}, () => clock.now() - sent, options.signal);
+    const sent = this.#settings.clock.now();
+    return this.#ask('ping', {}, () => this.#settings.clock.now() - sent, options.signal);
   }
 
   /** A cookie alone is enough, but of a refusal only the request for a ticket learns; so who failed before asks for one. */
   async #attempt(bare = this.#settings.auth.ambient && this.#failures === 0): Promise<void> {
-    const trace = this.#trace();
-    const abort = new AbortController();
+    const ask = this.#request();
+    const { trace, abort } = ask;
     const underway: Underway = { drop: () => abort.abort() };
     this.#enter({ kind: 'connecting', attempt: this.#failures, trace }, underway);
     await inOurWords('unreachable', trace, async () => {
-      const ask = { ...this.#settings, trace, abort };
       const entry = bare ? byCookie : await fetchTicket(ask);
       if (this.#underway !== underway) return;
       // Its constructor throws where the page's own policy forbids the address.
@@ -191,14 +189,15 @@ export class Wire<Channels = AnyChannels> {
     });
   }
 
-  /** A name for an attempt: the application's; or one of our own, where it fails to give one. */
-  #trace(): string {
+  /** What is asked under a name of its own: the application's; or one of ours, where it fails to give one. */
+  #request(): Settings & Ask {
+    let trace = newTrace();
     try {
-      return this.#settings.newTrace();
+      trace = this.#settings.newTrace();
     } catch (error) {
       report(error);
-      return newTrace();
     }
+    return { ...this.#settings, trace, abort: new AbortController() };
   }
 
   #notified(notification: Notification): void {
@@ -230,9 +229,8 @@ export class Wire<Channels = AnyChannels> {
   }
 
   #wait(ms: number, reason: Reason): void {
-    const { clock } = this.#settings;
-    const timer = clock.after(ms, () => void this.#attempt());
-    this.#enter({ kind: 'waiting', until: clock.now() + ms, attempt: this.#failures, reason }, { drop: timer });
+    const timer = this.#settings.clock.after(ms, () => void this.#attempt());
+    this.#enter({ kind: 'waiting', until: this.#settings.clock.now() + ms, attempt: this.#failures, reason }, { drop: timer });
   }
 
   /** What a page is told of its surroundings. A network that is back is used soon, not by all at one moment. */
