@@ -58,6 +58,11 @@ export class Emitter<Events> {
     }
   }
 
+  /** Takes all listeners back: none of them hears any more, not even what the first is told now. */
+  clear(): void {
+    for (const stop of this.#listeners.keys()) stop();
+  }
+
   get isEmpty(): boolean {
     return this.#listeners.size === 0;
   }

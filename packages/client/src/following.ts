@@ -143,6 +143,7 @@ export class Followings {
       following.end(error);
       if (!forget) continue;
       following.enter({ kind: 'idle' });
+      following.clear();
     }
   }
 

@@ -72,6 +72,30 @@ test('who closes or signs out because it ended is told once', async () => {
   assert.deepEqual(told, ['closed', 'signed-out', 'client']);
 });
 
+test('who signs out as a publication is heard is the last to hear it, and the last state that a channel tells is that it is left', async () => {
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  const told: unknown[] = [];
+  const { signal } = new AbortController();
+  room.on('state', ({ kind }) => kind === 'live' && peer.publish('a', 'one', 1));
+  room.on('state', ({ kind }) => told.push(kind));
+  room.on('publication', ({ data }) => void (told.push(data), client.signOut().catch(() => undefined)), { signal });
+  room.on('publication', ({ data }) => told.push(`${String(data)} after the sign-out`), { signal });
+  await reaches(client, 'ended');
+  assert.deepEqual(told, ['waiting', 'asking', 'live', 'one', 'waiting', 'idle']);
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
+
+  client.start();
+  await reaches(client, 'open');
+  told.length = 0;
+  const other = client.channel('b');
+  other.on('state', ({ kind }) => kind === 'live' && client.signOut().catch(() => undefined));
+  other.on('state', ({ kind }) => told.push(kind));
+  other.on('publication', () => undefined);
+  await reaches(client, 'ended');
+  assert.deepEqual(told, ['waiting', 'asking', 'waiting', 'idle']);
+});
+
 test('who starts anew as a channel of the user before is forgotten has a connection of their own', async () => {
   const { client } = await open();
   const room = client.channel('a');
