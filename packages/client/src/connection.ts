@@ -98,9 +98,9 @@ export class Connection {
     return !this.#rest && this.#pending.size < Math.max(1, share - this.#failures.length);
   }
 
-  /** Asks whether the server lives; one that keeps silent is dead. */
+  /** Asks whether the server lives, unless a call asks that already; one that keeps silent is dead. */
   probe(): void {
-    this.send('ping', '{}');
+    if (this.#pending.size === 0) this.send('ping', '{}');
   }
 
   /**

@@ -96,6 +96,24 @@ test('who signs out as a publication is heard is the last to hear it, and the la
   assert.deepEqual(told, ['waiting', 'asking', 'waiting', 'idle']);
 });
 
+test('a page that is shown again asks whether the server lives where no call asks that already: a server takes 32 at once', async () => {
+  gate.answer = ({ method }) => (method === 'ping' ? {} : undefined);
+  let tell: (event: Surrounding) => void = () => assert.fail();
+  const { client, peer } = await open({ platform: { surroundings: (listener) => ((tell = listener), () => undefined) } });
+  tell('visibilitychange');
+  await once(peer.socket, 'message');
+  await client.ping();
+  const calls = Array.from({ length: 32 }, () => client.call('x').catch(({ code }: WardwireError) => code));
+  for (const event of ['visibilitychange', 'online', 'resume'] as const) tell(event);
+  // What is sent behind that would come after a ping.
+  const late = client.call('y').catch(() => undefined);
+  while (peer.calls.length < 34) await once(peer.socket, 'message');
+  client.close();
+  await once(peer.socket, 'close');
+  assert.deepEqual(peer.calls.map(({ method }) => method), ['ping', 'ping', ...Array(32).fill('x')]);
+  assert.deepEqual(await Promise.all([...calls, late]), [...Array(32).fill('closed'), undefined]);
+});
+
 test('who starts anew as a channel of the user before is forgotten has a connection of their own', async () => {
   const { client } = await open();
   const room = client.channel('a');
