@@ -103,8 +103,6 @@ export class Channel<Data = unknown> {
     demandFit('grant', isText(grant ?? ''));
     return new Promise((resolve, reject) => {
       const following = this.#followings.of(this.name);
-      following.position ??= since;
-      following.grant = grant ?? following.grant;
       const end = (reason: unknown): void => {
         reject(reason);
         stop();
@@ -119,6 +117,8 @@ export class Channel<Data = unknown> {
         following.lasting = stop;
       };
       const stop = this.#listen('state', look, end, signal, () => end(signal?.reason));
+      following.position ??= since;
+      following.grant = grant ?? following.grant;
       this.#followings.hold(this.name, end);
       look(following.state);
     });

@@ -1,6 +1,7 @@
 /** A small typed emitter. */
 
 import { demandFit } from './error.js';
+import { isFlag } from './frames.js';
 
 /** Ends what the call that returned it began. Calling it twice is harmless. */
 export type Unsubscribe = () => void;
@@ -10,8 +11,9 @@ export interface Abortable {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs `action` when `signal` is aborted, at once if it is; gives what calls that off. */
+/** Runs `action` when `signal` is aborted, at once if it is; gives what calls that off. @throws UsageError for what is no signal. */
 export function whenAborted(signal: AbortSignal | undefined, action: () => unknown): Unsubscribe {
+  demandFit('signal', !signal || isFlag(signal.aborted));
   if (signal?.aborted) action();
   else signal?.addEventListener('abort', action);
   return () => signal?.removeEventListener('abort', action);
@@ -32,7 +34,7 @@ export class Emitter<Events> {
   /**
    * Listens until what is returned is called, as the signal does where it is not told what else to do. Then `ended` is called.
    *
-   * @throws UsageError for what is no function.
+   * @throws UsageError for what is no function, or no signal.
    */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void, signal?: AbortSignal, ended?: () => void, aborted?: () => void): Unsubscribe {
     demandFit('listener', typeof listener === 'function');
@@ -42,8 +44,8 @@ export class Emitter<Events> {
       this.#listeners.delete(stop);
       ended?.();
     };
-    this.#listeners.set(stop, [name, listener]);
     unwatch = whenAborted(signal, aborted ?? stop);
+    if (!signal?.aborted) this.#listeners.set(stop, [name, listener]);
     return stop;
   }
 

@@ -1,11 +1,12 @@
 /** The parameters of a call as the text that is sent: written once, so that a repeat says the same whatever changed since. */
 
-import { UsageError } from './error.js';
+import { demandFit, UsageError } from './error.js';
 import { envelopeBytes, longestFrame } from './limits.js';
 
 /** @throws UsageError for what is no JSON, or is larger than a message may be. */
 export function encodeParams(params: object, maxMessageBytes: number): string {
   const text = encode(params);
+  demandFit('params', text.startsWith('{'));
   if (new TextEncoder().encode(text).length > maxMessageBytes - envelopeBytes) throw new UsageError('message-too-large');
   return text;
 }

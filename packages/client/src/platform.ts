@@ -99,7 +99,7 @@ export function withDefaults<T extends object>(given: Partial<T> | undefined, de
     demandFit(name, name in all);
     if (value === undefined) continue;
     const type = typeof all[name];
-    demandFit(name, type === 'number' ? isCount(value) && value <= mostMs : type === 'undefined' || type === typeof value);
+    demandFit(name, value !== null && (type === 'number' ? isCount(value) && value <= mostMs : type === 'undefined' || type === typeof value));
     all[name] = value;
   }
   return all as T;

@@ -7,7 +7,7 @@ import { Connection } from './connection.js';
 import { type Abortable, Emitter, report, type Unsubscribe, whenAborted } from './emitter.js';
 import { adviceForRefusal, ConnectionError, demandFit, inOurWords, WardwireError } from './error.js';
 import { Followings } from './following.js';
-import { type Notification, readExpiry } from './frames.js';
+import { isText, type Notification, readExpiry } from './frames.js';
 import { refreshEveryMs } from './limits.js';
 import type { AnyChannels, DataOf, NameOf } from './names.js';
 import { type Effort, Outgoing } from './outgoing.js';
@@ -38,7 +38,10 @@ export interface Options extends Abortable {
   readonly maxMessageBytes?: number;
   /** Calls that may wait for an answer, and publications that may wait for a connection, each. Default 1000. */
   readonly maxPending?: number;
-  /** Makes the id that names an attempt in the server's audit log. Default, also where it throws, which is reported as uncaught: 16 random bytes. */
+  /**
+   * Makes the id that names an attempt in the server's audit log: 8 to 64 letters, digits, `_` and `-`. Default, also where it throws or
+   * gives anything else, which is reported as uncaught: 16 random bytes.
+   */
   readonly newTrace?: () => string;
   /** What to use in place of the browser's own. */
   readonly platform?: Partial<Platform>;
@@ -193,7 +196,9 @@ export class Wire<Channels = AnyChannels> {
   #request(): Settings & Ask {
     let trace = newTrace();
     try {
-      trace = this.#settings.newTrace();
+      const given = this.#settings.newTrace();
+      demandFit('newTrace', isText(given) && /^[\w-]{8,64}$/.test(given));
+      trace = given;
     } catch (error) {
       report(error);
     }
@@ -281,6 +286,7 @@ export class Wire<Channels = AnyChannels> {
 
   async #ask<T>(method: string, params: object, read: (result: unknown) => T, signal: AbortSignal | undefined, effort?: Effort): Promise<T> {
     if (signal?.aborted) throw signal.reason;
+    demandFit('method', isText(method));
     const text = encodeParams(params, this.#settings.maxMessageBytes);
     if (!this.#watching) throw new ConnectionError('disconnected');
     return (effort === 'repeated' ? this.#publications : this.#calls).add(method, text, (params as { channel?: unknown }).channel, read, signal, effort);

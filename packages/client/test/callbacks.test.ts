@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
-import { bearer, type WardwireError } from '../src/index.js';
+import { bearer, remedyFor, type WardwireError } from '../src/index.js';
 import { Gate, reaches, subscribed } from './gate.js';
 import { uncaught } from './uncaught.js';
 
@@ -46,6 +46,24 @@ test('who fails to name an attempt has it named, is told, and gets in and out', 
   await client.signOut();
   assert.equal(gate.seen.at(-1)?.method, 'DELETE');
   assert.deepEqual(seen.map(String), Array(2).fill('RangeError: the application’s own'));
+});
+
+test('what names no attempt is told where it was given, and another name taken: the client gets in and out', async (context) => {
+  const seen = uncaught(context);
+  for (const given of ['short', 'x'.repeat(65), 'a name', 'ümlaut-ümlaut', '', 12345678, undefined, null]) {
+    const client = gate.client({ newTrace: () => given as string });
+    client.start();
+    const { trace } = await reaches(client, 'open');
+    assert.match(trace, /^[\w-]{8,64}$/);
+    assert.notEqual(trace, String(given));
+    await client.signOut();
+    assert.deepEqual(seen.splice(0).map((error) => remedyFor(error as WardwireError)), Array(2).fill('Not as documented: `newTrace`. Give a function that returns 8 to 64 letters, digits, `_` and `-`.'), String(given));
+  }
+  const parent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  const client = gate.client({ newTrace: () => parent });
+  client.start();
+  assert.equal((await reaches(client, 'open')).trace, parent);
+  assert.deepEqual(seen, []);
 });
 
 test('a token function that fails before the token has ended loses nothing, and is told of when it is asked again', async () => {

@@ -56,13 +56,19 @@ test('options that are not there, or not what they should be', () => {
     [{ auth, newTrace: 'a-trace' }, /`newTrace`.*function/],
     [{ auth, platform: 'node' }, /`platform`.*object/],
     [{ auth, platform: { ...ownSocket, clock: 7 } }, /`clock`.*`now`/],
+    [{ auth, platform: { ...ownSocket, clock: null } }, /`clock`.*`now`/],
+    [{ auth, platform: null }, /`platform`.*object/],
+    [{ auth, backoff: null }, /`backoff`.*`baseMs`/],
+    [{ auth, signal: null }, /`signal`.*AbortSignal/],
+    [{ auth, signal: 7 }, /`signal`.*AbortSignal/],
+    [{ auth, signal: new AbortController() }, /`signal`.*AbortSignal/],
     ...['fetch', 'random', 'surroundings', 'WebSocket'].map((name) => [{ auth, platform: { ...ownSocket, [name]: 7 } }, new RegExp(`\`(platform\\.)?${name}\`.*(function|constructor)`)] as const),
   ] as const) {
     assert.throws(() => connect(`${gate.origin}/live`, any(options && { platform: ownSocket, ...options })), says(about), JSON.stringify(options));
   }
   assert.equal(gate.seen.length, 0);
   assert.throws(() => tickets(any('a-ticket')), says(/function/));
-  for (const [options, about] of [[{ auth: 'a-token' }, /`auth`/], [{ token: 'a-token' }, /`token`/], [{ route: 7 }, /`route`.*path/], [{ platform: { ...ownSocket, fetch: 7 } }, /`fetch`.*function/], [{ connectTimeoutMs: NaN }, /`connectTimeoutMs`/]] as const) {
+  for (const [options, about] of [[{ signal: 7 }, /`signal`/], [{ auth: 'a-token' }, /`auth`/], [{ token: 'a-token' }, /`token`/], [{ route: 7 }, /`route`.*path/], [{ platform: { ...ownSocket, fetch: 7 } }, /`fetch`.*function/], [{ connectTimeoutMs: NaN }, /`connectTimeoutMs`/]] as const) {
     assert.throws(() => new SecureWebSocket(`${gate.origin}/echo`, [], any({ platform: ownSocket, ...options })), says(about));
   }
 });
@@ -126,8 +132,20 @@ test('options of a channel that are not what they should be', async () => {
     [history(room, any({ limits: 10 })), /`limits`.*no option/],
     [presence(room, any({ countOnly: 'yes' })), /`countOnly`.*true or false/],
     [presence(room, any({ count: true })), /`count`.*no option/],
+    [client.call(any(7)), /`method`.*text/],
+    [client.call(any(undefined)), /`method`.*text/],
+    ...[null, 7, 'a', ['a'], new Date(), { toJSON: () => 7 }].map((params) => [client.call('x', any(params)), /`params`.*object/] as const),
   ] as const) {
     await assert.rejects(call, says(about));
+  }
+  for (const signal of [7, 'signal', {}, new AbortController()].map((it) => ({ signal: any(it) }))) {
+    for (const call of [room.publish(1, signal), room.subscribe({ since: 'e:1', ...signal }), history(room, signal), presence(room, signal), client.call('x', {}, signal), client.ping(signal), client.refresh('t', signal)]) {
+      await assert.rejects(call, says(/`signal`.*AbortSignal/));
+    }
+    for (const listen of [() => client.on('state', () => assert.fail('heard'), signal), () => room.on('publication', () => undefined, signal), () => room.messages(signal)]) {
+      assert.throws(listen, says(/`signal`.*AbortSignal/));
+    }
+    assert.deepEqual([room.state.kind, room.position], ['idle', null]);
   }
   for (const backlog of ['10', NaN, -1, 1.5, Infinity, null]) assert.throws(() => room.messages(any({ backlog })), says(/`backlog`.*whole number/), String(backlog));
   await client.ping();

@@ -19,7 +19,7 @@ export default {
   'a third argument holds options, such as who one is': {
     of: ({ Socket }, { outcome, nowhere }) => outcome(() => new Socket(nowhere, [], { signal: 5 })),
     native: 'made',
-    secure: 'TypeError',
+    secure: 'UsageError',
   },
   '`protocol` shows what the application asked for, and nothing of the ticket': {
     of: async (side, { open }) => (await open(side)).protocol,
