@@ -29,7 +29,7 @@ export interface SubscribeOptions extends Abortable {
 
 export interface PublishOptions extends Abortable {
   /**
-   * The message's own id, 1 to 64 bytes; default: a random UUID. The server publishes one of a kind once in five
+   * The message's own id, 1 to 64 bytes; default: 16 random bytes, as text. The server publishes one of a kind once in five
    * minutes, so that a repeat is harmless. An anonymous user's ids are forgotten with the socket.
    */
   readonly id?: string;

@@ -118,7 +118,8 @@ function pageSurroundings(listener: (event: Surrounding) => void): () => void {
   return () => heard.abort();
 }
 
-/** A correlation id of our own, within the server's `[A-Za-z0-9_-]{8,64}`. */
+/** A correlation id of our own, 16 random bytes within the server's `[A-Za-z0-9_-]{8,64}`. */
 export function newTrace(): string {
-  return crypto.randomUUID();
+  // Not by `randomUUID`, which pages over plain http have not: the server shall tell them that they may not come.
+  return crypto.getRandomValues(new BigUint64Array(2)).join('-');
 }

@@ -32,6 +32,18 @@ test('every attempt brings a fresh ticket and a trace of its own, and no credent
   client.close();
 });
 
+test('a page over plain http, where browsers give no `randomUUID`, is told by the server that it may not come, and not by an error of ours', async (context) => {
+  const { randomUUID } = crypto;
+  context.after(() => Object.defineProperty(crypto, 'randomUUID', { value: randomUUID, configurable: true, writable: true }));
+  Object.defineProperty(crypto, 'randomUUID', { value: undefined, configurable: true, writable: true });
+  gate.refusals.push({ status: 403, code: 'origin-not-allowed' });
+  const client = gate.client();
+  client.start();
+  const { reason } = await reaches(client, 'ended');
+  assert.equal(reason.kind === 'refused' && reason.error.code, 'origin-not-allowed');
+  assert.match(String(gate.seen[0]?.headers['wardwire-trace']), /^[\w-]{8,64}$/);
+});
+
 test('a token goes as a bearer without cookies, a cookie without a token, and a ticket comes from the application', async () => {
   const modes: (RequestCredentials | undefined)[] = [];
   const platform = { fetch: (input: RequestInfo | URL, init?: RequestInit) => (modes.push(init?.credentials), fetch(input, init)) };
