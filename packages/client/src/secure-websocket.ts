@@ -26,6 +26,7 @@ type Given = Required<SecureWebSocketOptions>;
 /** The part of a `WebSocket` that is handed through. */
 interface RawSocket extends Omit<SocketLike, 'send'> {
   readonly extensions: string;
+  readonly readyState: number;
   binaryType: string;
   send(data: unknown): void;
 }
@@ -104,7 +105,8 @@ export class SecureWebSocket extends EventTarget {
   }
 
   get readyState(): 0 | 1 | 2 | 3 {
-    return this.#readyState;
+    // It closes also where the server began, and is open to this side until that is told.
+    return this.#readyState === 1 && this.#inner?.readyState === 2 ? 2 : this.#readyState;
   }
 
   /** What the server selected of the application's protocols; empty where none was asked for. */
@@ -174,7 +176,7 @@ export class SecureWebSocket extends EventTarget {
 
   /** @throws DOMException `InvalidAccessError` for any code but 1000 and 3000 to 4999, `SyntaxError` for a reason over 123 bytes. */
   close(...[given, because]: [code?: number, reason?: string]): void {
-    // Web IDL converts all arguments before anything is judged.
+    // Web IDL converts all arguments before anything is judged. Its `[Clamp]` would round the code; Chromium cuts it off.
     const code = given === undefined ? undefined : Math.trunc(+given) || 0;
     const reason = because === undefined ? undefined : `${because}`;
     if ((code ?? reason) !== undefined && code !== 1000 && !(code !== undefined && code >= 3000 && code <= 4999)) {

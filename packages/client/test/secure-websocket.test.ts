@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, test } from 'node:test';
 
 import { bearer, SecureWebSocket, type SecureWebSocketOptions, tickets } from '../src/index.js';
@@ -122,6 +125,28 @@ test('it closes as the original does', async () => {
   assert.equal(socket.bufferedAmount, 5);
   socket.send(new Uint8Array(3));
   assert.equal(socket.bufferedAmount, 8);
+});
+
+test('while it closes because the server began it is closing, as the original', async () => {
+  let resolve: (line: Duplex) => void;
+  const replied = new Promise<Duplex>((it) => (resolve = it));
+  // Says that it closes, and keeps the line open until the other side has said so too.
+  const closing = (request: IncomingMessage, socket: Duplex): void => {
+    const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: wardwire.raw\r\n\r\n`);
+    socket.once('data', () => resolve(socket));
+    socket.write(Buffer.from([0x88, 2, 3, 232]));
+  };
+  gate.http.removeAllListeners('upgrade').once('upgrade', closing);
+  const socket = dial();
+  const line = await replied;
+  const states = [socket.readyState];
+  socket.send('counted');
+  socket.close();
+  states.push(socket.readyState);
+  line.end();
+  const { code, wasClean } = await next<CloseEvent>(socket, 'close');
+  assert.deepEqual([states, code, wasClean, socket.readyState], [[2, 2], 1000, true, 3]);
 });
 
 test('a server that closes is heard with its code and reason, and a signal closes', async () => {
