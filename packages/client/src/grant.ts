@@ -15,8 +15,8 @@ const leastMs = 1000;
 /**
  * Follows a channel by signed grants, as `grant` fetches them from the application's backend: one to begin with, and a fresh one
  * when the last has ended, where the channel is taken up again. Resolves once the server said yes, and rejects as
- * {@link Channel.subscribe} or with what `grant` fails with. Where a later one cannot be had, the channel stays `ended`, and what `grant`
- * fails with is reported as an uncaught error, as of a listener.
+ * {@link Channel.subscribe} or with what `grant` fails with. Where a later one cannot be had, the channel is followed no more (`ended` to
+ * whoever listens, else `idle`), and what `grant` fails with is reported as an uncaught error, as of a listener.
  */
 export function subscribeByGrant<Data>(
   channel: Channel<Data>,

@@ -105,7 +105,11 @@ test('one that does not hold, or not for long, and one that cannot be had is not
   await subscribeByGrant(room, some);
   broken = true;
   later();
+  const stop = room.on('state', () => undefined);
   await expire(room, peer);
+  assert.equal(room.state.kind, 'ended', 'to whoever listens');
+  stop();
+  assert.equal(room.state.kind, 'idle');
   assert.equal(fetched.length, 3);
   // Nobody waits for this one.
   assert.deepEqual(seen.map(String), ['Error: no backend']);
