@@ -41,7 +41,8 @@ export class Backend<Channels = AnyChannels> {
   /** `url` is scheme, host and port of the server: https, or plain http on this very machine. */
   constructor(url: string | URL, options: BackendOptions) {
     demandNames(options, 'token', 'timeoutMs', 'fetch');
-    const { token, timeoutMs = 10_000, fetch } = options ?? {};
+    const { token, timeoutMs = 10_000, fetch } = options;
+    if (fetch !== undefined && typeof fetch !== 'function') throw usage('`fetch` is a function like the platform’s.');
     if (!(Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= 600_000)) throw usage('`timeoutMs` is 1 to 600,000.');
     const endpoint = new Endpoint(url, token);
     this.#terms = { endpoint, timeoutMs, fetch: fetch ?? ((input, init) => globalThis.fetch(input, init)) };
@@ -71,6 +72,7 @@ export class Backend<Channels = AnyChannels> {
 
   /** Takes tokens, sessions and grants back. It holds from the moment of the answer. */
   async revoke(what: Revocation, options: Abortable = {}): Promise<Revoked> {
+    demandNames(options, 'signal');
     return this.#one(this.#calls.revoke(what), options);
   }
 
@@ -78,10 +80,11 @@ export class Backend<Channels = AnyChannels> {
    * Makes 1 to 32 calls in one request. They are begun in their order, each for itself: one that fails stops no other, and is
    * told in its place.
    */
-  async batch<const List extends readonly Call<unknown>[]>(make: (calls: Calls<Channels>) => List, { signal }: Abortable = {}): Promise<Batched<List>> {
-    const calls = make(this.#calls);
+  async batch<const List extends readonly Call<unknown>[]>(make: (calls: Calls<Channels>) => List, options: Abortable = {}): Promise<Batched<List>> {
+    demandNames(options, 'signal');
+    const calls = typeof make === 'function' && make(this.#calls);
     if (!Array.isArray(calls) || calls.length < 1 || calls.length > batchCalls || calls.some((call) => typeof call?.params !== 'string')) throw usage(`A batch is a list of 1 to ${batchCalls} calls, as \`calls\` makes them.`);
-    const answered = await exchange(this.#terms, `[${calls.map(written).join()}]`, signal);
+    const answered = await exchange(this.#terms, `[${calls.map(written).join()}]`, options.signal);
     if (!Array.isArray(answered.value)) throw this.#refused(answered);
     const byId = new Map(answered.value.map((it: unknown) => [asRecord(it)?.id, it]));
     const { trace } = answered;

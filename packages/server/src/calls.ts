@@ -64,7 +64,7 @@ export class Calls<Channels = AnyChannels> {
   ): Call<Published> {
     demandNames(options, 'id', 'signal');
     const { id } = options;
-    if (id !== undefined && !/^[\x21-\x7e]{1,64}$/.test(id)) throw usage('An id is 1 to 64 characters of printable ASCII.');
+    if (id !== undefined && !(typeof id === 'string' && /^[\x21-\x7e]{1,64}$/.test(id))) throw usage('An id is 1 to 64 characters of printable ASCII.');
     // Before much is made of much.
     if ((data as unknown) instanceof Uint8Array && (data as Uint8Array).length > requestBytes) throw new UsageError('message-too-large');
     const payload = (data as unknown) instanceof Uint8Array ? `"base64":"${toBase64(data as Uint8Array)}"` : `"data":${encode(data)}`;
@@ -91,7 +91,9 @@ export class Calls<Channels = AnyChannels> {
   /** Asks who follows a channel. */
   presence<const Name extends string>(channel: Name & NameOf<Channels, Name>, options: PresenceOptions = {}): Call<Presence> {
     demandNames(options, 'countOnly', 'signal');
-    return { method: 'presence', params: encode({ channel: named(channel), countOnly: options.countOnly === true }), read: readPresence };
+    const { countOnly = false } = options;
+    if (typeof countOnly !== 'boolean') throw usage('`countOnly` is true or false.');
+    return { method: 'presence', params: encode({ channel: named(channel), countOnly }), read: readPresence };
   }
 
   /** Takes back what lets somebody in, and closes the sockets that stand on it. */
@@ -102,7 +104,8 @@ export class Calls<Channels = AnyChannels> {
 
 /** What the server is told, member by member: there is one way to take back a whole issuer, and that is to say so. */
 function revocation(what: Revocation): object {
-  const { issuer, issuedBefore, ...named } = what as { readonly issuer: unknown; readonly issuedBefore?: unknown } & Record<string, unknown>;
+  const given = Object(what) as { readonly issuer: unknown; readonly issuedBefore?: unknown } & Record<string, unknown>;
+  const { issuer, issuedBefore, ...named } = given;
   const [[name, value] = ['', undefined], ...others] = Object.entries(named);
   if (others.length > 0 || !['token', 'session', 'subject', 'everything'].includes(name)) {
     throw usage('A revocation names one of `token`, `session`, `subject` and `everything: true`.');
@@ -110,8 +113,8 @@ function revocation(what: Revocation): object {
   if (!isName(issuer) || !(name === 'everything' ? value === true : isName(value))) {
     throw usage('A revocation says whose: none of its names may be empty or missing.');
   }
-  if ('issuedBefore' in what && (name === 'token' || name === 'session')) throw usage('`issuedBefore` goes with `subject` or `everything`.');
-  if ('issuedBefore' in what && !(issuedBefore instanceof Date && issuedBefore.getTime() >= 0)) throw usage('`issuedBefore` is a Date since 1970.');
+  if ('issuedBefore' in given && (name === 'token' || name === 'session')) throw usage('`issuedBefore` goes with `subject` or `everything`.');
+  if ('issuedBefore' in given && !(issuedBefore instanceof Date && issuedBefore.getTime() >= 0)) throw usage('`issuedBefore` is a Date since 1970.');
   return {
     issuer,
     ...(name !== 'everything' && { [name]: value }),

@@ -145,9 +145,10 @@ export function usage(title: string): UsageError {
   return new UsageError('usage', { title });
 }
 
-/** Refuses options under names that mean nothing: one that is misspelt would be passed over. */
+/** Refuses what are no options, and those under names that mean nothing: one that is misspelt would be passed over. */
 export function demandNames(options: object, ...names: readonly string[]): void {
-  for (const name of Object.keys(options ?? {})) if (!names.includes(name)) throw usage(`There is no option \`${name}\`.`);
+  if (typeof options !== 'object' || options === null) throw usage('The options are an object.');
+  for (const name of Object.keys(options)) if (!names.includes(name)) throw usage(`There is no option \`${name}\`.`);
 }
 
 /** Whether a word is one of this side's, by which no server may speak. */

@@ -61,24 +61,18 @@ export interface Answered {
 export function exchange(terms: Terms, body: string, signal: AbortSignal | undefined): Promise<Answered> {
   const bytes = new TextEncoder().encode(body);
   if (bytes.length > requestBytes) throw new UsageError('message-too-large');
+  if (signal && typeof signal.throwIfAborted !== 'function') throw usage('A `signal` is an AbortSignal.');
   signal?.throwIfAborted();
   const trace = crypto.randomUUID();
   const inner = new AbortController();
   // Whatever `fetch` makes of its signal: this promise ends in time.
-  return new Promise((resolve, reject) => {
-    const give = (reason: unknown): void => {
-      reject(reason);
-      inner.abort();
-    };
-    const timer = setTimeout(() => give(new ConnectionError('timeout', { trace })), terms.timeoutMs);
-    const aborted = (): void => give(signal?.reason);
-    signal?.addEventListener('abort', aborted);
-    ask(terms, bytes, trace, inner.signal)
-      .then(resolve, reject)
-      .finally(() => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', aborted);
-      });
+  const ended = new Promise<never>((_, reject) => inner.signal.addEventListener('abort', () => reject(inner.signal.reason)));
+  const timer = setTimeout(() => inner.abort(new ConnectionError('timeout', { trace })), terms.timeoutMs);
+  const aborted = (): void => inner.abort(signal?.reason);
+  signal?.addEventListener('abort', aborted);
+  return Promise.race([ended, ask(terms, bytes, trace, inner.signal)]).finally(() => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', aborted);
   });
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -99,6 +99,15 @@ test('whoever waits can give up, with a reason of their own', async (t) => {
   await assert.rejects(backend.batch((calls) => [calls.presence('news')], { signal: AbortSignal.abort('no') }), (reason) => reason === 'no');
 });
 
+test('who gives up leaves nothing waiting, whatever somebody’s own `fetch` makes of its signal', async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  const controller = new AbortController();
+  const fetch = (): Promise<never> => (controller.abort('enough'), new Promise(() => undefined));
+  await assert.rejects(new Backend('https://a.test', { token, fetch }).publish('news', 1, { signal: controller.signal }), (reason) => reason === 'enough');
+  assert.deepEqual([timers(), getEventListeners(controller.signal, 'abort').length], [before, 0]);
+});
+
 test('what is no answer is told as that', async (t) => {
   const result = (value: unknown, more = {}): string => JSON.stringify({ jsonrpc: '2.0', id: 0, result: value, ...more });
   for (const body of [
@@ -170,7 +179,7 @@ test('what cannot be meant is refused before anything is sent', async (t) => {
   const cycle: Record<string, unknown> = {};
   cycle['own'] = cycle;
   for (const data of [undefined, () => 1, Symbol('s'), 1n, cycle]) await assert.rejects(backend.publish('news', data), { code: 'not-json' });
-  for (const id of ['', 'x'.repeat(65), 'a b', 'ü']) await assert.rejects(backend.publish('news', 1, { id }), UsageError);
+  for (const id of ['', 'x'.repeat(65), 'a b', 'ü', 7, null] as string[]) await assert.rejects(backend.publish('news', 1, { id }), UsageError);
   await assert.rejects(backend.publish('a//b', 1), UsageError);
   await assert.rejects(backend.presence(7 as unknown as string), UsageError);
   await assert.rejects(backend.history('news', { after: 'a:1', before: 'a:2' }), UsageError);
@@ -188,6 +197,20 @@ test('an option that is misspelt, and a batch that is none, is refused and not p
   for (const call of [backend.publish('a', 1, any({ Id: 'x' })), backend.history('a', any({ max: 1 })), backend.presence('a', any({ countonly: true }))]) {
     await assert.rejects(call, UsageError);
   }
+  for (const countOnly of ['yes', 1, null]) await assert.rejects(backend.presence('a', any({ countOnly })), UsageError);
+  for (const options of [null, 7, 'id']) {
+    for (const call of [backend.publish('a', 1, any(options)), backend.history('a', any(options)), backend.presence('a', any(options)), backend.revoke({ issuer: 'i', subject: 'a' }, any(options)), backend.batch((calls) => [calls.presence('a')], any(options))]) {
+      await assert.rejects(call, UsageError, String(options));
+    }
+  }
+  for (const options of [7, 'now', {}, new AbortController()].map((signal) => any({ signal }))) {
+    for (const call of [backend.publish('a', 1, options), backend.history('a', options), backend.presence('a', options), backend.revoke({ issuer: 'i', subject: 'a' }, options), backend.batch((calls) => [calls.presence('a')], options)]) {
+      await assert.rejects(call, (reason) => reason instanceof UsageError && reason.title.includes('`signal`'));
+    }
+  }
+  await assert.rejects(backend.revoke({ issuer: 'i', subject: 'a' }, any({ Signal: AbortSignal.abort() })), UsageError);
+  for (const make of [undefined, [], 'calls']) await assert.rejects(backend.batch(any(make)), UsageError);
+  for (const fetch of ['fetch', null, {}]) assert.throws(() => new Backend(url, { token, fetch: any(fetch) }), (reason) => reason instanceof UsageError && reason.title.includes('`fetch`'));
   for (const made of [undefined, 'calls', [1], [undefined], [Promise.resolve()]]) await assert.rejects(backend.batch(() => any(made)), UsageError);
   await assert.rejects(backend.publish('a', new Uint8Array(2 ** 29)), { code: 'message-too-large' });
 });
@@ -196,7 +219,7 @@ test('a revocation never takes back more than it says', async (t) => {
   const backend = new Backend(await answering(t, () => assert.fail('something was sent')), { token });
   const issuer = 'https://id.test';
   for (const what of [
-    ...[{}, { issuer }, { issuer, subject: undefined }, { issuer, subject: '' }, { issuer, subject: null }, { issuer, token: undefined }, { issuer, session: 7 }],
+    ...[undefined, null, 7, 'alice', [], {}, { issuer }, { issuer, subject: undefined }, { issuer, subject: '' }, { issuer, subject: null }, { issuer, token: undefined }, { issuer, session: 7 }],
     ...[{ issuer, everything: false }, { issuer, everything: 1 }, { issuer: '', everything: true }, { issuer, subject: 'a', token: 'b' }],
     ...[{ issuer, subject: 'a', everything: true }, { issuer, user: 'a' }, { issuer, token: 'a', issuedBefore: new Date() }],
     ...[{ issuer, subject: 'a', issuedBefore: 1 }, { issuer, subject: 'a', issuedBefore: undefined }, { issuer, subject: 'a', issuedBefore: new Date(Number.NaN) }],

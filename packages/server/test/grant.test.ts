@@ -46,6 +46,7 @@ test('what no server would take is not signed', async () => {
     ...['Kid', 'jti'].map((name) => ({ [name]: 'k' })),
   ];
   for (const it of wrong) await assert.rejects(signGrant(privateKey, { ...terms, ...it } as GrantOptions), UsageError, inspect(it));
+  for (const none of [undefined, null, 7, 'terms']) await assert.rejects(signGrant(privateKey, none as unknown as GrantOptions), UsageError, inspect(none));
   await assert.rejects(signGrant(privateKey, { ...terms, issuer: 'x'.repeat(8192) }), { code: 'message-too-large' });
   await signGrant(privateKey, { ...terms, lifetime: 3600, channel: `chat/${'x'.repeat(250)}`, subject: 'x'.repeat(255) });
 });
