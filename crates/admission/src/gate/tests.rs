@@ -3,6 +3,7 @@
 mod application;
 mod certificate;
 mod granted;
+mod revoked;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -82,6 +83,7 @@ impl World {
             anonymous: path == "/open",
             native_clients,
             require: Requirement {
+                acr: (path == "/strong").then(|| "mfa".into()),
                 client_certificate: path == "/machines",
                 ..Requirement::default()
             },
@@ -96,6 +98,7 @@ impl World {
                 route("/live", false),
                 route("/native", true),
                 route("/open", false),
+                route("/strong", false),
                 route("/machines", true),
             ]),
             issuers: trusting(&[signer]),
@@ -377,29 +380,6 @@ async fn a_refreshed_socket_still_ends_at_sign_out() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_prolongs_nothing() {
-    let world = World::new();
-    let token = bearer(&world.token(json!({})));
-    let headers = [("origin", PAGE), ("authorization", &*token)];
-    let socket = world.enter("/live", &headers).await.ok().unwrap();
-    let before = world.status(&socket);
-    world.gate.revoke(&Revocation::Token {
-        issuer: "https://id.example".into(),
-        id: "t9".into(),
-    });
-    let revoked = world.token(json!({"exp": NOW + 900, "jti": "t9"}));
-    let outcome = world.gate.refresh(&socket.lease, &revoked).await;
-    assert!(matches!(
-        outcome,
-        Err(RefreshError::Refused(Refusal {
-            reason: Reason::Revoked,
-            ..
-        }))
-    ));
-    assert_eq!(world.status(&socket), before);
-}
-
-#[tokio::test]
 async fn attack_077_another_subject_tenant_or_session_ends_the_refresh() {
     let world = World::new();
     let token = bearer(&world.token(json!({"tid": "t1", "sid": "s1"})));
@@ -419,33 +399,6 @@ async fn attack_077_another_subject_tenant_or_session_ends_the_refresh() {
         if !same {
             assert_eq!(outcome.err(), Some(RefreshError::OtherSubject));
         }
-    }
-}
-
-/// What happens after the token was verified and before the socket is registered.
-#[tokio::test]
-async fn the_last_question_is_asked_again_at_the_upgrade() {
-    let revoke: fn(&Gate) -> usize = |gate| {
-        gate.revoke(&Revocation::Subject {
-            issuer: "https://id.example".into(),
-            subject: "alice".into(),
-            issued_before: Timestamp::from_secs(NOW),
-        })
-    };
-    let meanwhile = [(revoke, Reason::Revoked), (Gate::drain, Reason::Draining)];
-    for (happens, expected) in meanwhile {
-        let world = World::new();
-        let token = bearer(&world.token(json!({})));
-        let head = handshake("/native", &[("authorization", &token)]);
-        let transport = transport(None);
-        let gate = &world.gate;
-        let checked = gate.check(&head, &transport).unwrap();
-        let identified = checked.identify(gate, &mut Trail::default()).await;
-        let permitted = identified.ok().unwrap().permit(gate).ok().unwrap();
-        assert_eq!(happens(gate), 0, "there is no socket yet");
-        let refused = permitted.admit(&world.place(), gate).err().unwrap();
-        assert_eq!(refused.reason, expected);
-        assert_eq!(gate.leases().count(), 0, "and none is left");
     }
 }
 
