@@ -1,4 +1,14 @@
-//! The gate: what it knows, and the questions it answers for the stages of [`crate::admit`].
+//! The gate: what it knows, and the questions it answers for the stages of [`crate::admit`]. Beside it [`sessions`], and
+//! how a live socket's proof is [replaced](refresh).
+
+mod refresh;
+mod sessions;
+
+pub(crate) use self::sessions::OpenedSession;
+pub use self::{
+    refresh::{RefreshError, Renewed},
+    sessions::GaveWay,
+};
 
 use std::{
     sync::{
@@ -20,20 +30,17 @@ use crate::{
     oidc::{Seal, Used},
     origin::Origin,
     presented::Presented,
-    principal::{Identity, Principal, SessionId},
+    principal::{Identity, Principal},
     refusal::{Reason, Refusal, Stage},
     revocation::{Revocation, Revocations},
     route::Route,
     rules::Rules,
     secret::Secret,
-    session::{AtProvider, PER_SUBJECT, Room, Sessions},
+    session::Sessions,
     sync::Exchanged,
     ticket::{self, Binding, Tickets},
     token::{Grant, Terms},
 };
-
-/// How long it is remembered what was signed out of, at least.
-const SIGNED_OUT: Duration = Duration::from_secs(24 * 3600);
 
 /// What a gate is made of.
 pub struct GateConfig {
@@ -67,44 +74,6 @@ pub struct IssuedTicket {
     pub lifetime: Duration,
     /// Whose it is, as channels name them: [`Identity::handle`](crate::principal::Identity::handle).
     pub handle: Box<str>,
-}
-
-/// A session, and what it ended.
-pub(crate) struct OpenedSession {
-    pub(crate) secret: Secret,
-    pub(crate) id: SessionId,
-    /// How many older ones of the same subject.
-    pub(crate) surplus: usize,
-    /// How many sockets of those.
-    pub(crate) ended: usize,
-    /// Somebody else's.
-    pub(crate) gave_way: Option<GaveWay>,
-}
-
-/// A session that ended for another one's sake, as there were too many of all.
-pub struct GaveWay {
-    /// Whose it was.
-    pub identity: Arc<Identity>,
-    /// How many sockets ended with it.
-    pub ended: usize,
-}
-
-/// What a live socket stands on from now on.
-#[derive(Clone, Debug)]
-pub struct Renewed {
-    /// Whom the token stands for.
-    pub identity: Arc<Identity>,
-    /// When it ends, unless it is renewed again.
-    pub until: Timestamp,
-}
-
-/// Why a socket's proof was not replaced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RefreshError {
-    /// The token does not hold; the socket lives on with the old one.
-    Refused(Refusal),
-    /// The token is somebody else's: the socket ends (3003).
-    OtherSubject,
 }
 
 impl Gate {
@@ -191,97 +160,6 @@ impl Gate {
         })
     }
 
-    /// Signs out: ends the cookie session of a request, or the bearer token's own session, and all its sockets. Returns
-    /// how many sockets that ended.
-    ///
-    /// # Errors
-    /// There is no such session, or a cookie comes from no page that says its name.
-    pub async fn end_session(
-        &self,
-        checked: &OriginChecked<'_>,
-        trail: &mut Trail,
-    ) -> Result<usize, Refusal> {
-        let identity = checked.authenticate(self, trail).await?;
-        if let Some(ended) = self.forget_session(checked) {
-            return Ok(ended);
-        }
-        self.sign_out(&identity)
-            .ok_or_else(|| Refusal::new(Stage::Identity, Reason::SessionUnknown))
-    }
-
-    /// Opens a cookie session for somebody who has proved who they are by other means than a provider's.
-    ///
-    /// # Errors
-    /// There are too many, or the system gives no random bytes.
-    pub fn open_session(&self, identity: Identity) -> Result<(Secret, SessionId), Refusal> {
-        let opened = self.open_session_at(identity, None, PER_SUBJECT)?;
-        Ok((opened.secret, opened.id))
-    }
-
-    /// Opens a session, of which a subject may have so many, and all together as many as the caps say. Those that are too many
-    /// end, with their sockets: out of sight, no sign-out would find them.
-    pub(crate) fn open_session_at(
-        &self,
-        identity: Identity,
-        provider: Option<AtProvider>,
-        most: usize,
-    ) -> Result<OpenedSession, Refusal> {
-        let in_use = |identity: &Identity| self.leases.hold_session_of(identity);
-        let now = self.now();
-        let room = Room {
-            of_subject: most,
-            of_all: self.caps.sessions(),
-        };
-        let opened = self.sessions.open(identity, provider, room, now, in_use)?;
-        let ended = opened.surplus.iter().filter_map(|it| self.sign_out(it));
-        let gave_way = opened.gave_way.map(|identity| GaveWay {
-            ended: self.sign_out(&identity).unwrap_or(0),
-            identity,
-        });
-        Ok(OpenedSession {
-            gave_way,
-            ended: ended.sum(),
-            surplus: opened.surplus.len(),
-            secret: opened.secret,
-            id: opened.id,
-        })
-    }
-
-    /// Ends the cookie session that a browser brings to a sign-in, so that none can be planted on it beforehand. Returns
-    /// how many sockets that ended; none without a session.
-    pub fn forget_session(&self, checked: &OriginChecked<'_>) -> Option<usize> {
-        let Ok(Credential::Session(secret)) = Credential::find(checked.headers(), &[]) else {
-            return None;
-        };
-        let identity = self.sessions.end(&secret)?;
-        self.sign_out(&identity)
-    }
-
-    /// Takes back the session that a proof belongs to, or else the proof itself. None if it has no name, which each token
-    /// that was verified has.
-    pub(crate) fn sign_out(&self, identity: &Identity) -> Option<usize> {
-        let issuer = identity.issuer.clone();
-        let revocation = match (&identity.session, &identity.token_id) {
-            (Some(session), _) => {
-                let id = session.as_str().into();
-                Revocation::Session { issuer, id }
-            }
-            (None, Some(id)) => {
-                let id = id.clone();
-                Revocation::Token { issuer, id }
-            }
-            (None, None) => return None,
-        };
-        let until = match self.rules().issuers.is_application(&identity.issuer) {
-            // Whether somebody has signed in anew with the same cookie is the application's to say: it is asked again as soon as no
-            // ticket and no handshake of before is left.
-            true => self.now().after(ticket::LIFETIME),
-            // Neither a later token of the same session nor a later end of the same token must bring it back to life.
-            false => identity.expires_at.max(self.now().after(SIGNED_OUT)),
-        };
-        Some(self.end(&revocation, until, EndReason::LoggedOut))
-    }
-
     /// Whether tokens of this issuer are believed. What it did not issue cannot be taken back.
     #[must_use]
     pub fn trusts(&self, issuer: &str) -> bool {
@@ -302,64 +180,6 @@ impl Gate {
         self.caps.limit(caps);
         let keep = |principal: &_, entrance: &_| rules.keep(principal, entrance);
         self.leases.judge(self.now(), keep)
-    }
-
-    /// Replaces a live socket's proof.
-    ///
-    /// # Errors
-    /// The token does not hold or is too weak for the route, or it is not of the same issuer, subject, tenant, session and
-    /// key.
-    pub async fn refresh(&self, lease: &Lease, token: &str) -> Result<Renewed, RefreshError> {
-        let mut stands_on_it = false;
-        loop {
-            let rules = self.rules();
-            match self.renew(&rules, lease, token).await {
-                Ok(fresh) if self.rules.is(&rules) => return Ok(fresh),
-                // Asked again by the rules that hold now.
-                Ok(_) => stands_on_it = true,
-                Err(error) => {
-                    if stands_on_it {
-                        lease.end(EndReason::Revoked);
-                    }
-                    return Err(error);
-                }
-            }
-        }
-    }
-
-    async fn renew(
-        &self,
-        rules: &Rules,
-        lease: &Lease,
-        token: &str,
-    ) -> Result<Renewed, RefreshError> {
-        let fresh = self.verify(rules, Credential::Bearer(token.into())).await;
-        let fresh = fresh.map_err(RefreshError::Refused)?;
-        let gone = || Refusal::new(Stage::Permission, Reason::RouteForbidden);
-        let route = rules.routes.find(&lease.entrance().route.path);
-        let route = route.ok_or_else(|| RefreshError::Refused(gone()))?;
-        let held = lease.principal();
-        let fresh = match held.identity() {
-            Some(held) if is_same_user(held, &fresh) => in_session_of(held, fresh),
-            _ => return Err(RefreshError::OtherSubject),
-        };
-        let principal = Principal::User(fresh.clone());
-        let revoked = || self.check_revoked(&principal);
-        principal
-            .check_bound(lease.certificate())
-            .and_then(|()| revoked())
-            .and_then(|()| route.permit(&principal, self.now()))
-            .map_err(RefreshError::Refused)?;
-        let until = lease.renew(fresh.clone(), route.until(&principal));
-        // Asked again after the lease stands on it, for the same reason as at the upgrade.
-        if let Err(refusal) = revoked() {
-            lease.end(EndReason::Revoked);
-            return Err(RefreshError::Refused(refusal));
-        }
-        Ok(Renewed {
-            identity: fresh,
-            until,
-        })
     }
 
     /// What a grant gives the user of a live socket.
@@ -407,12 +227,6 @@ impl Gate {
     #[must_use]
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
-    }
-
-    /// Whose session this is. One with an open socket is in use.
-    fn find_session(&self, secret: &Secret) -> Option<Arc<Identity>> {
-        let in_use = |identity: &Identity| self.leases.hold_session_of(identity);
-        self.sessions.find(secret, self.now(), in_use)
     }
 
     pub(crate) fn seal(&self) -> &Seal {
@@ -577,32 +391,6 @@ impl Gate {
         }
         Ok(())
     }
-}
-
-/// A socket stays in its session, also when a token does not name it: signing out must still find the socket.
-fn in_session_of(held: &Identity, fresh: Arc<Identity>) -> Arc<Identity> {
-    if fresh.session.is_some() || held.session.is_none() {
-        return fresh;
-    }
-    Arc::new(Identity {
-        session: held.session.clone(),
-        ..Identity::clone(&fresh)
-    })
-}
-
-/// The same issuer and subject, and whatever else both tell of tenant and session. A binding to a key may be won, never
-/// changed or lost.
-fn is_same_user(held: &Identity, fresh: &Identity) -> bool {
-    const TENANT: [&str; 4] = ["tid", "tenant", "tenant_id", "org_id"];
-    let sessions = (&held.session, &fresh.session);
-    let keeps_binding = held.bound_to.is_none() || held.bound_to == fresh.bound_to;
-    keeps_binding
-        && held.issuer == fresh.issuer
-        && held.subject == fresh.subject
-        && TENANT
-            .iter()
-            .all(|&name| held.claims.get(name) == fresh.claims.get(name))
-        && !matches!(sessions, (Some(held), Some(fresh)) if held != fresh)
 }
 
 #[cfg(test)]
