@@ -366,37 +366,12 @@ impl Identified {
     /// As the route demands more.
     pub fn permit(self, gate: &Gate) -> Result<Permitted, Refusal> {
         self.route.permit(&self.principal, gate.now())?;
-        let Self {
-            rules,
-            principal,
-            certificate,
-            origin,
-            route,
-            offer,
-            subprotocol,
-        } = self;
-        Ok(Permitted {
-            rules,
-            principal,
-            certificate,
-            origin,
-            route,
-            offer,
-            subprotocol,
-        })
+        Ok(Permitted(self))
     }
 }
 
 /// A handshake with a right to its route.
-pub struct Permitted {
-    rules: Arc<Rules>,
-    principal: Principal,
-    certificate: Option<Arc<ClientCertificate>>,
-    origin: Option<Origin>,
-    route: Arc<Route>,
-    offer: Offer,
-    subprotocol: Option<&'static str>,
-}
+pub struct Permitted(Identified);
 
 impl Permitted {
     /// Takes a place among the subject's sockets and asks once more whether anything was taken back, and whether the rules
@@ -405,8 +380,7 @@ impl Permitted {
     /// # Errors
     /// Too many sockets, revoked meanwhile, other rules by now, or the server goes down.
     pub fn admit(self, place: &Place, gate: &Gate) -> Result<Admitted, Refusal> {
-        place.admit(&self.principal)?;
-        let Self {
+        let Self(Identified {
             rules,
             principal,
             certificate,
@@ -414,7 +388,8 @@ impl Permitted {
             route,
             offer,
             subprotocol,
-        } = self;
+        }) = self;
+        place.admit(&principal)?;
         let entrance = Entrance {
             route: route.clone(),
             origin,
