@@ -10,7 +10,7 @@ use wardwire_admission::{
     refusal::{Reason, Refusal, Stage},
 };
 
-use super::cors;
+use super::{cors, json_response, require_json};
 use crate::{audit::Event, server::Server};
 
 /// `POST` a route, get a ticket for it.
@@ -107,42 +107,4 @@ async fn sign_out(
         response.headers_mut().insert(header::SET_COOKIE, gone);
     }
     Ok(response)
-}
-
-/// Only `application/json` is read.
-///
-/// # Errors
-/// Any other content type, or none.
-pub(crate) fn require_json(head: &request::Parts) -> Result<(), Refusal> {
-    let media = head
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let media = media
-        .and_then(|value| value.split(';').next())
-        .map(str::trim);
-    if media.is_some_and(|media| media.eq_ignore_ascii_case("application/json")) {
-        return Ok(());
-    }
-    Err(Refusal::new(Stage::Head, Reason::BadMediaType))
-}
-
-/// A JSON answer that nobody keeps.
-#[must_use]
-pub(crate) fn json_response(status: StatusCode, value: &serde_json::Value) -> Response<Bytes> {
-    json_text(status, value.to_string())
-}
-
-/// The same of a text.
-#[must_use]
-pub(crate) fn json_text(status: StatusCode, text: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(text));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

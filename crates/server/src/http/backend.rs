@@ -19,7 +19,7 @@ use wardwire_protocol::{
     rpc::{self, Call, Entry, Incoming, RpcError, wire::PublishParams},
 };
 
-use super::{Connection, api::require_json, json_text};
+use super::{Connection, json_text, require_json};
 use crate::{
     bearer, revocations,
     server::Server,

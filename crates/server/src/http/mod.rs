@@ -8,6 +8,7 @@ mod api;
 mod backend;
 mod cors;
 mod guarded;
+mod media;
 mod problem;
 mod sign_in;
 
@@ -27,8 +28,8 @@ use wardwire_admission::{
     refusal::{Reason, Refusal, Stage},
 };
 
-pub(crate) use api::{json_response, json_text, require_json};
 pub use guarded::Guarded;
+pub(crate) use media::{json_response, json_text, require_json};
 pub use problem::problem;
 pub(crate) use problem::{refused_bytes, to_bytes};
 

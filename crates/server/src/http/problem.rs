@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use wardwire_admission::refusal::{Reason, Refusal};
 
+use super::media::unkept;
+
 /// The response to a refusal. A refused request ends its connection.
 #[must_use]
 pub(super) fn refused(refusal: &Refusal) -> Response<Bytes> {
@@ -67,15 +69,7 @@ pub fn problem(status: StatusCode, code: &'static str) -> Response<Bytes> {
         r#"{{"type":"about:blank","title":"{title}","status":{},"code":"{code}"}}"#,
         status.as_u16()
     );
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    unkept(status, "application/problem+json", body)
 }
 
 /// A response as the bytes of HTTP/1.1, for an answer that cannot pass through hyper.

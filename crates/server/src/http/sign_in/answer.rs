@@ -1,7 +1,7 @@
 //! How these endpoints answer: by sending a browser on, with cookies set and forgotten on the way.
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header, request};
+use http::{HeaderValue, Response, StatusCode, header};
 use wardwire_admission::refusal::{Reason, Refusal, Stage};
 
 /// Sends a browser on, by GET. Neither the address it came from, which may hold a code, nor the answer is kept or passed on.
@@ -44,20 +44,4 @@ pub(super) fn set(response: &mut Response<Bytes>, (name, value): (&str, &str), a
 /// Has a browser forget a cookie.
 pub(super) fn forget(response: &mut Response<Bytes>, name: &str) {
     set(response, (name, ""), Some(0));
-}
-
-/// Only a form is read, as pages and providers post it.
-///
-/// # Errors
-/// Any other content type, or none.
-pub(super) fn require_form(head: &request::Parts) -> Result<(), Refusal> {
-    let media = head.headers.get(header::CONTENT_TYPE);
-    let media = media.and_then(|value| value.to_str().ok());
-    let media = media
-        .and_then(|value| value.split(';').next())
-        .map(str::trim);
-    match media.is_some_and(|it| it.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
-        true => Ok(()),
-        false => Err(Refusal::new(Stage::Head, Reason::BadMediaType)),
-    }
 }

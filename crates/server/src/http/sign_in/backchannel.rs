@@ -8,7 +8,7 @@ use wardwire_admission::{
 };
 
 use super::answer;
-use crate::{audit::Event, server::Server};
+use crate::{audit::Event, http::media::require_form, server::Server};
 
 pub(super) async fn respond(
     server: &Server,
@@ -17,7 +17,7 @@ pub(super) async fn respond(
     body: &Bytes,
     trail: &mut Trail,
 ) -> Result<Response<Bytes>, Refusal> {
-    answer::require_form(head)?;
+    require_form(head)?;
     let told = server
         .gate
         .back_channel_logout(checked, body, trail)

@@ -14,7 +14,7 @@ use wardwire_admission::{
 use super::answer;
 use crate::{
     audit::Event,
-    http::{api, json_response},
+    http::{json_response, media::require_form, require_json},
     server::Server,
 };
 
@@ -25,11 +25,11 @@ pub(super) async fn respond(
     body: &Bytes,
     trail: &mut Trail,
 ) -> Result<Response<Bytes>, Refusal> {
-    let is_form = answer::require_form(head).is_ok();
+    let is_form = require_form(head).is_ok();
     let leave = match is_form {
         true => Leave::of_form(body)?,
         false => {
-            api::require_json(head)?;
+            require_json(head)?;
             let malformed = |_| Refusal::new(Stage::Head, Reason::BadBody);
             serde_json::from_slice(body).map_err(malformed)?
         }
