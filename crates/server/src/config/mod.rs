@@ -4,7 +4,6 @@
 //! reads a file, [`environment`] lays variables over it, [`unknown`] finds misspelt keys, [`ranges`] and [`judge`] refuse
 //! what is unsafe, and [`runtime`] makes the parts.
 
-mod acme;
 mod certificate;
 mod certificates;
 mod clients;
@@ -32,18 +31,16 @@ use wardwire_admission::proxy::TrustedProxies;
 
 use crate::acme::Settings;
 
-pub use acme::{Acme, Challenge, ExternalAccount};
 pub(crate) use certificate::is_shared;
 pub use certificate::{Certificate, Fault, Part, load as load_certificate};
 pub use certificates::Certificates;
 pub use environment::{Override, Variable};
 pub use file::{
-    Addresses, Admin, AuditFile, Backend, CertificateFiles, Channel, ChannelRate, ClientAuth,
-    ClientProof, Compression, Deflate, Development, Discriminator, File, History, Introspection,
-    Issuer, Kind, Limits, Mode, Outbound, Profile, ProxyProtocol, Require, Rotate, Route,
-    RouteLimits, Server, SignIn, Tls,
+    Acme, Addresses, Admin, AuditFile, Backend, CertificateFiles, Challenge, Channel, ChannelRate,
+    ClientAuth, ClientProof, Compression, Deflate, Development, Discriminator, ExternalAccount,
+    File, ForwardAuth, History, Introspection, Issuer, Kind, Limits, Mode, Outbound, Profile,
+    ProxyProtocol, Require, Rotate, Route, RouteLimits, Server, SignIn, Tls,
 };
-pub use forward_auth::ForwardAuth;
 pub use names::Names;
 pub(crate) use path::read as read_file;
 pub use path::{FilePath, Folder, NoCredentials};

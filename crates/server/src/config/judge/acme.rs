@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use super::{
     super::{
-        acme::{Acme, Challenge, ExternalAccount},
         certificate::is_shared,
+        file::{Acme, Challenge, ExternalAccount},
         path::{self, FilePath},
     },
     Judge,

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use wardwire_admission::token;
 
 use super::{
-    super::{certificate::is_anybodys, file::File, forward_auth::ForwardAuth},
+    super::{
+        certificate::is_anybodys,
+        file::{File, ForwardAuth},
+    },
     Judge,
 };
 use crate::outbound;

@@ -1,9 +1,9 @@
-//! `[server.acme]`: the shape of it, which [`file`](mod@super::file) has a place for.
+//! `[server.acme]`: certificates that the server obtains and renews by itself.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::path::FilePath;
+use crate::config::path::FilePath;
 
 /// `server.acme`
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
