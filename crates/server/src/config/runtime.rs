@@ -1,5 +1,16 @@
 //! Makes the parts of a server out of a safe configuration.
 
+mod channels;
+mod issuers;
+mod routes;
+
+pub(super) use self::issuers::{Nowhere, issuer};
+pub use self::{
+    channels::rules,
+    issuers::{reachable, supposed},
+    routes::routes,
+};
+
 use std::{
     io,
     num::NonZero,
@@ -7,44 +18,25 @@ use std::{
     time::Duration,
 };
 
-use http::HeaderMap;
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 use wardwire_admission::{
     caps::{CapLimits, Caps},
     clock::SystemClock,
-    fetch::{Fetch, FetchError, Fetching, Form, Posting},
     gate::{Gate, GateConfig},
     host::Hosts,
     origin::{AllowedOrigins, Origin},
     proxy::{Balancers, TrustedProxies},
-    route::{Compression, Requirement, Route, RouteKind, Routes},
+    route::Routes,
     rules::Rules,
-    token::{
-        Algorithm, Audience, Discriminator, IssuerConfig, Issuers, KeySource,
-        Profile as TokenProfile, Signs,
-    },
+    token::{IssuerConfig, Issuers},
 };
-use wardwire_hub::{
-    self as hub, Hub, HubLimits,
-    content::{Content, Key},
-    engine::Latest,
-    fanout::Fanout,
-    guard::{ContentRule, Mode},
-    rates::Rate,
-    rights::{
-        BadRight, ChannelRule, ChannelRules, History, Pattern, Presence, Right, Several, Template,
-        Test,
-    },
-};
-use wardwire_protocol::{connection, deflate::Level};
+use wardwire_hub::{self as hub, Hub, HubLimits, fanout::Fanout, rates::Rate};
 
+use self::issuers::{issuers, with_application};
 use super::{
-    Config, Folder, Security, clients, file,
-    file::{Addresses, Kind, Profile},
-    forward_auth, path,
-    right::{self as file_right, PlainRight},
-    sign_in,
+    Config, Security, clients,
+    file::{self, Addresses},
     units::Network,
 };
 use crate::{
@@ -299,256 +291,6 @@ fn origins(config: &Config) -> AllowedOrigins {
     AllowedOrigins::Listed(listed.filter_map(|origin| Origin::parse(origin)).collect())
 }
 
-pub(super) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<IssuerConfig> {
-    let keys = match (&issuer.jwks_url, &issuer.jwks_file) {
-        (Some(url), _) => KeySource::Url(url.clone()),
-        (None, Some(file)) => KeySource::Static(path::read(&folder.find(file)?)?),
-        (None, None) => KeySource::Discovery,
-    };
-    let profile = match (issuer.profile, &issuer.discriminator) {
-        (Profile::Jwt, Some(it)) => TokenProfile::Jwt(Discriminator {
-            claim: it.claim.clone(),
-            equals: it.equals.clone(),
-        }),
-        (Profile::Jwt, None) => {
-            return Err(io::Error::other("profile \"jwt\" without a discriminator"));
-        }
-        (Profile::Rfc9068, _) => TokenProfile::Rfc9068,
-    };
-    let named: Vec<Algorithm> = issuer
-        .algorithms
-        .iter()
-        .filter_map(|name| name.parse().ok())
-        .collect();
-    Ok(IssuerConfig {
-        issuer: issuer.issuer.clone(),
-        name: issuer.name.clone(),
-        signs: signs(issuer),
-        // Nothing in it where browsers only sign in there.
-        audience: Audience::new([issuer.audience.as_str()]),
-        profile,
-        algorithms: if named.is_empty() {
-            Algorithm::ALL.to_vec()
-        } else {
-            named
-        },
-        keys,
-        leeway: issuer.leeway.0,
-        max_lifetime: issuer.max_token_lifetime.0,
-        sign_in: match &issuer.sign_in {
-            Some(it) => Some(sign_in::settings(it, folder)?),
-            None => None,
-        },
-        introspection: match &issuer.introspection {
-            Some(it) => Some(sign_in::introspection(it, folder)?),
-            None => None,
-        },
-    })
-}
-
-fn signs(issuer: &file::Issuer) -> Signs {
-    match (issuer.has_users(), issuer.grants()) {
-        (_, false) => Signs::Tokens,
-        (true, true) => Signs::Both,
-        (false, true) => Signs::Grants,
-    }
-}
-
-/// Each issuer with its way out. A root of its own is trusted for its own keys only, and then no other is.
-fn issuers(
-    config: &Config,
-    extra: Vec<IssuerConfig>,
-    ways: &mut Ways,
-    before: &Ways,
-) -> io::Result<Vec<(IssuerConfig, Arc<dyn Fetch>)>> {
-    let allow = &config.file.outbound.allow;
-    let public = ways.open(allow, None, before)?;
-    let mut issuers: Vec<_> = extra.into_iter().map(|it| (it, public.clone())).collect();
-    for issuer in &config.file.issuer {
-        let way = match &issuer.ca {
-            Some(ca) => ways.open(allow, Some(path::read(&config.folder.find(ca)?)?), before)?,
-            None => public.clone(),
-        };
-        issuers.push((self::issuer(issuer, &config.folder)?, way));
-    }
-    Ok(issuers)
-}
-
-fn with_application(
-    issuers: Issuers,
-    config: &Config,
-    ways: &mut Ways,
-    before: &Ways,
-) -> io::Result<Issuers> {
-    match forward_auth::settings(config, ways, before)? {
-        Some((application, fetch)) => issuers
-            .with_application(application, fetch)
-            .map_err(io::Error::other),
-        None => Ok(issuers),
-    }
-}
-
-/// The routes, as admission knows them.
-#[must_use]
-pub fn routes(file: &file::File) -> Vec<Route> {
-    let limits = &file.limits;
-    file.route.iter().map(|it| route(it, limits)).collect()
-}
-
-/// The rules of channels, as the hub knows them.
-///
-/// # Errors
-/// A schema that was sound a moment ago is not, or gone.
-pub fn rules(config: &Config) -> io::Result<ChannelRules> {
-    let each = config.file.channel.iter();
-    let rules: io::Result<_> = each.map(|it| rule(it, &config.folder)).collect();
-    ChannelRules::new(rules?).map_err(io::Error::other)
-}
-
-/// The issuers, of whom no key is ever fetched: for asking what a token's claims would do.
-///
-/// # Errors
-/// A file that was there a moment ago is gone.
-pub fn supposed(config: &Config) -> io::Result<Issuers> {
-    let each = config.file.issuer.iter();
-    let configs: io::Result<Vec<_>> = each.map(|it| issuer(it, &config.folder)).collect();
-    Issuers::new(configs?, Arc::new(Nowhere), Arc::new(SystemClock)).map_err(io::Error::other)
-}
-
-/// The issuers, each with its own way out: for asking them what they would answer.
-///
-/// # Errors
-/// A file that was there a moment ago is gone.
-pub fn reachable(config: &Config) -> io::Result<Issuers> {
-    let each = issuers(config, Vec::new(), &mut Ways::default(), &Ways::default())?;
-    Issuers::each(each, Arc::new(SystemClock)).map_err(io::Error::other)
-}
-
-/// Fetches nothing.
-pub(super) struct Nowhere;
-
-impl Fetch for Nowhere {
-    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
-        let url = url.to_owned();
-        Box::pin(async { Err(FetchError::NotHttps(url)) })
-    }
-
-    fn get_with<'a>(&'a self, url: &'a str, _: &'a HeaderMap) -> Posting<'a> {
-        let url = url.to_owned();
-        Box::pin(async { Err(FetchError::NotHttps(url)) })
-    }
-
-    fn post<'a>(&'a self, url: &'a str, _: &'a Form) -> Posting<'a> {
-        let url = url.to_owned();
-        Box::pin(async { Err(FetchError::NotHttps(url)) })
-    }
-}
-
-fn route(route: &file::Route, limits: &file::Limits) -> Route {
-    let message = route.limits.message.unwrap_or(limits.message).0;
-    let socket = connection::Limits {
-        message,
-        frame: message,
-        fragments: route.limits.fragments.unwrap_or(limits.fragments),
-        message_time: limits.message_time.0,
-        ping_every: limits.ping.0,
-        pong_within: limits.pong.0,
-        ..connection::Limits::default()
-    };
-    Route {
-        path: route.path.as_str().into(),
-        kind: match route.kind {
-            Kind::Channels => RouteKind::Channels,
-            Kind::Echo => RouteKind::Echo,
-        },
-        anonymous: route.anonymous,
-        native_clients: route.native_clients,
-        require: Requirement {
-            acr: route.require.acr.as_deref().map(Into::into),
-            amr: route
-                .require
-                .amr
-                .iter()
-                .map(|method| method.as_str().into())
-                .collect(),
-            max_age: route.require.max_age.map(|age| age.0),
-            client_certificate: route.require.client_certificate,
-        },
-        limits: Arc::new(socket),
-        messages_per_second: route
-            .limits
-            .messages_per_second
-            .unwrap_or(limits.messages_per_second),
-        compression: route.compression.deflate().and_then(compression),
-    }
-}
-
-fn compression(deflate: file::Deflate) -> Option<Compression> {
-    Some(Compression {
-        threshold: deflate.threshold.0,
-        level: Level::new(deflate.level)?,
-    })
-}
-
-fn rule(channel: &file::Channel, folder: &Folder) -> io::Result<ChannelRule> {
-    let kept = channel.history.as_ref();
-    let history = kept.map(|kept| History {
-        size: kept.size,
-        ttl: kept.ttl.0,
-    });
-    let asked = |written: &file_right::Right| right(written).map_err(io::Error::other);
-    let subscribe = asked(&channel.subscribe)?;
-    let or_follow = |own: Option<&file_right::Right>| match own {
-        Some(own) => asked(own),
-        None => Ok(subscribe.clone()),
-    };
-    let presence = channel.presence.seen();
-    let presence = presence.map(|seen| {
-        Ok::<_, io::Error>(Presence {
-            see: or_follow(seen.see.as_ref())?,
-            info: seen.info.into_iter().map(Into::into).collect(),
-        })
-    });
-    Ok(ChannelRule {
-        pattern: Pattern::parse(&channel.name).map_err(io::Error::other)?,
-        publish: asked(&channel.publish)?,
-        history: history.unwrap_or_default(),
-        latest: match (&channel.conflate, channel.last_value) {
-            (Some(_), _) => Latest::Keys,
-            (None, true) => Latest::Channel,
-            (None, false) => Latest::Nothing,
-        },
-        read: or_follow(kept.and_then(|it| it.read.as_ref()))?,
-        presence: presence.transpose()?,
-        content: content(channel, folder)?,
-        subscribe,
-    })
-}
-
-fn content(channel: &file::Channel, folder: &Folder) -> io::Result<ContentRule> {
-    let schema = channel.schema.as_ref().map(|file| {
-        let text = path::read_text(&folder.find(file)?)?;
-        let content = Content::compile(&text);
-        content.map(Arc::new).map_err(io::Error::other)
-    });
-    Ok(ContentRule {
-        schema: schema.transpose()?,
-        binary: channel.binary,
-        key: (channel.conflate.as_deref())
-            .map(|pointer| Key::parse(pointer).ok_or_else(|| io::Error::other("no JSON Pointer")))
-            .transpose()?,
-        rate: channel.rate.map(|rate| Rate {
-            messages: rate.messages,
-            bytes: rate.bytes.map(|bytes| bytes.0 as u64),
-            per: rate.per.0,
-        }),
-        mode: match channel.mode {
-            file::Mode::Enforce => Mode::Enforce,
-            file::Mode::Report => Mode::Report,
-        },
-    })
-}
-
 /// Of so many channels, those that one user may have opened: however few there are, half of them are for others.
 fn of_one(channels: usize) -> usize {
     let usual = HubLimits::default().channels_per_subject;
@@ -562,31 +304,5 @@ fn identities(limits: &file::Limits) -> Rate {
         messages: (messages > 0).then_some(messages),
         bytes: (bytes > 0).then_some(bytes),
         per: Duration::from_secs(1),
-    }
-}
-
-fn right(right: &file_right::Right) -> Result<Right, BadRight> {
-    use file_right::Right as Written;
-    let claim = |claim: &str, test, value: &str| {
-        Ok(Right::Claim {
-            claim: claim.into(),
-            test,
-            value: Template::parse(value)?,
-        })
-    };
-    let each = |several: &[Written]| -> Result<Several, BadRight> {
-        Several::new(several.iter().map(self::right).collect::<Result<_, _>>()?)
-    };
-    match right {
-        Written::Plain(PlainRight::Nobody) => Ok(Right::Nobody),
-        Written::Plain(PlainRight::Authenticated) => Ok(Right::Authenticated),
-        Written::Plain(PlainRight::Anyone) => Ok(Right::Anyone),
-        Written::Plain(PlainRight::Server) => Ok(Right::Server),
-        Written::Plain(PlainRight::Granted) => Ok(Right::Granted),
-        Written::Scope(it) => Ok(Right::Scope(Template::parse(&it.scope)?)),
-        Written::Contains(it) => claim(&it.claim, Test::Contains, &it.contains),
-        Written::Equals(it) => claim(&it.claim, Test::Equals, &it.equals),
-        Written::Any(it) => Ok(Right::Any(each(&it.any)?)),
-        Written::All(it) => Ok(Right::All(each(&it.all)?)),
     }
 }
