@@ -41,7 +41,10 @@ pub(super) fn issuers(
     Ok(issuers)
 }
 
-pub(crate) fn issuer(issuer: &file::Issuer, folder: &Folder) -> io::Result<IssuerConfig> {
+pub(in crate::config) fn issuer(
+    issuer: &file::Issuer,
+    folder: &Folder,
+) -> io::Result<IssuerConfig> {
     let keys = match (&issuer.jwks_url, &issuer.jwks_file) {
         (Some(url), _) => KeySource::Url(url.clone()),
         (None, Some(file)) => KeySource::Static(path::read(&folder.find(file)?)?),
@@ -130,7 +133,7 @@ pub fn reachable(config: &Config) -> io::Result<Issuers> {
 }
 
 /// Fetches nothing.
-pub(crate) struct Nowhere;
+pub(in crate::config) struct Nowhere;
 
 impl Fetch for Nowhere {
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
