@@ -254,7 +254,8 @@ fn nothing_stands_in_a_head_that_its_signature_is_not_of() {
 
 #[test]
 fn an_end_that_was_cut_off_is_found_by_a_line_that_was_noted() {
-    let evidence = Evidence::of("cut", &[30]);
+    // In one file, as one that is left empty is missed by itself, and behind a stop and a signed head.
+    let evidence = Evidence::of("cut", &[1, 2]);
     let good = evidence.lines();
     let last = Link::of(good[good.len() - 1].1.as_bytes()).unwrap();
     let noted: Noted = format!("{}:{}", last.seq, last.hash.as_str())
@@ -268,7 +269,7 @@ fn an_end_that_was_cut_off_is_found_by_a_line_that_was_noted() {
         judged(&evidence.path, &head(evidence.demands())),
         Verdict::Whole(_)
     ));
-    for cut in 1..5 {
+    for cut in 1..3 {
         evidence.put(&good[..good.len() - cut]);
         let Verdict::Broken(fault) = judged(&evidence.path, &head(Demands::default())) else {
             panic!()
