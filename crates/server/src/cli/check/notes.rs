@@ -54,7 +54,7 @@ impl Notes {
         if demanded.is_some_and(|it| !it.crl.is_empty()) {
             self.add(
                 "server.client_certificates.crl",
-                "Revocation lists are read at the start: a new one takes a restart, before the old one is out of date.",
+                "Once a list is out of date, nobody below its issuer comes in: put a new one in its place before, which is read then.",
             );
         }
         if !file.outbound.allow.is_empty() {
