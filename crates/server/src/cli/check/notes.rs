@@ -166,19 +166,6 @@ impl Notes {
                 );
                 self.add(format!("{place}.name"), text);
             }
-            let rights = [
-                ("subscribe", &channel.subscribe),
-                ("publish", &channel.publish),
-            ];
-            for (key, _) in rights.iter().filter(|(_, right)| asks_for_subject(right)) {
-                let issuers = file.issuer.iter().filter(|it| it.has_users()).count();
-                if issuers > 1 {
-                    let text = format!(
-                        "{name} goes by `sub`, which is unique within one issuer only: of {issuers} issuers, each can name a user like another's."
-                    );
-                    self.add(format!("{place}.{key}"), text);
-                }
-            }
         }
     }
 }
@@ -195,13 +182,4 @@ fn is_promised(config: &Config, schema: Option<&FilePath>, key: &str) -> bool {
 
 fn nobody(right: &Right) -> bool {
     matches!(right, Right::Plain(PlainRight::Nobody))
-}
-
-fn asks_for_subject(right: &Right) -> bool {
-    match right {
-        Right::Equals(it) => it.claim == "sub",
-        Right::Any(it) => it.any.iter().any(asks_for_subject),
-        Right::All(it) => it.all.iter().any(asks_for_subject),
-        Right::Plain(_) | Right::Scope(_) | Right::Contains(_) => false,
-    }
 }
