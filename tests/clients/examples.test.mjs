@@ -20,7 +20,9 @@ const token = 'fedcba9876543210fedcba9876543210';
 /** What no page repeats. */
 const rest = `hosts = ["live.example.com", "localhost"]
 origins = ["https://app.example.com"]
-[[route]]
+`;
+/** Where a page shows no route. What it has for web pages sends no Origin here, as programs do. */
+const route = `[[route]]
 path = "/live"
 native_clients = true
 `;
@@ -141,7 +143,7 @@ for (const { page, programs, other, inPage = false, before = '', head = '', afte
     // What a program makes for the server, such as a key, is there when that starts.
     const online = ({ program }) => /live\.example\.com|@wardwire\/client/.test(program);
     for (const one of each) if (!online(one)) await is(one, {});
-    const known = tables.includes('id.example.com') ? '' : issuer;
+    const known = (tables.includes('"/live"') ? '' : route) + (tables.includes('id.example.com') ? '' : issuer);
     const { keys, access } = await signIn();
     const started = await ownServer(rest + known + tables, { 'backend.token': token, 'id.jwks.json': keys }, folder);
     t.after(started.stop);

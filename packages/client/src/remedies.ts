@@ -29,7 +29,7 @@ const ofTheServer: Readonly<Record<string, string>> = {
   expired: 'Sign in, then call start().',
   'insufficient-authentication': 'Sign in in the stronger way that is asked for, then call start().',
   forbidden: 'Ask whoever runs the server for the right; asking again does not help.',
-  'origin-not-allowed': 'Add this origin to the server’s configuration.',
+  'origin-not-allowed': 'Add this origin to the server’s configuration. A program has none: its route needs `native_clients = true`.',
   'credential-conflict': 'Prove in one way who it is: a session or a token, not both.',
   'not-found': 'Check the path of the address against the routes of the server’s configuration.',
   'too-many-connections': 'Close connections of this user that are not needed, or wait.',
