@@ -60,7 +60,7 @@ impl Notes {
         if !file.outbound.allow.is_empty() {
             self.add(
                 "outbound.allow",
-                "Keys may be fetched from networks that are not public: an issuer's name that is made to resolve there reaches them.",
+                "What this server asks of others may go to networks that are not public: a name that is made to resolve there reaches them.",
             );
         }
         if file.limits.messages_per_second == 0 {

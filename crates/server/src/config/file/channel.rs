@@ -30,7 +30,7 @@ pub struct Channel {
     #[schemars(extend("x-default" = "`false`"))]
     pub presence: Presence,
     /// What may be published, and how its strings are made safe to show: a file with a JSON Schema (2020-12), at most
-    /// 256 KiB. [channels.md](channels.md) tells what it may hold. Over it: error -32008.
+    /// 256 KiB. [channels.md](channels.md) tells what it may hold. What does not fit it: error -32008.
     #[schemars(extend("x-default" = "any JSON"))]
     pub schema: Option<FilePath>,
     /// What becomes of a publication that breaks `schema` or `rate`.

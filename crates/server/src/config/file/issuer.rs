@@ -55,8 +55,7 @@ pub struct Issuer {
     #[serde(default = "a_day")]
     #[schemars(extend("x-least" = "1m", "x-most" = "30d"))]
     pub max_token_lifetime: Span,
-    /// The certificate authorities (PEM) that are trusted for fetching this issuer's keys, and no other's, in place of the
-    /// system's.
+    /// The certificate authorities (PEM) that are trusted for asking this issuer, and no other, in place of the system's.
     pub ca: Option<FilePath>,
     /// Browsers sign in there, and get a session cookie of this server's (OpenID Connect).
     pub sign_in: Option<SignIn>,

@@ -59,7 +59,7 @@ pub struct File {
     pub admin: Option<Admin>,
     /// The application's own backend, which publishes and takes back by HTTPS. Without this table it cannot.
     pub backend: Option<Backend>,
-    /// Where key fetches may go.
+    /// Where the server may ask others.
     #[serde(default)]
     pub outbound: Outbound,
     /// What one peer may cost.
@@ -112,8 +112,8 @@ pub struct Backend {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Outbound {
-    /// Networks that are not public and may be reached all the same: `["10.20.0.0/16"]`. Without it, an issuer whose name
-    /// resolves to a loopback, private, link-local or metadata address is not asked.
+    /// Networks that are not public and may be reached all the same: `["10.20.0.0/16"]`. Without it no issuer,
+    /// application or authority is asked whose address is a loopback, private, link-local or metadata one.
     #[schemars(with = "Vec<String>", extend("x-type" = "list of networks"))]
     pub allow: Vec<IpNet>,
 }

@@ -48,7 +48,7 @@ pub enum Kind {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Require {
-    /// The token's `acr` is exactly this.
+    /// The token's `acr` is exactly this: visible ASCII without quotation marks and backslashes.
     #[schemars(length(min = 1))]
     pub acr: Option<String>,
     /// The token's `amr` holds all of these.

@@ -40,7 +40,7 @@ pub(super) fn judge(judge: &mut Judge<'_>) {
         ),
         (false, true) => judge.warn(
             "development.without_issuer",
-            "development.without_issuer is on, but there is an [[issuer]]",
+            "development.without_issuer is on, but there is an [[issuer]] or [forward_auth]",
             "Drop development.without_issuer.",
         ),
         (false, false) => {}
