@@ -17,7 +17,7 @@ export interface ChannelEvents<Data = unknown> {
   publication: Publication<Data>;
   joined: Change;
   left: Change;
-  /** What came before this position was left out, for this reader was too slow for it. */
+  /** What came before this position was left out, as the server has lost it. */
   lagged: { readonly position: string };
   state: SubscriptionState;
 }
