@@ -43,7 +43,26 @@ async function page(name, folder) {
   app.validate(project);
   if (app.logger.hasErrors() || app.logger.hasWarnings()) throw new Error(`@wardwire/${name} is not documented whole.`);
   await app.generateOutputs(project);
-  return readFile(join(folder, `${name}.md`), 'utf8');
+  return linked(await readFile(join(folder, `${name}.md`), 'utf8'));
+}
+
+/** The same with each link to the heading of its text, as GitHub numbers those that are alike. The plugin counts some that the page has not. */
+function linked(text) {
+  const [anchors, alike] = [new Map(), new Map()];
+  let owner = '';
+  for (const [, level, title] of text.replaceAll(/^```[^]*?^```$/gm, '').matchAll(/^(#+) (.+)$/gm)) {
+    const name = title.replaceAll(/\\?<.*|\(\)/g, '');
+    const slug = title.toLowerCase().replaceAll(/[^\w\- ]/g, '').replaceAll(' ', '-');
+    const before = alike.get(slug) ?? 0;
+    alike.set(slug, before + 1);
+    if (level.length <= 3) owner = name;
+    anchors.set(level.length <= 3 ? name : `${owner}.${name}`, before === 0 ? slug : `${slug}-${before}`);
+  }
+  return text.replaceAll(/\[(`?)([\w.]+)\1\]\(#([\w-]+)\)/g, (link, mark, name, anchor) => {
+    if (text.includes(`<a id="${anchor}"></a>`)) return link;
+    if (!anchors.has(name)) throw new Error(`${link} leads nowhere.`);
+    return `[${mark}${name}${mark}](#${anchors.get(name)})`;
+  });
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'wardwire-reference-'));

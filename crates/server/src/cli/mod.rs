@@ -44,7 +44,7 @@ enum Command {
         #[arg(long, default_value = "wardwire.toml")]
         config: PathBuf,
     },
-    /// Try Wardwire on this machine: a chat room, and buttons that try to break in
+    /// Try Wardwire on this machine: three demos, and buttons that try to break in
     Demo(demo::Arguments),
     /// Name every problem of a configuration, or who may do what with it
     Check(check::Arguments),
