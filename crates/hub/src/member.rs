@@ -383,7 +383,12 @@ impl Member {
         outbox: &mut Outbox,
         uphold: impl Fn(&Terms, &Principal) -> bool,
     ) -> Vec<ChannelName> {
-        self.rules = self.hub.rules();
+        let rules = self.hub.rules();
+        // Nothing has changed by which it was judged: it is others whose grants were taken back.
+        if Arc::ptr_eq(&rules, &self.rules) && !self.standing.has_shown() {
+            return Vec::new();
+        }
+        self.rules = rules;
         let holder = self.standing.principal().clone();
         self.standing.retain(|it| uphold(it.terms(), &holder));
         self.leave_lost(fanout, outbox)

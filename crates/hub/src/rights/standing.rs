@@ -86,6 +86,11 @@ impl Standing {
         shown.min().unwrap_or(Timestamp::NEVER)
     }
 
+    /// Whether it stands on a grant that was shown.
+    pub(crate) fn has_shown(&self) -> bool {
+        !self.shown().is_empty()
+    }
+
     fn shown(&self) -> &[ChannelGrant] {
         self.beside.as_ref().map_or(&[], |it| &it.shown)
     }

@@ -127,16 +127,19 @@ fn who_followed_before_and_does_not_fit_is_counted_and_present_once_it_does() {
     let mut alice = follower(&mut hub, "alice", "A");
     let mut bob = follower(&mut hub, "bob", "B");
     hub.hub.reload(told_rules());
-    for socket in [&mut alice, &mut bob] {
-        let (fanout, outbox) = (&mut socket.fanout, &mut socket.outbox);
-        assert!(
-            socket
-                .member
-                .rejudge(fanout, outbox, |_, _| true)
-                .is_empty()
-        );
+    // The second time nothing has changed, and nobody is counted again.
+    for _ in 0..2 {
+        for socket in [&mut alice, &mut bob] {
+            let (fanout, outbox) = (&mut socket.fanout, &mut socket.outbox);
+            assert!(
+                socket
+                    .member
+                    .rejudge(fanout, outbox, |_, _| true)
+                    .is_empty()
+            );
+        }
+        assert_eq!(hub.hub.crowded(), 1);
     }
-    assert_eq!(hub.hub.crowded(), 1);
     let now = Instant::now();
     hub.hub.tell(now);
     assert_eq!(told(&mut bob), ["joined alice 1"]);
