@@ -1,6 +1,9 @@
 //! Signed grants: what an application lets one user do in one channel for a while.
 
-use std::thread;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use serde_json::{Value, json};
 
@@ -379,6 +382,79 @@ fn a_grant_is_taken_back_by_its_name_by_its_user_and_with_all_of_its_issuer() {
         app.server.refused("revoked");
         alice.ok("unsubscribe", json!({ "channel": "chat/lobby" }));
     }
+}
+
+/// More sockets than one turn of a shard judges.
+const CROWD: usize = 600;
+
+/// Told, however a test ends.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Takes back what nobody has, again and again, and waits for no answer.
+fn revoke_without_end(server: &Server, over: &AtomicBool) {
+    let token = format!("Authorization: Bearer {}\r\n", server.admin_token);
+    let what = json!({ "issuer": "https://app.test", "token": "g2" }).to_string();
+    while !over.load(Ordering::Relaxed) {
+        let asked = server.admin_asked("POST", "/revocations", &token, &what);
+        // Who is answered came behind it, so that it was heard; and no more of them are held than are taken.
+        assert_eq!(server.admin("GET", "/health/live", "").status, 200);
+        drop(asked);
+    }
+}
+
+#[test]
+fn attack_078_revocations_without_end_hold_back_neither_one_nor_a_reload() {
+    let limits = "connections_per_ip = 10000\nmessages_per_second = 0\n";
+    let setup = Setup::new().server("threads = 1\nwatch = false");
+    let app = Application::of(setup.limits(limits), TRUST);
+    let server = &app.server;
+    // The first of all, so that whoever begins anew with the last does not come to her.
+    let mut alice = server.socket("alice");
+    assert!(shown(&mut alice, ROOM, &app.all_of(ROOM).mint())["error"].is_null());
+    alice.ok("subscribe", json!({ "channel": "either/lobby" }));
+    let busy = json!({ "channel": "free/busy" });
+    alice.ok("subscribe", busy.clone());
+    let crowd = (0..CROWD).map(|number| {
+        let mut ws = server.socket(&format!("follower-{number}"));
+        ws.ok("subscribe", busy.clone());
+        ws
+    });
+    let crowd: Vec<Ws> = crowd.collect();
+    let mut publisher = server.socket("publisher");
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _over = Over(&over);
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                publisher.ok("publish", json!({ "channel": "free/busy", "data": 1 }));
+            }
+        });
+        for _ in 0..2 {
+            scope.spawn(|| revoke_without_end(server, &over));
+        }
+        // What holds once it is answered has been told before anything that is asked then.
+        let mut lost = |channel: &str| {
+            let mut aside = Vec::new();
+            alice.call_aside("ping", json!({}), &mut aside);
+            aside.retain(|it| it["method"] == "revoked");
+            let [only] = &aside[..] else {
+                panic!("{aside:?}")
+            };
+            revoked(only, channel, "rights");
+        };
+        app.revoke(json!({ "issuer": "https://app.test", "token": "g1" }));
+        lost(ROOM);
+        server.edit("contains = \"{id}\"", "contains = \"none\"");
+        server.reloaded();
+        lost("either/lobby");
+    });
+    drop(crowd);
 }
 
 #[test]

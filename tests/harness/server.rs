@@ -378,13 +378,24 @@ impl Server {
         fields: &str,
         body: &str,
     ) -> super::Response {
+        self.admin_asked(method, path, fields, body).response()
+    }
+
+    /// The same, without waiting for what it answers.
+    pub(crate) fn admin_asked(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &str,
+        body: &str,
+    ) -> Connection {
         let mut connection = Connection::plain(self.admin);
         let length = body.len();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{fields}Content-Length: {length}\r\n\r\n{body}"
         );
         connection.send(request.as_bytes());
-        connection.response()
+        connection
     }
 
     /// A counter or gauge of the metrics.

@@ -11,6 +11,7 @@ mod handle;
 mod lingering;
 mod link;
 mod readiness;
+mod rejudging;
 #[cfg(any(test, feature = "simulation"))]
 #[allow(
     clippy::indexing_slicing,
@@ -47,6 +48,7 @@ use crate::server::Server;
 use handle::Message;
 use link::{Buffers, Link};
 use readiness::{Cue, Readiness};
+use rejudging::Rejudging;
 use socket::{Outcome, Socket};
 use sockets::{Noted, Sockets, Tenant};
 
@@ -72,8 +74,8 @@ pub struct Shard {
     /// When something may be due for the first of the sockets, and when that was last looked at.
     due: Instant,
     swept: Instant,
-    /// Sockets that the rules of channels are still to be asked about, and those who wait for that.
-    rejudging: (Vec<SocketKey>, Vec<Rejudged>),
+    /// Sockets that are to judge anew what they follow, and who waits for that.
+    rejudging: Rejudging,
     timer: Pin<Box<Sleep>>,
     stopped: bool,
 }
@@ -100,8 +102,6 @@ struct Time {
 const COLLECT: (usize, usize) = (1024, 256 * 1024);
 /// Sockets that get their publications before others are read from again.
 const FLUSH: usize = 512;
-/// Sockets that judge anew what they follow before others have their turn.
-const REJUDGE: usize = 512;
 /// Messages of other threads taken in one turn: a thousand revocations do not hold up everybody else.
 const MESSAGES: usize = 32;
 /// Time-outs are as coarse as this.
@@ -131,7 +131,7 @@ impl Shard {
             flushed: 0,
             due: now + LONG,
             swept: now,
-            rejudging: (Vec::new(), Vec::new()),
+            rejudging: Rejudging::default(),
             timer: Box::pin(tokio::time::sleep(LONG)),
             stopped: false,
         })
@@ -180,7 +180,7 @@ impl Shard {
         }
         self.cues = cues;
         busy |= self.flush(time);
-        busy |= self.rejudge();
+        busy |= self.rejudge(time);
         if time.now >= self.due.max(self.swept + SWEEP) {
             self.sweep(time);
         }
@@ -199,7 +199,7 @@ impl Shard {
             || !self.again.is_empty()
             || !self.messages.is_empty()
             || !self.flushing.is_empty()
-            || !self.rejudging.1.is_empty()
+            || !self.rejudging.is_idle()
             || self.fanout.has_more())
     }
 
@@ -213,11 +213,7 @@ impl Shard {
             match self.messages.pop_front() {
                 Some(Message::Adopt(arrival)) => self.adopt(*arrival, time),
                 Some(Message::Wake(key)) => self.wake(key, time),
-                Some(Message::Rejudge(told)) => {
-                    // Who waits already waits for these, too.
-                    self.rejudging.0 = self.sockets.keys();
-                    self.rejudging.1.push(told);
-                }
+                Some(Message::Rejudge(told)) => self.rejudging.ask(told),
                 Some(Message::Pulse) => self.handle.turned(),
                 Some(Message::Stop) => self.stopped = true,
                 None => break,
@@ -347,14 +343,7 @@ impl Shard {
         let some = self.flushed < until;
         for place in self.flushed..until {
             if let Some(&key) = self.flushing.get(place) {
-                // It may have had its part with an answer, or be gone.
-                if self
-                    .sockets
-                    .open(key)
-                    .is_some_and(|(_, noted)| *noted != Noted::Nothing)
-                {
-                    self.drive(key, time);
-                }
+                self.bring(key, time);
             }
         }
         self.flushed = until;
@@ -366,41 +355,48 @@ impl Shard {
         some
     }
 
-    /// Has some sockets judge anew what they follow. A panic in one costs this socket alone. True if there were some.
-    fn rejudge(&mut self) -> bool {
-        // What a socket was noted for goes out first: it was published to it while it might follow.
-        if !self.flushing.is_empty() {
+    /// Brings a socket what it is noted for. It may have had that with an answer, or be gone.
+    fn bring(&mut self, key: SocketKey, time: Time) {
+        let noted = self.sockets.open(key).map(|(_, noted)| *noted);
+        if noted.unwrap_or_default() != Noted::Nothing {
+            self.drive(key, time);
+        }
+    }
+
+    /// Has some sockets judge anew what they follow. True if that was asked for.
+    fn rejudge(&mut self, time: Time) -> bool {
+        if self.rejudging.is_idle() {
             return false;
         }
-        let (mut keys, told) = std::mem::take(&mut self.rejudging);
-        if told.is_empty() {
-            return false;
+        let mut left = 0;
+        for key in self.rejudging.take(|| self.sockets.keys()) {
+            // What it is noted for goes out first: it was published to it while it might follow.
+            self.bring(key, time);
+            left += self.judge(key);
         }
-        for key in keys.split_off(keys.len().saturating_sub(REJUDGE)) {
-            let (sockets, fanout) = (&mut self.sockets, &mut self.fanout);
-            let Some((socket, _)) = sockets.open(key) else {
-                continue;
-            };
-            match catch_unwind(AssertUnwindSafe(|| socket.rejudge(fanout))) {
-                Ok(left) => {
-                    if left > 0 {
-                        socket.woken();
-                        self.again.push(key);
-                    }
-                    for told in &told {
-                        let _ = told.send(left);
-                    }
-                }
-                Err(_) => {
-                    socket.panicked();
-                    self.remove(key);
-                }
+        self.rejudging.judged(left);
+        true
+    }
+
+    /// Has a socket judge anew what it follows. Returns how many channels it had to leave. A panic in it costs this socket alone.
+    fn judge(&mut self, key: SocketKey) -> usize {
+        let (sockets, fanout) = (&mut self.sockets, &mut self.fanout);
+        let Some((socket, _)) = sockets.open(key) else {
+            return 0;
+        };
+        match catch_unwind(AssertUnwindSafe(|| socket.rejudge(fanout))) {
+            Ok(0) => 0,
+            Ok(left) => {
+                socket.woken();
+                self.again.push(key);
+                left
+            }
+            Err(_) => {
+                socket.panicked();
+                self.remove(key);
+                0
             }
         }
-        if !keys.is_empty() {
-            self.rejudging = (keys, told);
-        }
-        true
     }
 
     /// Notes against each follower what this turn brings it.
@@ -473,3 +469,6 @@ impl Shard {
         self.readiness.poll_ready(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

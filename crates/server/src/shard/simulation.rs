@@ -49,10 +49,10 @@ use crate::{
 
 /// What the simulations of a thread share: a server that is configured but listens nowhere.
 pub struct World {
-    server: Arc<Server>,
+    pub(super) server: Arc<Server>,
     client: Arc<ClientConfig>,
-    fanout: Fanout,
-    publisher: Member,
+    pub(super) fanout: Fanout,
+    pub(super) publisher: Member,
 }
 
 /// The two directions of a connection.
@@ -182,7 +182,7 @@ pub struct Simulation<'a> {
 }
 
 const KEY: SocketKey = SocketKey(1);
-const CHANNEL: &str = "free";
+pub(super) const CHANNEL: &str = "free";
 /// Who asks for more turns in a row than this turns for ever.
 const TURNS: usize = 10_000;
 
@@ -276,7 +276,7 @@ impl World {
     }
 
     /// An anonymous socket, admitted like any other.
-    fn admit(&self, path: &str) -> (Session, Principal) {
+    pub(super) fn admit(&self, path: &str) -> (Session, Principal) {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let Accepted::Welcome(slot) = self.server.gate.caps().accept(loopback) else {
             panic!("no place");
@@ -570,7 +570,7 @@ fn read(script: &mut &[u8]) -> Option<Act> {
     })
 }
 
-fn call(method: &str, data: &[u8]) -> Vec<u8> {
+pub(super) fn call(method: &str, data: &[u8]) -> Vec<u8> {
     let since = String::from_utf8_lossy(data);
     let since = serde_json::to_string(&since).unwrap_or_default();
     let since = if data.is_empty() {
@@ -609,7 +609,7 @@ pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The first frame of a server, if it is whole, and how long it is.
-fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
+pub(super) fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
     let (first, second) = (*bytes.first()?, *bytes.get(1)?);
     assert_eq!(first & 0x70, 0, "reserved bits");
     assert!(
