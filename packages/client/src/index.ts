@@ -20,7 +20,7 @@ export type { AnyChannels, DataOf, NameOf, PatternOf } from './names.js';
 export { type Cancel, type Clock, newTrace, type Platform, type SocketConstructor, type SocketLike, type Surrounding } from './platform.js';
 export { type Presence, presence, type PresenceOptions } from './presence.js';
 export type { ErrorData } from './protocol.js';
-export { SecureWebSocket, type SecureWebSocketOptions } from './secure-websocket.js';
+export { SecureWebSocket, type SecureWebSocketEvents, type SecureWebSocketOptions, type SocketCloseEvent } from './secure-websocket.js';
 export { remedyFor } from './remedies.js';
 export type { Reason, State, SubscriptionState } from './state.js';
 export { type StepUp, stepUpFor } from './step-up.js';

@@ -37,7 +37,30 @@ interface Slot {
   readonly listener: (event: Event) => void;
 }
 
-type Handler<Named extends Event> = ((this: SecureWebSocket, event: Named) => unknown) | null;
+/** The `CloseEvent` of WebSockets (WHATWG WebSockets §6), for which Node's types have no name. */
+export interface SocketCloseEvent extends Event {
+  /** 1000, 3000 to 4999 as either side chose, or one of RFC 6455 §7.4.1; 1006 where the connection failed. */
+  readonly code: number;
+  readonly reason: string;
+  /** Both sides said that it closes. */
+  readonly wasClean: boolean;
+}
+
+/** What a {@link SecureWebSocket} tells, by name. */
+export interface SecureWebSocketEvents {
+  open: Event;
+  message: MessageEvent;
+  error: Event;
+  close: SocketCloseEvent;
+}
+
+// As the types at hand have it, the DOM's or Node's.
+type Listener = Parameters<EventTarget['addEventListener']>[1];
+type ListenerOptions = Parameters<EventTarget['addEventListener']>[2];
+type ListenerOf<Name extends keyof SecureWebSocketEvents> = (this: SecureWebSocket, event: SecureWebSocketEvents[Name]) => unknown;
+
+/** A handler as it is read: without `this`, which a `WebSocket` has another of. */
+type Handler<Named extends Event> = ((event: Named) => unknown) | null;
 
 /** Offered in place of an application's own protocol, as a browser needs one to be selected. */
 const raw = 'wardwire.raw';
@@ -142,25 +165,25 @@ export class SecureWebSocket extends EventTarget {
   get onopen(): Handler<Event> {
     return this.#handler('open');
   }
-  set onopen(handler: Handler<Event>) {
+  set onopen(handler: ListenerOf<'open'> | null) {
     this.#handle('open', handler);
   }
   get onmessage(): Handler<MessageEvent> {
     return this.#handler('message');
   }
-  set onmessage(handler: Handler<MessageEvent>) {
+  set onmessage(handler: ListenerOf<'message'> | null) {
     this.#handle('message', handler);
   }
   get onerror(): Handler<Event> {
     return this.#handler('error');
   }
-  set onerror(handler: Handler<Event>) {
+  set onerror(handler: ListenerOf<'error'> | null) {
     this.#handle('error', handler);
   }
-  get onclose(): Handler<CloseEvent> {
+  get onclose(): Handler<SocketCloseEvent> {
     return this.#handler('close');
   }
-  set onclose(handler: Handler<CloseEvent>) {
+  set onclose(handler: ListenerOf<'close'> | null) {
     this.#handle('close', handler);
   }
 
@@ -292,6 +315,18 @@ export class SecureWebSocket extends EventTarget {
       this.addEventListener(name, made.listener);
     }
   }
+}
+
+/** The methods of `EventTarget`, which know its own events by their names. */
+export interface SecureWebSocket {
+  /** Listens to one of its events. */
+  addEventListener<Name extends keyof SecureWebSocketEvents>(type: Name, listener: ListenerOf<Name>, options?: ListenerOptions): void;
+  /** Listens to an event of another name, or by an object. */
+  addEventListener(type: string, listener: Listener, options?: ListenerOptions): void;
+  /** Takes a listener back. */
+  removeEventListener<Name extends keyof SecureWebSocketEvents>(type: Name, listener: ListenerOf<Name>, options?: ListenerOptions): void;
+  /** Takes back what listens to an event of another name, or an object. */
+  removeEventListener(type: string, listener: Listener, options?: ListenerOptions): void;
 }
 
 // What Web IDL makes of an interface: constants that stay, on the class and on the prototype, and members that a loop finds.

@@ -3,7 +3,7 @@
 import { test } from 'node:test';
 
 import type { Channels as Made } from './channels.js';
-import { type PatternOf, type Publication, type Wire } from '../src/index.js';
+import { type PatternOf, type Publication, SecureWebSocket, type SocketCloseEvent, type Wire } from '../src/index.js';
 
 interface Channels {
   'chat/{room}': { readonly text: string };
@@ -62,4 +62,13 @@ export function untyped(wire: Wire, room: string): void {
   });
 }
 
-test('the types of channels hold', () => undefined);
+/** In a page it stands for the original, the constructor too, and what it is closed with is a `CloseEvent`. */
+export function inPages(closed: (event: CloseEvent) => void): typeof WebSocket {
+  holds<Same<keyof SocketCloseEvent, keyof CloseEvent>>();
+  const socket = new SecureWebSocket('/live');
+  socket.onclose = closed;
+  socket.addEventListener('close', closed);
+  return SecureWebSocket;
+}
+
+test('the types of channels and sockets hold', () => undefined);
