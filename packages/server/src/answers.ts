@@ -26,7 +26,7 @@ export interface Publication<Data = unknown> {
 export interface History<Data = unknown> {
   /** Oldest first. */
   readonly publications: readonly Publication<Data>[];
-  /** The end of this page: `after` of the next. */
+  /** The channel's end. Further pages go on at a publication's own position: `before` the first of these, or `after` the last. */
   readonly position: string;
   /** There are further ones in that direction. */
   readonly more: boolean;
