@@ -125,9 +125,9 @@ for (const { page, programs, other, inPage = false, before = '', head = '', afte
   { page: 'README.md', programs: 1, ...application, prints: 'alice says Hello\n', server: chat },
   { page: 'docs/backend.md', programs: 1 },
   { page: 'packages/server/README.md', programs: 5 },
-  { page: 'docs/examples.md', programs: 8 },
-  { page: 'docs/examples.md', programs: 8, other: { name: 'Deno', program: process.env.DENO, args: ['run', '--allow-all', '--no-lock'] } },
-  { page: 'docs/examples.md', programs: 8, other: { name: 'Bun', program: process.env.BUN, args: [] } },
+  { page: 'docs/examples.md', programs: 9 },
+  { page: 'docs/examples.md', programs: 9, other: { name: 'Deno', program: process.env.DENO, args: ['run', '--allow-all', '--no-lock'] } },
+  { page: 'docs/examples.md', programs: 9, other: { name: 'Bun', program: process.env.BUN, args: [] } },
   { page: 'packages/client/README.md', programs: 4, inPage: true, before: price, server: ofClient },
   { page: 'packages/react/README.md', programs: 1, inPage: true, after: render, server: chat },
 ]) {

@@ -1,4 +1,4 @@
-/** Publications that wait for whoever iterates over a channel: bounded in number and size, and never with a hidden gap. */
+/** Publications that wait for whoever iterates over a channel: bounded in number and size, and none of them left out. */
 
 import { UsageError, type WardwireError } from './error.js';
 import { longestFrame } from './limits.js';

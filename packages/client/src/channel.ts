@@ -152,7 +152,8 @@ export class Channel<Data = unknown> {
 
   /**
    * Publications one after the other. Ends with the signal, `unsubscribe()` or `close()`; throws when the server refuses
-   * or ends the subscription, at sign-out, and when it is read so slowly that the backlog is full: a gap is never hidden.
+   * or ends the subscription, at sign-out, and when it is read so slowly that the backlog is full. What never reached this client, as the
+   * server no longer had it after a reconnect, is told to who listens, and not here: by `state` (`recovered: false`) and by `lagged`.
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<Publication<Data>> {
     const { backlog: most = 1000 } = options;

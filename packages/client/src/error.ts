@@ -83,14 +83,17 @@ export class WardwireError extends Error {
   /** `WWW-Authenticate` of a refusal, in which {@link stepUpFor} reads what a sign-in has to ask for; `null` elsewhere. */
   declare readonly challenge: string | null;
 
-  /** @internal */
+  /** @internal Of these an application makes a {@link RefusedError} alone. */
   constructor(code: LocalCode | (string & {}), fields: WardwireErrorFields = {}) {
     super(fields.title ? `${fields.title} (${code})` : code, fields);
     Object.assign(this, { code, title: code, status: null, rpc: null, data: null, retryAfterMs: null, trace: null, challenge: null }, fields);
   }
 }
 
-/** The gate refused over HTTP, before there was a socket. */
+/**
+ * The gate refused over HTTP, before there was a socket. An application makes one where its own backend refused a ticket:
+ * `new RefusedError('unauthenticated', { status: 401 })`, thrown by the function that it gave to {@link tickets}.
+ */
 export class RefusedError extends WardwireError {
   override readonly name = 'RefusedError';
 }

@@ -47,9 +47,10 @@ export function bearer(token: Given<string>): Auth {
 }
 
 /**
- * Tickets that the application's own backend fetches; `ticket` is asked before every attempt. Throw a
- * {@link WardwireError} with a status to tell a refusal (401: signed out) from a failure worth trying again. `signOut`
- * ends the session there.
+ * Tickets that the application's own backend fetches; `ticket` is asked before every attempt. Where the backend refused, throw a
+ * {@link RefusedError} with its `status`: `new RefusedError('unauthenticated', { status: 401 })` ends the connection until the application,
+ * when somebody has signed in, calls {@link Wire.start}, as does any other but 408, 429 and those from 500 on. With these, where
+ * `retryAfterMs` counts, and after whatever else is thrown, it is asked again. `signOut` ends the session there.
  */
 export function tickets(ticket: Given<Ticket>, signOut: Given<void> = () => undefined): Auth {
   demandFit('auth', typeof ticket === 'function');
