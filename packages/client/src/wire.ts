@@ -213,8 +213,13 @@ export class Wire<Channels = AnyChannels> {
     const now = clock.now();
     if (!token || Math.abs(now - this.#refreshedAt) < refreshEveryMs) return;
     this.#refreshedAt = now;
+    // Meanwhile it may be another connection, and another user's.
+    const asker = this.#underway;
     // Where no fresh token can be had the server ends the socket in time, and says so.
-    void (async () => this.refresh(await token()))().catch(() => undefined);
+    void (async () => {
+      const fresh = await token();
+      if (this.#underway === asker) await this.refresh(fresh);
+    })().catch(() => undefined);
   }
 
   #ended(code: number, word: string, trace: string): void {
