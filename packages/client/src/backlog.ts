@@ -1,9 +1,10 @@
 /** Publications that wait for whoever iterates over a channel: bounded in number and size, and none of them left out. */
 
 import { UsageError, type WardwireError } from './error.js';
+import type { Publication } from './frames.js';
 import { longestFrame } from './limits.js';
 
-export class Backlog<T extends { readonly data: unknown }> implements AsyncIterableIterator<T> {
+export class Backlog<T extends Publication> implements AsyncIterableIterator<T> {
   readonly #max: number;
   readonly #released: () => void;
   /** With an error as the last, where there is one. */
@@ -20,7 +21,7 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
 
   add(value: T): void {
     if (this.#ended) return;
-    const chars = sizeOf(value.data);
+    const chars = sizeOf(value);
     if (this.#waiters.length === 0 && (this.#items.length >= this.#max || this.#chars + chars > longestFrame)) {
       return this.end(new UsageError('backlog-full'));
     }
@@ -70,10 +71,9 @@ export class Backlog<T extends { readonly data: unknown }> implements AsyncItera
   }
 }
 
-function sizeOf(data: unknown): number {
-  if (data instanceof Uint8Array) return data.length;
+function sizeOf({ data, from, id }: Publication): number {
   try {
-    return JSON.stringify(data).length;
+    return (data instanceof Uint8Array ? data : JSON.stringify(data)).length + `${from}${id}`.length;
   } catch {
     // Nested more deeply than the platform can follow: as good as too large.
     return longestFrame;
