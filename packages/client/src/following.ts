@@ -171,7 +171,7 @@ export class Followings {
     const failed = (error: WardwireError): void => {
       served.delete(channel);
       if (!current()) return;
-      if (error.code !== 'rate') return this.#refused(following, error);
+      if (error.code !== 'rate' && following.grant === grant) return this.#refused(following, error);
       following.enter({ kind: 'waiting' });
       line.rest(error.retryAfterMs ?? 0);
     };
