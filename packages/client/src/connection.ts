@@ -175,6 +175,6 @@ export class Connection {
     this.#phase = 'ended';
     for (const timer of [this.#watch, this.#rest, ...this.#failures]) timer?.();
     this.#listener.ended(code, word);
-    for (const id of this.#pending.keys()) this.#settle(id, new ConnectionError(word === 'dead' ? 'timeout' : 'disconnected', { trace: this.#settings.trace }));
+    for (const id of this.#pending.keys()) this.#settle(id, new ConnectionError(word === 'dead' ? 'timeout' : code === 1009 ? 'message-too-large' : 'disconnected', { trace: this.#settings.trace }));
   }
 }

@@ -24,7 +24,7 @@ const localCodes = [
   'queue-full',
   /** Whoever iterates over a channel does not keep up with it. */
   'backlog-full',
-  /** The message is larger than `maxMessageBytes`; nothing was sent. */
+  /** The message is larger than `maxMessageBytes`; nothing was sent. Or the server closed (1009) as one of those that were under way is larger than its route takes. */
   'message-too-large',
   /** Not JSON: a function, a cycle, `undefined`. */
   'not-json',

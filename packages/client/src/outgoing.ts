@@ -80,7 +80,7 @@ export class Outgoing {
         // The server names a time with each.
         const early = error.code === 'rate' ? error.retryAfterMs || 1 : 0;
         item.underway = false;
-        if (early > 0) refusal = error;
+        if (early) refusal = error;
         else fail(error);
         this.#pause(channel, early);
       };

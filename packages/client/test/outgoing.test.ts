@@ -311,3 +311,15 @@ test('somebody who stays who they are, or of whom the server says nothing, is ta
     client.close();
   }
 });
+
+test('what is larger than the route takes is not sent again, and the others are published', async () => {
+  gate.answer = ({ params }, { socket }) => (params['data'] === 'large' ? socket.close(1009, 'size') : { position: 'e:1' });
+  const client = gate.client();
+  client.start();
+  await reaches(client, 'open');
+  const room = client.channel('a');
+  const large = room.publish('large', { id: 'A' });
+  await assert.rejects(large, (error: WardwireError) => error.code === 'unconfirmed' && (error.cause as WardwireError).code === 'message-too-large');
+  await room.publish('small', { id: 'B' });
+  assert.deepEqual(gate.peers.flatMap((peer) => calls(peer)), [['publish', 'A', 'large'], ['publish', 'B', 'small']]);
+});
