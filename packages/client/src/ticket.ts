@@ -82,7 +82,7 @@ export interface Endpoint {
 export function readEndpoint(url: string | URL, route: string): Endpoint {
   // The origin alone: nothing else of the page's own address may decide where a credential goes.
   const base = (globalThis as { location?: { origin: string } }).location?.origin;
-  let [href, origin, pathname] = ['', '', ''];
+  let href!: string, origin!: string, pathname!: string;
   try {
     ({ href, origin, pathname } = new URL(url, base));
   } catch {

@@ -341,7 +341,7 @@ test('an iteration may not keep more than 16 MiB either', async () => {
   const room = client.channel('a');
   const messages = room.messages();
   await enters(room, 'live');
-  for (const n of [1, 2, 3, 4, 5]) peer.publish('a', 'x'.repeat(4 * 1024 * 1024 - 2), n);
+  for (const n of [1, 2, 3, 4, 5]) peer.publish('a', 'x'.repeat(4 * 1024 * 1024 - '""bobnull'.length), n);
   await client.ping();
   for (const n of [1, 2, 3, 4]) assert.equal((await messages.next()).value.position, `e:${n}`);
   await assert.rejects(messages.next(), code('backlog-full'));
@@ -639,4 +639,44 @@ test('after a reconnect channels come back as the server has room for calls, in 
   assert.equal(answers, 250);
   assert.ok(most <= 32, `${most} calls at once`);
   assert.deepEqual(gate.peers[1]?.calls.slice(0, 200).map(({ params }) => params), rooms.map(({ name }) => ({ channel: name, since: 'e:1' })));
+});
+
+test('an iteration counts also who published, and under which id', async () => {
+  gate.answer = (call) => (call.method === 'subscribe' ? subscribed(call, 0) : {});
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  const messages = room.messages();
+  await enters(room, 'live');
+  for (const n of [1, 2, 3]) peer.publish('a', 1, n, 'x'.repeat(8 * 1024 * 1024 - 10));
+  await client.ping();
+  for (const n of [1, 2]) assert.equal((await messages.next()).value.position, `e:${n}`);
+  await assert.rejects(messages.next(), code('backlog-full'));
+});
+
+test('a grant that comes while the channel is asked for without one is shown, before it is refused', async () => {
+  gate.answer = (call) => {
+    if (call.params['grant'] !== 'signed') throw new RpcFailure(-32001);
+    return subscribed(call, 3);
+  };
+  const { client, peer } = await open();
+  const room = client.channel('a');
+  room.on('publication', () => undefined);
+  assert.equal((await room.subscribe({ grant: 'signed' })).position, 'e:3');
+  assert.deepEqual(peer.calls.map(({ params }) => params['grant']), [undefined, 'signed']);
+});
+
+test('a token that comes once the connection is another is not sent', async () => {
+  let give: ((token: string) => void) | undefined;
+  let slow = false;
+  const { client, peer } = await open({ auth: bearer(() => (slow ? new Promise<string>((resolve) => (give = resolve)) : 'token')) });
+  slow = true;
+  peer.notify('expiring', { expires_at: 1_900_000_000 });
+  await client.ping();
+  slow = false;
+  await client.signOut();
+  client.start();
+  await reaches(client, 'open');
+  give?.('token of the user before');
+  await client.ping();
+  assert.deepEqual(gate.peers.at(-1)?.calls.map(({ method }) => method), ['ping']);
 });

@@ -169,3 +169,42 @@ test('who was refused, leaves the channel, loses the right, or aborts asks for n
   await assert.rejects(waits, /enough/);
   assert.ok(peer.calls.every((call) => (call.params as { grant?: string }).grant !== 'g4'));
 });
+
+test('a grant that was on its way as its user signed out, or left the channel, is not used', async () => {
+  let give: ((grant: string) => void) | undefined;
+  const slow = (): Promise<string> => new Promise((resolve) => (give = resolve));
+  good = new Set(['g1', 'late']);
+  const client = gate.client();
+  client.start();
+  await reaches(client, 'open');
+  const room = client.channel('room/1');
+  const waits = assert.rejects(subscribeByGrant(room, slow), { code: 'unsubscribed' });
+  await client.signOut();
+  client.start();
+  await reaches(client, 'open');
+  give?.('late');
+  await waits;
+  assert.equal(room.state.kind, 'idle');
+
+  await subscribeByGrant(room, () => (fetched.length === 0 ? grant() : slow()));
+  room.on('publication', () => undefined);
+  later();
+  give = undefined;
+  await expire(room, gate.peers.at(-1)!);
+  room.unsubscribe();
+  (give as unknown as (grant: string) => void)('late');
+  await new Promise(setImmediate);
+  await client.ping().catch(() => undefined);
+  assert.deepEqual(gate.peers.at(-1)?.calls.filter(({ method }) => method === 'subscribe').length, 1);
+});
+
+test('with a fresh grant a channel is taken up where it was, also where nobody listens meanwhile', async () => {
+  good = new Set(['g1', 'g2']);
+  const { room, peer } = await open();
+  await subscribeByGrant(room, grant);
+  later();
+  const again = enters(room, 'live');
+  peer.notify('revoked', { channel: 'room/1', reason: 'expired' });
+  await again;
+  assert.deepEqual(peer.calls.at(-1)?.params, { channel: 'room/1', since: 'e:4', grant: 'g2' });
+});
