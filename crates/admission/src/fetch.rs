@@ -17,6 +17,30 @@ pub trait Fetch: Send + Sync + 'static {
     fn post<'a>(&'a self, url: &'a str, form: &'a Form) -> Posting<'a>;
 }
 
+/// Fetches nothing: for issuers whose keys are at hand.
+pub struct Nowhere;
+
+impl Fetch for Nowhere {
+    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
+        Box::pin(async { Err(unreachable(url)) })
+    }
+
+    fn get_with<'a>(&'a self, url: &'a str, _: &'a HeaderMap) -> Posting<'a> {
+        Box::pin(async { Err(unreachable(url)) })
+    }
+
+    fn post<'a>(&'a self, url: &'a str, _: &'a Form) -> Posting<'a> {
+        Box::pin(async { Err(unreachable(url)) })
+    }
+}
+
+fn unreachable(url: &str) -> FetchError {
+    FetchError::Unreachable {
+        url: url.to_owned(),
+        cause: "nothing is fetched here".to_owned(),
+    }
+}
+
 /// A fetch under way.
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Document, FetchError>> + Send + 'a>>;
 

@@ -13,11 +13,10 @@ use std::{
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::HeaderMap;
 use serde_json::{Map, Value, json};
 use wardwire_admission::{
     clock::{Clock, Timestamp},
-    fetch::{Fetch, FetchError, Fetching, Form, Posting},
+    fetch::Nowhere,
     principal::Identity,
     refusal::{Reason, Refusal},
     token::{Algorithm, Audience, IssuerConfig, Issuers, KeySource, LONGEST, Profile, Signs},
@@ -121,26 +120,6 @@ struct Stopped;
 impl Clock for Stopped {
     fn now(&self) -> Timestamp {
         Timestamp::from_secs(NOW)
-    }
-}
-
-/// There is no network.
-struct Nowhere;
-
-impl Fetch for Nowhere {
-    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
-        let url = url.to_owned();
-        Box::pin(async { Err(FetchError::NotHttps(url)) })
-    }
-
-    fn get_with<'a>(&'a self, url: &'a str, _: &'a HeaderMap) -> Posting<'a> {
-        let url = url.to_owned();
-        Box::pin(async { Err(FetchError::NotHttps(url)) })
-    }
-
-    fn post<'a>(&'a self, url: &'a str, _: &'a Form) -> Posting<'a> {
-        let url = url.to_owned();
-        Box::pin(async { Err(FetchError::NotHttps(url)) })
     }
 }
 

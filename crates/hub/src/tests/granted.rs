@@ -7,11 +7,10 @@ use std::{
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::HeaderMap;
 use serde_json::{Value, json};
 use wardwire_admission::{
     clock::Clock,
-    fetch::{Fetch, FetchError, Fetching, Form, Posting},
+    fetch::Nowhere,
     token::{Algorithm, Audience, Grant, IssuerConfig, Issuers, KeySource, Profile, Signs, Terms},
 };
 
@@ -24,23 +23,6 @@ struct Still;
 impl Clock for Still {
     fn now(&self) -> Timestamp {
         Timestamp::from_secs(1000)
-    }
-}
-
-/// A network that leads nowhere.
-struct Nowhere;
-
-impl Fetch for Nowhere {
-    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
-        Box::pin(async { Err(FetchError::NotHttps(url.to_owned())) })
-    }
-
-    fn get_with<'a>(&'a self, url: &'a str, _: &'a HeaderMap) -> Posting<'a> {
-        Box::pin(async { Err(FetchError::NotHttps(url.to_owned())) })
-    }
-
-    fn post<'a>(&'a self, url: &'a str, _: &'a Form) -> Posting<'a> {
-        Box::pin(async { Err(FetchError::NotHttps(url.to_owned())) })
     }
 }
 

@@ -9,6 +9,7 @@ use std::{collections::HashSet, path::PathBuf, sync::Arc};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use wardwire_admission::{
     clock::SystemClock,
+    fetch::Nowhere,
     token::{self, Issuers},
 };
 
@@ -283,7 +284,7 @@ impl Trial<'_, '_> {
             .and_then(|issuer| {
                 Issuers::new(
                     vec![issuer],
-                    Arc::new(runtime::Nowhere),
+                    Arc::new(Nowhere),
                     Arc::new(SystemClock),
                 )
                 .map_err(|error| error.to_string())

@@ -2,10 +2,9 @@
 
 use std::{io, sync::Arc};
 
-use http::HeaderMap;
 use wardwire_admission::{
     clock::SystemClock,
-    fetch::{Fetch, FetchError, Fetching, Form, Posting},
+    fetch::{Fetch, Nowhere},
     token::{
         Algorithm, Audience, Discriminator, IssuerConfig, Issuers, KeySource,
         Profile as TokenProfile, Signs,
@@ -130,24 +129,4 @@ pub fn supposed(config: &Config) -> io::Result<Issuers> {
 pub fn reachable(config: &Config) -> io::Result<Issuers> {
     let each = issuers(config, Vec::new(), &mut Ways::default(), &Ways::default())?;
     Issuers::each(each, Arc::new(SystemClock)).map_err(io::Error::other)
-}
-
-/// Fetches nothing.
-pub(in crate::config) struct Nowhere;
-
-impl Fetch for Nowhere {
-    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
-        let url = url.to_owned();
-        Box::pin(async { Err(FetchError::NotHttps(url)) })
-    }
-
-    fn get_with<'a>(&'a self, url: &'a str, _: &'a HeaderMap) -> Posting<'a> {
-        let url = url.to_owned();
-        Box::pin(async { Err(FetchError::NotHttps(url)) })
-    }
-
-    fn post<'a>(&'a self, url: &'a str, _: &'a Form) -> Posting<'a> {
-        let url = url.to_owned();
-        Box::pin(async { Err(FetchError::NotHttps(url)) })
-    }
 }

@@ -4,7 +4,7 @@ mod channels;
 mod issuers;
 mod routes;
 
-pub(super) use self::issuers::{Nowhere, issuer};
+pub(super) use self::issuers::issuer;
 pub use self::{
     channels::rules,
     issuers::{reachable, supposed},
