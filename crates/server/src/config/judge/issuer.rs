@@ -282,12 +282,8 @@ impl Trial<'_, '_> {
         let judged = runtime::issuer(self.issuer, self.judge.trial.folder)
             .map_err(|error| error.to_string())
             .and_then(|issuer| {
-                Issuers::new(
-                    vec![issuer],
-                    Arc::new(Nowhere),
-                    Arc::new(SystemClock),
-                )
-                .map_err(|error| error.to_string())
+                Issuers::new(vec![issuer], Arc::new(Nowhere), Arc::new(SystemClock))
+                    .map_err(|error| error.to_string())
             });
         if let Err(message) = judged {
             let key = self
