@@ -96,9 +96,7 @@ impl Client {
     }
 
     pub(super) async fn metadata(&self) -> Result<Arc<Metadata>, Refusal> {
-        let asked = self
-            .metadata
-            .get(&*self.fetch, &self.issuer, metadata::read);
+        let asked = self.metadata.get(&self.fetch, &self.issuer, metadata::read);
         timeout(TIME, asked)
             .await
             .unwrap_or_else(|_| Err(unavailable("the provider's metadata took too long")))

@@ -286,7 +286,7 @@ impl Introspection {
         let endpoint = match &config.endpoint {
             Some(url) => url.as_str().into(),
             None => {
-                let told = held.get(&*self.fetch, issuer, endpoint);
+                let told = held.get(&self.fetch, issuer, endpoint);
                 told.await.map_err(|it| silent(it.detail))?.as_ref().clone()
             }
         };

@@ -199,6 +199,32 @@ async fn open_sockets_are_asked_about_where_that_is_wanted() {
     assert_eq!(nobody.rechecks(), []);
 }
 
+/// What it said an hour ago of where it is asked does, whatever it says now.
+#[tokio::test(start_paused = true)]
+async fn a_provider_whose_metadata_hangs_is_asked_all_the_same() {
+    let mut config = asking(0, None);
+    config.introspection.as_mut().unwrap().endpoint = None;
+    let (issuers, net) = issuers(config);
+    let metadata = location(ISSUER);
+    let said = json!({ "issuer": ISSUER, "introspection_endpoint": ENDPOINT });
+    net.serve(&metadata, said.to_string().into_bytes());
+    net.serve(ENDPOINT, active(json!({})));
+    assert_eq!(reason(&issuers, "opaque").await, None);
+    tokio::time::advance(Duration::from_secs(2 * 3600)).await;
+    net.answers.lock().remove(&metadata);
+    net.delay(Duration::from_secs(4));
+    let begun = tokio::time::Instant::now();
+    let spacing = Duration::from_millis(100);
+    for n in 0..100 {
+        assert_eq!(reason(&issuers, &format!("opaque-{n}")).await, None);
+        tokio::time::sleep(spacing).await;
+    }
+    assert_eq!(begun.elapsed(), 100 * spacing, "nobody waited");
+    let asked = net.asked.lock();
+    let fetches = asked.iter().filter(|url| **url == metadata).count();
+    assert_eq!(fetches, 3, "once before, and twice with a rest between");
+}
+
 #[test]
 fn who_is_asked_can_be_asked_safely() {
     let refused = |config: IssuerConfig| {
