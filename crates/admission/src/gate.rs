@@ -32,7 +32,7 @@ use crate::{
     presented::Presented,
     principal::{Identity, Principal},
     refusal::{Reason, Refusal, Stage},
-    revocation::{Revocation, Revocations},
+    revocation::{Holder, Revocation, Revocations},
     route::Route,
     rules::Rules,
     secret::Secret,
@@ -368,11 +368,27 @@ impl Gate {
         reason: EndReason,
     ) -> usize {
         self.revocations.insert(revocation, until, self.now());
+        self.end_all_that_stands_on(revocation, reason)
+    }
+
+    /// The same of a token or a session that its holder signs out of.
+    pub(crate) fn end_for(
+        &self,
+        holder: &Holder<'_>,
+        revocation: &Revocation,
+        until: Timestamp,
+    ) -> usize {
+        let now = self.now();
+        self.revocations.insert_of(holder, revocation, until, now);
+        self.end_all_that_stands_on(revocation, EndReason::LoggedOut)
+    }
+
+    fn end_all_that_stands_on(&self, revocation: &Revocation, reason: EndReason) -> usize {
         self.rules().issuers.forget(revocation);
         self.leases.revoke(revocation, reason)
     }
 
-    /// The same of one user's sockets alone. What was answered for the revoked is for the caller to forget.
+    /// Takes something back and ends one user's sockets alone. What was answered for the revoked is for the caller to forget.
     pub(crate) fn end_of(
         &self,
         user: &Identity,

@@ -1,6 +1,10 @@
 //! What has been taken back. Asked before and at the upgrade, and followed by every live socket.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, hash_map},
+    hash::Hash,
+    time::Duration,
+};
 
 use crate::{
     clock::Timestamp,
@@ -96,77 +100,61 @@ pub struct Revocations {
 
 #[derive(Default)]
 struct Set {
-    /// Each with the instant until which it has to be remembered.
-    tokens: HashMap<Named, Timestamp>,
-    /// The same.
-    sessions: HashMap<Named, Timestamp>,
+    tokens: HashMap<Named, Entry>,
+    sessions: HashMap<Named, Entry>,
+    subjects: HashMap<Named, Entry>,
+    issuers: HashMap<Box<str>, Entry>,
     /// When those that need not be remembered were last looked for.
     swept: Option<Timestamp>,
-    subjects: HashMap<Named, Timestamp>,
-    issuers: HashMap<Box<str>, Whole>,
-}
-
-/// What was taken back of a whole issuer.
-struct Whole {
-    issued_before: Timestamp,
-    /// The instant until which it has to be remembered.
-    until: Timestamp,
 }
 
 /// Something of an issuer.
 type Named = (Box<str>, Box<str>);
 
-/// The most entries of a kind. One more takes back everything that the issuer with the most of them issued before, for as long as
-/// any of them had to be remembered: too much, never too little, and of nobody else's users.
-const ENTRIES: usize = 200_000;
+/// Something that was taken back.
+struct Entry {
+    /// Of a subject or an issuer, what was issued later counts. A token or a session does not, whenever it was issued; as far as
+    /// is known, that was no later.
+    issued_before: Timestamp,
+    /// The instant until which it has to be remembered.
+    until: Timestamp,
+    /// The user who signed out of it. None if somebody else took it back, alone or as well.
+    of: Option<Box<str>>,
+}
+
+/// Who signs out of a token or a session.
+pub(crate) struct Holder<'a> {
+    /// `sub`.
+    pub(crate) subject: &'a str,
+    /// When that was issued, if told.
+    pub(crate) issued_at: Option<Timestamp>,
+}
+
+/// The most entries of a kind. For one more, all that the user with the most of them signed out of becomes one entry: everything
+/// of theirs that was issued before, for as long as any of it had to be remembered. Where nobody signed out of [`MANY`], it is
+/// everything of the issuer with the most entries. Too much, never too little, and of nobody else.
+pub(crate) const ENTRIES: usize = 200_000;
+/// So many make room enough: each that comes in their place pays for a small part of the look through all.
+const MANY: usize = 1000;
 /// Between two looks for what need not be remembered.
 const SWEEP: Duration = Duration::from_secs(10);
 
 impl Revocations {
-    /// Remembers a revocation: a token's or a session's until `until`, any other for as long as the server runs.
+    /// Remembers a revocation until then.
     pub fn insert(&self, revocation: &Revocation, until: Timestamp, now: Timestamp) {
+        self.set.write().insert(revocation, None, until, now);
+    }
+
+    /// The same of a token or a session that its holder signs out of.
+    pub(crate) fn insert_of(
+        &self,
+        holder: &Holder<'_>,
+        revocation: &Revocation,
+        until: Timestamp,
+        now: Timestamp,
+    ) {
         let mut set = self.set.write();
-        set.sweep(now);
-        let Set {
-            tokens,
-            sessions,
-            subjects,
-            issuers,
-            ..
-        } = &mut *set;
-        let crowded = match revocation {
-            Revocation::Token { .. } => make_room(tokens),
-            Revocation::Session { .. } => make_room(sessions),
-            Revocation::Subject { .. } => {
-                make_room(subjects).map(|(issuer, _)| (issuer, Timestamp::NEVER))
-            }
-            Revocation::Issuer { .. } => None,
-        };
-        if let Some((issuer, until)) = crowded {
-            raise_whole(issuers, issuer, now, until);
-        }
-        match revocation.clone() {
-            Revocation::Token { issuer, id } => {
-                raise(tokens.entry((issuer, id)).or_insert(until), until);
-            }
-            Revocation::Session { issuer, id } => {
-                raise(sessions.entry((issuer, id)).or_insert(until), until);
-            }
-            Revocation::Subject {
-                issuer,
-                subject,
-                issued_before,
-            } => {
-                raise(
-                    subjects.entry((issuer, subject)).or_insert(issued_before),
-                    issued_before,
-                );
-            }
-            Revocation::Issuer {
-                issuer,
-                issued_before,
-            } => raise_whole(issuers, issuer, issued_before, Timestamp::NEVER),
-        }
+        set.insert(revocation, Some(holder), until, now);
     }
 
     /// Whether anything of what `identity` stands on was taken back, and still is.
@@ -216,65 +204,138 @@ struct Proof<'a> {
 }
 
 impl Set {
+    fn insert(
+        &mut self,
+        revocation: &Revocation,
+        holder: Option<&Holder<'_>>,
+        until: Timestamp,
+        now: Timestamp,
+    ) {
+        self.sweep(now);
+        let crowd = match revocation {
+            Revocation::Token { .. } => make_room(&mut self.tokens, now),
+            Revocation::Session { .. } => make_room(&mut self.sessions, now),
+            Revocation::Subject { .. } => make_room(&mut self.subjects, now),
+            Revocation::Issuer { .. } => None,
+        };
+        if let Some((more, until)) = crowd {
+            self.insert(&more, None, until, now);
+        }
+        let issued_at = holder.and_then(|it| it.issued_at);
+        let one = Entry {
+            issued_before: issued_at.map_or(now, |at| at.max(now)),
+            until,
+            of: holder.map(|it| it.subject.into()),
+        };
+        let whole = |issued_before| Entry {
+            issued_before,
+            until,
+            of: None,
+        };
+        match revocation.clone() {
+            Revocation::Token { issuer, id } => keep(&mut self.tokens, (issuer, id), one),
+            Revocation::Session { issuer, id } => keep(&mut self.sessions, (issuer, id), one),
+            Revocation::Subject {
+                issuer,
+                subject,
+                issued_before,
+            } => keep(&mut self.subjects, (issuer, subject), whole(issued_before)),
+            Revocation::Issuer {
+                issuer,
+                issued_before,
+            } => keep(&mut self.issuers, issuer, whole(issued_before)),
+        }
+    }
+
     fn covers(&self, proof: &Proof<'_>) -> bool {
         let of = |name: &str| (Box::<str>::from(proof.issuer), Box::<str>::from(name));
-        let named = |set: &HashMap<Named, Timestamp>, name: Option<&str>| {
-            let until = name
-                .filter(|_| !set.is_empty())
-                .and_then(|name| set.get(&of(name)));
-            until.is_some_and(|&until| until > proof.now)
+        let lasts = |entry: &&Entry| entry.until > proof.now;
+        let named = |kind: &HashMap<Named, Entry>, name: Option<&str>| {
+            let name = name.filter(|_| !kind.is_empty());
+            let entry = name.and_then(|name| kind.get(&of(name)));
+            entry.filter(lasts).map(|it| it.issued_before)
         };
-        let up_to = |before: Option<&Timestamp>| {
-            before.is_some_and(|&before| proof.issued_at.is_none_or(|issued| issued <= before))
-        };
-        let whole = self.issuers.get(proof.issuer);
-        let whole = whole.filter(|it| it.until > proof.now);
-        named(&self.tokens, proof.token)
-            || named(&self.sessions, proof.session)
-            || (!self.subjects.is_empty() && up_to(self.subjects.get(&of(proof.subject))))
-            || up_to(whole.map(|it| &it.issued_before))
+        let up_to = |before| proof.issued_at.is_none_or(|issued| issued <= before);
+        let whole = self.issuers.get(proof.issuer).filter(lasts);
+        named(&self.tokens, proof.token).is_some()
+            || named(&self.sessions, proof.session).is_some()
+            || named(&self.subjects, Some(proof.subject)).is_some_and(up_to)
+            || whole.is_some_and(|it| up_to(it.issued_before))
     }
 
     /// Forgets what is over by itself, so that users who sign out day after day never fill the set.
     fn sweep(&mut self, now: Timestamp) {
         let due = |swept: Timestamp| swept.after(SWEEP) <= now;
-        let most = self.sessions.len().max(self.tokens.len());
-        if most >= ENTRIES / 2 && self.swept.is_none_or(due) {
+        let mut kinds = [&mut self.tokens, &mut self.sessions, &mut self.subjects];
+        let large = kinds.iter().any(|kind| kind.len() >= ENTRIES / 2);
+        if large && self.swept.is_none_or(due) {
             self.swept = Some(now);
-            self.sessions.retain(|_, until| *until > now);
-            self.tokens.retain(|_, until| *until > now);
+            for kind in &mut kinds {
+                kind.retain(|_, entry| entry.until > now);
+            }
         }
     }
 }
 
-/// Forgets all of the issuer that has the most, if they are too many. Returns which that is, and the latest of their instants.
-fn make_room(kind: &mut HashMap<Named, Timestamp>) -> Option<(Box<str>, Timestamp)> {
+fn keep<K: Eq + Hash>(kind: &mut HashMap<K, Entry>, name: K, entry: Entry) {
+    match kind.entry(name) {
+        hash_map::Entry::Vacant(place) => {
+            place.insert(entry);
+        }
+        hash_map::Entry::Occupied(mut known) => {
+            let known = known.get_mut();
+            raise(&mut known.issued_before, entry.issued_before);
+            raise(&mut known.until, entry.until);
+            if known.of != entry.of {
+                known.of = None;
+            }
+        }
+    }
+}
+
+/// Forgets all that one user signed out of, or all of an issuer, if they are too many. Returns what has to be taken back in
+/// their place, and until when.
+fn make_room(kind: &mut HashMap<Named, Entry>, now: Timestamp) -> Option<(Revocation, Timestamp)> {
     if kind.len() < ENTRIES {
         return None;
     }
-    let mut each: HashMap<&str, usize> = HashMap::new();
-    for (issuer, _) in kind.keys() {
-        *each.entry(issuer).or_default() += 1;
+    let each = kind.iter().map(|((issuer, _), entry)| (&**issuer, entry));
+    let users = each.filter_map(|(issuer, entry)| Some((issuer, entry.of.as_deref()?)));
+    let (issuer, subject): (Box<str>, Option<Box<str>>) = match most(users) {
+        Some(((issuer, subject), MANY..)) => (issuer.into(), Some(subject.into())),
+        _ => {
+            let (issuer, _) = most(kind.keys().map(|(issuer, _)| &**issuer))?;
+            (issuer.into(), None)
+        }
+    };
+    let theirs = kind
+        .extract_if(|(of, _), entry| *of == issuer && (subject.is_none() || entry.of == subject));
+    let (mut issued_before, mut until) = (now, now);
+    for (_, entry) in theirs {
+        raise(&mut issued_before, entry.issued_before);
+        raise(&mut until, entry.until);
     }
-    let (crowded, _) = each.into_iter().max_by_key(|(_, count)| *count)?;
-    let crowded: Box<str> = crowded.into();
-    let theirs = kind.extract_if(|(issuer, _), _| *issuer == crowded);
-    let latest = theirs.map(|(_, instant)| instant).max()?;
-    Some((crowded, latest))
+    let more = match subject {
+        Some(subject) => Revocation::Subject {
+            issuer,
+            subject,
+            issued_before,
+        },
+        None => Revocation::Issuer {
+            issuer,
+            issued_before,
+        },
+    };
+    Some((more, until))
 }
 
-fn raise_whole(
-    issuers: &mut HashMap<Box<str>, Whole>,
-    issuer: Box<str>,
-    issued_before: Timestamp,
-    until: Timestamp,
-) {
-    let whole = issuers.entry(issuer).or_insert(Whole {
-        issued_before,
-        until,
-    });
-    raise(&mut whole.issued_before, issued_before);
-    raise(&mut whole.until, until);
+/// What there is most of, and how often.
+fn most<T: Eq + Hash>(all: impl Iterator<Item = T>) -> Option<(T, usize)> {
+    let mut each = HashMap::new();
+    for one in all {
+        *each.entry(one).or_default() += 1;
+    }
+    each.into_iter().max_by_key(|(_, count)| *count)
 }
 
 fn raise(entry: &mut Timestamp, to: Timestamp) {

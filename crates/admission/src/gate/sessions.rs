@@ -6,10 +6,9 @@ use super::Gate;
 use crate::{
     admit::{OriginChecked, Trail},
     credential::Credential,
-    lease::EndReason,
     principal::{Identity, SessionId},
     refusal::{Reason, Refusal, Stage},
-    revocation::Revocation,
+    revocation::{Holder, Revocation},
     secret::Secret,
     session::{AtProvider, PER_SUBJECT, Room},
     ticket,
@@ -124,7 +123,11 @@ impl Gate {
             // Neither a later token of the same session nor a later end of the same token must bring it back to life.
             false => identity.expires_at.max(self.now().after(SIGNED_OUT)),
         };
-        Some(self.end(&revocation, until, EndReason::LoggedOut))
+        let holder = Holder {
+            subject: &identity.subject,
+            issued_at: identity.issued_at,
+        };
+        Some(self.end_for(&holder, &revocation, until))
     }
 
     /// Whose session this is. One with an open socket is in use.

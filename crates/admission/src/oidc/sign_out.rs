@@ -14,7 +14,7 @@ use crate::{
     lease::EndReason,
     principal::Identity,
     refusal::{Reason, Refusal, Stage},
-    revocation::Revocation,
+    revocation::{Holder, Revocation},
 };
 
 /// The longest `state` that a page may give along, in bytes.
@@ -206,7 +206,7 @@ impl Gate {
 
     /// Ends one of the provider's sessions: what was opened by it here, and whatever a token of it opened. Sessions of the
     /// subject of which the provider never said by which of its own they were opened end too: they may be of this one.
-    fn end_at_provider(
+    pub(crate) fn end_at_provider(
         &self,
         issuer: &str,
         session: &str,
@@ -218,7 +218,14 @@ impl Gate {
             id: session.into(),
         };
         let until = now.after(REMEMBERED);
-        let by_tokens = self.end(&revocation, until, EndReason::LoggedOut);
+        let by_tokens = match subject {
+            Some(subject) => {
+                let issued_at = None;
+                let holder = Holder { subject, issued_at };
+                self.end_for(&holder, &revocation, until)
+            }
+            None => self.end(&revocation, until, EndReason::LoggedOut),
+        };
         let mut theirs = self.sessions().end_at_provider(issuer, session);
         theirs.extend(
             subject

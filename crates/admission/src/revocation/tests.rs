@@ -171,3 +171,96 @@ fn sessions_that_are_over_need_not_be_remembered() {
     assert_eq!(set.set.read().sessions.len(), 1);
     assert!(!set.cover(&identity("bob"), NOW), "nobody else is hit");
 }
+
+const ISSUER: &str = "https://id.example";
+
+impl Revocations {
+    /// Somebody signs out of a session that was opened then, for as long as that is remembered.
+    fn sign_out(&self, subject: &str, session: &str, issued_at: Timestamp, until: Timestamp) {
+        let holder = Holder {
+            subject,
+            issued_at: Some(issued_at),
+        };
+        self.insert_of(&holder, &of_session(session), until, NOW);
+    }
+
+    fn sign_out_of_so_many(&self, subject: &str, count: usize) {
+        for n in 0..count {
+            self.sign_out(subject, &format!("{subject}-{n}"), NOW, Timestamp::NEVER);
+        }
+    }
+}
+
+fn of_session(id: &str) -> Revocation {
+    Revocation::Session {
+        issuer: ISSUER.into(),
+        id: id.into(),
+    }
+}
+
+fn in_session(subject: &str, session: &str) -> Identity {
+    Identity {
+        session: Some(SessionId::new(session)),
+        ..identity(subject)
+    }
+}
+
+fn issued_at(issued_at: Timestamp, identity: Identity) -> Identity {
+    Identity {
+        issued_at: Some(issued_at),
+        ..identity
+    }
+}
+
+#[test]
+fn one_user_who_signs_out_without_end_costs_nobody_else_anything() {
+    let set = Revocations::default();
+    set.sign_out_of_so_many("bob", 1);
+    set.sign_out_of_so_many("alice", ENTRIES + 1);
+    assert!(set.cover(&in_session("bob", "bob-0"), NOW));
+    assert!(!set.cover(&identity("bob"), NOW));
+    assert!(set.cover(&in_session("alice", "alice-0"), NOW));
+    assert!(set.cover(&identity("alice"), NOW));
+    let later = issued_at(Timestamp::from_secs(1501), identity("alice"));
+    assert!(!set.cover(&later, NOW));
+    let theirs = Identity {
+        issuer: "https://other.example".into(),
+        ..identity("alice")
+    };
+    assert!(!set.cover(&theirs, NOW));
+}
+
+#[test]
+fn of_a_crowd_that_signs_out_no_user_is_singled_out() {
+    let crowded = |most: usize| {
+        let set = Revocations::default();
+        set.sign_out_of_so_many("alice", most);
+        for n in most..=ENTRIES {
+            let user = (n / (MANY - 1)).to_string();
+            set.sign_out(&user, &n.to_string(), NOW, Timestamp::NEVER);
+        }
+        assert!(set.cover(&identity("alice"), NOW));
+        set
+    };
+    assert!(!crowded(MANY).cover(&identity("bob"), NOW));
+    assert!(crowded(MANY - 1).cover(&identity("bob"), NOW));
+}
+
+#[test]
+fn what_a_user_signed_out_of_is_taken_back_as_long_as_it_had_to_be_and_whenever_it_was_issued() {
+    let set = Revocations::default();
+    let (ahead, end) = (NOW.after(Duration::from_secs(60)), NOW.after(SWEEP));
+    set.sign_out("alice", "ahead", ahead, end.after(SWEEP));
+    // An operator takes one back as well, and not only what was issued so far.
+    set.sign_out("alice", "twice", NOW, end);
+    set.insert(&of_session("twice"), Timestamp::NEVER, NOW);
+    for n in 0..ENTRIES {
+        set.sign_out("alice", &n.to_string(), NOW, end);
+    }
+    let by_clock_ahead = issued_at(ahead, in_session("alice", "ahead"));
+    assert!(set.cover(&by_clock_ahead, end));
+    assert!(!set.cover(&by_clock_ahead, end.after(SWEEP)));
+    assert!(!set.cover(&identity("alice"), end.after(SWEEP)));
+    let later = issued_at(Timestamp::from_secs(9000), in_session("alice", "twice"));
+    assert!(set.cover(&later, end.after(SWEEP)));
+}

@@ -1,6 +1,10 @@
 //! What was taken back opens nothing and prolongs nothing, and no more is told of it.
 
 use super::*;
+use crate::{
+    principal::{SessionId, tests::identity},
+    revocation::ENTRIES,
+};
 
 /// And not what the route would have asked for, nor how many sockets there are already.
 #[tokio::test]
@@ -81,5 +85,40 @@ async fn the_last_question_is_asked_again_at_the_upgrade() {
         let refused = permitted.admit(&world.place(), gate).err().unwrap();
         assert_eq!(refused.reason, expected);
         assert_eq!(gate.leases().count(), 0, "and none is left");
+    }
+}
+
+/// By whichever way: here, or at the provider.
+#[tokio::test]
+async fn who_signs_out_without_end_signs_out_nobody_else() {
+    let ways: [fn(&Gate, &str) -> usize; 3] = [
+        |gate, name| {
+            let session = Some(SessionId::new(name));
+            let alice = identity("alice");
+            gate.sign_out(&Identity { session, ..alice }).unwrap()
+        },
+        |gate, name| {
+            let token_id = Some(name.into());
+            let alice = identity("alice");
+            gate.sign_out(&Identity { token_id, ..alice }).unwrap()
+        },
+        |gate, name| {
+            let alice = Some("alice");
+            let issuer = "https://id.example";
+            gate.end_at_provider(issuer, name, alice, gate.now()).1
+        },
+    ];
+    for signs_out in ways {
+        let world = World::new();
+        for n in 0..=ENTRIES {
+            signs_out(&world.gate, &n.to_string());
+        }
+        let entered = async |subject: &str| {
+            let token = bearer(&world.token(json!({ "sub": subject })));
+            let headers = [("origin", PAGE), ("authorization", &*token)];
+            world.refused("/live", &headers).await
+        };
+        assert_eq!(entered("bob").await, None);
+        assert_eq!(entered("alice").await, Some(Reason::Revoked));
     }
 }
