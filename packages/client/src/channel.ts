@@ -54,7 +54,7 @@ export interface MessagesOptions extends Abortable {
  */
 export class Channel<Data = unknown> {
   /** As the application named it. */
-  readonly name: string;
+  declare readonly name: string;
   readonly #followings: Followings;
   readonly #ask: Ask;
 

@@ -66,6 +66,6 @@ export class Emitter<Events> {
   }
 
   get isEmpty(): boolean {
-    return this.#listeners.size === 0;
+    return !this.#listeners.size;
   }
 }

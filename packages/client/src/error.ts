@@ -26,7 +26,7 @@ const localCodes = [
   'backlog-full',
   /** The message is larger than `maxMessageBytes`; nothing was sent. Or the server closed (1009) as one of those that were under way is larger than its route takes. */
   'message-too-large',
-  /** Not JSON: a function, a cycle, `undefined`. */
+  /** Not JSON: a function, a cycle, `undefined`; or an object that JSON makes an empty one of, as a `Map`, a `Blob` or a promise. */
   'not-json',
   /** An option that is not what its documentation says. */
   'usage',

@@ -24,13 +24,13 @@ export interface ChannelEvents<Data = unknown> {
 
 /** One followed channel. */
 export class Following extends Emitter<ChannelEvents> {
-  readonly channel: string;
+  declare readonly channel: string;
   /** What wants publications: listeners, iterators, `subscribe()`. Called when it ends for all of them. */
   readonly holds = new Set<(error: WardwireError) => void>();
-  position: string | undefined;
-  grant: string | undefined;
+  declare position: string | undefined;
+  declare grant: string | undefined;
   /** Releases the one hold of every `subscribe()` that has no signal. */
-  lasting: Unsubscribe | undefined;
+  declare lasting: Unsubscribe | undefined;
   state: SubscriptionState = { kind: 'idle' };
 
   constructor(channel: string) {

@@ -6,7 +6,7 @@ import { envelopeBytes, longestFrame } from './limits.js';
 /** @throws UsageError for what is no JSON, or is larger than a message may be. */
 export function encodeParams(params: object, maxMessageBytes: number): string {
   const text = encode(params);
-  demandFit('params', text.startsWith('{'));
+  demandFit('params', text[0] === '{');
   if (new TextEncoder().encode(text).length > maxMessageBytes - envelopeBytes) throw new UsageError('message-too-large');
   return text;
 }
@@ -26,6 +26,8 @@ function encode(value: unknown): string {
   let text: string | undefined;
   try {
     text = JSON.stringify(value);
+    // Bytes of another kind, a `Map`, an error, a promise: told as an empty object they were lost.
+    if (text === '{}' && `${value}` !== '[object Object]') text = '';
   } catch {
     // A cycle, or what a `toJSON` throws.
   }

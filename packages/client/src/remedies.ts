@@ -13,7 +13,7 @@ const ofThisSide: Readonly<Record<LocalCode, string>> = {
   'queue-full': 'Too much waits already: wait for what was sent, or unsubscribe from what is not needed.',
   'backlog-full': 'Read more slowly than published: do less for each message, or raise `backlog`.',
   'message-too-large': 'Larger than `maxMessageBytes`, or than the route takes (`limits.message`). Send less.',
-  'not-json': 'Neither JSON nor a Uint8Array. Give plain data.',
+  'not-json': 'Neither JSON nor a `Uint8Array`. Give plain data, and bytes as a `Uint8Array`; await a promise before.',
   usage: 'There is no option or event of this name, or it is a whole number from 0 to 2147483647.',
   revoked: 'The right to this channel ended. Subscribe again once it is given back.',
   unsubscribed: 'Unsubscribed before the answer came.',

@@ -250,7 +250,7 @@ export class Wire<Channels = AnyChannels> {
     if (event === 'pagehide') return this.#enter({ kind: 'suspended' });
     if (state.kind === 'open') return this.#underway?.probe?.();
     // A server that named a time is not asked before it.
-    if (event !== 'online' || state.kind !== 'waiting' || errorOf(state.reason).retryAfterMs !== null) return;
+    if (event !== 'online' || state.kind !== 'waiting' || errorOf(state.reason).retryAfterMs) return;
     this.#wait(waitMs(this.#settings, 0, null), state.reason);
   }
 
@@ -302,8 +302,7 @@ export class Wire<Channels = AnyChannels> {
 function errorOf(reason: Reason): WardwireError {
   if (reason.kind === 'refused') return reason.error;
   if (reason.kind === 'closed') return new ConnectionError('disconnected', { title: `Closed: ${reason.code} ${reason.word}`, trace: reason.trace });
-  if (reason.kind === 'stopped') return new ConnectionError('closed');
-  return new ConnectionError(reason.by === 'another-user' ? reason.by : reason.kind);
+  return new ConnectionError(reason.kind === 'stopped' ? 'closed' : reason.by === 'another-user' ? reason.by : reason.kind);
 }
 
 /** Makes a client and starts it. `Channels` is what `wardwire types` writes. */

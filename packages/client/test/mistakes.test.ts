@@ -161,6 +161,11 @@ test('calls that can not be meant, and those without a connection', async () => 
   const cycle: Record<string, unknown> = {};
   cycle['self'] = cycle;
   for (const data of [undefined, 1n, Symbol('s'), () => 1, cycle, { toJSON: () => undefined }]) await assert.rejects(room.publish(data), { code: 'not-json' });
+  // Which JSON makes an empty object of.
+  const bytes = new ArrayBuffer(3);
+  for (const data of [bytes, new DataView(bytes), new Blob(['x']), new Map([[1, 2]]), new Set([1]), new Error('x'), Promise.resolve(1), /x/]) {
+    await assert.rejects(room.publish(data), { code: 'not-json' }, String(data));
+  }
   await assert.rejects(room.publish(new Uint8Array(2 ** 28)), { code: 'message-too-large' });
   for (const options of [{ before: 'e:1', after: 'e:2' }, { before: 'yesterday' }, { after: 7 }, { limit: 0 }, { limit: 101 }, { limit: 1.5 }]) {
     await assert.rejects(history(room, any(options)), says(/./), JSON.stringify(options));
